@@ -286,10 +286,10 @@ def _list(only: tuple[str, ...], skip: tuple[str, ...]) -> int:
 
 
 def _about(name: str) -> int:
-    """Print what an invariant means; a note is described with the invariant that gives it."""
+    """Print the meaning of an invariant or a note."""
     from symmetry.report.answers.invariants import describe
-    from symmetry.targets.kinds import invariants
+    from symmetry.targets.kinds import invariants, notes
 
-    for line in describe(name, invariants()):
+    for line in describe(name, invariants(), notes()):
         say(line)
     return OK

@@ -87,6 +87,9 @@ def _setting(
         witness="a state that moved",
         targets=targets,
         failure="depends on what must not matter",
+        example=f"The training is run {words}, and as it is written. After each step the states "
+        "have to be the same, up to rounding. To see whether it is the setting, change it in the "
+        "training itself.",
         measure=partial(resume.unaffected, setting=name, words=words, has=has),
         compared="response",
         default=default,
@@ -226,6 +229,10 @@ CATALOGUE: tuple[TrainingInvariant, ...] = (
         statement="what an attention mask hides changes nothing",
         reason="hidden tokens take part in no sum, and no loss is computed of them",
         witness="a hidden token, another one there, and a state that moved",
+        example="Example: a mean over all places of a row, though the mask hides some.\n\nThe "
+        "tokens that the attention mask hides are replaced by others. The parameters have to be "
+        "the same after each step, up to rounding. Give the mask to each layer that mixes places, "
+        "and leave hidden places out of sums, means and losses.",
         targets="PyTorch and JAX trainings on tokens",
         failure="reads what a mask hides",
         measure=batches.padding,
@@ -238,6 +245,11 @@ CATALOGUE: tuple[TrainingInvariant, ...] = (
         "bits",
         reason="what a step depends on is saved, or made anew in every step",
         witness="something that moved after the reload",
+        example="Example: a running mean of the loss that divides it, and that is a number of the "
+        "loop.\n\nThe state dictionaries of the model, the optimisers, schedulers and scalers are "
+        "saved after a step, and loaded into a fresh training, which goes on. It has to reach the "
+        "same bits as the run that was not interrupted. Save what is missing, beside the others, "
+        "or register it as a buffer.",
         targets="PyTorch and JAX trainings",
         notes=("training/unsaved",),
         cheap=True,
@@ -272,6 +284,9 @@ CATALOGUE: tuple[TrainingInvariant, ...] = (
         statement="with all learning rates zero no parameter that an optimiser holds moves",
         reason="an update is a multiple of the rate",
         witness="a parameter that moves at the true rates",
+        example="Example: ``parameter.data.mul_(0.99)`` beside the optimiser, a decay that no rate "
+        "controls.\n\nJust before each update all learning rates are set to zero. Whatever moves "
+        "then is moved by something else. Let the optimiser do it, or multiply it by the rate.",
         targets="PyTorch and JAX trainings",
         measure=updates.zero_rate,
         dtypes=_WRITTEN,

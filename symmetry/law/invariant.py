@@ -39,6 +39,8 @@ class Statement:
         What ``explain`` exchanges where it is violated; empty if it has nothing to say.
     notes
         Names of the notes that its measure can give.
+    example
+        An example and a cure, if the module that measures it has others.
     """
 
     name: str
@@ -49,6 +51,7 @@ class Statement:
     failure: str = "treats equal units differently"
     explained: Explained = ""
     notes: tuple[str, ...] = ()
+    example: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,7 +88,9 @@ class Invariant(Statement):
 
     @property
     def about(self) -> str:
-        """Its meaning, with examples: the documentation of the module that measures it."""
+        """Its meaning, with examples; by default the documentation of the module measuring it."""
+        if self.example:
+            return self.example
         measure: Any = self.measure
         while (
             inner := getattr(measure, "func", getattr(measure, "__wrapped__", None))

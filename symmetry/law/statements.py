@@ -8,6 +8,11 @@ CLONES = Statement(
     reason="exchanging them leaves the start as it is, so it leaves every state as it is",
     witness="two clones that moved, and a different unit",
     explained="units",
+    example="Example: ``grad[:-1].clamp_(-1, 1)`` leaves out the last unit.\n\nUnits of a layer "
+    "are started as copies of one, clones, beside a unit that differs. Nothing in a training tells "
+    "clones apart, so after each step they have to hold the same numbers, up to rounding. Mend "
+    "the line that is named: let it treat all units of the axis equally. `symmetry explain` names "
+    "its operation and the units.",
 )
 PERMUTATION = Statement(
     name="symmetry/permutation",
@@ -15,6 +20,11 @@ PERMUTATION = Statement(
     reason="a sound step treats equal units equally; only rounding depends on their order",
     witness="differing units that are rearranged, and a state that moved",
     explained="units",
+    example="Example: a mask of one layer that is applied to another one, or "
+    "``grad[:-1].clamp_(-1, 1)``, which leaves out the last unit.\n\nThe units of each layer are "
+    "renumbered in all parameters that belong to them, and the training is run again. The result "
+    "has to be the same, renumbered, up to rounding. Mend the line that is named: let it treat all "
+    "units of the axis equally. `symmetry explain` names its operation and the units.",
 )
 SAMPLES = Statement(
     name="symmetry/samples",
@@ -24,6 +34,10 @@ SAMPLES = Statement(
     targets="any step that treats its samples equally",
     failure="treats samples differently",
     explained="samples",
+    example="Example: ``loss = losses[:-1].mean()``, which leaves out the last sample.\n\nThe "
+    "samples of each batch are put in another order, with their labels, and the training is run "
+    "again. The parameters have to be the same, up to rounding. A step that draws numbers for each "
+    "sample cannot be judged so, unless they are put in that order, too.",
 )
 REPEATABLE = Statement(
     name="symmetry/repeatable",
@@ -31,4 +45,10 @@ REPEATABLE = Statement(
     reason="everything random is seeded, nothing races, and nothing outlives a run",
     witness="something that moved",
     targets="any deterministic step",
+    example="Example: ``np.random.default_rng()`` without a seed, or a cache in a module that "
+    "outlives a run.\n\nThe same training is run twice, under the same seeds of all shared random "
+    "generators, and once more after another run. All bits have to be the same. Give each "
+    "generator of your own a seed, and make it anew in each run. Where a generator without a seed "
+    "is the only reason, the other checks go on with one that is given; for any other reason "
+    "they stop.",
 )

@@ -36,6 +36,11 @@ LAWS: tuple[tuple[Law, Statement], ...] = (
             statement="a trained model is evaluated in evaluation mode, and stays as it is",
             reason="dropouts make the result random, and what evaluation data teach is no test",
             witness="a loader whose batches lead to no backward, or evaluate of a function",
+            example="Example: a validation loop without ``model.eval()``.\n\nIn training mode "
+            "dropouts make a score random, and BatchNorm learns from the validation samples. Calls "
+            "of a model on the batches of a loader that leads to no backward have to be in "
+            "evaluation mode, and must not change the model. Call ``model.eval()`` before, and "
+            "``model.train()`` behind the validation.",
             targets=_BOTH,
             failure=_FAILURE,
             notes=("loop/overlap",),

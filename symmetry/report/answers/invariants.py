@@ -1,21 +1,42 @@
-"""The meaning of an invariant, for people: its statement, why it holds, an example and a cure."""
+"""The meaning of invariants and notes, for people: the facts, why they hold, an example, a cure."""
 
-from collections.abc import Iterable, Iterator, Sequence
+import textwrap
+from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
 
 from symmetry.base.errors import SymmetryError
 from symmetry.law.invariant import Invariant
 
+_WIDTH = 100
 
-def describe(name: str, invariants: Sequence[Invariant]) -> Iterator[str]:
-    """Yield lines about the invariant of a name, or about the one that gives a note of that name.
+
+def describe(name: str, invariants: Sequence[Invariant], notes: Mapping[str, str]) -> Iterator[str]:
+    """Yield lines about the invariant or the note of a name; ``notes`` has the meanings of notes.
 
     Raises
     ------
     SymmetryError
         If no invariant or note has that name.
     """
-    invariant = _named(name, invariants)
+    known = {invariant.name: invariant for invariant in invariants}
+    if name in known:
+        yield from _of_invariant(known[name])
+        return
+    givers = [invariant for invariant in invariants if name in invariant.notes]
+    if name not in notes or not givers:
+        names = [*known, *notes]
+        close = get_close_matches(name, names, 1)
+        hint = f", did you mean {close[0]!r}?" if close else f": there are {', '.join(names)}"
+        raise SymmetryError(f"no invariant or note is called {name!r}{hint}")
+    yield f"{name}, a note"
+    for giver in givers:
+        yield f"  given by   {giver.name}: {giver.statement}"
+    yield f"  gate       --gate {name} fails the check; by itself a note does not"
+    yield ""
+    yield from _folded(notes[name])
+
+
+def _of_invariant(invariant: Invariant) -> Iterator[str]:
     yield invariant.name
     yield f"  statement  {invariant.statement}"
     yield f"  reason     {invariant.reason}"
@@ -26,14 +47,14 @@ def describe(name: str, invariants: Sequence[Invariant]) -> Iterator[str]:
     if not invariant.default:
         yield f"  default    no: --only {invariant.name} selects it"
     yield ""
-    yield from invariant.about.splitlines()
+    yield from meaning(invariant)
 
 
-def _named(name: str, invariants: Iterable[Invariant]) -> Invariant:
-    names = {each: invariant for invariant in invariants for each in invariant.notes}
-    names |= {invariant.name: invariant for invariant in invariants}
-    if name not in names:
-        close = get_close_matches(name, names, 1)
-        hint = f", did you mean {close[0]!r}?" if close else f": there are {', '.join(names)}"
-        raise SymmetryError(f"no invariant or note is called {name!r}{hint}")
-    return names[name]
+def meaning(invariant: Invariant) -> Iterator[str]:
+    """Yield an example of an invariant, how it is measured, and a cure, in lines."""
+    yield from _folded(invariant.about)
+
+
+def _folded(text: str) -> Iterator[str]:
+    for line in text.splitlines():
+        yield from textwrap.wrap(line, _WIDTH) if len(line) > _WIDTH else (line,)

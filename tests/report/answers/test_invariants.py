@@ -2,39 +2,48 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from symmetry.base.errors import SymmetryError
-from symmetry.invariants.loop import copies
-from symmetry.law import equivariance
+from symmetry.invariants.loop import copies, modes
 from symmetry.report.answers.invariants import describe
+from symmetry.targets.kinds import notes
 from tests.catalogues import STEPS, TRAININGS, named, select_trainings
 
 
 def test_an_invariant_is_described_with_the_documentation_of_its_measure() -> None:
     invariant = named("symmetry/repeatable")
-    text = "\n".join(describe(invariant.name, STEPS))
-    for value in (invariant.statement, invariant.reason, invariant.witness, invariant.about):
+    text = "\n".join(describe(invariant.name, STEPS, {}))
+    for value in (invariant.statement, invariant.reason, invariant.witness):
         assert value in text
+    assert " ".join(invariant.about.split()) in " ".join(text.split())
 
 
-@pytest.mark.parametrize(
-    ("name", "module"), [("symmetry/clones", equivariance), ("loop/copies", copies)]
-)
+@pytest.mark.parametrize(("name", "module"), [("loop/copies", copies), ("loop/modes", modes)])
 def test_a_measure_inside_another_is_described_by_its_own_module(name: str, module) -> None:
     (invariant,) = select_trainings([name])
     assert module.__doc__.strip().splitlines()[0] in invariant.about
 
 
-def test_a_note_is_described_with_its_invariant() -> None:
-    invariant = replace(named("symmetry/pure"), notes=("symmetry/odd",))
-    lines = list(describe("symmetry/odd", [invariant]))
-    assert lines[0] == "symmetry/pure"
-    assert "  notes      symmetry/odd" in lines
+def test_each_invariant_of_trainings_has_a_meaning_of_its_own() -> None:
+    meanings = [invariant.about for invariant in TRAININGS]
+    assert all(meanings)
+    assert len(meanings) == len({*meanings})
+
+
+def test_a_note_has_a_meaning_of_its_own() -> None:
+    title, given, gate, _, *text = describe("loop/frozen", TRAININGS, notes())
+    assert title == "loop/frozen, a note"
+    assert given.startswith("  given by   loop/modes: a model that is trained in training mode")
+    assert "--gate loop/frozen" in gate
+    assert "running statistics move" in " ".join(text)
+
+
+def test_the_meanings_are_those_of_all_notes() -> None:
+    names = {invariant.name for invariant in TRAININGS}
+    assert {n for invariant in TRAININGS for n in invariant.notes} - names == {*notes()}
 
 
 def test_a_name_that_is_misspelt_is_answered_with_the_nearest() -> None:
     with pytest.raises(SymmetryError, match="did you mean 'loop/copies'"):
-        list(describe("loop/copy", TRAININGS))
+        list(describe("loop/copy", TRAININGS, {}))
