@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import click
 
-from symmetry.base.errors import FOUND, OK
+from symmetry.base.errors import FOUND, OK, SymmetryError
 from symmetry.cli.isolation.parent import Isolated
 from symmetry.cli.options import DTYPE, FROM_ZERO, PATH, RATE, WHOLE, option, read_case
 from symmetry.cli.screen import current, say
@@ -18,7 +19,7 @@ _KEYS |= {"iterations": "iterations", "lr": "lr"}
 
 
 @click.command(
-    "explain", cls=Isolated, short_help="Name the operation that treats equal units differently."
+    "explain", cls=Isolated, short_help="Name the operation, or the law, behind a violation."
 )
 @click.argument("target", metavar="NAME")
 @option(
@@ -60,19 +61,21 @@ def command(target: str, json: Path | None, script: Path | None, **given: Any) -
     as far as the code lets arrays through; JAX's one by one instead of compiled. The operation is
     then repeated alone; with --script, its operands are saved beside a short script that does so.
     If no equal units split, two different units are exchanged, and the first operation whose result
-    is not merely exchanged is named. If there is no such operation either, the line of the forward
-    that makes the units of a layer unequal is named.
+    is not merely exchanged is named. If there is no such operation either, and another law of
+    trainings is violated, of the loop or the loss, the problem is shown with its law and its cure.
+    Otherwise the line of the forward that makes the units of a layer unequal is named.
 
     With a case, or with generated data, libraries are limited to one thread, as in `symmetry
     check`.
 
-    Exit status: 0 nothing split, or units of a training by rounding only; 1 something split, or a
-    line makes units unequal; 2 the command could not do its work.
+    Exit status: 0 nothing split, or units of a training by rounding only; 1 something split, a
+    line makes units unequal, or another law is violated; 2 the command could not do its work.
     """
     from symmetry import session
     from symmetry.base.files import writable_files, write_all
     from symmetry.experiment.data.mnist import load_mnist
     from symmetry.report.explained import lines, to_json
+    from symmetry.targets.resolve import resolve
 
     given = {name: value for name, value in given.items() if value is not None}
     if "case" in given and len(given) > 1:
@@ -84,8 +87,15 @@ def command(target: str, json: Path | None, script: Path | None, **given: Any) -
     sizes = {key: given.pop(name) for name, key in _KEYS.items() if name in given}
     if "case" in given:
         given["case"] = read_case(given["case"], "explained")
-    explanation = session.explain(target, **given, sizes=sizes, data=load_mnist)
-    for line in lines(explanation):
+    resolved = resolve(target)
+    try:
+        explanation = session.explain(resolved, **given, sizes=sizes, data=load_mnist)
+    except SymmetryError as error:
+        if _explain_other_laws(resolved, given):
+            return FOUND
+        raise error from None
+    others = explanation.outcome != "explained" and _explain_other_laws(resolved, given)
+    for line in lines(explanation) if not others else ():
         say(line)
     if explanation.threads:
         say(f"{'threads':<12}{explanation.threads}")
@@ -98,4 +108,20 @@ def command(target: str, json: Path | None, script: Path | None, **given: Any) -
         say(f"wrote {file}")
     if script is not None and written is None:
         say(f"no operation can be done again alone: {script} was not written")
-    return FOUND if explanation.splits else OK
+    return FOUND if explanation.splits or others else OK
+
+
+def _explain_other_laws(target: Any, given: Mapping[str, Any]) -> bool:
+    """Explain the problems of a training that are not about units; return whether it has some."""
+    from symmetry import session
+    from symmetry.checker.options import Options
+    from symmetry.report.answers.invariants import law_lines
+
+    if target.noun != "training":
+        return False
+    seed = given.get("seed", 0)
+    checked = session.check(session.plan_check(target.name, Options(fast=True, seed=seed)))
+    found = [*law_lines(checked)]
+    for line in found:
+        say(line)
+    return bool(found)

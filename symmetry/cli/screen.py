@@ -36,11 +36,10 @@ _STYLES: dict[str, dict[str, Any]] = {
 
 
 class Screen(progress.Progress):
-    """Prints plain lines: the results, and which invariants are finished."""
+    """Prints plain lines: the results."""
 
     live = False  # whether anybody looks at what is being done
     listing = False  # whether each verdict is printed as it comes
-    _finished = ""  # the last invariant that was said to be finished
 
     def text(self, text: str, err: bool = False) -> None:
         """Show a line, on a terminal in the style of its escape sequences."""
@@ -81,11 +80,6 @@ class Screen(progress.Progress):
         kind = f" {verdict.kind} "
         if self.listing:
             self.text(line(verdict).replace(kind, click.style(kind, **style), 1))
-        if verdict.kind == "not applicable" or self.live:
-            return
-        if self._finished != verdict.invariant:
-            self._finished = verdict.invariant
-            self.text(f"finished {verdict.invariant}", err=True)
 
 
 class Silent(Screen):

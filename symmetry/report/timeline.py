@@ -76,7 +76,10 @@ def tables(epochs: Epochs) -> Iterator[tuple[str, list[tuple[str, ...]]]]:
     if epochs.optimizers:
         yield (
             "optimisers",
-            [(o.kind, count(o.parameters, "parameter tensor")) for o in epochs.optimizers],
+            [
+                (_named(o.variable, o.kind), count(o.parameters, "parameter tensor"))
+                for o in epochs.optimizers
+            ],
         )
     if epochs.loaders:
         alike = Counter(map(partial(label_of, epochs=epochs), range(len(epochs.loaders))))
@@ -100,7 +103,7 @@ def tables(epochs: Epochs) -> Iterator[tuple[str, list[tuple[str, ...]]]]:
 
 def _model_row(model: Model) -> tuple[str, ...]:
     return (
-        model.name,
+        _named(model.variable, model.name),
         count(model.parameters, "parameter"),
         "trained" if model.is_trained else "not trained",
         count(model.dropouts, "dropout"),
@@ -114,6 +117,16 @@ def label_of(number: int, epochs: Epochs) -> int:
     return next(n for n, loader in enumerate(epochs.loaders) if _facts(loader, epochs) == mine)
 
 
+def loader_name(number: int, epochs: Epochs) -> str:
+    """Return the variable of a loader, or its number."""
+    first = label_of(number, epochs)
+    return epochs.loaders[first].variable or f"loader {first}"
+
+
+def _named(variable: str, kind: str) -> str:
+    return f"{variable} ({kind})" if variable else kind
+
+
 def _facts(loader: Loader, epochs: Epochs) -> tuple[object, ...]:
     trains = loader.number in epochs.training_loaders
     return loader.at, loader.data, loader.samples, loader.size, loader.sampler, trains
@@ -124,7 +137,7 @@ def _loader_row(epochs: Epochs, number: int, times: int) -> tuple[str, ...]:
     samples = "" if loader.samples is None else count(loader.samples, "sample")
     batches = "" if loader.batches is None else count(loader.batches, "batch", "batches")
     return (
-        f"loader {number}" + f", made {times} times" * (times > 1),
+        loader_name(number, epochs) + f", made {times} times" * (times > 1),
         str(loader.at),
         "trains" if loader.number in epochs.training_loaders else "evaluates",
         loader.data,
@@ -219,20 +232,21 @@ def _text(event: LoopEvent, epochs: Epochs) -> str:
 
 @_text.register
 def _(event: Batch, epochs: Epochs) -> str:
-    return f"batch of loader {label_of(event.loader, epochs)} ({', '.join(event.shapes)})"
+    return f"batch of {loader_name(event.loader, epochs)} ({', '.join(event.shapes)})"
 
 
 @_text.register
 def _(event: Exhausted, epochs: Epochs) -> str:
-    number = label_of(event.loader, epochs)
-    return f"loader {number}: the epoch {'is cut here' if event.cut else 'ends'}"
+    name = loader_name(event.loader, epochs)
+    return f"{name}: the epoch {'is cut here' if event.cut else 'ends'}"
 
 
 @_text.register
 def _(event: Called, epochs: Epochs) -> str:
     mode = "training" if event.training else "evaluation"
     gradient = "with" if event.gradient else "without"
-    name, shapes = epochs.models[event.model].name, ", ".join(event.shapes)
+    model, shapes = epochs.models[event.model], ", ".join(event.shapes)
+    name = model.variable or model.name
     return f"{name}({shapes}) in {mode} mode, {gradient} gradients"
 
 
@@ -258,7 +272,8 @@ def _(event: Clipped, epochs: Epochs) -> str:
 
 @_text.register
 def _(event: Updated, epochs: Epochs) -> str:
-    kind = next((o.kind for o in epochs.optimizers if o.number == event.optimizer), "optimiser")
+    mine = (o for o in epochs.optimizers if o.number == event.optimizer)
+    kind = next((_named(o.variable, o.kind) for o in mine), "optimiser")
     several = f" of {len(event.backwards)} backwards" if len(event.backwards) > 1 else ""
     return f"update by {kind}{several}"
 
@@ -271,7 +286,8 @@ def _(event: Scheduled, epochs: Epochs) -> str:
 
 @_text.register
 def _(event: Switched, epochs: Epochs) -> str:
-    return f"{epochs.models[event.model].name}.{'train' if event.training else 'eval'}()"
+    model = epochs.models[event.model]
+    return f"{model.variable or model.name}.{'train' if event.training else 'eval'}()"
 
 
 @_text.register

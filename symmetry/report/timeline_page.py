@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from jinja2 import Environment, PackageLoader
 
-from symmetry.report.timeline import label_of, tables, timeline
+from symmetry.report.timeline import loader_name, tables, timeline
 from symmetry.training.events import (
     Backward,
     Batch,
@@ -89,12 +89,13 @@ def _lane_of(event: LoopEvent, epochs: Epochs) -> tuple[str, str, str] | None:
         trains = event.loader in epochs.training_loaders
         colour = _COLOURS["training" if trains else "evaluation"]
         return (
-            f"batches of loader {label_of(event.loader, epochs)}",
+            f"batches of {loader_name(event.loader, epochs)}",
             colour,
             ", ".join(event.shapes),
         )
     if isinstance(event, Called | Switched):
-        name = _short(epochs.models[event.model].name)
+        model = epochs.models[event.model]
+        name = _short(model.variable or model.name)
         mode = "training" if event.training else "evaluation"
         if isinstance(event, Switched):
             return f"{name}: train(), eval()", _COLOURS[mode], f"{mode} mode"

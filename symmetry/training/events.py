@@ -252,6 +252,8 @@ class Loader:
 
     Attributes
     ----------
+    variable
+        The variable that holds it in the script; empty if it is not known.
     data, samples, batches, size
         The class of its data set, how many samples and batches there are, None if that is not
         known, and the largest number of samples in a batch.
@@ -273,6 +275,7 @@ class Loader:
 
     number: int
     at: SourceLine
+    variable: str = ""
     data: str
     samples: int | None
     batches: int | None
@@ -293,6 +296,7 @@ class Model:
 
     number: int
     name: str  # of its class
+    variable: str = ""  # that holds it in the script; empty if it is not known
     parameters: int  # how many numbers they have
     is_trained: bool  # whether an optimiser holds one of them
     dropouts: int  # how many modules drop out where they are in training mode
@@ -334,6 +338,7 @@ class SteppedOptimizer:
 
     number: int
     kind: str
+    variable: str = ""  # that holds it in the script; empty if it is not known
     parameters: int  # how many tensors it holds
     has_state: bool
 

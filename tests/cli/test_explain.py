@@ -199,3 +199,14 @@ def test_dropout_in_a_module_is_a_random_mask(explain: Any, cwd: Path) -> None:
     first, *_ = finished.out.splitlines()
     assert first.startswith("net.py:8 treats the hidden units differently: forward: bernoulli_")
     assert "a random mask" in finished.out
+
+
+@pytest.mark.slow
+def test_a_problem_that_is_not_about_units_is_shown_with_its_law(cwd: Path) -> None:
+    loop = Path(__file__).parents[1] / "faulty" / "scripts" / "loop" / "train_called_too_early.py"
+    (cwd / "train.py").write_text(loop.read_text())
+    finished = symmetry("explain", "train.py", cwd=cwd)
+    assert finished.status == 1
+    assert finished.out.startswith("train.py:")
+    assert "loop/evaluation: a trained model is evaluated in evaluation mode" in finished.out
+    assert "equal units" not in finished.out

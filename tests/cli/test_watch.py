@@ -51,13 +51,13 @@ def test_the_timeline_has_what_a_script_does_in_order_with_its_lines(watched):
     assert done.out.startswith("train.py: 4 updates, ended: the script's end\n")
     timeline = done.out.partition("\ntimeline\n")[2]
     expected = (
-        r"train\.py:12 +Sequential\.train\(\)",
-        r"train\.py:13 +batch of loader 0 \(8 x 4, 8\)",
+        r"train\.py:12 +model\.train\(\)",
+        r"train\.py:13 +batch of train \(8 x 4, 8\)",
         r"train\.py:14 +gradients are cleared\n",
-        r"train\.py:15 +Sequential\(8 x 4\) in training mode, with gradients",
-        r"train\.py:16 +update by SGD, rate 0\.1 to 0\.01\n",
+        r"train\.py:15 +model\(8 x 4\) in training mode, with gradients",
+        r"train\.py:16 +update by optimizer \(SGD\), rate 0\.1 to 0\.01\n",
         r"train\.py:17 +StepLR",
-        r"train\.py:21 +Sequential\(16 x 4\) in evaluation mode, without gradients",
+        r"train\.py:21 +model\(16 x 4\) in evaluation mode, without gradients",
         r"train\.py:22 +torch\.save",
     )
     places = [found.start() if (found := re.search(e, timeline)) else None for e in expected]
@@ -77,7 +77,7 @@ def test_the_page_draws_each_event_in_a_colour_of_its_key(watched):
         timeline_page._COLOURS["update"]
     ]
     assert "learning rate (top: 0.1)" in page
-    assert "batches of loader 1" in page
+    assert "batches of valid" in page
     assert "gradients cleared" in page
     assert page.count("<h2>timeline</h2>") == page.count("evaluates") == 1  # each table once
 

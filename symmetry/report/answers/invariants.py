@@ -5,7 +5,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
 
 from symmetry.base.errors import SymmetryError
+from symmetry.checker.verdict import Checked
 from symmetry.law.invariant import Invariant
+from symmetry.report.answers.answer import problem_lines
+from symmetry.report.answers.problems import problems
 
 _WIDTH = 100
 
@@ -52,7 +55,20 @@ def _of_invariant(invariant: Invariant) -> Iterator[str]:
 
 def meaning(invariant: Invariant) -> Iterator[str]:
     """Yield an example of an invariant, how it is measured, and a cure, in lines."""
-    yield from _folded(invariant.about)
+    first, _, rest = invariant.about.partition("\n\n")
+    repeats = first.startswith(f"``{invariant.name}``: ")  # the statement
+    yield from _folded(rest if repeats else invariant.about)
+
+
+def law_lines(checked: Checked) -> Iterator[str]:
+    """Yield the problems of a check, each with the law that it breaks, and how to mend it."""
+    laws = {verdict.invariant: verdict.about for verdict in checked.verdicts}
+    for number, problem in enumerate(problems(checked)):
+        yield from ("",) * bool(number)
+        yield from problem_lines(problem)
+        for law in (laws[name] for name in problem.invariants):
+            yield from ("", f"{law.name}: {law.statement}", f"  reason     {law.reason}", "")
+            yield from meaning(law)
 
 
 def _folded(text: str) -> Iterator[str]:

@@ -137,6 +137,10 @@ def _problem(checked: Checked, verdicts: Sequence[Verdict], culprit: Culprit | N
     violation = first.violation
     file, line = (first.file, first.line) if known is None else (known.file, known.line)
     text, continues = _sentence(verdicts, located=bool(file))
+    if not more and known is not None and repeat:
+        more = command_line("explain", _target(checked, first))
+    elif not more and not first.about.drawn:
+        more = f"symmetry check --about {first.invariant}"
     return Problem(
         text,
         names,
@@ -146,7 +150,7 @@ def _problem(checked: Checked, verdicts: Sequence[Verdict], culprit: Culprit | N
         certainty=_certainty(verdicts),
         where=_where(checked, verdicts),
         repeat=repeat,
-        more=more or (command_line("explain", _target(checked, first)) if known and repeat else ""),
+        more=more,
         facts=(*_other_lines(verdicts), *(() if violation is None else _facts(first, known))),
         continues=continues,
     )

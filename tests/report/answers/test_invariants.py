@@ -6,9 +6,10 @@ import pytest
 
 from symmetry.base.errors import SymmetryError
 from symmetry.invariants.loop import copies, modes
-from symmetry.report.answers.invariants import describe
+from symmetry.report.answers.invariants import describe, law_lines
 from symmetry.targets.kinds import notes
 from tests.catalogues import STEPS, TRAININGS, named, select_trainings
+from tests.report.answers.checks import HOLDS, LOGITS, checked
 
 
 def test_an_invariant_is_described_with_the_documentation_of_its_measure() -> None:
@@ -17,6 +18,21 @@ def test_an_invariant_is_described_with_the_documentation_of_its_measure() -> No
     for value in (invariant.statement, invariant.reason, invariant.witness):
         assert value in text
     assert " ".join(invariant.about.split()) in " ".join(text.split())
+
+
+def test_the_statement_is_not_repeated() -> None:
+    (invariant,) = select_trainings(["loop/modes"])
+    assert invariant.about.startswith("``loop/modes``: a model that is trained in training mode")
+    assert "\n".join(describe("loop/modes", TRAININGS, {})).count("at first stays in it") == 1
+
+
+def test_a_problem_comes_with_its_law_and_a_cure() -> None:
+    first, *rest = law_lines(checked(LOGITS, HOLDS))
+    assert first.startswith("train.py:")
+    (law,) = select_trainings(["loss/inputs"])
+    assert f"loss/inputs: {law.statement}" in rest
+    assert f"  reason     {law.reason}" in rest
+    assert not [*law_lines(checked(HOLDS))]
 
 
 @pytest.mark.parametrize(("name", "module"), [("loop/copies", copies), ("loop/modes", modes)])

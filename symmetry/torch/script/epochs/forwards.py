@@ -90,6 +90,7 @@ class Forwards:
             self._begun = True
             self._begin()
         at = asked_at()
+        self._models.look(module)
         batch, loader = self._recent.batch_of((args, kwargs))
         dropouts, statistics = reacting(module)
         self._drift.see(module, at)
@@ -134,6 +135,7 @@ class Forwards:
         return Model(
             number=number,
             name=type(model).__name__,
+            variable=self._models.name_of(number),
             parameters=sum(p.numel() for p in model.parameters()),
             is_trained=any(id(p) in held for p in model.parameters()),
             dropouts=len(dropouts),

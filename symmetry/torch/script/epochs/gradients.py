@@ -104,6 +104,7 @@ class GradientReads:
         """See an optimiser after its step."""
         self._quiet = False
         number = self._optimizers.of(optimizer)
+        self._optimizers.look(optimizer)
         self._stepped[number] = bool(optimizer.state)
         mine = [p for p in held_by(optimizer) if _grad.__get__(p) is not None]
         before = self._read_by.setdefault(number, set())
@@ -130,6 +131,7 @@ class GradientReads:
             SteppedOptimizer(
                 number=number,
                 kind=type(optimizer).__name__,
+                variable=self._optimizers.name_of(number),
                 parameters=len(held_by(optimizer)),
                 has_state=self._stepped[number],
             )

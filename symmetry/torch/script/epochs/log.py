@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from symmetry.observe.source_line import SourceLine, asked_at
+from symmetry.observe.variables import variable_of
 from symmetry.torch.modes.recorder import tensors_in
 from symmetry.training.events import LoopEvent, States
 
@@ -79,6 +80,7 @@ class Numbers:
 
     def __init__(self) -> None:
         self._numbers: dict[int, int] = {}
+        self._names: dict[int, str] = {}
         self.objects: list[Any] = []
 
     def of(self, thing: Any) -> int:
@@ -87,6 +89,17 @@ class Numbers:
             self._numbers[id(thing)] = len(self.objects)
             self.objects.append(thing)
         return self._numbers[id(thing)]
+
+    def look(self, thing: Any) -> None:
+        """Look for the variable of an object, while it is used."""
+        number = self.of(thing)
+        if not self._names.get(number):
+            self._names[number] = variable_of(thing)
+
+    def name_of(self, number: int) -> str:
+        """Return the variable of an object; empty if others have the same, or it has none."""
+        name = self._names.get(number, "")
+        return name if [*self._names.values()].count(name) == 1 else ""
 
     def known(self, thing: Any) -> int | None:
         """Return the number of an object that was seen before."""

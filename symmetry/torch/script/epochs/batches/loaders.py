@@ -119,6 +119,7 @@ class Loaders:
                 known = _Known(at, workers, Fetching(workers=workers > 0))
                 known.shared, known.why = emulated(loader)
                 self._known.append(known)
+                self._numbers.look(loader)
                 # Worker processes would outlive the run.
                 loader.num_workers, loader.timeout = 0, 0
                 loader.multiprocessing_context = None
@@ -222,6 +223,7 @@ class Loaders:
         return Loader(
             number=number,
             at=known.at,
+            variable=self._numbers.name_of(number),
             data=type(loader.dataset).__name__,
             samples=length_of(loader.dataset),
             batches=length_of(loader),
