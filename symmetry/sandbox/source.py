@@ -16,8 +16,8 @@ class Source:
         The file; or the name of a module, which is run as ``python -m`` does.
     arguments
         The words that follow it on the command line.
-    functions
-        Names of the functions that the file defines: targets that may be meant instead.
+    meant
+        Which of its functions may be meant, if it does not train: the end of an error.
     folder
         The working directory.
     """
@@ -25,7 +25,7 @@ class Source:
     name: str
     script: Path | str
     arguments: tuple[str, ...] = ()
-    functions: tuple[str, ...] = ()
+    meant: str = ""
     folder: Path = field(default_factory=Path.cwd)
 
     @property

@@ -14,6 +14,7 @@ from symmetry.sandbox.source import Source
 from symmetry.targets.imports import trains_with_jax
 from symmetry.targets.load import defined_in, nearest
 from symmetry.targets.training import TrainingTarget
+from symmetry.targets.uncalled import meant_instead
 from symmetry.training.frameworks import cache_of
 from symmetry.training.target import Training
 
@@ -59,17 +60,16 @@ def script(
     words = ["-m", module] if module is not None else [os.fspath(path or "")]
     name = shlex.join([*words, *arguments])
     source: Path | str = module or ""
-    functions: tuple[str, ...] = ()
+    meant = ""
     if path is not None:
         source = Path(path).resolve()
         if source.suffix == ".ipynb":
             raise SymmetryError(f"{name!r} is a notebook: export it as a script first")
         if not source.is_file():
             raise SymmetryError(f"{name!r}: there is no file {source}{nearest(source)}")
-        found = defined_in(source)
-        if found is None:
+        if defined_in(source) is None:
             raise SymmetryError(f"{name!r}: {source} is not valid Python{_error_in(source)}")
-        functions = tuple(f"{path}:{function}" for function in found)
+        meant = meant_instead(os.fspath(path), source)
     framework = "jax" if trains_with_jax(_file_of(source)) else "torch"
     for needed in _NEEDED[framework]:
         if importlib.util.find_spec(needed) is None:
@@ -77,7 +77,7 @@ def script(
                 f"{name!r}: a script needs {needed}, which is not installed "
                 f"(pip install 'unit-symmetry[{framework}]')"
             )
-    run = Source(name, source, tuple(arguments), functions)
+    run = Source(name, source, tuple(arguments), meant)
     return TrainingTarget(_TRAININGS[framework](name, run, dict(expect_units or {})))
 
 

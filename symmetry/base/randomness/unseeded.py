@@ -124,7 +124,7 @@ def giving_seeds() -> Iterator[None]:
             a = SEEDS.next("random.Random(0)")
         seeded(self, a, version)
 
-    shared: Any = random.seed.__self__  # type: ignore[attr-defined]
+    shared: Any = random._inst
     torch: Any = sys.modules.get("torch")
     replaced: list[tuple[Any, str, Callable[..., Any]]] = [
         (source, "randbits", bits),

@@ -26,7 +26,7 @@ _WRITE = (
 _NUMBER = "number"
 
 
-def training_of(name: str, functions: Sequence[Jitted]) -> tuple[Any, ...]:
+def training_of(name: str, functions: Sequence[Jitted], meant: str) -> tuple[Any, ...]:
     """Return the state, the step and the extras of a script whose functions were called so.
 
     Raises
@@ -38,7 +38,7 @@ def training_of(name: str, functions: Sequence[Jitted]) -> tuple[Any, ...]:
     if not steps:
         raise NotCheckable(
             f"{name}: no jitted function of it is called with its own results: jit the step that "
-            f"returns the next state; or {_WRITE}"
+            f"returns the next state; or {_WRITE}{meant}"
         )
     step = max(steps, key=lambda each: each.size)
     found = _also_from_its_results(step, functions)

@@ -71,7 +71,7 @@ class JaxScript:
         finally:
             sandbox.close(throwing=lambda: None, free=lambda: None)
         jax.clear_caches()  # its step is to be traced again, where it is observed
-        return training_of(self._source.name, calls.functions)
+        return training_of(self._source.name, calls.functions, self._source.meant)
 
     def close(self) -> None:
         """Remove the mirrors.

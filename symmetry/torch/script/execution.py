@@ -155,10 +155,9 @@ class Execution:
         """Return the error of a script that has ended and never trained a module."""
         boundary, name = self._boundary, self._source.name
         if not (boundary.modules or boundary.backwards):
-            meant = " or ".join(map(repr, self._source.functions[:3]))
-            meant = f"; did you mean {meant}?" if meant else ""
             return TrainingError(
-                f"{name}: it ends, and makes no PyTorch module and calls no backward{meant}"
+                f"{name}: it ends, and makes no PyTorch module and calls no backward"
+                f"{self._source.meant}"
             )
         if boundary.transformed:
             return NotCheckable(
@@ -177,7 +176,7 @@ class Execution:
             )
         return TrainingError(
             f"{name}: it ends without a training forward: no module with a trained parameter is "
-            "called"
+            f"called{self._source.meant}"
         )
 
     def _model(self) -> nn.Module:

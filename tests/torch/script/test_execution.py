@@ -39,7 +39,11 @@ for _ in range(3):
     ("text", "message"),
     [
         ("x = 1", "other.py: it ends, and makes no PyTorch module and calls no backward"),
-        ("def make(): ...", "calls no backward; did you mean 'other.py:make'?"),
+        ("def make(): return 1, 2", "calls no backward; did you mean 'other.py:make'?"),
+        (
+            "def train(epochs): ...",
+            "backward; it calls none of its functions (train): call one at its end",
+        ),
         ("import sys; sys.exit(0)", "other.py: it ends, and makes no PyTorch module"),
         ("import sys; print('no data'); sys.exit(3)", "other.py: it exits with 3: no data"),
         (
