@@ -30,7 +30,7 @@ from symmetry.explanation.explained import Explained
 from symmetry.law.case import Case, CaseError, parse_case
 from symmetry.report.answers.answer import lines as answer_lines
 from symmetry.report.explained import lines as explained_lines
-from symmetry.report.verdicts import conclusion, failures, line
+from symmetry.report.verdicts import conclusion, failures, gist
 from symmetry.targets.resolve import as_target
 
 
@@ -46,8 +46,10 @@ def parametrize_invariants(
     The test has an argument ``invariant_check``, a function without arguments. Calling it checks
     the invariant in every dtype: it fails the test where the command line would exit with 1,
     reports an expected failure as such, and skips the test where nothing can be said: no case had
-    the invariant's witness, or the step takes none of the dtypes. An expected failure that does not
-    fail in any dtype fails its test.
+    the invariant's witness, the step takes none of the dtypes, or the training has nothing that the
+    invariant is about, such as padding; ``pytest -rs`` shows why. Invariants of scripts alone get
+    no test for a function, unless ``only`` selects them. An expected failure that does not fail in
+    any dtype fails its test.
 
     Parameters
     ----------
@@ -77,12 +79,22 @@ def parametrize_invariants(
     except SymmetryError as error:
         # Pytest prints the message of this exception alone, without a traceback.
         raise pytest.Collector.CollectError(str(error)) from None
+    plan = _that_may_apply(plan)
     whole = cache(partial(session.check, plan)) if plan.together else None
     checks = [
         pytest.param(InvariantCheck(p, database, whole), id=p.invariants[0].name)
         for p in plan.each()
     ]
     return pytest.mark.parametrize("invariant_check", checks)
+
+
+def _that_may_apply(plan: Plan) -> Plan:
+    """Leave out the invariants of scripts where a function is checked, unless they are selected."""
+    training = getattr(plan.target, "training", None)
+    if plan.options.only or training is None or training.sequential:
+        return plan
+    kept = (each for each in plan.invariants if not getattr(each, "scripts", False))
+    return replace(plan, invariants=tuple(kept))
 
 
 @dataclass(frozen=True)
@@ -106,7 +118,8 @@ class InvariantCheck:
         if any(verdict.unproved for verdict in verdicts):
             pytest.fail(conclusion(checked), pytrace=False)
         if not any(verdict.kind in ("holds", "rounding") for verdict in verdicts):
-            pytest.skip("; ".join(map(line, verdicts)))
+            why = dict.fromkeys(f"{verdict.kind}: {gist(verdict)}" for verdict in verdicts)
+            pytest.skip("; ".join(why))
 
     def _run(self) -> Checked:
         """Run the cases that failed before, then the others; keep what fails, forget what holds."""

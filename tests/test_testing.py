@@ -164,6 +164,17 @@ def test_what_proves_nothing_is_skipped_and_says_so(pytester):
     result.stdout.fnmatch_lines(["SKIPPED*vacuous*not tested: nothing moved in 5 cases*"])
 
 
+def test_a_function_gets_no_test_of_what_says_nothing_of_functions():
+    def names(**options):
+        _, checks = parametrize_invariants(lambda: None, **options).args
+        return {check.id for check in checks}
+
+    assert "loop/modes" in names()
+    assert names(only="loop/*") - names() == {
+        *("loop/attributes", "loop/batches", "loop/copies", "loop/gradients", "loop/workers")
+    }
+
+
 def test_dtypes_that_are_not_taken_are_skipped(pytester):
     # The module's own function: `sound` is the package's, and other tests of this process use it.
     single = "def single(*arguments):\n    return sound(*arguments)\nsingle.dtypes = ('float32',)\n"

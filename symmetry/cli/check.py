@@ -33,11 +33,44 @@ if TYPE_CHECKING:
     from symmetry.explanation.explained import Explained
 
 _OUTPUT = ("verbose", "format_", "json", "output", "line")
+_SECTIONS = {
+    "Which checks": "--only --skip --fast --list --about",
+    "What fails": "--strict --gate --exact --expect-units --expect-failure --baseline "
+    "--update-baseline",
+    "Output": "--verbose --format --json --output",
+    "How it runs": "--seed --dtype --steps --timeout --no-explain --in-process",
+    "Drawn sizes, and two-layer steps": "--draw --examples --case --min-samples",
+    "Several targets": "--jobs --time-limit --memory --results --since --scheduler",
+}
+_FAMILIES = {
+    "symmetry": "equal units, samples and runs",
+    "training": "updates, settings, checkpoints",
+    "loss": "arguments of a loss",
+    "model": "evaluation mode, samples, custom functions",
+    "loop": "epochs: modes, evaluations, batches, gradients",
+    "network": "the network of the experiment",
+}
+_NO_SCRIPT = (
+    "no script in this folder trains, so numba is checked, the core of symmetry itself; to check "
+    "another script: symmetry check path/to/train.py"
+)
 _SEVERAL = ("jobs", "results", "since", "scheduler")  # options that several targets have
 
 
 class _Check(Isolated):
     """``symmetry check``: a crash or a Ctrl-C leaves the verdicts so far."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the options in sections; one that is in none comes last."""
+        options = [p for p in self.get_params(ctx) if isinstance(p, click.Option)]
+        records = {option.opts[0]: option.get_help_record(ctx) for option in options}
+        sections = {heading: names.split() for heading, names in _SECTIONS.items()}
+        known = {name for names in sections.values() for name in names}
+        sections["Other options"] = [name for name in records if name not in known]
+        for heading, names in sections.items():
+            rows = [record for name in names if (record := records[name]) is not None]
+            with formatter.section(heading):
+                formatter.write_dl(rows)
 
     def goes_on(self, params: Mapping[str, Any]) -> bool:
         return len(params["targets"]) > 1
@@ -99,7 +132,7 @@ class _Check(Isolated):
 @flag("--no-explain", "Do not look for the operation behind the first violation that repeats.")
 @option("--json", "FILE", "Write the result to FILE as JSON.", kind=PATH)
 @option("--output", "DIR", "Write a report in Markdown into DIR.", kind=PATH)
-@flag("--list", "Print the invariants, and check nothing.", "list_")
+@flag("--list", "Print the invariants, all facts with --verbose, and check nothing.", "list_")
 @option(
     "--time-limit",
     "SECONDS",
@@ -183,7 +216,7 @@ def command(
     could not do its work, nothing was checked, or a limit came first.
     """
     if list_:
-        return _list(options["only"], options["skip"])
+        return _list(options["only"], options["skip"], whole=options["verbose"])
     if about is not None:
         return _about(about)
     from symmetry.cli.baseline import BaselineFile
@@ -216,11 +249,6 @@ def _default() -> tuple[str, ...]:
     if scripts := training_scripts(Path.cwd()):
         commands = ", or ".join(f"symmetry check {shlex.quote(name)}" for name in scripts)
         raise SymmetryError(f"name a target: {commands}")
-    say(
-        "no script in this folder trains, so numba is checked, the core of symmetry itself; to "
-        "check another script: symmetry check path/to/train.py",
-        err=True,
-    )
     return ("numba",)
 
 
@@ -252,6 +280,8 @@ def _check(
     with terminal() as screen:
         screen.listing = listing
         plan = session.plan_check(name, options)
+        if not click.get_current_context().params["targets"]:
+            say(_NO_SCRIPT, err=True)
         report = run_plan(plan, screen)
         culprit = session.explain_check(plan, report) if explained else None
     return report, culprit
@@ -273,15 +303,26 @@ def _expand(given: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     return tuple(n for names, _ in found for n in names), tuple(t for _, out in found for t in out)
 
 
-def _list(only: tuple[str, ...], skip: tuple[str, ...]) -> int:
-    """Print the invariants, of steps and of trainings."""
+def _list(only: tuple[str, ...], skip: tuple[str, ...], *, whole: bool) -> int:
+    """Print the invariants, of steps and of trainings; the ``whole`` of each, or one line."""
     from symmetry.law.invariant import select
     from symmetry.targets.kinds import invariants
 
-    for invariant in select(invariants(), only, skip):
+    selected = select(invariants(), only or ("*",), skip)
+    width = max(len(invariant.name) for invariant in selected)
+    for family, what in _FAMILIES.items() if not whole else ():
+        own = [each for each in selected if each.name.startswith(f"{family}/")]
+        for text in (f"{family}/*: {what}",) * bool(own):
+            say(text)
+        for invariant in own:
+            asked = "" if invariant.default else " (if --only selects it)"
+            say(f"  {invariant.name:{width}}  {invariant.statement}{asked}")
+    for invariant in selected if whole else ():
         say(invariant.name)
         for label in ("statement", "reason", "witness", "targets", "compared"):
             say(f"  {label:<10} {getattr(invariant, label)}")
+    if not whole:
+        say("\nThe reason, an example and a cure: symmetry check --about NAME")
     return OK
 
 

@@ -58,6 +58,8 @@ class TrainingInvariant(Invariant):
         Peak memory in copies of the state, as measured on a GPT.
     cheap
         Whether it needs few runs, so that it is checked at every size that is drawn.
+    scripts
+        Whether it says nothing of functions, only of scripts.
     """
 
     noun: ClassVar[str] = "training"
@@ -68,6 +70,7 @@ class TrainingInvariant(Invariant):
     runs: int = 2
     copies: int = 3
     cheap: bool = False
+    scripts: bool = False
 
 
 def _setting(
@@ -100,8 +103,13 @@ def _setting(
 
 def _loop(law: Law, said: Statement) -> TrainingInvariant:
     """Return a law of the loop as an invariant: it is judged on one run over whole epochs."""
+    functions = law in OF_FUNCTIONS
     return TrainingInvariant(
-        **vars(said), measure=measured(law, law in OF_FUNCTIONS), dtypes=_WRITTEN, runs=1
+        **vars(said),
+        measure=measured(law, functions),
+        dtypes=_WRITTEN,
+        runs=1,
+        scripts=not functions,
     )
 
 

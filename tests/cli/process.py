@@ -60,9 +60,9 @@ def is_alive(number: int) -> bool:
 
 
 def assert_one_line(finished: Finished, *phrases: str) -> None:
-    """Assert that a command failed with one readable line, its progress apart."""
+    """Assert that a command failed with one readable line."""
     assert finished.status == 2, finished
-    lines = [line for line in finished.err.splitlines() if not line.startswith("finished ")]
+    lines = finished.err.splitlines()
     assert len(lines) == 1, finished.err
     assert lines[0].startswith("error: ")
     assert len(lines[0]) < 600
