@@ -139,7 +139,7 @@ def _problem(checked: Checked, verdicts: Sequence[Verdict], culprit: Culprit | N
     text, continues = _sentence(verdicts, located=bool(file))
     if not more and known is not None and repeat:
         more = command_line("explain", _target(checked, first))
-    elif not more and not first.about.drawn:
+    elif not (more or first.about.drawn or first.about.explained):
         more = f"symmetry check --about {first.invariant}"
     return Problem(
         text,
