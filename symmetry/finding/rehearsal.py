@@ -153,11 +153,21 @@ class Rehearsal:
         """
         if not groups or self._hold([*others, *groups], excused):
             return [*groups]
+        return self._survivors_of_failing(groups, others, excused)
+
+    def _survivors_of_failing(
+        self, groups: Sequence[Units], others: Sequence[Units], excused: Collection[str]
+    ) -> list[Units]:
+        """Return the same for groups that do not hold all at once.
+
+        If one half of them does, the other half does not: that need not be tried.
+        """
         if len(groups) == 1:
             return []
         half = len(groups) // 2
         left = self.survivors(groups[:half], others, excused)
-        return left + self.survivors(groups[half:], [*others, *left], excused)
+        of_right = self._survivors_of_failing if len(left) == half else self.survivors
+        return left + of_right(groups[half:], [*others, *left], excused)
 
     def matters(self, units: Units) -> bool:
         """Return whether the losses depend on the arrays of units.

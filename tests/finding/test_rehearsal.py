@@ -8,6 +8,7 @@ import pytest
 
 from symmetry.base.errors import TrainingError
 from symmetry.finding.find import find
+from symmetry.finding.rehearsal import Rehearsal
 from symmetry.training.target import FunctionTraining
 from symmetry.units.units import Part, Units
 from tests.finding.first_steps.test_generic import faint
@@ -37,8 +38,6 @@ def gated():
 
 
 def test_a_group_holds_where_the_training_gets_to_as_well():
-    from symmetry.finding.rehearsal import Rehearsal
-
     rehearsal = Rehearsal.begin(FunctionTraining("gated", gated))
     # At these numbers all gates are wide open.
     wide = {"model.gate.bias": rehearsal.start["model.gate.bias"] + 99}
@@ -49,6 +48,27 @@ def test_a_group_holds_where_the_training_gets_to_as_well():
     right = Units("", 4, (*inside, *gate, Part("model.head.weight", 1)))
     assert rehearsal.survivors([wrong]) == []
     assert rehearsal.survivors([right]) == [right]
+
+
+@pytest.mark.parametrize("wrong", [set(), {0}, {4}, {1, 6}, {*range(7)}])
+def test_no_groups_are_tried_twice_to_find_those_that_fail(wrong, monkeypatch):
+    tried = []
+
+    def hold(_, groups, excused):
+        tried.append(tuple(units.count for units in groups))
+        return wrong.isdisjoint(tried[-1])
+
+    monkeypatch.setattr(Rehearsal, "_hold", hold)
+    groups = [Units("", count, ()) for count in range(7)]
+    survivors = object.__new__(Rehearsal).survivors(groups)
+    assert [units.count for units in survivors] == sorted({*range(7)} - wrong)
+    assert len({*tried}) == len(tried)
+
+
+def test_a_trace_takes_no_loss_out_of_its_tensor():
+    """It would look like a step that branches on its loss."""
+    trace = Rehearsal.begin(FunctionTraining("gated", gated)).trace()
+    assert all(node.outputs for node in trace.nodes)
 
 
 @pytest.mark.parametrize("pause", [0, 1])

@@ -88,38 +88,41 @@ class LossSteps:
         return run
 
     def step(self, run: Run) -> None:
-        """Take the next step of a run.
-
-        Raises
-        ------
-        TrainingError
-            If it raises, or has no loss.
-        """
-        ends, rehearsing = self.ends[run.taken], needed(run, Rehearsing)
-        rehearsing.rehearse(*ends, self.manner.gradient, whole=self.manner.whole)
-        pauses = not any(ends) and any(map(any, self.ends))  # other steps have losses
-        if not rehearsing.loss_sums() and not pauses:
-            raise TrainingError(
-                f"{self.training.name}: step({run.taken - 1}) neither calls backward() nor returns"
-                " its loss"
-            )
+        """Take the next step of a run."""
+        ends, manner = self.ends[run.taken], self.manner
+        needed(run, Rehearsing).rehearse(*ends, manner.gradient, whole=manner.whole)
 
     def take(self, start: State, until: Until = lambda _: False) -> StepResults:
         """Take the steps from a start, until their results suffice."""
         return self.finish(self.run(start), until)
 
     def finish(self, run: Run, until: Until = lambda _: False) -> StepResults:
-        """Take the steps of a run that has begun, until their results suffice; close it."""
+        """Take the steps of a run that has begun, until their results suffice; close it.
+
+        Raises
+        ------
+        TrainingError
+            If a step raises, or has no loss.
+        """
         results = StepResults([], [])
         while len(results.losses) < STEPS and not until(results):
             self.step(run)
             sums = needed(run, Rehearsing).loss_sums()
+            if not sums and not self._pauses(run.taken - 1):
+                raise TrainingError(
+                    f"{self.training.name}: step({run.taken - 1}) neither calls backward() nor"
+                    " returns its loss"
+                )
             results.losses.append(
                 sum(loss * w for loss, w in zip(sums, weights(len(sums)), strict=True))
             )
             results.buffers.append(needed(run, Tracing).leaves(self.buffers))
         run.close()
         return results
+
+    def _pauses(self, number: int) -> bool:
+        """Return whether a step has no loss of its own, while others have losses."""
+        return not any(self.ends[number]) and any(map(any, self.ends))
 
 
 def begin_steps(
