@@ -4,6 +4,7 @@ import itertools
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import cache
 
 from symmetry.finding.grouping.proof import Proof
 from symmetry.units.units import Part, Units
@@ -19,7 +20,7 @@ class Extension:
 
     def __init__(self, proof: Proof, taken: Mapping[tuple[str, int], set[int]]) -> None:
         self._proof, self._taken = proof, taken
-        self._sizes: list[int] = []  # of the latest groups
+        self._sizes: dict[int, int] = {}  # of the latest groups, by their room
 
     def largest_group(self, pair: Units) -> Units | None:
         """Return the largest group of the pair's first unit; None if it has no second one."""
@@ -28,32 +29,35 @@ class Extension:
         before = range(-1, -back - 1, -1)
         units = sorted([*self._interchangeable(pair, [0, *before]), *ahead[1:]])
         everything = range(-back, self._capacity(pair))
-        everything = range(-back, self._capacity(pair))
         odd = len(units) < len(everything)
         if odd and self._proof.holds_but_for_buffers(_numbered(pair, everything)):
             units = [*everything]
         if len(units) < 2:
             return None
-        self._sizes = [*dict.fromkeys([len(units), *self._sizes])][:_HINTS]
         return _numbered(pair, units)
 
     def _interchangeable(self, pair: Units, units: Sequence[int]) -> Sequence[int]:
         """Return the units that are interchangeable with the first; one or two odd ones may fail.
 
         Units are numbered from the first of the pair. A failing proof is expensive: it repeats the
-        whole trace. So the sizes of other groups are tried first, and no odd unit is looked for if
-        one of them fits.
+        whole trace. So the size of the latest group in as much room is tried first, then all units,
+        then the sizes of other groups. No odd unit is looked for if a size fits.
         """
 
+        @cache
         def fails(count: int) -> bool:
             return not self._proof.holds(_numbered(pair, units[:count]))
 
-        for count in self._sizes:
-            if 1 < count < len(units) and not fails(count) and fails(count + 1):
+        room = len(units)
+        expected = self._sizes.get(room, room)
+        for count in dict.fromkeys([expected, room, *[*self._sizes.values()][-_HINTS:]]):
+            if 1 < count <= room and not fails(count) and (count == room or fails(count + 1)):
+                self._sizes[room] = count
                 return units[:count]
-        if len(units) < 2 or not fails(len(units)):
+        if room < 2:
             return units
-        reach = bisect_left(range(2, len(units)), True, key=fails) + 1
+        reach = bisect_left(range(2, room), True, key=fails) + 1
+        self._sizes[room] = reach
         for odd in (1, 2):
             rest = [units[0], *units[reach + odd :]]
             if len(rest) > 1 and self._proof.holds(_numbered(pair, rest[:2])):

@@ -56,3 +56,20 @@ def test_a_first_unit_without_a_second_is_no_group():
 def test_units_end_where_another_part_begins():
     halves = Units("", 2, (Part("w0", 1), Part("w0", 1, first=2)))
     assert extension([1] * 4)._capacity(halves) == 2
+
+
+@pytest.mark.parametrize(
+    ("factors", "proofs"),
+    [([1] * 6, [6]), ([1, 1, 1, 2, 3, 4], [3, 4])],  # of sizes, in this order
+)
+def test_the_size_of_the_latest_group_in_as_much_room_is_tried_first(factors, proofs, monkeypatch):
+    extends, tried, holds = extension(factors), [], Proof.holds
+    first = extends.largest_group(pair())
+
+    def noted(proof, units, excused=()):
+        tried.append(units.count)
+        return holds(proof, units, excused)
+
+    monkeypatch.setattr(Proof, "holds", noted)
+    assert extends.largest_group(pair()) == first
+    assert tried == proofs
