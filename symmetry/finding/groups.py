@@ -25,7 +25,7 @@ from symmetry.finding.exchange.actions import Action, Actions
 from symmetry.finding.exchange.endings import Stuck
 from symmetry.finding.grouping.extension import Extension
 from symmetry.finding.grouping.pair import PairMaker
-from symmetry.finding.grouping.pieces import includes_units, is_included, swapped_slices
+from symmetry.finding.grouping.pieces import SwappedSlices
 from symmetry.finding.grouping.proof import Proof
 from symmetry.finding.grouping.seeds import block_axes, neighbours
 from symmetry.finding.grouping.slices import split
@@ -126,8 +126,8 @@ class GroupSearch:
         pair = self._pairs.pair(solution, selectable=selectable)
         if not pair.parts or not solution.keys() & self._trainable:
             return None
-        swaps = swapped_slices(pair, 0, 1)
-        units = next((group for group in self.groups if includes_units(swaps, group)), None)
+        swapped = SwappedSlices(pair)
+        units = next((group for group in self.groups if swapped.include_units(group)), None)
         if units is None:
             units = self._extension.largest_group(pair) if self.proof.matters(pair) else None
             if units is None:
@@ -137,9 +137,9 @@ class GroupSearch:
         return units
 
     def _add(self, units: Units, pair: Units) -> None:
-        """Add a new group; older groups whose exchanges are included in the pair's give way."""
-        swaps = swapped_slices(pair, 0, 1)
-        self.groups = [g for g in self.groups if not is_included(swaps, swapped_slices(g, 0, 1))]
+        """Add a new group; older groups whose exchanges include the pair's give way."""
+        swapped = SwappedSlices(pair)
+        self.groups = [g for g in self.groups if not SwappedSlices(g).include(swapped)]
         self.groups += split(units, self.proof)
 
     def _take(self, units: Units, seed: LeafAxis | None) -> None:
