@@ -41,7 +41,8 @@ def find(training: Training, progress: Tell = lambda *_: None) -> Coverage:
     rehearsal = Rehearsal.begin(training)
     trained, gradients = rehearsal.first.trained, rehearsal.first.gradients.entries
     solver = Solver(rehearsal.trace())
-    search = GroupSearch(solver, rehearsal.tolerance, trained, progress)
+    received = rehearsal.received.at_once
+    search = GroupSearch(solver, rehearsal.tolerance, trained, received, progress)
     candidates = [] if rehearsal.silent else search.run()
     progress("all groups at once", 0, 1)
     groups = rehearsal.survivors(candidates, excused=search.proof.excused)

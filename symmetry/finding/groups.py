@@ -18,7 +18,10 @@ that 2 do, and 3 units hold that leave out unit 2: a group of units 0, 1 and 3.
 
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+
+import numpy as np
+from numpy.typing import NDArray
 
 from symmetry.finding.coverage import Tell
 from symmetry.finding.exchange.actions import Action, Actions
@@ -38,6 +41,8 @@ LeafAxis = tuple[str, int]
 class GroupSearch:
     """Searches one trace for groups.
 
+    ``received`` says which entries of parameters receive a gradient in it, as far as that is known.
+
     Attributes
     ----------
     proof
@@ -49,12 +54,18 @@ class GroupSearch:
     """
 
     def __init__(
-        self, solver: Solver, tolerance: float, trainable: Collection[str], progress: Tell
+        self,
+        solver: Solver,
+        tolerance: float,
+        trainable: Collection[str],
+        received: Mapping[str, NDArray[np.bool_]],
+        progress: Tell,
     ) -> None:
         self.proof = Proof(solver.trace, tolerance)
         self.groups: list[Units] = []
         self.unused: dict[LeafAxis, set[int]] = defaultdict(set)
         self._solver, self._trainable, self._progress = solver, trainable, progress
+        self._received = received
         self._taken: dict[LeafAxis, set[int]] = defaultdict(set)
         self._pairs = PairMaker(solver.trace, self.proof)
         self._extension = Extension(self.proof, self._taken)
@@ -94,7 +105,12 @@ class GroupSearch:
         return self._try({leaf: neighbours(axis, 1, place)}, (name, axis)) is not None
 
     def _count_unused(self, name: str, axis: int, place: int) -> int:
-        """Return how many slices of a leaf, from a place on, the loss does not depend on."""
+        """Return how many slices of a leaf, from a place on, the loss does not depend on.
+
+        It depends on a slice that receives a gradient. Only for others it has to be tried.
+        """
+        if name in self._received and self._received[name].take(place, axis).any():
+            return 0
 
         def matter(count: int) -> bool:
             return self.proof.matters(Units("", count, (Part(name, axis, place),)))

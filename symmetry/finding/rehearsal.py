@@ -16,7 +16,12 @@ from numpy.typing import NDArray
 from symmetry.base.errors import TrainingError
 from symmetry.finding.exchange.tolerance import same
 from symmetry.finding.first_steps.generic import generic_start
-from symmetry.finding.first_steps.gradients import FirstSteps, entries_in_any, take_first_steps
+from symmetry.finding.first_steps.gradients import (
+    FirstSteps,
+    ReceivedGradients,
+    entries_in_any,
+    take_first_steps,
+)
 from symmetry.finding.first_steps.losses import (
     LossSteps,
     StepResults,
@@ -50,8 +55,8 @@ class Rehearsal:
         change their shape.
     generic
         A start near it at which all units are different.
-    traced
-        The steps from there until all parameters that receive a gradient have had one.
+    received
+        The gradients that parameters receive from there.
     random, model
         Name and line of the random operations inside modules; the name of the model's class.
     output_on_axis_1
@@ -67,7 +72,7 @@ class Rehearsal:
     first: FirstSteps
     start: State
     generic: State
-    traced: int
+    received: ReceivedGradients
     random: tuple[tuple[str, str], ...]
     model: str
     output_on_axis_1: frozenset[str]
@@ -93,7 +98,7 @@ class Rehearsal:
         resized = _resized(start, results)
         start = {name: array for name, array in start.items() if name not in resized}
         steps = replace(steps, buffers=tuple(n for n in steps.buffers if n not in resized))
-        generic, gradients = generic_start(
+        generic, received = generic_start(
             steps, start, {*run.parameters} | _written(start, steps.buffers, results)
         )
         layered = needed(run, Layered)
@@ -102,12 +107,12 @@ class Rehearsal:
             first,
             start,
             generic,
-            gradients.steps,
+            received,
             tuple(run.random),
             layered.model_name,
             layered.output_on_axis_1,
             layered.layers,
-            entries_in_any(first.gradients, gradients),
+            entries_in_any(first.gradients, received),
         )
 
     @property
@@ -135,8 +140,8 @@ class Rehearsal:
 
         That is one step, unless some parameters receive their first gradient in a later one.
         """
-        run = self.steps.run(self.generic)
-        trace = needed(run, Tracing).trace(self.start, lambda: self.steps.step(run), self.traced)
+        run, steps = self.steps.run(self.generic), self.received.steps
+        trace = needed(run, Tracing).trace(self.start, lambda: self.steps.step(run), steps)
         run.close()
         return trace
 

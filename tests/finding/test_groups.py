@@ -8,15 +8,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from symmetry.finding.exchange.endings import Stuck
+from symmetry.finding.grouping.proof import Proof
 from symmetry.finding.groups import GroupSearch
 from symmetry.finding.solver import Solver
 from symmetry.units.units import Part, Units
 from tests.finding.traces import Steps, network, normal, square_error
 
 
-def searched(trace):
+def searched(trace, received=None):
     """Return a search that has found all groups."""
-    search = GroupSearch(Solver(trace), 1e-12, {*trace.leaves}, lambda *_: None)
+    search = GroupSearch(Solver(trace), 1e-12, {*trace.leaves}, received or {}, lambda *_: None)
     search.run()
     return search
 
@@ -35,7 +36,7 @@ def test_the_example_of_the_module():
     """Each step does what the worked example says, and the answer is the one that it gives."""
     parts = Part("W1", 0), Part("b1", 0), Part("W2", 1)
     trace = example()
-    search = GroupSearch(Solver(trace), 1e-12, {"W1", "b1", "W2"}, lambda *_: None)
+    search = GroupSearch(Solver(trace), 1e-12, {"W1", "b1", "W2"}, {}, lambda *_: None)
     assert search.proof.matters(Units("", 2, parts))
     assert search.proof.holds(Units("", 4, parts))
     assert search.run() == [Units("", 4, parts)]
@@ -127,3 +128,23 @@ def test_statistics_that_hardly_depend_on_units_move_along_with_them():
     (units,) = searched(steps.end(steps.apply(square_error, y, steps.data(normal(6, 2))))).groups
     assert units.count == 4
     assert {*units.arrays} == {"w", gain, variance, "out"}
+
+
+def test_slices_that_receive_a_gradient_matter_without_a_proof(monkeypatch):
+    trace, tried, matters = example(), [], Proof.matters
+
+    def noted(proof, units):
+        tried.append(units)
+        return matters(proof, units)
+
+    monkeypatch.setattr(Proof, "matters", noted)
+    received = {name: np.ones(trace.arrays[i].shape, bool) for name, i in trace.leaves.items()}
+    silent = {**received, "W1": np.zeros((4, 3), bool)}
+    groups = searched(trace).groups
+    assert [units.count for units in tried] == [2, 1, 1, 1]  # the group, inputs, outputs
+    tried.clear()
+    assert searched(trace, received).groups == groups
+    assert [units.count for units in tried] == [2]
+    tried.clear()
+    assert searched(trace, silent).groups == groups
+    assert [units.count for units in tried] == [2, 1, 1]

@@ -14,7 +14,7 @@ from tests.finding.traces import Steps, network, normal, square_error
 def uncovered(trace, layers=(), reached=()):
     """Return what belongs to no group."""
     solver = Solver(trace)
-    search = GroupSearch(solver, 1e-12, {*trace.leaves}, lambda *_: None)
+    search = GroupSearch(solver, 1e-12, {*trace.leaves}, {}, lambda *_: None)
     groups = search.run()
     said = Reasons(solver, search.unused, {*trace.leaves}, dict(reached), dict(layers))
     return [*said.uncovered(groups)]

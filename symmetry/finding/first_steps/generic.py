@@ -30,7 +30,7 @@ def generic_start(
     Dead units, as those of a ReLU may be, hide which slices they have. If two starts that are far
     from each other agree on the entries, no other start is tried. ``names`` are the arrays to move.
     """
-    best, most = start, ReceivedGradients({}, STEPS, ())
+    best, most = start, ReceivedGradients({}, {}, STEPS, ())
     for moved in _candidates(start, names):
         gradients = gradients_at(steps, moved)
         if gradients is None:
@@ -56,7 +56,7 @@ def gradients_at(steps: LossSteps, start: State) -> ReceivedGradients | None:
     try:
         return observe_gradients(steps.run(start), _LEAST)
     except TrainingError:  # an update may refuse the state that comes of this start
-        return ReceivedGradients({}, STEPS, ())
+        return ReceivedGradients({}, {}, STEPS, ())
 
 
 def _candidates(start: State, names: Collection[str]) -> Iterator[State]:

@@ -28,8 +28,9 @@ class ReceivedGradients:
 
     Attributes
     ----------
-    entries
-        Which entries of the parameters received one; empty if no backward left any.
+    entries, at_once
+        Which entries of the parameters received one, in all steps and in the first one alone; empty
+        if no backward left any.
     steps
         The steps after which all parameters that receive one have had it.
     ends
@@ -37,6 +38,7 @@ class ReceivedGradients:
     """
 
     entries: Mapping[str, NDArray[np.bool_]]
+    at_once: Mapping[str, NDArray[np.bool_]]
     steps: int
     ends: Sequence[tuple[int, int]]
 
@@ -113,14 +115,20 @@ def observe_gradients(run: Run, least: float = 0.0) -> ReceivedGradients:
 
     events.after_backward = note
     counts, ends = list[int](), list[tuple[int, int]]()
+    received: list[dict[str, NDArray[np.bool_]]] = []
     for _ in range(STEPS):
         run.step()
+        received.append(_larger(sizes, least))
         counts.append(sum(bool(size.any()) for size in sizes.values()))
         ends.append((events.backwards, events.grads))
     events.after_backward = lambda: None  # or the run would refer to itself
+    return ReceivedGradients(received[-1], received[0], 1 + counts.index(counts[-1]), ends)
+
+
+def _larger(sizes: Mapping[str, Array], least: float) -> dict[str, NDArray[np.bool_]]:
+    """Return which entries are larger than ``least``, relative to the largest of all."""
     bound = least * max((size.max(initial=0.0) for size in sizes.values()), default=0.0)
-    entries = {name: size > bound for name, size in sizes.items()}
-    return ReceivedGradients(entries, 1 + counts.index(counts[-1]), ends)
+    return {name: size > bound for name, size in sizes.items()}
 
 
 def entries_in_any(*several: ReceivedGradients) -> dict[str, NDArray[np.bool_]]:

@@ -17,7 +17,7 @@ FIRST, SECOND = np.array([True, False]), np.array([False, True])
 
 
 def received(ends=((1, 0),), **entries):
-    return ReceivedGradients(entries, 1, ends)
+    return ReceivedGradients(entries, {}, 1, ends)
 
 
 def test_entries_are_counted():
@@ -59,4 +59,6 @@ def test_a_parameter_may_receive_its_first_gradient_in_the_second_step():
     gradients = take_first_steps(FunctionTraining("late", make)).gradients
     assert gradients.steps == 2
     assert gradients.everywhere
+    assert gradients.at_once["model.0.weight"].all()
+    assert not gradients.at_once["model.1.weight"].any()
     assert gradients.ends == [(1, 0), (1, 0)]
