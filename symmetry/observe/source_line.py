@@ -5,6 +5,7 @@ import sys
 from dataclasses import dataclass, replace
 from functools import cache
 from types import FrameType
+from typing import Any
 
 from symmetry.base.user_code import PHASES, Phase, calls_target, kind_of, shorten, spell
 
@@ -91,6 +92,14 @@ def users_line() -> SourceLine:
             library = _place(frame.f_code.co_filename, frame.f_lineno)
         frame = frame.f_back
     return library
+
+
+def defined_at(function: Any) -> SourceLine:
+    """Return the line where a function of the user's own is defined."""
+    code = getattr(function, "__code__", None)
+    if code is None or kind_of(code.co_filename) != "user":
+        return NOWHERE
+    return _place(code.co_filename, code.co_firstlineno)
 
 
 class SourceLines:

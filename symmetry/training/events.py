@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from symmetry.observe.source_line import SourceLine
+from symmetry.observe.source_line import NOWHERE, SourceLine
 
 States = Mapping[str, str]  # a digest of the state of each shared random generator, by its name
 
@@ -264,6 +264,8 @@ class Loader:
     shared
         What two of its workers have in common, if they were emulated: "numbers" if they draw the
         same ones, "samples" if each yields all of them, "" if neither.
+    generators, seeded_at
+        The generators of the same numbers, by name, as far as known; the user's ``worker_init_fn``.
     why
         Why its workers were not emulated.
     source, indices
@@ -284,6 +286,8 @@ class Loader:
     shuffles: bool
     workers: int
     shared: str = ""
+    generators: tuple[str, ...] = ()
+    seeded_at: SourceLine = NOWHERE
     why: str = ""
     source: int = 0
     indices: frozenset[int] | None = None

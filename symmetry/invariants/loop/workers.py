@@ -8,19 +8,27 @@ each of them.
 from __future__ import annotations
 
 from symmetry.invariants.loop.judgement import Judgement
-from symmetry.training.events import Epochs
+from symmetry.training.events import Epochs, Loader
 
-_TEXTS = {
-    "numbers": (
-        "the {workers} workers of this loader draw the same random numbers: each has a copy of the "
-        "generator that {data} keeps, or has the same seed. Seed it in worker_init_fn with "
-        "torch.initial_seed(), or draw with torch.rand."
-    ),
-    "samples": (
-        "each of the {workers} workers of this loader yields all samples of {data}, so that each "
-        "is seen {workers} times. Divide them by torch.utils.data.get_worker_info()."
-    ),
-}
+_SAMPLES = (
+    "each of the {workers} workers of this loader yields all samples of {data}, so that each is "
+    "seen {workers} times. Divide them by torch.utils.data.get_worker_info()."
+)
+_NUMBERS = (
+    "the {workers} workers of this loader draw the same random numbers: each has a copy of the "
+    "generator that {data} keeps, or has the same seed. Seed it in worker_init_fn with "
+    "torch.initial_seed(), or draw with torch.rand."
+)
+_KEPT = (
+    "the {workers} workers of this loader draw the same random numbers from {names}: each has a "
+    "copy of this generator, in the same state. Seed it in worker_init_fn with "
+    "torch.initial_seed(), or draw with torch.rand."
+)
+_SEEDED = (
+    "this gives {names} the same seed in all {workers} workers of a loader, so that they draw the "
+    "same numbers. Leave it out: PyTorch seeds it in each worker."
+)
+_SHARED = {"random", "numpy.random", "torch"}  # generators that PyTorch seeds in each worker
 
 
 def workers(epochs: Epochs) -> Judgement:
@@ -33,8 +41,20 @@ def workers(epochs: Epochs) -> Judgement:
         judgement.why = "no loader has two workers"
     for loader in several:
         if loader.shared:
-            text = _TEXTS[loader.shared]
-            judgement.accuse(text.format(workers=loader.workers, data=loader.data), loader.at)
+            _accuse(loader, judgement)
     if judgement.applies:
         judgement.why = ""
     return judgement
+
+
+def _accuse(loader: Loader, judgement: Judgement) -> None:
+    seeded = _SHARED.issuperset(loader.generators)
+    if loader.shared == "samples":
+        text = _SAMPLES
+    elif not loader.generators or (seeded and not loader.seeded_at.file):
+        text = _NUMBERS
+    else:
+        text = _SEEDED if seeded else _KEPT
+    names = " and ".join(name for name in loader.generators if seeded or name not in _SHARED)
+    at = loader.seeded_at if text is _SEEDED else loader.at
+    judgement.accuse(text.format(workers=loader.workers, data=loader.data, names=names), at)

@@ -17,13 +17,11 @@ class Crops(Dataset):
         return image[top : top + 4, left : left + 4].flatten() / 64, index % 3
 
 
-def seed_worker(worker):
+def seed_worker(worker):  # loop/workers
     random.seed(0)
 
 
-loader = DataLoader(  # loop/workers
-    Crops(), batch_size=16, shuffle=True, num_workers=2, worker_init_fn=seed_worker
-)
+loader = DataLoader(Crops(), batch_size=16, shuffle=True, num_workers=2, worker_init_fn=seed_worker)
 model = nn.Linear(16, 3)
 optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
 for _ in range(2):

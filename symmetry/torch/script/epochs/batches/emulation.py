@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 from unittest.mock import patch
@@ -15,74 +16,115 @@ from torch.utils._pytree import tree_leaves
 from torch.utils.data import IterableDataset
 from torch.utils.data._utils import worker
 
-from symmetry.base.randomness import generators
+from symmetry.base.randomness.generators import kept, seed_all, shared, states_of
 from symmetry.torch.modes.recorder import tensors_in
+from symmetry.torch.script.epochs.batches.generators import drawn_alike, of_data
 
 _ITEMS, _SAMPLES = 8, 3  # of an iterable data set; of another one
 _SEED = 1000  # of worker 0; PyTorch gives worker k the next ones
 _LARGE = 1 << 28  # bytes of tensors in a data set that is not copied
 
 
-def emulated(loader: Any) -> tuple[str, str]:
-    """Compare two workers of a loader; the second text says why that is impossible.
+@dataclass(frozen=True)
+class Emulation:
+    """What two workers of a loader have in common.
 
-    The first is ``"numbers"`` if they draw the same random numbers for their samples,
-    ``"samples"`` if each yields the same ones, and empty otherwise.
+    Attributes
+    ----------
+    shared
+        "numbers" if they draw the same random numbers, "samples" if each yields the same samples,
+        and empty otherwise.
+    why
+        Why they cannot be compared.
+    generators
+        The generators from which they draw the same numbers, by name, as far as known.
     """
+
+    shared: str = ""
+    why: str = ""
+    generators: tuple[str, ...] = ()
+
+
+def emulated(loader: Any) -> Emulation:
+    """Compare two workers of a loader."""
     if loader.num_workers < 2:
-        return "", "it has fewer than two workers"
+        return Emulation(why="it has fewer than two workers")
     if _bytes_in(loader.dataset) > _LARGE:
-        return "", "its data set is too large to be copied"
+        return Emulation(why="its data set is too large to be copied")
     try:
-        with generators.kept(generators.shared()):
+        with kept(shared()):
+            if isinstance(loader.dataset, IterableDataset):
+                return _compared_streams(loader)
             return _compared(loader)
     except Exception as error:  # a data set of the user's may do anything
-        return "", f"its data set cannot be copied and read ({type(error).__name__})"
+        why = f"its data set cannot be copied and read ({type(error).__name__})"
+        return Emulation(why=why)
 
 
-def _compared(loader: Any) -> tuple[str, str]:
-    if isinstance(loader.dataset, IterableDataset):
-        first, second = (_in_worker(loader, k, _items) for k in (0, 1))
-        if first and first == second and len(set(first)) > 1:
-            return "samples", ""
-        return "", ""
-    count = min(_SAMPLES, len(loader.dataset))
+def _compared_streams(loader: Any) -> Emulation:
+    first, second = (_Worker(loader, number).read(_items, 1)[0] for number in (0, 1))
+    if first and first == second and len(set(first)) > 1:
+        return Emulation("samples")
+    return Emulation()
 
-    def read(data: Any) -> list[str]:
-        return [_key(data[index]) for index in range(count)]
 
-    def twice(data: Any) -> list[list[str]]:
-        return [read(data), read(data)]
-
-    (first, again), other = (_in_worker(loader, k, twice) for k in (0, 1))
-    if first == again:
-        return "", "its samples are not drawn at random"
-    return ("numbers" if other == [first, again] else ""), ""
+def _compared(loader: Any) -> Emulation:
+    one, other = (_Worker(loader, number) for number in (0, 1))
+    (first, again), found = (each.read(_some, 2) for each in (one, other))
+    alike = drawn_alike(one.states, other.states)
+    if alike or (first != again and found == [first, again]):
+        return Emulation("numbers", generators=alike)
+    return Emulation(why="its samples are not drawn at random" if first == again else "")
 
 
 def _items(data: Any) -> list[str]:
     return [_key(item) for item in islice(iter(data), _ITEMS)]
 
 
-def _in_worker(loader: Any, number: int, read: Callable[[Any], Any]) -> Any:
-    """Read from a copy of the data set as worker ``number`` does, with its seeds."""
-    data = copy.deepcopy(loader.dataset)  # as a fork copies everything
-    seed = _SEED + number
-    with _seeded(seed), patch.object(worker, "_worker_info", _info(loader, number, seed, data)):
-        if loader.worker_init_fn is not None:
-            loader.worker_init_fn(number)
-        return read(data)
+def _some(data: Any) -> list[str]:
+    return [_key(data[index]) for index in range(min(_SAMPLES, len(data)))]
 
 
-def _info(loader: Any, number: int, seed: int, data: Any) -> Any:
-    return worker.WorkerInfo(id=number, num_workers=loader.num_workers, seed=seed, dataset=data)
+class _Worker:
+    """A worker of a loader, with its own copy of the data set and its own seeds.
 
+    Attributes
+    ----------
+    states
+        By generator its states: before its samples are read, and after each reading.
+    """
 
-@contextmanager
-def _seeded(seed: int) -> Iterator[None]:
-    with generators.kept(generators.shared()):
-        generators.seed_all(seed)
-        yield
+    def __init__(self, loader: Any, number: int) -> None:
+        self._loader, self._number = loader, number
+        copies: dict[int, Any] = {}
+        self._data = copy.deepcopy(loader.dataset, copies)  # as a fork copies everything
+        self._generators = of_data(self._data, copies.values())
+        self.states: dict[str, list[str]] = {name: [] for name in self._generators}
+
+    def read(self, reading: Callable[[Any], list[str]], times: int) -> list[list[str]]:
+        """Return what is read from the data set, again and again."""
+        found = []
+        with kept([*self._generators.values()]), self._inside():
+            self._note_states()
+            for _ in range(times):
+                found.append(reading(self._data))
+                self._note_states()
+        return found
+
+    def _note_states(self) -> None:
+        for name, state in zip(self.states, states_of(self._generators.values()), strict=True):
+            self.states[name].append(_key(state))
+
+    @contextmanager
+    def _inside(self) -> Iterator[None]:
+        loader, seed = self._loader, _SEED + self._number
+        facts = {"id": self._number, "num_workers": loader.num_workers, "seed": seed}
+        info = worker.WorkerInfo(dataset=self._data, **facts)
+        with patch.object(worker, "_worker_info", info):
+            seed_all(seed)
+            if loader.worker_init_fn is not None:
+                loader.worker_init_fn(self._number)
+            yield
 
 
 def _key(sample: Any) -> str:

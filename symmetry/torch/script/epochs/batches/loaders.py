@@ -10,7 +10,7 @@ from typing import Any
 from torch.utils.data import DataLoader
 from torch.utils.data.dataloader import _BaseDataLoaderIter
 
-from symmetry.observe.source_line import SourceLine, asked_at
+from symmetry.observe.source_line import SourceLine, asked_at, defined_at
 from symmetry.torch.script.epochs.batches.contents import (
     classes_of,
     length_of,
@@ -18,7 +18,7 @@ from symmetry.torch.script.epochs.batches.contents import (
     shuffles,
     source_of,
 )
-from symmetry.torch.script.epochs.batches.emulation import emulated
+from symmetry.torch.script.epochs.batches.emulation import Emulation, emulated
 from symmetry.torch.script.epochs.batches.fetching import Fetching
 from symmetry.torch.script.epochs.batches.recent import RecentBatches
 from symmetry.torch.script.epochs.log import (
@@ -56,8 +56,7 @@ class _Known:
     at: SourceLine
     workers: int
     fetching: Fetching
-    shared: str = ""
-    why: str = ""
+    emulation: Emulation
     iterators: int = 0
     most: int = 0  # batches that came before one update
     cut: bool = False
@@ -116,9 +115,8 @@ class Loaders:
             number = self._numbers.of(loader)
             if first:
                 at, workers = self._made.get(id(loader)) or asked_at(), loader.num_workers
-                known = _Known(at, workers, Fetching(workers=workers > 0))
-                known.shared, known.why = emulated(loader)
-                self._known.append(known)
+                fetching = Fetching(workers=workers > 0)
+                self._known.append(_Known(at, workers, fetching, emulated(loader)))
                 self._numbers.look(loader)
                 # Worker processes would outlive the run.
                 loader.num_workers, loader.timeout = 0, 0
@@ -231,8 +229,10 @@ class Loaders:
             sampler=type(sampler_of(loader)).__name__,
             shuffles=shuffles(loader),
             workers=known.workers,
-            shared=known.shared,
-            why=known.why,
+            shared=known.emulation.shared,
+            generators=known.emulation.generators,
+            seeded_at=defined_at(loader.worker_init_fn),
+            why=known.emulation.why,
             source=self._sources.of(data),
             indices=indices,
             classes=classes_of(loader),

@@ -7,7 +7,9 @@ import pytest
 import torch
 from torch.utils.data import DataLoader, Dataset, IterableDataset, get_worker_info
 
-from symmetry.torch.script.epochs.batches.emulation import emulated
+from symmetry.torch.script.epochs.batches.emulation import Emulation, emulated
+
+GENERATOR = np.random.RandomState(0)
 
 
 class Items(Dataset):
@@ -50,30 +52,60 @@ def drawn_by_its_own_generator(self, index):
     return index + self.generator.random(2)
 
 
+def drawn_by_a_global_one(_, index):
+    return index + GENERATOR.rand(2)
+
+
+def drawn_by_two(self, index):
+    return index + torch.rand(2).numpy() + self.generator.random(2)
+
+
+def seeded_by_the_index(self, index):
+    self.generator = np.random.default_rng(index)
+    np.random.seed(index)
+    return index + self.generator.random(2) + np.random.rand(2) + torch.rand(2).numpy()
+
+
 def found(data, **facts):
     return emulated(DataLoader(data, **{"batch_size": 2, "num_workers": 2, **facts}))
 
 
 @pytest.mark.parametrize(
-    ("item", "shared"),
-    [(drawn_by_torch, ""), (drawn_by_numpy, ""), (drawn_by_its_own_generator, "numbers")],
+    ("item", "generators"),
+    [
+        (drawn_by_torch, ()),
+        (drawn_by_numpy, ()),
+        (drawn_by_its_own_generator, ("Items.generator",)),
+        (drawn_by_a_global_one, ("GENERATOR",)),
+        (drawn_by_two, ("Items.generator",)),
+        (seeded_by_the_index, ()),
+    ],
 )
-def test_workers_that_draw(item, shared):
-    before = torch.get_rng_state()
-    assert found(Items(item)) == (shared, "")
+def test_workers_that_draw(item, generators):
+    before, own = torch.get_rng_state(), GENERATOR.get_state()[2]
+    assert found(Items(item)) == Emulation("numbers" * bool(generators), "", generators)
     assert torch.equal(torch.get_rng_state(), before)
+    assert GENERATOR.get_state()[2] == own
+
+
+def test_a_function_that_seeds_them_alike():
+    data = Items(drawn_by_numpy)
+    alike = found(data, worker_init_fn=lambda _: np.random.seed(0))
+    assert alike == Emulation("numbers", "", ("numpy.random",))
+    apart = found(data, worker_init_fn=lambda worker: np.random.seed(worker))
+    assert apart == Emulation()
 
 
 def test_a_seed_of_each_worker_cures_it():
     def seed(worker):
         get_worker_info().dataset.generator = np.random.default_rng(worker)
 
-    assert found(Items(drawn_by_its_own_generator), worker_init_fn=seed) == ("", "")
+    assert found(Items(drawn_by_its_own_generator), worker_init_fn=seed) == Emulation()
 
 
 @pytest.mark.parametrize(("shared", "kind"), [(True, ""), (False, "samples")])
 def test_a_stream_has_to_be_shared(shared, kind):
-    assert found(Stream(shared)) == (kind, "")
+    assert found(Stream(shared)) == Emulation(kind)
 
 
 @pytest.mark.parametrize(
@@ -85,6 +117,6 @@ def test_a_stream_has_to_be_shared(shared, kind):
     ],
 )
 def test_why_workers_are_not_compared(data, facts, why):
-    kind, reason = found(data, **facts)
-    assert kind == ""
-    assert why in reason
+    emulation = found(data, **facts)
+    assert emulation.shared == ""
+    assert why in emulation.why
