@@ -124,7 +124,10 @@ def _excuse(start: TrainingStart, window: Window) -> str:
         return "its classes have weights"
     chosen = _chosen(window)
     if chosen is None:
-        return "its micro-batches have no samples of equal size, beside shorter ones"
+        return (
+            "such an exchange changes this update, and without samples of different lengths it is "
+            "not certain why: a loss or a clip of each micro-batch, or samples taken together"
+        )
     rest = window.size - 1
     one, other = _pair(start, window, chosen.turns(window, [chosen.equal] * rest))
     if largest_ratio(start, one, other)[0] > start.limit:

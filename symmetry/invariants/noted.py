@@ -27,6 +27,8 @@ MEANINGS = MappingProxyType(
         "batches.",
         "loop/shuffle": "A loader does not shuffle, and its data is sorted: whole batches have one "
         "label. Pass shuffle=True.",
+        "loop/clips": "Gradients are clipped before all backwards of an update are done, and then "
+        "once more, so that a limit changes how much each micro-batch counts.",
         "loop/window": "At the end of an epoch gradients are left that no update has read, and "
         "they are cleared, as with accumulation over a number that does not divide the batches. "
         "Update with the last batch as well.",

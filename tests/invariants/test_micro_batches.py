@@ -45,7 +45,7 @@ def test_one_divisor_for_all_micro_batches_holds():
 @pytest.mark.parametrize(
     ("name", "why"),
     [
-        ("normalised_micro_batches", "no samples of equal size"),
+        ("normalised_micro_batches", "without samples of different lengths"),
         slow("advantages_in_micro_batches", "samples of equal size have no effect"),
     ],
 )

@@ -7,10 +7,10 @@ inputs, and is not judged. Only a line that does so again and again is reported.
 
 from __future__ import annotations
 
-import math
 from collections import Counter, defaultdict
 from itertools import pairwise
 
+from symmetry.invariants.loop.clips import judge_clips
 from symmetry.invariants.loop.judgement import Judgement
 from symmetry.invariants.loop.schedules import note_schedules
 from symmetry.law.measurement import LEFT_GRADIENTS
@@ -19,7 +19,6 @@ from symmetry.training.events import (
     Backward,
     Batch,
     Cleared,
-    Clipped,
     Epochs,
     Exhausted,
     LoopEvent,
@@ -48,7 +47,7 @@ def gradients(epochs: Epochs) -> Judgement:
     judgement.why = "" if judgement.applies else "it calls no backward()"
     _judge_lost(epochs, judgement)
     _judge_leftover(epochs, judgement)
-    _judge_clips(epochs, judgement)
+    judge_clips(epochs, judgement)
     _note_sums(epochs, judgement)
     note_schedules(epochs, judgement)
     return judgement
@@ -101,37 +100,6 @@ def _judge_leftover(epochs: Epochs, judgement: Judgement) -> None:
                 "backward() that begins an update.",
                 at,
                 LEFT_GRADIENTS,
-            )
-
-
-def _judge_clips(epochs: Epochs, judgement: Judgement) -> None:
-    """Accuse clips that no update can notice."""
-    read = {number for e in epochs.events if isinstance(e, Updated) for number in e.clips}
-    last = max((n for n, e in enumerate(epochs.events) if isinstance(e, Updated)), default=-1)
-    lines: dict[SourceLine, list[Clipped]] = defaultdict(list)
-    for event in epochs.events[: last + 1]:
-        if isinstance(event, Clipped) and math.isfinite(event.limit):
-            lines[event.at].append(event)
-    for at, clips in lines.items():
-        if any(clip.is_exhausted for clip in clips):
-            judgement.accuse(
-                "this clips nothing: the generator of parameters that it is given was used up "
-                "before. Pass model.parameters(), or a list.",
-                at,
-            )
-        elif len(clips) < _AGAIN or any(clip.number in read or clip.is_empty for clip in clips):
-            continue
-        elif not any(clip.gradients for clip in clips):
-            judgement.accuse(
-                "this clips nothing: no parameter has a gradient yet. Clip between backward() and "
-                "step().",
-                at,
-            )
-        elif all(clip.gradients for clip in clips):
-            judgement.accuse(
-                "gradients are clipped after step(), and cleared before the next one: no update "
-                "notices. Clip between backward() and step().",
-                at,
             )
 
 

@@ -90,7 +90,7 @@ LAWS: tuple[tuple[Law, Statement], ...] = (
             witness="a backward",
             targets=_SCRIPTS,
             failure=_FAILURE,
-            notes=("loop/window", "loop/accumulation", "loop/schedule"),
+            notes=("loop/window", "loop/accumulation", "loop/clips", "loop/schedule"),
         ),
     ),
     (

@@ -68,6 +68,31 @@ def test_clips_that_are_read_or_only_measure_are_sound():
     assert not gradients(clips(limit=math.inf)).accusations
 
 
+def accumulated(*, clips_of):
+    """Two updates, each of two backwards, that are clipped where ``clips_of`` has a 1."""
+    events, number = [], 0
+    for _ in range(2):
+        first = number
+        for clips in clips_of:
+            events += [event(Backward, 6, number=number)]
+            events += [event(Clipped, 7, number=number)] * clips
+            number += 1
+        numbers = tuple(range(first, number))
+        events += [event(Updated, backwards=numbers, clips=numbers)]
+    return epochs(*events)
+
+
+@pytest.mark.parametrize(
+    ("clips_of", "names"), [((1, 1), ["loop/clips"]), ((0, 1), []), ((1,), []), ((1, 0), [])]
+)
+def test_clips_of_a_part_of_an_update_have_a_note(clips_of, names):
+    judgement = gradients(accumulated(clips_of=clips_of))
+    found = [note for note in judgement.notes if note.name == "loop/clips"]
+    assert [note.name for note in found] == names
+    assert not judgement.accusations
+    assert all(note.line == 7 for note in found)
+
+
 def test_updates_with_gradients_of_earlier_ones_are_accused():
     again = [event(Updated, 8, backwards=(0, 1), again=(0,))] * 2
     (accusation,) = gradients(

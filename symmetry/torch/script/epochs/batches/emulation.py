@@ -27,7 +27,7 @@ _LARGE = 1 << 28  # bytes of tensors in a data set that is not copied
 
 @dataclass(frozen=True)
 class Emulation:
-    """What two workers of a loader have in common.
+    """The result of a comparison of two workers of a loader.
 
     Attributes
     ----------
