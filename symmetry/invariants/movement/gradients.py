@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
+from symmetry.base.errors import TrainingError
 from symmetry.training.capabilities.differentiating import Differentiating
 from symmetry.training.capabilities.optimizing import Optimizing
 from symmetry.training.capabilities.step_events import StepEvents
@@ -14,6 +16,7 @@ from symmetry.training.start import TrainingStart
 from symmetry.units.state import Array, difference, largest
 
 _DRAWS = 3  # of the response of a gradient
+_LATE = 3  # times as many steps, until each optimiser has stepped: a GAN's generator may be late
 
 
 @dataclass
@@ -32,6 +35,8 @@ class RunGradients:
         Whether something else than the optimiser's constructor sets a rate.
     left, used
         Whether a backward left gradients in what is held, and one did so within an update.
+    steps
+        How many steps were taken.
     """
 
     first: dict[str, Array] = field(default_factory=dict)
@@ -40,6 +45,7 @@ class RunGradients:
     scheduled: bool = False
     left: bool = False
     used: bool = False
+    steps: int = 0
 
     @property
     def without_rate(self) -> bool:
@@ -64,8 +70,9 @@ def current(run: Run) -> dict[str, Array]:
 def gradients_of(run: Run, steps: int) -> RunGradients:
     """Take steps, and see which gradients there are whenever an optimiser steps.
 
-    That of a parameter that is held counts when its own optimiser steps: others may leave gradients
-    that are cleared before.
+    If one has not stepped by then, more steps are taken, as far as the training goes. The gradient
+    of a parameter that is held counts when its own optimiser steps: others may leave gradients that
+    are cleared before.
     """
     events, held = needed(run, StepEvents), needed(run, Optimizing).held
     found, updating = RunGradients(), False
@@ -95,6 +102,11 @@ def gradients_of(run: Run, steps: int) -> RunGradients:
     events.before_update, events.after_update, events.after_backward = look, end, see
     for _ in range(steps):
         run.step()
+    found.steps = steps
+    with suppress(TrainingError):  # a script ends
+        while found.steps < _LATE * steps and not held <= found.rates.keys():
+            run.step()
+            found.steps += 1
     return found
 
 

@@ -60,7 +60,7 @@ def moves(start: TrainingStart) -> Measurement:
             message, 1, next(iter(begun)), next(iter(optimizing.optimizers.values())).made.place
         )
     if not needed(run, StepEvents).updates:
-        return Measurement(False, note=f"no optimiser stepped within {start.steps} steps")
+        return Measurement(False, note=f"no optimiser stepped within {seen.steps} steps")
     own = frozenset(n for n in trainable if n in held)
     if own and own <= {*still} and (found := _nothing_moves(start, seen, own, run.loss)):
         return found
@@ -96,10 +96,10 @@ def _nothing_moves(
     if not seen.without_rate:
         return None
     if seen.scheduled:
-        note = f"cannot judge: all learning rates are 0 in the first {start.steps} steps"
+        note = f"cannot judge: all learning rates are 0 in the first {seen.steps} steps"
         return Measurement(counted=False, note=note)
     text = (
-        f"nothing can move: the rate is 0 at each update of the first {start.steps} steps, and "
+        f"nothing can move: the rate is 0 at each update of the first {seen.steps} steps, and "
         "nothing sets another one. Give the optimiser a learning rate above zero."
     )
     return _violated(text, 1, first, _optimizer_of(first, start))
@@ -107,7 +107,7 @@ def _nothing_moves(
 
 def _unreached(start: TrainingStart, seen: RunGradients, own: frozenset[str]) -> Measurement:
     """Say that no gradient reaches the held parameters: where it is cut off, or that it is zero."""
-    cut = cut_of(start, own)
+    cut = cut_of(start, own, seen.steps)
     if not seen.zero.isdisjoint(own):
         text = (
             "nothing can move: every gradient that backward() leaves in what the optimisers hold "
@@ -156,10 +156,10 @@ def _unmoved(
         else:
             continue
         message = (
-            f"{name} has a gradient of up to {size:.3g} and does not move in {start.steps} "
+            f"{name} has a gradient of up to {size:.3g} and does not move in {seen.steps} "
             f"steps: {why}"
         )
-        return _violated(message, start.steps, name, place)
+        return _violated(message, seen.steps, name, place)
     return Measurement(counted=True, notes=tuple(_unheld(dict.fromkeys(aside), start)))
 
 

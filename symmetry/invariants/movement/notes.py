@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from itertools import combinations
+from typing import Any
 
 from symmetry.base.errors import TrainingError
 from symmetry.base.randomness.random import Random
@@ -13,7 +14,8 @@ from symmetry.invariants.movement.gradients import RunGradients
 from symmetry.law.note import Note
 from symmetry.observe.source_line import SourceLine
 from symmetry.training.capabilities.flowing import Cut, Flow, Flowing
-from symmetry.training.run import Run
+from symmetry.training.capabilities.step_events import StepEvents
+from symmetry.training.run import Run, needed
 from symmetry.training.start import TrainingStart
 from symmetry.units import compare
 from symmetry.units.state import Array, largest
@@ -35,12 +37,12 @@ def notes_on(
     """Yield the notes on a run that has taken its steps."""
     idle = frozenset(
         name
-        for name in held & start.baseline.trained
+        for name in held & start.baseline.trained & seen.rates.keys()
         if name not in seen.first
         and name not in seen.zero
         and compare.identical(begun[name], end[name])
     )
-    yield from _cut(start, idle)
+    yield from _cut(start, idle, seen.steps)
     yield from _untied(begun, end, seen)
     if flow := _flow(start, start.baseline.trained):
         yield from _terms(flow)
@@ -52,10 +54,28 @@ def notes_on(
     yield from _checkpoints(start.baseline.warnings)
 
 
-def cut_of(start: TrainingStart, names: frozenset[str]) -> Cut | None:
-    """Return the operation that cuts the gradient of these parameters off, if it can be seen."""
-    flow = _flow(start, names)
-    return flow.cuts[0] if flow and flow.cuts else None
+def cut_of(start: TrainingStart, names: frozenset[str], steps: int) -> Cut | None:
+    """Return the operation that cuts the gradient of these parameters off, if it can be seen.
+
+    In a GAN other losses leave them out on purpose: the last loss before the first update of their
+    own optimiser is theirs.
+    """
+    run = start.begin(noise=True)
+    flowing, found = run.capability(Flowing), list[Cut]()
+    if flowing is None or start.baseline.compiles:
+        return None
+    with suppress(TrainingError), flowing.followed(names) as followed:
+
+        def look(optimizer: Any) -> None:
+            if not names.isdisjoint(optimizer.rates()):
+                found.extend(followed.flow.cuts[-1:])
+
+        needed(run, StepEvents).before_update = look
+        for _ in range(steps):
+            if not found:
+                run.step()
+    run.close()
+    return found[0] if found else None
 
 
 def _flow(start: TrainingStart, names: frozenset[str]) -> Flow | None:
@@ -74,13 +94,13 @@ def _flow(start: TrainingStart, names: frozenset[str]) -> Flow | None:
     return followed.flow
 
 
-def _cut(start: TrainingStart, idle: frozenset[str]) -> Iterator[Note]:
+def _cut(start: TrainingStart, idle: frozenset[str], steps: int) -> Iterator[Note]:
     """Note parameters that change the loss, are held, and never receive a gradient."""
     if not idle or not matter(start, idle):
         return
     first = min(idle).removeprefix("model.")
     more = f" and {count(len(idle) - 1, 'other parameter')}" if len(idle) > 1 else ""
-    cut = cut_of(start, idle)
+    cut = cut_of(start, idle, steps)
     by = f", since {cut.operation}{_at(cut.place)} cuts the gradient off" if cut else ""
     text = (
         f"an optimiser holds {first}{more}, and the loss depends on it, but it never receives a "

@@ -114,6 +114,15 @@ def test_what_may_move_later_is_not_judged(make, note):
     assert found.note == f"cannot judge: {note}"
 
 
+def test_the_line_is_of_the_loss_before_the_first_update():
+    assert not measured(sound.generator_is_updated_late).notes
+    found = measured(lambda: sound.late_generator(lambda fake: fake.detach()))
+    (note,) = found.notes
+    assert note.name == "training/cut"
+    assert "generator.bias" in note.text
+    assert note.line == line_of(sys.modules[__name__], "late_generator(lambda")
+
+
 def test_a_parameter_that_a_gradient_never_reaches_is_noted_with_the_line():
     (note,) = measured(sound.features_without_gradient).notes
     assert note.name == "training/cut"

@@ -90,6 +90,29 @@ def target_network_is_copied_and_detached() -> Any:
     return plain(nets, optimizer, loss)
 
 
+def late_generator(cut: Callable[[Tensor], Tensor]) -> Any:
+    """Return a GAN that trains its generator with each fifth batch, as WGANs do."""
+    generator, critic = nn.Linear(5, 6), models.MLP()
+    optimizers = [torch.optim.RMSprop(net.parameters(), 1e-3) for net in (generator, critic)]
+
+    def step(i: int) -> None:
+        fake = generator(numbers(12, 5, seed=i))
+        optimizers[1].zero_grad()
+        (critic(fake.detach()).mean() - critic(numbers(12, 6, seed=-i)).mean()).backward()
+        optimizers[1].step()
+        if i % 5 == 4:
+            optimizers[0].zero_grad()
+            (-critic(cut(fake))).mean().backward()
+            optimizers[0].step()
+
+    return nn.ModuleDict({"generator": generator, "critic": critic}), step
+
+
+@nearly(_MOVES)
+def generator_is_updated_late() -> Any:
+    return late_generator(lambda fake: fake)
+
+
 @nearly(_MOVES, note="training/unheld")
 def linear_probe() -> Any:
     nets = nn.ModuleDict({"encoder": nn.Linear(6, 5), "probe": nn.Linear(5, 4)})
