@@ -2,7 +2,7 @@
 
 Units are found by the forward, so it is not known how they lie in a tensor that only the backward
 reads, such as feedback that is fixed at random, or only the update. Nor is the start known of
-parameters that the first forward sets from its batch.
+parameters that the first forward sets from its batch, or makes.
 """
 
 from __future__ import annotations
@@ -62,22 +62,33 @@ def unless_unread(
 def unless_initialised(
     measure: Callable[[TrainingStart], Measurement],
 ) -> Callable[[TrainingStart], Measurement]:
-    """Drop a violation where the first forward sets parameters, and later ones leave them.
+    """Drop a violation where the first forward sets or makes parameters, and later ones do not.
 
     Glow initialises its normalisation so. The gradients of such parameters are pure rounding in the
-    first step, whatever units hold, and an optimiser may make full steps of them.
+    first step, whatever units hold, and an optimiser may make full steps of them. BYOL's target may
+    be a copy that the first forward makes: no unit is known to lie in it.
     """
 
     @wraps(measure)
     def judged(start: TrainingStart) -> Measurement:
         found = measure(start)
-        names = _initialised(start) if _accuses(found) else ()
-        if not names:
+        if found.violation is None or not _accuses(found):
             return found
-        note = f"cannot judge: the first forward sets {names[0]} from its batch"
+        if _is_made(array := found.violation.array, start):
+            note = f"cannot judge: the first step makes {array}, and no unit is known to lie in it"
+        elif names := _initialised(start):
+            note = f"cannot judge: the first forward sets {names[0]} from its batch"
+        else:
+            return found
         return Measurement(counted=False, note=note, random=found.random)
 
     return judged
+
+
+def _is_made(array: str, start: TrainingStart) -> bool:
+    """Return whether an array is a parameter or buffer that only the first step makes."""
+    made = start.result[0].keys() - start.state.keys()
+    return array.startswith("model.") and array in made
 
 
 def _not_known(fixed: Sequence[Constant]) -> str:

@@ -47,6 +47,41 @@ def test_no_violation_is_told_where_the_first_forward_sets_parameters():
     assert found.note == "cannot judge: the first forward sets model.shift from its batch"
 
 
+def target_made_late():
+    """Return a training whose first step copies the network, as BYOL's may."""
+    import copy
+
+    import torch
+    from torch import nn
+
+    nets = nn.ModuleDict({"online": nn.Sequential(nn.Linear(4, 6), nn.Tanh(), nn.Linear(6, 3))})
+    optimizer = torch.optim.SGD(nets.parameters(), 0.1)
+
+    def step(i):
+        x = torch.randn(8, 4, generator=torch.Generator().manual_seed(i))
+        if "target" not in nets:
+            nets["target"] = copy.deepcopy(nets["online"]).requires_grad_(False)
+        with torch.no_grad():
+            wanted = nets["target"](x + 1)
+        optimizer.zero_grad()
+        (nets["online"](x) - wanted).square().mean().backward()
+        optimizer.step()
+        for old, new in zip(nets["target"].parameters(), nets["online"].parameters(), strict=True):
+            old.data.lerp_(new.data, 0.1)
+
+    return nets, step
+
+
+def test_no_violation_is_told_in_a_copy_that_the_first_step_makes():
+    found, _ = verdicts(target_made_late, "symmetry/permutation")
+    verdict = found["symmetry/permutation", "float64"]
+    assert verdict.kind == "vacuous"
+    assert "the first step makes model.target." in verdict.message
+    begun = TrainingStart(FunctionTraining("training", target_made_late), "float32")
+    other = Measurement.violated(Violation("unit 1 differs", 1, "model.online.0.weight"))
+    assert unless_initialised(lambda _: other)(begun) is other
+
+
 @pytest.mark.parametrize("sets", [set(), {0, 1}])
 def test_a_violation_stays_where_no_forward_or_every_one_sets_them(sets):
     assert unless_initialised(violated)(start(sets)).violation is not None
