@@ -38,7 +38,7 @@ from symmetry.sandbox.mirror_pool import MirrorPool
 from symmetry.sandbox.source import Source
 from symmetry.torch.script.contained import contained
 from symmetry.torch.script.samples import Samples
-from symmetry.torch.script.step_boundary import StepBoundary
+from symmetry.torch.script.step_boundary import NoCall, StepBoundary
 from symmetry.training.capabilities.batching import Arrangement
 
 _NO_NAMES = {"self", "module", *dir(nn.ModuleDict)}
@@ -53,6 +53,8 @@ class Execution:
         The script.
     by_hand
         Whether it updates without an optimiser.
+    between
+        Whether it calls no module that it trains: then its steps begin behind an update.
     mirrors
         Where it takes a mirror of its folders from, and gives it back to.
     order
@@ -70,8 +72,8 @@ class Execution:
     ------
     TrainingError
         If it ends before it trains.
-    NoOptimizer
-        If it has to be begun again ``by_hand``.
+    NoOptimizer, NoCall
+        If it has to be begun again ``by_hand``, or ``between`` updates.
     """
 
     def __init__(
@@ -79,6 +81,7 @@ class Execution:
         source: Source,
         *,
         by_hand: bool,
+        between: bool = False,
         mirrors: MirrorPool,
         order: Arrangement | None = None,
     ) -> None:
@@ -86,11 +89,15 @@ class Execution:
         self._sandbox = contained(source, mirrors, lambda: self._boundary.watching())
         coroutine = self._sandbox.stack
         self.samples = Samples(order, coroutine, self._sandbox.main)
-        self._boundary = StepBoundary(coroutine.suspend, self.samples, by_hand=by_hand)
+        self.samples.waits = between
+        self._boundary = StepBoundary(
+            coroutine.suspend, self.samples, by_hand=by_hand, between=between
+        )
         began = time.perf_counter()
         try:
             with calling("script", running.run):  # each begins anew, and may take as long
                 self._sandbox.resume()
+            self.samples.waits = False
             self.samples.look(torch_too=True)
             if self._sandbox.stack.ended:
                 raise self._no_training()
@@ -151,7 +158,7 @@ class Execution:
         for optimizer in self._boundary.optimizers:
             optimizer.state.clear()
 
-    def _no_training(self) -> TrainingError:
+    def _no_training(self) -> TrainingError | NoCall:
         """Return the error of a script that has ended and never trained a module."""
         boundary, name = self._boundary, self._source.name
         if not (boundary.modules or boundary.backwards):
@@ -164,7 +171,14 @@ class Execution:
                 f"{name}: it calls what it trains inside of torch.func alone, where it cannot be "
                 "stopped"
             )
-        if boundary.updates and not self._roots():
+        if boundary.updates_modules and len(boundary.optimizers) == 1 and not boundary.between:
+            return NoCall()
+        if boundary.updates_modules:  # where one graph leads to several updates it is not divided
+            return NotCheckable(
+                f"{name}: it calls methods of what it trains, and no module, and has "
+                f"{len(boundary.optimizers)} optimisers: it is not known where a step begins"
+            )
+        if boundary.updates and not boundary.holds_parameters:
             return NotCheckable(
                 f"{name}: it trains tensors without a module: a script can be checked if an "
                 "nn.Module holds its parameters"

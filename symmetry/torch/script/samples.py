@@ -48,11 +48,14 @@ class Samples:
         place, always False. It is only looked for where there is an order.
     micro_batches
         The batches before the first update.
+    waits
+        Whether batches stay as they are, since the first step has not begun.
     """
 
     def __init__(self, order: Arrangement | None, coroutine: Coroutine, main: ModuleType) -> None:
         self.count: int | None = None
         self.drawn: dict[str, bool] = {}
+        self.waits = False
         self.micro_batches = MicroBatches(order if isinstance(order, Window) else None)
         self._order = None if isinstance(order, Window) else order
         self._coroutine, self._main = coroutine, main
@@ -102,7 +105,7 @@ class Samples:
         return collated
 
     def _rearranged(self, samples: list[Any]) -> list[Any]:
-        if self._order is None:
+        if self._order is None or self.waits:
             return samples
         count = len(samples)
         return [*(samples[k] for k in self._order if k < count), *samples[len(self._order) :]]

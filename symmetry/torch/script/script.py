@@ -37,6 +37,7 @@ class Script:
     def __init__(self, source: Source) -> None:
         self._source = source
         self._by_hand = False  # whether it updates without an optimiser
+        self._between = False  # whether its steps begin behind updates
         self._unused: list[Execution] = []
         self._alive: weakref.WeakSet[Execution] = weakref.WeakSet()
         self._mirrors = MirrorPool(*source.homes)
@@ -44,7 +45,7 @@ class Script:
         self._epochs: dict[tuple[int, int | None], Epochs] = {}
 
     def prepare(self) -> None:
-        """Run the first step once, to learn whether the script updates without an optimiser.
+        """Run the first step once, to learn where steps begin and what updates.
 
         Raises
         ------
@@ -52,7 +53,7 @@ class Script:
             If the script ends before it trains.
         """
         from symmetry.torch.script.execution import Execution
-        from symmetry.torch.script.step_boundary import NoOptimizer
+        from symmetry.torch.script.step_boundary import NoCall, NoOptimizer
 
         if self._begun:
             return
@@ -62,6 +63,9 @@ class Script:
                 execution = Execution(self._source, by_hand=False, mirrors=self._mirrors)
             except NoOptimizer:
                 self._by_hand = True
+                return
+            except NoCall:
+                self._between = True
                 return
             with suppress(TrainingError), calling("first step", self._source.name):
                 execution.step()  # or to its end
@@ -82,7 +86,11 @@ class Script:
             self._unused.pop().close()
         self._collect()
         execution = Execution(
-            self._source, by_hand=self._by_hand, mirrors=self._mirrors, order=order
+            self._source,
+            by_hand=self._by_hand,
+            between=self._between,
+            mirrors=self._mirrors,
+            order=order,
         )
         self._alive.add(execution)
         step = ScriptStep(execution)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import time
 import weakref
 from collections import Counter
@@ -35,15 +36,22 @@ class NoOptimizer(BaseException):
     """Ends a script that calls backward before it has made an optimiser."""
 
 
+class NoCall(BaseException):
+    """Says that a script has ended, and has called no module that it trains, only their methods."""
+
+
 class StepBoundary:
     """The models, optimisers and updates of one run of a script so far.
 
     Between two steps the script is ``suspended``: at the first call of a module behind an update
     that may keep parameters for a backward. State that is loaded then is in no graph yet. Without
-    an optimiser a backward counts as an update, since what follows it is unknown.
+    an optimiser a backward counts as an update, since what follows it is unknown. A script that
+    calls ``model.nll(x)``, and no module, is suspended ``between`` updates: first behind the first.
     """
 
-    def __init__(self, suspend: Callable[[], None], samples: Samples, *, by_hand: bool) -> None:
+    def __init__(
+        self, suspend: Callable[[], None], samples: Samples, *, by_hand: bool, between: bool
+    ) -> None:
         self.optimizers: list[Any] = []
         self.modules: list[weakref.ref[Any]] = []  # in the order in which they were made
         self.inside: list[Any] = []  # the optimisers whose update is going on
@@ -54,6 +62,8 @@ class StepBoundary:
         self._suspend, self._samples, self._by_hand = suspend, samples, by_hand
         self.given: Any = None  # the arguments of the call in which the script is suspended
         self.evaluated = False  # whether a model was called without gradients since the last update
+        self.updates_modules = False  # whether the first update is of a module that was not called
+        self.between = between
         self._armed = True  # whether the next call of such a module ends a step
         self._evaluating = False  # whether a model is being called without gradients
 
@@ -61,6 +71,12 @@ class StepBoundary:
     def trained(self) -> set[int]:
         """The parameters that are trained, by ``id``; without an optimiser any may be."""
         return {id(p) for o in self.optimizers for group in o.param_groups for p in group["params"]}
+
+    @property
+    def holds_parameters(self) -> bool:
+        """Whether an optimiser holds a parameter of a module, not plain tensors alone."""
+        groups = (group["params"] for o in self.optimizers for group in o.param_groups)
+        return any(isinstance(p, nn.Parameter) for params in groups for p in params)
 
     def trains(self, module: nn.Module) -> bool:
         """Return whether a module, or one in it, has a parameter that is trained."""
@@ -74,7 +90,7 @@ class StepBoundary:
 
         That of an encoder that no optimiser holds does: a trained head is called with its result.
         """
-        trains = self._by_hand or bool(self.optimizers)
+        trains = (self._by_hand or bool(self.optimizers)) and not self.between
         return trains and any(p.requires_grad for p in module.parameters())
 
     @contextmanager
@@ -100,6 +116,9 @@ class StepBoundary:
                 self.inside.pop()
             if not self._by_hand:
                 self._updated()
+            if self.between and self._armed and not self.inside:
+                self._armed = False
+                self._suspend()
 
         modules, optimizers = self.modules, self.optimizers
         with ExitStack() as stack:
@@ -182,6 +201,10 @@ class StepBoundary:
 
     def _updated(self) -> None:
         self.updates += 1
+        if self.updates == 1 and self._armed:  # no module has been called
+            gc.collect()  # what it does not use any more may still be there
+            alive = (ref() for ref in self.modules)
+            self.updates_modules = any(self.trains(m) for m in alive if m is not None)
         self._armed, self.evaluated = True, False
         nn.Module.__call__ = self._seen_call
 

@@ -167,6 +167,43 @@ for _ in range(6):
     optimizer.step()
 """
 
+METHODS = """
+import torch
+
+
+class Factors(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.users = torch.nn.Parameter(torch.ones(4, 3))
+
+    def loss(self, user):
+        return self.users[user].square().mean()
+
+
+def main():
+    model = Factors()
+    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+    for i in range(6):
+        model.loss(i % 4).backward()
+        optimizer.step()
+        optimizer.zero_grad()
+
+
+main()
+"""
+
+OF_AN_IMAGE = """
+import torch
+
+net = torch.nn.Linear(3, 1).requires_grad_(False)
+image = torch.ones(3, requires_grad=True)
+optimizer = torch.optim.SGD([image], 0.1)
+for _ in range(6):
+    optimizer.zero_grad()
+    net(image).square().sum().backward()
+    optimizer.step()
+"""
+
 TRANSFORMED = """
 import torch
 from torch.func import functional_call, vmap

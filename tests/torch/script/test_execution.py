@@ -35,6 +35,10 @@ for _ in range(3):
 """
 
 
+MORE = "optimizer = torch.optim.SGD(model.parameters(), 0.1)\n"
+TWO_OPTIMIZERS = scripts.METHODS.replace(MORE, f"{MORE}    other = {MORE[12:]}")
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -57,6 +61,8 @@ for _ in range(3):
         ("input()", "EOFError"),
         (scripts.REPLACED, "was a model replaced after its optimiser was made?"),
         (RAW, "other.py: it trains tensors without a module"),
+        (scripts.OF_AN_IMAGE, "other.py: it trains tensors without a module"),
+        (TWO_OPTIMIZERS, "and has 2 optimisers: it is not known where a step begins"),
         (scripts.TRANSFORMED, "inside of torch.func alone, where it cannot be stopped"),
     ],
 )
@@ -65,6 +71,18 @@ def test_what_is_no_training_is_refused_in_one_line(folder, text, message):
         written(folder, text).begin()
     assert message in str(raised.value)
     assert "\n" not in str(raised.value)
+
+
+def test_a_script_that_calls_methods_alone_begins_behind_its_first_update(folder):
+    run = written(folder, scripts.METHODS).begin()
+    first, *others = run.parameter_arrays()["model.users"]
+    assert all(first < 1)
+    assert all(other.min() == 1 for other in others)
+    for _ in range(5):
+        run.step()
+    assert run.parameter_arrays()["model.users"].max() < 1
+    with pytest.raises(TrainingError, match="it ends after 6 updates"):
+        run.step()
 
 
 def test_a_step_too_many_says_how_many_there_were(folder):
