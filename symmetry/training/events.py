@@ -259,6 +259,11 @@ class Loader:
         known, and the largest number of samples in a batch.
     sampler, shuffles
         The class of its sampler, and whether that puts the samples into a random order.
+    weights
+        How many weights the sampler has, if it draws by weights.
+    overwritten, read_at
+        Whether all samples of a batch are in one memory, which each of them overwrites; the user's
+        ``__getitem__``.
     workers
         Its number of worker processes.
     shared
@@ -286,6 +291,9 @@ class Loader:
     shuffles: bool
     workers: int
     shared: str = ""
+    weights: int | None = None
+    overwritten: bool = False
+    read_at: SourceLine = NOWHERE
     generators: tuple[str, ...] = ()
     seeded_at: SourceLine = NOWHERE
     why: str = ""

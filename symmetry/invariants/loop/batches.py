@@ -34,6 +34,7 @@ def batches(epochs: Epochs) -> Judgement:
     judgement.why = "" if judgement.applies else "it has no DataLoader, and seeds nothing"
     for loader in training:
         _judge_first_batches(epochs, loader, judgement)
+        _judge_samples(loader, judgement)
         _note_classes(loader, judgement)
     _judge_seeds(epochs, judgement)
     _judge_orders(epochs, training, judgement)
@@ -51,6 +52,24 @@ def _judge_first_batches(epochs: Epochs, loader: Loader, judgement: Judgement) -
             f"every update sees the first of {loader.batches} batches: each call of iter() "
             "begins anew. Make one iterator, and take the batches from that.",
             given[-1].at,
+        )
+
+
+def _judge_samples(loader: Loader, judgement: Judgement) -> None:
+    """Accuse loaders that never draw most samples, or whose samples overwrite each other."""
+    if loader.weights and loader.samples and loader.weights < loader.samples:
+        judgement.accuse(
+            f"the sampler of this loader has {loader.weights} weights, and the data "
+            f"{loader.samples} samples: those without a weight are never drawn. Give it a weight "
+            "for each sample, not for each class: weights[labels].",
+            loader.at,
+        )
+    if loader.overwritten:
+        judgement.accuse(
+            f"all samples of a batch are in one memory, into which {loader.data} writes the next "
+            "one: the batch holds the last sample many times. Return a copy, as torch.tensor() and "
+            "clone() make it; torch.from_numpy() makes none.",
+            loader.read_at if loader.read_at.file else loader.at,
         )
 
 

@@ -24,6 +24,20 @@ def test_the_first_batch_again_and_again_is_accused():
     assert not batches(epochs(*steps, loaders=one)).accusations
 
 
+def test_samples_without_weights_and_overwritten_ones_are_accused():
+    events = epoch(0, ORDER)
+    few = (loader(0, weights=3, samples=64), loader(1, weights=3, samples=64))
+    (accusation,) = batches(epochs(*events, loaders=few)).accusations
+    assert accusation.at == at(90)
+    assert "has 3 weights, and the data 64 samples" in accusation.text
+    assert not batches(epochs(*events, loaders=(loader(0, weights=64, samples=64),))).accusations
+    (accusation,) = batches(
+        epochs(*events, loaders=(loader(0, overwritten=True, read_at=at(7)),))
+    ).accusations
+    assert accusation.at == at(7)
+    assert "holds the last sample many times" in accusation.text
+
+
 def test_two_shuffled_epochs_in_one_order_are_accused():
     events = (*epoch(0, ORDER), *epoch(1, ORDER))
     (accusation,) = batches(epochs(*events)).accusations

@@ -11,11 +11,14 @@ from torch.utils.data import (
     RandomSampler,
     SequentialSampler,
     Subset,
+    SubsetRandomSampler,
     WeightedRandomSampler,
 )
 from torch.utils.data.distributed import DistributedSampler
 
 from symmetry.base.randomness import generators
+
+_WHOLE = (RandomSampler, SequentialSampler, DistributedSampler)  # they take all samples
 
 
 def length_of(sized: Any) -> int | None:
@@ -25,14 +28,40 @@ def length_of(sized: Any) -> int | None:
     return None
 
 
-def source_of(data: Any) -> tuple[Any, frozenset[int] | None]:
-    """Return the data set below all subsets, and the indices of it that are loaded."""
+def source_of(loader: Any) -> tuple[Any, frozenset[int] | None]:
+    """Return the data set below all subsets, and the indices of it that are loaded.
+
+    The sampler stands for the data set where it is not known which samples it takes.
+    """
+    data, sampler = loader.dataset, sampler_of(loader)
     indices: list[int] | None = None
-    while isinstance(data, Subset):
-        below = [int(i) for i in data.indices]
-        indices = below if indices is None else [below[i] for i in indices]
-        data = data.dataset
-    return data, None if indices is None else frozenset(indices)
+    with suppress(Exception):  # an index may be anything
+        indices = _taken_by(sampler)
+        own = loader.batch_sampler is not None and not hasattr(loader.batch_sampler, "sampler")
+        whole = isinstance(sampler, _WHOLE) and not own
+        if indices is None and not (whole or isinstance(data, IterableDataset)):
+            return sampler, None
+        while isinstance(data, Subset):
+            below = [int(i) for i in data.indices]
+            indices = below if indices is None else [below[i] for i in indices]
+            data = data.dataset
+        return data, None if indices is None else frozenset(indices)
+    return sampler, None
+
+
+def _taken_by(sampler: Any) -> list[int] | None:
+    """Return the samples that a sampler takes; None if it takes all, or that is not known."""
+    if isinstance(sampler, SubsetRandomSampler):
+        return [int(i) for i in sampler.indices]
+    if isinstance(sampler, WeightedRandomSampler):
+        return [k for k, weight in enumerate(sampler.weights.tolist()) if weight > 0]
+    return None
+
+
+def weights_of(loader: Any) -> int | None:
+    """Return how many weights the sampler has, if it draws by weights."""
+    sampler = sampler_of(loader)
+    return len(sampler.weights) if isinstance(sampler, WeightedRandomSampler) else None
 
 
 def sampler_of(loader: Any) -> Any:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
+from unittest.mock import patch
 
 from symmetry.base.randomness import generators
+from symmetry.torch.script.epochs.batches.overwriting import Overwriting
 
 
 class Fetching:
@@ -17,10 +19,16 @@ class Fetching:
     workers
         Whether the loader is to have worker processes. They leave the random numbers of the script
         alone, and go on with theirs.
+
+    Attributes
+    ----------
+    overwriting
+        Looks at the samples before they are put together.
     """
 
     def __init__(self, *, workers: bool) -> None:
         self._workers = workers
+        self.overwriting = Overwriting()
         self._states: list[Any] = []  # of the workers' random generators
 
     def fetch(
@@ -35,10 +43,25 @@ class Fetching:
 
         iterator._next_index = indices
         try:
-            with self._own_numbers():
+            with self._own_numbers(), self._seen(getattr(iterator, "_dataset_fetcher", None)):
                 return following(iterator), _order_of(orders)
         finally:
             del iterator._next_index
+
+    @contextmanager
+    def _seen(self, fetcher: Any) -> Iterator[None]:
+        if not getattr(fetcher, "auto_collation", False):
+            yield
+            return
+        collate = fetcher.collate_fn
+
+        def seen(samples: Any) -> Any:
+            with suppress(Exception):  # a sample may be anything
+                self.overwriting.see(samples)
+            return collate(samples)
+
+        with patch.object(fetcher, "collate_fn", seen):
+            yield
 
     @contextmanager
     def _own_numbers(self) -> Iterator[None]:

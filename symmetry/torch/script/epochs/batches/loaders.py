@@ -17,6 +17,7 @@ from symmetry.torch.script.epochs.batches.contents import (
     sampler_of,
     shuffles,
     source_of,
+    weights_of,
 )
 from symmetry.torch.script.epochs.batches.emulation import Emulation, emulated
 from symmetry.torch.script.epochs.batches.fetching import Fetching
@@ -216,7 +217,7 @@ class Loaders:
 
     def _record(self, number: int) -> Loader:
         loader, known = self._numbers.objects[number], self._known[number]
-        data, indices = source_of(loader.dataset)
+        data, indices = source_of(loader)
         batch_size = getattr(loader.batch_sampler, "batch_size", None) or loader.batch_size
         return Loader(
             number=number,
@@ -228,6 +229,9 @@ class Loaders:
             size=batch_size if isinstance(batch_size, int) else None,
             sampler=type(sampler_of(loader)).__name__,
             shuffles=shuffles(loader),
+            weights=weights_of(loader),
+            overwritten=known.fetching.overwriting.found,
+            read_at=defined_at(getattr(type(data), "__getitem__", None)),
             workers=known.workers,
             shared=known.emulation.shared,
             generators=known.emulation.generators,

@@ -7,7 +7,9 @@ import torch
 from torch.utils.data import (
     DataLoader,
     IterableDataset,
+    RandomSampler,
     Subset,
+    SubsetRandomSampler,
     TensorDataset,
     WeightedRandomSampler,
 )
@@ -17,6 +19,7 @@ from symmetry.torch.script.epochs.batches.contents import (
     length_of,
     shuffles,
     source_of,
+    weights_of,
 )
 
 DATA = TensorDataset(torch.randn(12, 2), torch.arange(12) // 4)
@@ -40,9 +43,36 @@ def test_what_has_no_length_has_none():
 
 
 def test_indices_go_through_all_subsets():
-    assert source_of(DATA) == (DATA, None)
+    assert source_of(DataLoader(DATA)) == (DATA, None)
     below = Subset(Subset(DATA, [2, 4, 6, 8]), [1, 3])
-    assert source_of(below) == (DATA, frozenset({4, 8}))
+    assert source_of(DataLoader(below)) == (DATA, frozenset({4, 8}))
+    assert source_of(DataLoader(Endless()))[1] is None
+
+
+@pytest.mark.parametrize(
+    ("sampler", "indices"),
+    [
+        (SubsetRandomSampler([1, 3]), {4, 8}),
+        (WeightedRandomSampler([0.0, 1.0, 0.0, 1.0], 9), {4, 8}),
+        (RandomSampler(range(4)), {2, 4, 6, 8}),
+    ],
+)
+def test_samplers_take_a_part(sampler, indices):
+    below = Subset(DATA, [2, 4, 6, 8])
+    assert source_of(DataLoader(below, sampler=sampler)) == (DATA, frozenset(indices))
+
+
+def test_what_an_unknown_sampler_takes_is_not_known():
+    rows = [[0, 1], [2, 3]]
+    assert source_of(DataLoader(DATA, sampler=range(3))) == (range(3), None)
+    source, _ = source_of(DataLoader(DATA, batch_sampler=rows))
+    assert source is not DATA
+
+
+def test_weights_are_counted():
+    by_class = WeightedRandomSampler([1.0, 2.0, 1.0], 12)
+    assert weights_of(DataLoader(DATA, sampler=by_class)) == 3
+    assert weights_of(DataLoader(DATA, shuffle=True)) is None
 
 
 @pytest.mark.parametrize(
