@@ -87,7 +87,14 @@ def _takes_dtype(func: Any) -> bool:
 
 
 def _promoted(func: Any, perform: Callable[..., Any], args: Any, kwargs: dict[str, Any]) -> Any:
-    """Perform an operation in float64; tensors that it writes into keep their dtypes."""
+    """Perform an operation in float64; tensors that it writes into keep their dtypes.
+
+    But for data that were made before the run began and become a part of the graph, as a sum of
+    losses that starts with zeros: its gradient would have their dtype.
+    """
+    for low in filter(is_low, written_by(func, args, kwargs)):
+        if _joins_the_graph(low, args):
+            low.data = widened(low.data)
     if kwargs.get("dtype") in WIDE and any(map(_is_tensor, (*args, *kwargs.values()))):
         kwargs = {**kwargs, "dtype": WIDE[kwargs["dtype"]]}
     elif any(map(_overflows, args)) and _takes_dtype(func):
@@ -102,6 +109,14 @@ def _promoted(func: Any, perform: Callable[..., Any], args: Any, kwargs: dict[st
     for low, high in written:
         low.copy_(high)
     return mapped(widened_but_for({id(high): low for low, high in written}), result)
+
+
+def _joins_the_graph(low: Tensor, args: Any) -> bool:
+    """Return whether a plain tensor gets a history by what is written into it."""
+    plain = low.grad_fn is None and not low.requires_grad and low._base is None
+    return (
+        plain and torch.is_grad_enabled() and any(_is_tensor(a) and a.requires_grad for a in args)
+    )
 
 
 def _overflows(value: Any) -> bool:

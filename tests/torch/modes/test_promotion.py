@@ -69,3 +69,23 @@ def test_a_number_that_float32_cannot_hold_is_made_in_float64():
     result, _ = performed(operation, promote=True)
     assert str(result.dtype) == "torch.float64"
     assert result.item() == -1.7976931348623157e308
+
+
+def test_data_that_become_a_part_of_the_graph_are_promoted():
+    import torch
+
+    third = torch.tensor(1 / 3, dtype=torch.float64)
+    weight = torch.ones(2, dtype=torch.float64, requires_grad=True)
+    total, seen = torch.zeros(2), torch.zeros(2)  # as they are made before a run begins
+
+    def operation(torch):
+        nonlocal total
+        total += weight * third
+        with torch.no_grad():
+            seen.add_(weight)
+        total.square().sum().backward()
+
+    performed(operation, promote=True)
+    assert total.dtype == weight.grad.dtype == torch.float64
+    assert weight.grad.tolist() == [2 * third.item() ** 2] * 2
+    assert seen.dtype == torch.float32
