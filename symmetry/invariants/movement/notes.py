@@ -161,9 +161,11 @@ def _bare(name: str) -> str:
 
 def _terms(flow: Flow) -> Iterator[Note]:
     for cut in flow.terms[:1]:
+        passes = "create_graph" in cut.operation
+        cure = "Pass it." if passes else "Add the tensor itself."
         text = (
             f"{cut.operation}{_at(cut.place)} cuts a term of the loss off from the model: it is "
-            "added to the loss and trains nothing. Add the tensor itself."
+            f"added to the loss and trains nothing. {cure}"
         )
         yield _note("loss/term", text, cut.place)
 

@@ -19,6 +19,7 @@ from symmetry.training.capabilities.flowing import Cut, Flow, LossTarget
 
 # Functions whose result is no number of a tensor, or is no part of the forward.
 _ASIDE = {"backward", "grad", "register_hook", "retain_grad", "__setitem__", "zero_", "__set__"}
+_GRAD = "torch.autograd.grad()"
 _READ = {"data", "T", "mT", "H", "mH", "real", "imag"}  # attributes that are tensors made of it
 _ELEMENTWISE = {"mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss"}
 _SUMS = {"add", "add_", "sub", "sub_", "rsub", "__add__", "__radd__", "__iadd__", "__sub__"}
@@ -67,7 +68,10 @@ class FlowMode(TorchFunctionMode):
         if name in _ELEMENTWISE:
             self._see_target(name, args, kwargs)
         result = func(*args, **kwargs)
-        if name not in _ASIDE:
+        if func is torch.autograd.grad and not (kwargs.get("create_graph") or any(args[4:5])):
+            outputs = kwargs.get("outputs", args[:1])
+            self._follow(_GRAD, [*tree_leaves(outputs)], result)
+        elif name not in _ASIDE:
             with suppress(RuntimeError):  # of a view that an update writes into nothing may be read
                 self._follow(name, [*tree_leaves((args, kwargs))], result)
         return result
@@ -127,6 +131,8 @@ def _name(func: Any) -> str:
 
 def _word(name: str) -> str:
     """Return what cuts the gradient off, as the user has written it."""
+    if name == _GRAD:
+        return f"{_GRAD} without create_graph=True"
     if not torch.is_grad_enabled() and name not in ("detach", "item", "tolist", "numpy"):
         return "torch.no_grad()"
     return {

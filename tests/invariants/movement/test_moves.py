@@ -204,6 +204,19 @@ def test_a_term_without_gradient_is_noted(term, names):
     assert [note.name for note in measured(by_loss(loss)).notes] == names
 
 
+@pytest.mark.parametrize(("create", "names"), [(True, []), (False, ["loss/term"])])
+def test_a_penalty_of_a_gradient_needs_its_graph(create, names):
+    def loss(net, i):
+        x = numbers(5, 6, seed=i).requires_grad_()
+        out = net(x).square().mean()
+        (slope,) = torch.autograd.grad(out, x, create_graph=create, retain_graph=True)
+        return out + slope.square().mean()
+
+    found = measured(by_loss(loss)).notes
+    assert [note.name for note in found] == names
+    assert all("without create_graph=True" in note.text for note in found)
+
+
 class Language(nn.Module):
     def __init__(self, *, tied):
         super().__init__()
