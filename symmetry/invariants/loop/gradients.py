@@ -58,12 +58,17 @@ def _judge_lost(epochs: Epochs, judgement: Judgement) -> None:
     backwards = {e.number: (n, e) for n, e in enumerate(epochs.events) if isinstance(e, Backward)}
     lost: dict[SourceLine, list[SourceLine]] = defaultdict(list)
     left: dict[SourceLine, SourceLine] = {}
+    missed: dict[SourceLine, SourceLine] = {}  # updates that find no gradient
     for position, event in enumerate(epochs.events):
         for number in event.lost if isinstance(event, Cleared) else ():
             began, backward = backwards[number]
-            ends = [e for e in epochs.events[began:position] if isinstance(e, Exhausted)]
+            between = epochs.events[began:position]
+            ends = [e for e in between if isinstance(e, Exhausted)]
+            empty = [e.at for e in between if isinstance(e, Updated) and not e.backwards]
             if not ends:
                 lost[backward.at].append(event.at)
+                if empty:
+                    missed[backward.at] = empty[0]
             elif not any(end.cut for end in ends):
                 left[backward.at] = event.at
     for at, cleared in lost.items():
@@ -71,8 +76,7 @@ def _judge_lost(epochs: Epochs, judgement: Judgement) -> None:
             judgement.accuse(
                 f"the gradients of this backward() are cleared ({cleared[0]}) before any update "
                 f"has read them, {len(cleared)} times in {len(backwards)} backwards: what it "
-                "computes is lost. Call zero_grad() behind step(), or before the first backward of "
-                "an update.",
+                f"computes is lost. {_cure(missed.get(at))}",
                 at,
             )
     for at, cleared_at in left.items():
@@ -83,6 +87,16 @@ def _judge_lost(epochs: Epochs, judgement: Judgement) -> None:
                 f"cleared ({cleared_at}). Update with the last batch as well.",
                 at,
             )
+
+
+def _cure(missed: SourceLine | None) -> str:
+    """Say what to do about lost gradients, given an update behind the backward without any."""
+    if missed is None:
+        return "Call zero_grad() behind step(), or before the first backward of an update."
+    return (
+        f"The update behind it ({missed}) finds no gradient in what it holds, so the loss does not "
+        "reach that: leave out detach(), no_grad() or item() on the way."
+    )
 
 
 def _judge_leftover(epochs: Epochs, judgement: Judgement) -> None:

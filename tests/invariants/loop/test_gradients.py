@@ -33,6 +33,13 @@ def test_backwards_that_are_cleared_unread_are_accused():
     assert not gradients(epochs(*lost(0))).accusations  # it may be a trial
 
 
+def test_an_update_that_finds_no_gradient_is_named():
+    events = [*lost(0, event(Updated, 8)), *lost(1, event(Updated, 8))]
+    (accusation,) = gradients(epochs(*events)).accusations
+    assert accusation.at == at(6)
+    assert "The update behind it (train.py:8) finds no gradient" in accusation.text
+
+
 def test_a_window_that_the_end_of_an_epoch_leaves_open_has_a_note():
     judgement = gradients(epochs(*lost(0, event(Exhausted))))
     assert [note.name for note in judgement.notes] == ["loop/window"]
