@@ -7,6 +7,8 @@ MEANINGS = MappingProxyType(
         "loop/accumulation": "An update sums the gradients of several batches, and nothing divides "
         "their mean losses, so it is as many times as large as with one batch. Divide each loss by "
         "their number.",
+        "loop/clips": "Gradients are clipped before all backwards of an update are done, and then "
+        "once more, so that a limit changes how much each micro-batch counts.",
         "loop/average": "An average of weights takes almost all of the new weights at each update, "
         "so it is almost the model itself. The decay and 1 - decay may be exchanged.",
         "loop/average-buffers": "The weights of an averaged model follow the model, but its "
@@ -27,8 +29,6 @@ MEANINGS = MappingProxyType(
         "batches.",
         "loop/shuffle": "A loader does not shuffle, and its data is sorted: whole batches have one "
         "label. Pass shuffle=True.",
-        "loop/clips": "Gradients are clipped before all backwards of an update are done, and then "
-        "once more, so that a limit changes how much each micro-batch counts.",
         "loop/window": "At the end of an epoch gradients are left that no update has read, and "
         "they are cleared, as with accumulation over a number that does not divide the batches. "
         "Update with the last batch as well.",
