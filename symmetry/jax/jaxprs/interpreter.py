@@ -171,8 +171,9 @@ class Interpreter:
         """Return the mean of what the function of this name in jax.random draws."""
         aval = equation.outvars[0].aval
         dtype = widened(np.dtype("float32")) if self.promote else np.dtype("float32")
-        means = {"_bernoulli": lambda: args[1], "_uniform": lambda: (args[1] + args[2]) / 2}
-        mean = means.get(equation.params["name"], lambda: 0.0)()
+        name, mean = equation.params["name"], 0.0
+        if name in ("_bernoulli", "_uniform"):
+            mean = (_chance if name == "_bernoulli" else _middle)(equation, args)
         return jnp.broadcast_to(jnp.asarray(mean, dtype), aval.shape)
 
     def _perform(self, equation: Any, args: Sequence[Any]) -> Sequence[Any]:
@@ -291,6 +292,42 @@ def bind(equation: Any, args: Sequence[Any], params: Any) -> Sequence[Any]:
     primitive = equation.primitive
     results = primitive.bind(*args, **primitive.get_bind_params(params))
     return results if primitive.multiple_results else [results]
+
+
+def _chance(equation: Any, args: Sequence[Any]) -> Any:
+    """Return the chance that a number of ``jax.random.bernoulli`` is true."""
+    chance = _given(equation, args, "lt")
+    return args[1] if chance is None else chance
+
+
+def _middle(equation: Any, args: Sequence[Any]) -> Any:
+    """Return the mean of the numbers of ``jax.random.uniform``.
+
+    In a loop that is differentiated it is given the width of the interval, not its upper end.
+    """
+    width, least = _given(equation, args, "mul"), _given(equation, args, "add")
+    return (args[1] + args[2]) / 2 if width is None or least is None else least + width / 2
+
+
+def _given(equation: Any, args: Sequence[Any], name: str) -> Any:
+    """Return the argument of a function that its last operation of a name takes as operand 1.
+
+    None if it is computed there. In a loop that is differentiated the constants of a function come
+    before its own arguments.
+    """
+    inner = closed(equation.params[INLINED[equation.primitive.name]]).jaxpr
+    makers = {variable: each for each in inner.eqns for variable in each.outvars}
+    atom = next((e.invars[1] for e in reversed(inner.eqns) if e.primitive.name == name), None)
+    while not isinstance(atom, Literal) and atom in makers and _is_same(makers[atom]):
+        atom = makers[atom].invars[0]
+    if isinstance(atom, Literal):
+        return atom.val
+    return args[inner.invars.index(atom)] if atom in inner.invars else None
+
+
+def _is_same(equation: Any) -> bool:
+    """Return whether an equation changes the shape or the dtype alone."""
+    return equation.primitive.name in ("broadcast_in_dim", "convert_element_type", "reshape")
 
 
 def _chances(equation: Any, args: Sequence[Any]) -> Sequence[Any]:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from jax.extend.core import ClosedJaxpr, Literal
 
-from symmetry.jax.jaxprs.interpreter import INLINED, Site, closed
+from symmetry.jax.jaxprs.interpreter import INLINED, Site, closed, is_key
 from symmetry.jax.jaxprs.places import place_of
 
 DRAWS = {"_bernoulli", "_normal", "_uniform", "_truncated_normal", "_gumbel", "_laplace"}
@@ -109,8 +109,12 @@ def draws_in(jaxpr: ClosedJaxpr, around: Site = ()) -> tuple[Draw, ...]:
 
 
 def is_draw(equation: Any) -> bool:
-    """Return whether an equation calls a function that draws random numbers."""
-    return equation.primitive.name in INLINED and equation.params.get("name") in DRAWS
+    """Return whether an equation calls a function that draws random numbers by a key.
+
+    Where a loop is differentiated, what such a function computes without its key is called alone.
+    """
+    named = equation.primitive.name in INLINED and equation.params.get("name") in DRAWS
+    return named and any(is_key(atom.aval.dtype) for atom in equation.invars)
 
 
 def _draw(equation: Any, site: Site) -> Draw:

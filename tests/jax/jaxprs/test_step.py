@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from symmetry.training.target import FunctionTraining
 from tests.conftest import needs
@@ -49,6 +50,39 @@ def test_noise_is_left_out_by_its_mean():
     for run in (quiet, without):
         run.step()
     assert abs(quiet.loss - without.loss) < 1e-5
+
+
+@pytest.mark.parametrize("drawn", ["bernoulli", "uniform"])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_noise_in_a_loop_that_is_differentiated_is_left_out_by_its_mean(drawn, dtype):
+    import jax
+    import jax.numpy as jnp
+
+    def draw(key):
+        if drawn == "bernoulli":
+            return jnp.where(jax.random.bernoulli(key, 0.8, (3,)), 1.25, 0.0)
+        return jax.random.uniform(key, (3,), minval=0.5, maxval=1.5)
+
+    data = np.ones(3, np.float32)
+
+    def training():
+        def loss(w):
+            def layer(x, own):
+                return jnp.tanh(x * own[0]) * draw(own[1]), None
+
+            x, _ = jax.lax.scan(layer, data, (w, jax.random.split(jax.random.key(0), 2)))
+            return x.sum()
+
+        def step(w, _):
+            value, gradient = jax.value_and_grad(loss)(w)
+            return w - 0.1 * gradient, value
+
+        return jnp.ones((2, 3)), step
+
+    run = begun(training, noise=False, dtype=dtype)
+    run.step()
+    assert run.loss == pytest.approx(3 * np.tanh(np.tanh(1.0)), rel=1e-5)
+    assert np.abs(run.state()["model.state"] - 1).min() > 1e-3
 
 
 def test_a_step_that_needs_its_plain_number_is_traced_once_for_each():
