@@ -27,7 +27,11 @@ from symmetry.jax.jaxprs.noise import is_draw
 from symmetry.jax.jaxprs.places import place_of
 from symmetry.observe.source_line import SourceLine
 
+Calls = frozenset[str]  # the numbers of calls, as marks have them
+
 _PREFIX = "symmetry."
+_FEW = 8  # rounds that are taken one by one
+_KEPT = ("loss", "gradient")  # of what is marked in loops and branches
 # What leaves a value what it is, or changes its dtype alone.
 _SAME = {"convert_element_type", "copy", "copy_p", "name", "optimization_barrier", "device_put"}
 _SAME |= {"reduce_precision", "sharding_constraint"}
@@ -72,7 +76,11 @@ def mark_of(equation: Any) -> str:
 
 
 class MarkReader(Interpreter):
-    """Inlines a jaxpr, and keeps the values that are marked outside of loops.
+    """Inlines a jaxpr, and keeps the values that are marked.
+
+    In a loop that leaves the parameters as they are, as one that adds up gradients does, a mark has
+    the values of all rounds, stacked; in a branch it is zero as long as another one is taken. Marks
+    in other loops are left out: what they name changes in each round.
 
     Attributes
     ----------
@@ -90,11 +98,12 @@ class MarkReader(Interpreter):
         self.values: dict[str, Any] = {}
         self.drawn: dict[Site, Any] = {}
         self.modules: dict[str, tuple[Any, SourceLine]] = {}
+        self._keeps = True
 
     def equation(self, equation: Any, args: Sequence[Any]) -> Sequence[Any]:
         """Return the results of an equation; a mark has what it marks."""
         if name := mark_of(equation):
-            if not self.inside_loop:
+            if self._keeps:
                 self.values[name] = args[0]
             return args
         site = self.site
@@ -107,6 +116,98 @@ class MarkReader(Interpreter):
                 self.modules[path] = results[0], place_of(equation)
         return results
 
+    def _perform(self, equation: Any, args: Sequence[Any]) -> Sequence[Any]:
+        name, keeps, inside = equation.primitive.name, self._keeps, self.inside_loop
+        calls = _calls_in(equation) if keeps else frozenset[str]()
+        self._keeps = keeps and (bool(calls) or name not in ("scan", "while", "cond"))
+        self.inside_loop = inside or bool(calls)
+        try:
+            if not calls:
+                return super()._perform(equation, args)
+            if name == "scan":
+                return self._stacking(equation.params, args, calls)
+            return self._choosing(equation.params["branches"], args, calls)
+        finally:
+            self._keeps, self.inside_loop = keeps, inside
+
+    def _stacking(self, params: Any, args: Sequence[Any], calls: Calls) -> Sequence[Any]:
+        """Evaluate a loop, and keep the values that it marks in each round."""
+        first, last = params["num_consts"], params["num_consts"] + params["num_carry"]
+        inner, names = closed(params["jaxpr"]), list[str]()
+
+        def body(carry: Any, rows: Any) -> Any:
+            results, marked = self._with_marks(inner, (*args[:first], *carry, *rows), calls)
+            names[:] = marked
+            return tuple(results[: last - first]), (results[last - first :], [*marked.values()])
+
+        scan = _one_by_one if params["length"] <= _FEW else jax.lax.scan
+        carry, (rows, marked) = scan(
+            body,
+            tuple(args[first:last]),
+            tuple(args[last:]),
+            length=params["length"],
+            reverse=params["reverse"],
+        )
+        self.values.update(zip(names, marked, strict=True))
+        return [*carry, *rows]
+
+    def _choosing(
+        self, branches: Sequence[Any], args: Sequence[Any], calls: Calls
+    ) -> Sequence[Any]:
+        """Evaluate a choice, and keep the values that branches mark; zeros where they do not."""
+        every: dict[str, Any] = {}
+        for branch in branches:
+            every |= jax.eval_shape(
+                lambda *a, b=branch: self._with_marks(b, a, calls)[1], *args[1:]
+            )
+
+        def taking(branch: Any) -> Callable[..., Any]:
+            def take(*given: Any) -> Any:
+                results, marked = self._with_marks(branch, given, calls)
+                zeros = {n: jnp.zeros(v.shape, v.dtype) for n, v in every.items()}
+                return results, zeros | marked
+
+            return take
+
+        results, marked = jax.lax.switch(args[0], [*map(taking, branches)], *args[1:])
+        self.values.update(marked)
+        return [*results]
+
+    def _with_marks(
+        self, jaxpr: Any, args: Sequence[Any], calls: Calls
+    ) -> tuple[list[Any], dict[str, Any]]:
+        """Return the outputs of a jaxpr, and the losses and gradients of some calls in it."""
+        around, self.values = self.values, {}
+        try:
+            results, found = self.run(closed(jaxpr), *args), self.values
+        finally:
+            self.values = around
+        kinds = {name: name.split(".") for name in found}
+        return results, {
+            n: found[n] for n, (kind, call, *_) in kinds.items() if kind in _KEPT and call in calls
+        }
+
+
+def _one_by_one(body: Any, carry: Any, rows: Any, *, length: int, reverse: bool) -> Any:
+    """Return what ``lax.scan`` returns: its rounds are no loop, so that each can be looked into."""
+    found: dict[int, Any] = {}
+    for number in sorted(range(length), reverse=reverse):
+        own = jax.tree.map(lambda row, n=number: jax.lax.index_in_dim(row, n, keepdims=False), rows)
+        carry, found[number] = body(carry, own)
+    return carry, jax.tree.map(lambda *each: jnp.stack(each), *(found[n] for n in range(length)))
+
+
+def _calls_in(equation: Any) -> Calls:
+    """Return which calls of ``jax.grad`` in a loop differentiate what it leaves as it is."""
+    name, params = equation.primitive.name, equation.params
+    found: set[str] = set()
+    if name == "scan":
+        found.update(leaves_of(closed(params["jaxpr"]), params["num_consts"], carried=False))
+    elif name == "cond":
+        for branch in params["branches"]:
+            found.update(leaves_of(branch, len(equation.invars) - 1, carried=False))
+    return frozenset(mark.partition(".")[0] for mark in found)
+
 
 def modules_of(names: Any) -> Iterator[str]:
     """Yield the paths of the modules around an operation of a forward, the innermost one first.
@@ -118,8 +219,12 @@ def modules_of(names: Any) -> Iterator[str]:
         yield from (".".join(inner[:length]) for length in range(len(inner), 0, -1))
 
 
-def leaves_of(jaxpr: ClosedJaxpr, leaves: int) -> Mapping[str, int]:
-    """Return which of the first inputs of a jaxpr each marked parameter is, also in its loops."""
+def leaves_of(jaxpr: ClosedJaxpr, leaves: int, *, carried: bool = True) -> Mapping[str, int]:
+    """Return which of the first inputs of a jaxpr each marked parameter is, also in its loops.
+
+    Without ``carried`` a loop counts if it leaves the parameter as it is, as one that adds up
+    gradients does.
+    """
     found: dict[str, int] = {}
 
     def follow(core: Jaxpr, known: Sequence[int | None]) -> list[int | None]:
@@ -140,10 +245,10 @@ def leaves_of(jaxpr: ClosedJaxpr, leaves: int) -> Mapping[str, int]:
             elif name in INLINED:
                 results = follow(closed(params[INLINED[name]]).jaxpr, args)
             elif name == "scan":
-                carried = params["num_consts"] + params["num_carry"]
-                rows = [None] * (len(args) - carried)
-                follow(closed(params["jaxpr"]).jaxpr, [*args[:carried], *rows])
-            elif name == "while":
+                known_to = params["num_consts"] + params["num_carry"] * carried
+                others = [None] * (len(args) - known_to)
+                follow(closed(params["jaxpr"]).jaxpr, [*args[:known_to], *others])
+            elif name == "while" and carried:
                 follow(params["body_jaxpr"].jaxpr, args[params["cond_nconsts"] :])
             elif name == "shard_map":
                 follow(closed(params["jaxpr"]).jaxpr, args)

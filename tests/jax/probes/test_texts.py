@@ -15,8 +15,11 @@ pytestmark = [needs("jax"), needs("optax")]
 WORDS, LENGTH, WIDTH, BATCH = 13, 8, 6, 3
 
 
-def language_model(mix, *, shift=1):
-    """Return a training of a small model on texts; ``mix`` lets tokens read others."""
+def language_model(mix, *, shift=1, parts=1):
+    """Return a training of a small model on texts; ``mix`` lets tokens read others.
+
+    A scan adds up the gradients of several ``parts``.
+    """
     import jax
     import jax.numpy as jnp
     import optax
@@ -29,15 +32,25 @@ def language_model(mix, *, shift=1):
     }
 
     def step(params, i):
-        text = jax.random.randint(jax.random.fold_in(keys[0], i), (BATCH, LENGTH), 0, WORDS)
+        shape = (parts, BATCH, LENGTH)
+        texts = jax.random.randint(jax.random.fold_in(keys[0], i), shape, 0, WORDS)
 
-        def loss(params):
+        def loss(params, text):
             given, labels = text[:, : LENGTH - shift], text[:, shift:]
             hidden = mix(params["table"][given], params["mix"])
             logits = jnp.tanh(hidden) @ params["head"]
             return optax.softmax_cross_entropy_with_integer_labels(logits, labels).mean()
 
-        value, gradients = jax.value_and_grad(loss)(params)
+        def add(total, text):
+            value, gradients = jax.value_and_grad(loss)(params, text)
+            return jax.tree.map(jnp.add, total, gradients), value
+
+        if parts == 1:
+            value, gradients = jax.value_and_grad(loss)(params, texts[0])
+        else:
+            zeros = jax.tree.map(jnp.zeros_like, params)
+            gradients, values = jax.lax.scan(add, zeros, texts)
+            value = values.mean()
         return jax.tree.map(lambda p, g: p - 0.1 * g, params, gradients), value
 
     return params, step
@@ -80,8 +93,9 @@ def judged(mix, **options):
 
 
 @pytest.mark.parametrize("mix", [partial(attention, causal=True), forwards])
-def test_a_model_that_reads_backwards_holds(mix):
-    assert judged(mix).kind == "holds"
+@pytest.mark.parametrize("parts", [1, 2])
+def test_a_model_that_reads_backwards_holds(mix, parts):
+    assert judged(mix, parts=parts).kind == "holds"
 
 
 def test_batch_normalisation_is_not_judged():
@@ -90,8 +104,9 @@ def test_batch_normalisation_is_not_judged():
     assert "depend on the other texts" in verdict.message
 
 
-def test_a_missing_mask_is_named_by_the_product_that_reads_ahead():
-    verdict = judged(partial(attention, causal=False))
+@pytest.mark.parametrize("parts", [1, 2])
+def test_a_missing_mask_is_named_by_the_product_that_reads_ahead(parts):
+    verdict = judged(partial(attention, causal=False), parts=parts)
     assert verdict.kind == "violated"
     assert "The first to mix them is dot_general: give it a causal mask" in verdict.message
     first = attention.__code__.co_firstlineno
