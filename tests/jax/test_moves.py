@@ -44,6 +44,20 @@ def test_a_parameter_that_is_not_trained_as_others_is_noted(update, notes):
     assert [verdict.kind for verdict in checked.verdicts] == ["holds"]
 
 
+@pytest.mark.parametrize(("size", "notes"), [(100.0, ["training/still"]), (0.01, [])])
+def test_updates_that_are_rounded_away_in_16_bits_are_noted(size, notes):
+    import jax
+    import jax.numpy as jnp
+
+    def step(w, _):
+        return w - (1e-3 * jax.grad(lambda w: (w * 0.5).sum())(w)).astype(w.dtype)
+
+    target = FunctionTraining("t", lambda: (jnp.full(3, size, jnp.bfloat16), step))
+    checked = check_target(target, only="training/moves")
+    assert [note.name for note in checked.notes] == notes
+    assert all("rounded away" in note.text for note in checked.notes)
+
+
 def test_a_parameter_that_moves_by_its_gradient_is_noted_at_the_line_of_its_update():
     target = FunctionTraining("training", lambda: training(lambda p, g: p + g))
     (note,) = check_target(target, only="training/moves").notes

@@ -24,6 +24,7 @@ from symmetry.training.start import TrainingStart
 from symmetry.units.state import Array, largest
 
 _REAL = 1e-3  # of the largest gradient: one of rounding is smaller
+_COARSE = 1e-4  # the eps of numbers of 16 bits is larger
 _SAME = 1e-3  # of a gradient: rounding hides the rest of a large parameter
 
 
@@ -58,6 +59,13 @@ def moves_undeclared(start: TrainingStart) -> Measurement:
         text = (
             f"{still[0]} has a gradient and stays as it is, while others move: a mask or a label "
             "of the optimiser freezes it. Is that meant?"
+        )
+        notes.append(Note("training/still", text, *_line(start, still[0])))
+    if still and len(still) == len(real) and _is_rounded_away(start, still):
+        text = (
+            f"no parameter moves in {start.steps} steps, though each has a gradient, and in "
+            "float64 they do: the updates are too small for numbers of 16 bits, and are rounded "
+            "away. Keep the parameters in float32, and cast them in the forward."
         )
         notes.append(Note("training/still", text, *_line(start, still[0])))
     if raw and len(raw) < len(real):
@@ -101,6 +109,18 @@ def _steps(start: TrainingStart) -> list[_Step]:
         after = run.parameter_arrays().items()
         found.append(_Step(dict(seen), {n: np.subtract(a, before[n]) for n, a in after}))
     return found
+
+
+def _is_rounded_away(start: TrainingStart, names: list[str]) -> bool:
+    """Return whether parameters of 16 bits stay that move in float64."""
+    if any(start.baseline.precision[name] < _COARSE for name in names):
+        return False
+    run = start.target.begin(dtype="float64", seed=start.seed)
+    before = run.parameter_arrays()
+    for _ in range(start.steps):
+        run.step()
+    after = run.parameter_arrays()
+    return all((after[name] != before[name]).any() for name in names)
 
 
 def _line(start: TrainingStart, name: str) -> tuple[str, int] | tuple[None, None]:
