@@ -249,8 +249,7 @@ CATALOGUE: tuple[TrainingInvariant, ...] = (
     ),
     TrainingInvariant(
         name="training/resume",
-        statement="state dictionaries loaded into a fresh training continue the run with the same "
-        "bits",
+        statement="a saved state loaded into a fresh training continues the run with the same bits",
         reason="what a step depends on is saved, or made anew in every step",
         witness="something that moved after the reload",
         example="Example: a running mean of the loss that divides it, and that is a number of the "
@@ -373,7 +372,7 @@ CATALOGUE: tuple[TrainingInvariant, ...] = (
         name="loss/pairs",
         statement="it matters which label belongs to which output (float64)",
         reason="a loss that stays when the labels move by one sample can teach nothing about them",
-        witness="a loss of torch.nn.functional",
+        witness="a loss of known inputs and targets",
         targets="PyTorch and JAX trainings",
         cheap=True,
         measure=pairs.pairs,
@@ -440,7 +439,7 @@ CATALOGUE: tuple[TrainingInvariant, ...] = (
         name="model/functions",
         statement="the backward of a custom function is the derivative of its forward (float64)",
         reason="autograd multiplies by it as by a derivative",
-        witness="an autograd.Function of one's own that is smooth, with a slope above its error",
+        witness="a smooth function with a derivative of one's own, a slope above its error",
         targets="PyTorch and JAX trainings",
         measure=functions.functions,
         compared="bound",

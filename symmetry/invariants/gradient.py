@@ -73,7 +73,9 @@ def gradient(start: TrainingStart) -> Measurement:
     needed(base, StepEvents).after_backward = keep_first
     base.step()
     if not gradients:
-        return Measurement(counted=False, note="its step calls no backward()", applies=False)
+        return Measurement(
+            counted=False, note="its step computes no gradient that is seen", applies=False
+        )
     return _judged(_slopes(start, gradients))
 
 
@@ -114,8 +116,8 @@ def _judged(slopes: Mapping[str, _Slope]) -> Measurement:
         worst = max(worst, gap / allowed if allowed else 0.0)
         if gap > allowed:
             message = (
-                f"backward says that the loss changes by {slope.claimed:.6g} along a direction of "
-                f"{name}, differences of the loss say {slope.narrow:.6g}"
+                f"its gradient says that the loss changes by {slope.claimed:.6g} along a direction "
+                f"of {name}, differences of the loss say {slope.narrow:.6g}"
             )
             return Measurement.violated(Violation(message, 1, name, allowed=allowed))
     return Measurement(counted, margin=worst)

@@ -77,11 +77,8 @@ def resume(start: TrainingStart) -> Measurement:
         return Measurement.violated(violation)
     carried = "what it carries on from step to step is not saved"
     if not start.target.sequential:
-        carried = "of a shuffled loader: make the batch a function of i"
-    unsaved = (
-        "some of its state is in no state_dict(), and a saved run does not go on the same "
-        f"({carried})"
-    )
+        carried = saving.cure
+    unsaved = f"{saving.lacks}, and a saved run does not go on the same ({carried})"
     added = "the gradients of earlier steps are added up: zero_grad() is missing or comes too late"
     if not _after_loading(start, saved, states, gradients=True):
         message = f"{violation.message}: {added}"

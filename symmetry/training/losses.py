@@ -5,6 +5,7 @@ A framework reads the facts off its tensors; the laws about losses judge them wi
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -102,6 +103,8 @@ class LossCall:
         What else it is called with, by name: ``ignore_index``, ``reduction``.
     place
         The user's line.
+    words
+        What its framework calls functions of PyTorch, by the names of these.
     """
 
     number: int
@@ -110,6 +113,11 @@ class LossCall:
     arguments: Mapping[str, Argument]
     options: Mapping[str, Any]
     place: SourceLine
+    words: Mapping[str, str] = field(default_factory=dict)
+
+    def worded(self, text: str) -> str:
+        """Return a text that names functions of PyTorch, in words of its own framework."""
+        return re.sub(r"\w+", lambda word: self.words.get(word[0], word[0]), text)
 
 
 @dataclass(frozen=True)

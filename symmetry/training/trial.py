@@ -52,12 +52,15 @@ class CustomFunction:
         One for each argument that backward returns a gradient of.
     why_not
         Why its backward need not be the derivative of its forward; empty if it has to be.
+    test
+        A function of its framework that tests such a backward.
     """
 
     name: str
     place: SourceLine
     slopes: tuple[Slope, ...] = ()
     why_not: str = ""
+    test: str = "torch.autograd.gradcheck"
 
 
 @dataclass(frozen=True)

@@ -143,7 +143,7 @@ def test_a_loss_of_zero_tells_nothing(cwd: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "phrases"),
     [
-        ("nothing", "step(0) neither calls backward() nor returns its loss"),
+        ("nothing", "step(0) neither computes gradients nor returns its loss"),
         ("no_parameters", "has no parameters"),
         ("no_model", "returned a Tensor for the model"),
         ("no_number", "step(0) raised TypeError"),

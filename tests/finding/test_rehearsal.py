@@ -88,5 +88,5 @@ def test_a_training_without_any_loss_has_no_units():
         model, _ = faint()
         return model, lambda i: None
 
-    with pytest.raises(TrainingError, match="neither calls backward"):
+    with pytest.raises(TrainingError, match="neither computes gradients"):
         find(FunctionTraining("silent", make))

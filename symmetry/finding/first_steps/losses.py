@@ -110,8 +110,8 @@ class LossSteps:
             sums = needed(run, Rehearsing).loss_sums()
             if not sums and not self._pauses(run.taken - 1):
                 raise TrainingError(
-                    f"{self.training.name}: step({run.taken - 1}) neither calls backward() nor"
-                    " returns its loss"
+                    f"{self.training.name}: step({run.taken - 1}) neither computes "
+                    "gradients nor returns its loss"
                 )
             results.losses.append(
                 sum(loss * w for loss, w in zip(sums, weights(len(sums)), strict=True))

@@ -19,12 +19,14 @@ def inputs(start: TrainingStart) -> Measurement:
         return not_applicable("its steps show no loss of a known kind")
     calls = [c for c in observed.losses if any(a.trained for a in c.arguments.values())]
     found = [(call, fault) for call in calls for fault in faults_of(call)]
-    notes = dict.fromkeys(note(f.text, call.place) for call, f in found if not f.certain)
+    notes = dict.fromkeys(
+        note(call.worded(f.text), call.place) for call, f in found if not f.certain
+    )
     for call, fault in found:
         if fault.certain:
             array = f"{call.function}.{fault.argument}"
             return violated(
-                fault.text,
+                call.worded(fault.text),
                 call.place,
                 array,
                 step=call.step,

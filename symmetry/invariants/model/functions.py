@@ -52,7 +52,7 @@ def _violation(function: CustomFunction, slope: Slope) -> Violation:
         f"the backward of {function.name} is not the derivative of its forward: it claims that "
         f"{slope.argument} changes the result by {slope.claimed:.6g} along a direction, and "
         f"differences of the forward over two distances agree on {slope.narrow:.6g}; derive it "
-        "again, and test it with torch.autograd.gradcheck"
+        f"again, and test it with {function.test}"
     )
     file, line = function.place.reference
     return Violation(message, 1, "", allowed=_allowed(slope), file=file, line=line)

@@ -24,6 +24,7 @@ from symmetry.training.trial import (
     Slope,
 )
 
+_TEST = "jax.test_util.check_grads"
 _H = 1e-5  # of the differences, by the largest entry
 _LEAST = 1e-3  # taken for the largest entry of an argument of zeros
 # Operations without kinks and steps; a backward may replace the derivative of any other one.
@@ -70,7 +71,7 @@ def _tried(call: CustomCall, values: Sequence[Any]) -> CustomFunction:
         given = [jnp.asarray(v, jnp.float64) if v.dtype.kind == "f" else v for v in values]
         why_not = _why_not(call, given)
         slopes = () if why_not else _slopes(call, given)
-        return CustomFunction(name, place, tuple(slopes), why_not)
+        return CustomFunction(name, place, tuple(slopes), why_not, _TEST)
     except Exception as error:
         text = f"it raises when it is called again: {in_one_line(error)}"
         return CustomFunction(name, place, why_not=text)

@@ -32,6 +32,12 @@ from symmetry.training.texts.padding import padding_by_mask
 from symmetry.units.state import Array
 
 _CLASSES = "cross_entropy"
+_WORDS = {
+    "cross_entropy": "softmax_cross_entropy",
+    "binary_cross_entropy_with_logits": "sigmoid_binary_cross_entropy",
+    "nll_loss": "the negative log-likelihood",
+    "log_softmax": "jax.nn.log_softmax",
+}
 
 
 class JaxLossProbe:
@@ -201,7 +207,7 @@ class JaxLossProbe:
             else:
                 yield from self._along_another_axis(number, site, place)
                 continue
-            yield LossCall(number, 0, site.function, arguments, options, place)
+            yield LossCall(number, 0, site.function, arguments, options, place, _WORDS)
 
     def _along_another_axis(self, number: int, site: Site, place: SourceLine) -> Iterator[LossCall]:
         """Yield a loss whose labels choose along another axis than the softmax runs over.
@@ -220,7 +226,7 @@ class JaxLossProbe:
                 given = self._argument(scores)
                 if given.log_probabilities and not (labels == np.arange(labels.size)).all():
                     arguments = {"input": given, "target": Argument.of(labels)}
-                    yield LossCall(number, 0, "nll_loss", arguments, {"axis": axis}, place)
+                    yield LossCall(number, 0, "nll_loss", arguments, {"axis": axis}, place, _WORDS)
                     return
 
     def _argument(self, atom: Any) -> Argument:

@@ -22,7 +22,18 @@ class SavedRun:
 
 
 class Saving(ABC):
-    """Saves a run, and lets a fresh one continue from there."""
+    """Saves a run, and lets a fresh one continue from there.
+
+    Attributes
+    ----------
+    lacks
+        What is wrong if a run does not continue, in words of the framework.
+    cure
+        What to do about it where it is no script.
+    """
+
+    lacks = "some of its state is in no state_dict()"
+    cure = "of a shuffled loader: make the batch a function of i"
 
     @abstractmethod
     def save(self) -> SavedRun:

@@ -60,5 +60,5 @@ def test_steps_end_once_their_results_suffice():
 def test_a_step_without_loss_is_an_error():
 
     target = FunctionTraining("idle", lambda: (torch.nn.Linear(2, 2), lambda i: None))
-    with pytest.raises(TrainingError, match=r"step\(0\) neither calls backward"):
+    with pytest.raises(TrainingError, match=r"step\(0\) neither computes gradients"):
         begin_steps(target, [(0, 0), (0, 0)])

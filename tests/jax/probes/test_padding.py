@@ -103,6 +103,7 @@ def test_a_loss_that_counts_padding_is_violated(labels):
     assert verdict.kind == "violated"
     assert "(the attention mask hides them)" in verdict.message
     assert "with the label 0" in verdict.message
+    assert verdict.message.endswith("Multiply the loss of each place by the mask")
     assert verdict.violation.line in range(training.__code__.co_firstlineno, 70)
 
 
