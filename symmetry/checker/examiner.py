@@ -22,6 +22,7 @@ class Examiner(ABC):
     """
 
     coverage: Coverage | None = None  # of a training, once its units were found
+    part = ""  # which part of the user's step is checked, in words; empty for all of it
     drawn: Drawn | None = None  # of trainings with drawn arguments, once they were run
     examples: int | None = None  # in each dtype; None for a target that nothing is drawn for
 

@@ -53,6 +53,7 @@ def run(plan: Plan, progress: Progress | None = None) -> Checked:
         gating=tuple(_gating(notes, options)),
         warnings=tuple(examiner.warnings.values()),
         coverage=examiner.coverage,
+        part=examiner.part,
         drawn=examiner.drawn,
     )
 

@@ -135,8 +135,9 @@ class TrainingExaminer(Examiner):
         try:
             if dtype == "float64" and written is not None and "float32" not in self._broken:
                 refuse_beyond_memory(_PROMOTED * 2 * written.baseline.size)
-            warned = self._starts[dtype].baseline.warnings
-            self.warnings |= {text: text for text in warned}
+            baseline = self._starts[dtype].baseline
+            self.warnings |= {text: text for text in baseline.warnings}
+            self.part = baseline.part
         except (SymmetryError, TargetError) as error:
             if dtype == "float32":  # that it cannot be promoted is the same on all ranks
                 self.progress.failed(str(error))

@@ -162,6 +162,7 @@ class Checked:
     warnings: tuple[str, ...] = ()  # of the target's libraries, each once
     complete: bool = True  # whether nothing interrupted it
     coverage: Coverage | None = None  # of a training; None where no units were looked for
+    part: str = ""  # which part of the user's step was checked, in words; empty for all of it
     drawn: Drawn | None = None  # of trainings whose arguments are drawn: what was tried
 
 

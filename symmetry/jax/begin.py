@@ -7,7 +7,7 @@ it is pure shows when it is traced again, and when its function is called again.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import jax
@@ -21,7 +21,8 @@ from symmetry.base.randomness.generators import RandomStates
 from symmetry.base.randomness.unseeded import SEEDS, giving_seeds
 from symmetry.jax.jaxprs.interpreter import is_key
 from symmetry.jax.jaxprs.step import TracedStep
-from symmetry.jax.made import made_by
+from symmetry.jax.loops.search import UNSEEN, loop_of
+from symmetry.jax.made import MadeTraining, made_by
 from symmetry.jax.program import NOT_PLAIN, Program
 from symmetry.jax.raising import readable
 from symmetry.jax.run import JaxRun
@@ -82,6 +83,8 @@ class Maker:
         The numbers of the leaves of the state that its steps take as plain numbers.
     other
         Whether generators that are made without a seed get other ones than usual.
+    in_loop
+        Whether the body of a loop that trains is its step.
     """
 
     name: str
@@ -92,6 +95,7 @@ class Maker:
     steps: list[TracedStep] = field(default_factory=list)
     plain: frozenset[int] = frozenset()
     other: bool = field(default_factory=lambda: SEEDS.other)
+    in_loop: bool = False
 
     @classmethod
     def of(cls, name: str, make: Callable[[], Any], seed: int) -> Maker:
@@ -102,6 +106,9 @@ class Maker:
             maker.plain = maker._handed_on(numbers)
             maker.first = maker.made_again()
         with readable("step(state, 0)"), calling("step", name):
+            if maker.first.trains_in_loop:
+                maker.in_loop, maker.plain = True, frozenset()
+                maker.first = maker.made_again()
             maker.by_number = not _is_pure(maker.first, maker.made_again())
         return maker
 
@@ -117,9 +124,18 @@ class Maker:
         with generators.kept(generators.shared()), giving_seeds(), choosing:
             generators.seed_all(self.seed)
             with readable(f"{self.name}()"), calling("training", self.name):
-                user_step = UserStep(self.name, made_by(self.name, self.make), self.plain)
+                user_step = UserStep(self.name, self._made(), self.plain)
             states = RandomStates(generators.states_of(generators.shared()))
         return Program(self.name, user_step, states, self.steps, by_number=self.by_number)
+
+    def _made(self) -> MadeTraining:
+        made = made_by(self.name, self.make)
+        if not self.in_loop:
+            return made
+        loop = loop_of(made)  # its objects have taken a part of a step
+        return (
+            replace(made_by(self.name, self.make), part=UNSEEN) if loop is None else loop.training()
+        )
 
     def _handed_on(self, numbers: frozenset[int]) -> frozenset[int]:
         """Return which plain numbers of the state its step returns as they are.

@@ -33,12 +33,15 @@ class MadeTraining:
         Returns the batch of a step, if the training gives it.
     batch_axis
         The axis of the samples in the arrays of a batch.
+    part
+        Which part of the user's own step it is, in words; empty if it is all of it.
     """
 
     state: Any
     step: Callable[[Any, Any], Any]
     batch: Callable[[int], Any] | None
     batch_axis: int
+    part: str = ""
 
 
 def made_by(name: str, make: Callable[[], Any]) -> MadeTraining:
@@ -52,6 +55,8 @@ def made_by(name: str, make: Callable[[], Any]) -> MadeTraining:
         If it returns anything but a training.
     """
     returned = make()
+    if isinstance(returned, MadeTraining):  # of a script
+        return returned
     if not isinstance(returned, tuple) or len(returned) not in (2, 3):
         found = f"{name} returned {a_kind(returned)}, expected {_SIGNATURE}"
         raise OtherFrameworkError(found, returned)

@@ -99,6 +99,15 @@ class Program:
         with self.random_states.own(), jax.enable_x64(self._wide), jax.disable_jit():
             return self.user_step.call([*map(jnp.asarray, state)], given)[0]
 
+    @property
+    def trains_in_loop(self) -> bool:
+        """Whether its first step computes gradients in a loop alone whose rounds update."""
+        try:
+            step = self.traced(0)
+        except NOT_PLAIN:
+            return False
+        return step.trains_in_loop
+
     @cached_property
     def names(self) -> list[str]:
         """The names of the leaves."""

@@ -59,7 +59,7 @@ class Stepper:
     def __init__(self, program: Program, manner: StepManner, order: Order | None) -> None:
         self.program, self.manner, self.order, self.taken = program, manner, order, 0
         self.leaves = Leaves(program, promote=manner.promote)
-        self.events, self.outputs = StepEvents(), dict[str, Any]()
+        self.events, self.outputs = StepEvents(program.made.part), dict[str, Any]()
         self.gradients: Mapping[str, int] = {}
         self.recorder: JaxprRecorder | None = None
         self.uncompiled: Program | None = None

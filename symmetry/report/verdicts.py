@@ -297,13 +297,17 @@ def remarks(checked: Checked) -> tuple[str, ...]:
     """Return notes, warnings of the target and conditions of the check, in lines."""
     notes = map(note_line, checked.notes)
     drawn = checked.drawn.lines() if checked.drawn is not None else ()
-    return *notes, *drawn, *_warnings(checked), *checked.remarks, *_limits(checked)
+    return *notes, *_part(checked), *drawn, *_warnings(checked), *checked.remarks, *_limits(checked)
 
 
 def limits(checked: Checked) -> tuple[str, ...]:
     """Return warnings of the target, and what a check does not cover, in lines."""
     drawn = checked.drawn.lines() if checked.drawn is not None else ()
-    return *drawn, *_warnings(checked), *_limits(checked)
+    return *_part(checked), *drawn, *_warnings(checked), *_limits(checked)
+
+
+def _part(checked: Checked) -> tuple[str, ...]:
+    return (checked.part,) if checked.part else ()
 
 
 def _warnings(checked: Checked) -> tuple[str, ...]:

@@ -32,7 +32,7 @@ def script(
 
     It runs unchanged, as ``python PATH ARGUMENTS`` does, in a mirror of its folders: what it writes
     changes nothing there. If it trains with JAX, its step is the jitted function that is called
-    with its own results.
+    with its own results, or the body of a loop of JAX, as ``lax.scan``, that trains.
 
     Parameters
     ----------

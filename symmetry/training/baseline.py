@@ -16,8 +16,9 @@ from symmetry.training.capabilities.batching import Accumulating, Padding, Windo
 from symmetry.training.capabilities.configuring import Configuring
 from symmetry.training.capabilities.drawing import Drawing
 from symmetry.training.capabilities.platform import Platform
+from symmetry.training.capabilities.step_events import StepEvents
 from symmetry.training.losses import LossProbe, Observed
-from symmetry.training.run import Run
+from symmetry.training.run import Run, needed
 from symmetry.training.target import Training
 from symmetry.units.state import Array, State, has_moved
 
@@ -46,6 +47,7 @@ class Baseline:
     nothing_hidden: str  # why no token can be replaced that a mask hides; empty if one may be
     observed: Observed | None  # its losses and tokens, where it is promoted
     unseeded: tuple[Unseeded, ...]  # what makes random generators without a seed
+    part: str = ""  # which part of the user's step its steps are, in words; empty for all
     warnings: tuple[str, ...] = ()  # of a run as written; none in float64
 
 
@@ -164,8 +166,8 @@ def _observed(run: Run, probe: LossProbe | None) -> tuple[Baseline, States]:
     last = states[-1]
     if losses == [None] * JUDGED and not has_moved(start, [last]):
         raise TrainingError(
-            "its steps call no backward(), return no loss and change nothing: a step that "
-            "does without backward() returns its loss"
+            "its steps compute no gradients, return no loss and change nothing: a step that "
+            "does without gradients returns its loss"
         )
     platform, padding = run.capability(Platform), run.capability(Padding)
     accumulating, drawing = run.capability(Accumulating), run.capability(Drawing)
@@ -187,6 +189,7 @@ def _observed(run: Run, probe: LossProbe | None) -> tuple[Baseline, States]:
         else "its batches are not seen",
         observed=observed,
         unseeded=drawing.unseeded if drawing else (),
+        part=needed(run, StepEvents).part,
     )
     return baseline, states
 

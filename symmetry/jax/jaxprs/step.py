@@ -140,6 +140,11 @@ class TracedStep:
             return tuple(sorted({*self._marked.values()}))
         return self.read
 
+    @property
+    def trains_in_loop(self) -> bool:
+        """Whether it computes gradients in a loop alone that replaces the parameters."""
+        return bool(self._marked) and not leaves_of(self.jaxpr, self._leaves, carried=False)
+
     @cached_property
     def read(self) -> tuple[int, ...]:
         """The leaves with floating-point numbers that the losses depend on."""

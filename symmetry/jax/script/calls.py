@@ -15,9 +15,8 @@ arguments are given.
 from __future__ import annotations
 
 import inspect
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import wraps
 from typing import Any
@@ -26,6 +25,9 @@ from unittest.mock import patch
 import jax
 import numpy as np
 
+from symmetry.jax.jaxprs.marks import leaves_of, marking
+from symmetry.jax.loops.context import context_of
+from symmetry.jax.loops.search import LoopFound, LoopInside, LoopSearch, loop_in
 from symmetry.jax.made import has_numbers, is_array
 
 CALLS = 16  # of a step that are recorded: as many steps can be taken
@@ -84,8 +86,29 @@ class Jitted:
     def called(self, arguments: Mapping[str, Any]) -> Any:
         """Call it with arguments by their names, as the script does."""
         named = {name: arguments[name] for name in arguments.keys() - {*self.positional}}
-        with _context_of(self.function):
+        with context_of(self.function):
             return self.call(*(arguments[name] for name in self.positional), **named)
+
+    def differentiates(self, arguments: Mapping[str, Any]) -> bool:
+        """Return whether it differentiates with respect to its arguments, outside of loops."""
+        keyed, tree = jax.tree_util.tree_flatten_with_path(arguments)
+        leaves = [leaf for _, leaf in keyed]
+        own = [
+            n
+            for n, (keys, leaf) in enumerate(keyed)
+            if is_array(leaf) and getattr(keys[0], "key", "") not in self.static
+        ]
+
+        def call(arrays: Sequence[Any]) -> Any:
+            every = dict(enumerate(leaves)) | dict(zip(own, arrays, strict=True))
+            return jax.tree.leaves(self.called(jax.tree.unflatten(tree, [*every.values()])))
+
+        try:
+            with marking():
+                closed = jax.make_jaxpr(call)([leaves[n] for n in own])
+        except Exception:  # of a function that wants plain numbers
+            return False
+        return bool(leaves_of(closed, len(own), carried=False))
 
     def enter(self, arguments: Mapping[str, Any], makers: Mapping[int, Jitted]) -> None:
         """Note the arguments of a call; ``makers`` are the functions that made arrays."""
@@ -127,11 +150,12 @@ class Calls:
         self.functions: list[Jitted] = []
         self._makers: dict[int, Jitted] = {}  # of the arrays that functions returned last
         self._jit = jax.jit
+        self._loops = LoopSearch(in_traces=True, wanted=lambda: not self._has_step)
 
     @contextmanager
     def watching(self) -> Iterator[None]:
-        """Record the calls of functions that are jitted meanwhile."""
-        with patch.object(jax, "jit", self.jit):
+        """Record the calls of functions that are jitted meanwhile; a loop that trains ends them."""
+        with patch.object(jax, "jit", self.jit), self._loops.watching():
             yield
 
     def jit(self, function: Any = None, **options: Any) -> Any:
@@ -169,22 +193,29 @@ class Calls:
             jitted.enter(arguments, self._makers)
         elif jitted.size and jitted.size == max(each.size for each in self.functions):
             raise Enough
-        returned = jitted.call(*args, **kwargs)
+        try:
+            returned = jitted.call(*args, **kwargs)
+        except LoopInside:
+            self._refuse_loop(jitted, arguments)
+            returned = jitted.call(*args, **kwargs)
         for result in jitted.results:
             self._makers.pop(id(result), None)
         jitted.results = jax.tree.leaves(returned)  # held, so that no other array gets their ids
         self._makers.update((id(r), jitted) for r in jitted.results if _is_made(r))
         return returned
 
+    @property
+    def _has_step(self) -> bool:
+        """Whether a function is called with its own results: it is the step, whatever loops do."""
+        return any(each.size for each in self.functions)
 
-def _context_of(function: Any) -> AbstractContextManager[Any]:
-    """Return the context that functions jitted by NNX need: it maps their objects."""
-    if "flax.nnx" not in sys.modules or not hasattr(function, "ctxtag"):
-        return nullcontext()
-    from flax import nnx
-
-    context: AbstractContextManager[Any] = nnx.graph.update_context(function.ctxtag)
-    return context
+    def _refuse_loop(self, jitted: Jitted, arguments: Mapping[str, Any]) -> None:
+        """Raise ``LoopFound`` if it is a loop that trains in a function, and nothing beside it."""
+        self._loops.in_traces = False
+        if not jitted.differentiates(arguments):
+            loop = loop_in(lambda: jitted.called(arguments))
+            if loop is not None:
+                raise LoopFound(loop)
 
 
 def _is_made(result: Any) -> bool:

@@ -50,8 +50,10 @@ class JaxScript:
         self._source = source
         self._mirrors = MirrorPool(*source.homes)
 
-    def __call__(self) -> tuple[Any, ...]:
+    def __call__(self) -> Any:
         """Return what a training returns: the state, the step and the extras.
+
+        If a loop of JAX trains, as ``lax.scan``, its body is the step.
 
         Raises
         ------
@@ -60,18 +62,21 @@ class JaxScript:
         """
         import jax
 
+        from symmetry.jax.loops.search import LoopFound
         from symmetry.jax.script.calls import Calls, Enough
         from symmetry.jax.script.repeated_step import training_of
 
-        calls = Calls()
+        calls, made = Calls(), None
         sandbox = Sandbox(self._source, self._mirrors, calls.watching, stack=Uninterrupted)
         try:
             with suppress(Enough):
                 sandbox.resume()
+        except LoopFound as found:
+            made = found.loop.training()
         finally:
             sandbox.close(throwing=lambda: None, free=lambda: None)
         jax.clear_caches()  # its step is to be traced again, where it is observed
-        return training_of(self._source.name, calls.functions, self._source.meant)
+        return made or training_of(self._source.name, calls.functions, self._source.meant)
 
     def close(self) -> None:
         """Remove the mirrors.

@@ -9,6 +9,11 @@ class StepEvents:
 
     A framework's subclass counts and calls; whoever takes the steps replaces the callables.
 
+    Parameters
+    ----------
+    part
+        Which part of the user's own step these steps are, in words; empty if they are all of it.
+
     Attributes
     ----------
     backwards, grads
@@ -23,7 +28,8 @@ class StepEvents:
         Called with an ``Optimizer`` just before and after its step.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, part: str = "") -> None:
+        self.part = part
         self.backwards = self.grads = self.updates = 0
         self.pending = False
         self.on_loss: Callable[[Any], None] = lambda _: None

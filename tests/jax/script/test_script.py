@@ -204,6 +204,52 @@ for x, y in batches(30):
     assert sum(moved) >= 4
 
 
+def test_a_script_that_trains_in_one_jitted_call_has_the_body_of_its_loop_as_step(made):
+    text = """
+from functools import partial
+from jax import lax
+
+def update(params, batch):
+    loss, gradient = jax.value_and_grad(loss_of)(params, *batch)
+    return jax.tree.map(lambda p, g: p - 0.1 * g, params, gradient), loss
+
+@partial(jax.jit, static_argnames="epochs")
+def train(params, xs, ys, epochs):
+    def epoch(params, key):
+        order = jax.random.permutation(key, len(xs))
+        return lax.scan(update, params, (xs[order], ys[order]))
+    return lax.scan(epoch, params, jax.random.split(jax.random.key(0), epochs))
+
+params, losses = train(params, jnp.ones((6, 8, 5)), jnp.zeros((6, 8), int), epochs=900)
+raise RuntimeError("it was run to its end")
+"""
+    training = made(text)
+    assert {*training.state} == {"w1", "w2"}
+    assert training.batch(0)["batch"][0].shape == (8, 5)
+    assert "its step is update (" in training.part
+    assert "the body of a lax.scan that trains" in training.part
+
+
+def test_a_jitted_step_with_gradients_of_its_own_beside_a_loop_stays_the_step(made):
+    _, step, extras = made(
+        """
+@jax.jit
+def step(params, x, y):
+    def update(params, _):
+        gradient = jax.grad(loss_of)(params, x, y)
+        return jax.tree.map(lambda p, g: p - 0.1 * g, params, gradient), None
+    gradient = jax.grad(loss_of)(params, x, y)
+    params = jax.tree.map(lambda p, g: p + 0.1 * g, params, gradient)
+    return jax.lax.scan(update, params, None, 3)[0]
+
+for x, y in batches(30):
+    params = step(params, x, y)
+"""
+    )
+    assert step is not None
+    assert extras["batch"](3)["batch"]["x"].shape == (8, 5)
+
+
 @pytest.mark.slow
 def test_a_gradient_that_is_clipped_but_for_its_last_column_is_named_with_its_line(tmp_path):
     clipped = "    g['w1'] = g['w1'].at[:, :-1].set(jnp.clip(g['w1'][:, :-1], -1e-3, 1e-3))\n"
