@@ -16,6 +16,7 @@ from symmetry.report.verdicts import (
     conclusion,
     details,
     last_line,
+    limits,
     line,
     remarks,
     summary,
@@ -303,6 +304,12 @@ def test_layers_without_equal_units_are_told_with_their_line():
             "of its own for each (div)"
         ),
     )
+
+
+def test_a_check_of_a_part_of_a_step_says_which_in_short_and_in_full():
+    found = replace(of_layers(), part="its step is update, the body of a lax.scan that trains")
+    assert found.part in remarks(found)
+    assert limits(found) == (found.part,)
 
 
 def test_modules_without_gradient_are_told():

@@ -91,7 +91,7 @@ def moves_undeclared(start: TrainingStart) -> Measurement:
     drawing = start.begin(noise=True).capability(Drawing)
     for place in filter(None, () if drawing is None else drawing.fixed):
         text = (
-            f"{place} draws the same random numbers in each step: its key never changes. Split the "
+            "this draws the same random numbers in each step: its key never changes. Split the "
             "key in the state, or fold the number of the step in."
         )
         file, line = place.rsplit(":", 1)
