@@ -33,6 +33,7 @@ def names_of(
     parameters: Collection[int],
     read: Collection[int],
     others: Collection[int],
+    behind: Mapping[int, Collection[int]],
 ) -> list[str]:
     """Return the name of each leaf.
 
@@ -47,6 +48,9 @@ def names_of(
     others
         Those of other leaves with floating-point numbers that no gradient moves: the model's own
         if they follow no parameter, as running statistics.
+    behind
+        The parameters whose gradients make the next value of a leaf. Two networks may name their
+        layers alike, and have optimisers of their own: there it says which one a moment follows.
     """
     head = _head([paths[number] for number in parameters])
     model = {number: ".".join(paths[number][len(head) :] or paths[number]) for number in parameters}
@@ -58,7 +62,7 @@ def names_of(
             names.append(f"model.{model[number]}")
         elif number in read and shapes[number]:
             names.append(f"model.{text}")
-        elif (owner := _owner(number, paths, shapes, lengths)) is not None:
+        elif (owner := _owner(number, paths, shapes, lengths, behind)) is not None:
             same = _common(path, paths[owner])
             names.append(".".join((*path[: len(path) - same], model[owner])))
         elif number in others and shapes[number]:
@@ -85,14 +89,16 @@ def _owner(
     paths: Sequence[Path],
     shapes: Sequence[tuple[int, ...]],
     parameters: Mapping[int, int],
+    behind: Mapping[int, Collection[int]],
 ) -> int | None:
     """Return the parameter that a leaf follows: its path ends in the same words.
 
     Two words suffice, or all that a parameter's path has inside the model: how many these are is
     given. If all of them are numbers, as in lists of arrays, the leaf has to lie in a copy of the
-    whole model. If there are several, the parameter beside it in the state comes first.
+    whole model. If there are several, one whose gradient makes it comes first, then the one beside
+    it in the state.
     """
-    found: list[tuple[int, int, int]] = []
+    found: list[tuple[int, bool, int, int]] = []
     for other, length in parameters.items():
         same = _common(paths[number], paths[other])
         if same < min(2, length):
@@ -101,8 +107,8 @@ def _owner(
         root = paths[number][: len(paths[number]) - length]
         if not all(map(str.isdigit, words)) or _is_copy(root, paths, shapes, parameters):
             beside = _common(paths[number][::-1], paths[other][::-1])
-            found.append((same, beside, -other))
-    return -max(found)[2] if found else None
+            found.append((same, other in behind.get(number, ()), beside, -other))
+    return -max(found)[3] if found else None
 
 
 def _is_copy(

@@ -13,6 +13,7 @@ from jax.extend.core import ClosedJaxpr
 
 from symmetry.base.errors import TrainingError
 from symmetry.base.randomness.generators import RandomStates
+from symmetry.jax.jaxprs.behind import parameters_behind
 from symmetry.jax.jaxprs.custom import watching
 from symmetry.jax.jaxprs.interpreter import is_key, widened
 from symmetry.jax.jaxprs.marks import marking
@@ -118,7 +119,8 @@ class Program:
             for number in step.forward
             if not is_key(self.start[number].dtype) and has_numbers(self.start[number])
         ]
-        return names_of(self.user_step.paths, shapes, step.parameters, step.read, own)
+        behind = parameters_behind(step)
+        return names_of(self.user_step.paths, shapes, step.parameters, step.read, own, behind)
 
     def _at(self, step: int) -> tuple[TracedStep, list[Any]]:
         given = self.given(step)

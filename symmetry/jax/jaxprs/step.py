@@ -147,12 +147,22 @@ class TracedStep:
 
     @cached_property
     def read(self) -> tuple[int, ...]:
-        """The leaves with floating-point numbers that the losses depend on."""
+        """The leaves with floating-point numbers that the losses depend on.
+
+        A loss at updated parameters does not read the state of their optimiser.
+        """
         flat = self.flat(StepManner())
-        wanted = [name in self.losses for name in flat.outputs]
-        _, used = partial_eval.dce_jaxpr(flat.jaxpr.jaxpr, wanted)
-        inputs = self.jaxpr.in_avals[: self._leaves]
-        return tuple(n for n, aval in enumerate(inputs) if used[n] and _is_float(aval))
+        core, outputs = (
+            flat.jaxpr.jaxpr,
+            dict(zip(flat.outputs, flat.jaxpr.jaxpr.outvars, strict=True)),
+        )
+        updated = {id(outputs[f"leaf.{number}"]) for number in self._marked.values()}
+        used = {id(outputs[name]) for name in self.losses}
+        for equation in reversed(core.eqns):
+            if any(id(v) in used and id(v) not in updated for v in equation.outvars):
+                used.update(map(id, equation.invars))
+        pairs = zip(core.invars[: self._leaves], self.jaxpr.in_avals, strict=False)
+        return tuple(n for n, (v, aval) in enumerate(pairs) if id(v) in used and _is_float(aval))
 
     @cached_property
     def forward(self) -> tuple[int, ...]:
