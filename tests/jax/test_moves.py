@@ -93,6 +93,32 @@ def test_a_gradient_that_is_cut_off_is_noted_at_the_line_of_the_operation():
     assert "change(jnp.tanh(" in line
 
 
+def test_a_generator_that_is_cut_off_from_its_critic_is_noted_at_the_line():
+    import jax
+    import jax.numpy as jnp
+
+    def critic(b, x):
+        return jnp.tanh(x * b).sum()
+
+    def step(params, _):
+        a, b = params["a"], params["b"]
+        made = jnp.tanh(a * jnp.arange(1.0, 6.0))
+        b = b - 0.1 * jax.grad(lambda b: critic(b, made) - critic(b, jnp.ones(5)))(b)
+
+        def loss(a):
+            return -3 * critic(b, jax.lax.stop_gradient(jnp.tanh(a * jnp.arange(1.0, 6.0))))
+
+        return {"a": a - 0.1 * jax.grad(loss)(a), "b": b}
+
+    start = {"a": jnp.ones(5), "b": jnp.ones(5)}
+    (note,) = check_target(
+        FunctionTraining("training", lambda: (start, step)), only="training/moves"
+    ).notes
+    assert note.name == "training/cut"
+    line = Path(__file__).read_text("utf-8").splitlines()[note.line - 1]
+    assert "critic(b, jax.lax.stop_gradient(" in line
+
+
 def test_the_largest_entry_that_a_softmax_subtracts_cuts_nothing_off():
     from symmetry.jax.begin import begin
     from symmetry.jax.parts.gradients import gradients_of

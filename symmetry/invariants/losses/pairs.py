@@ -80,5 +80,5 @@ def _text(pair: Pair) -> str:
         f"{pair.operation} of outputs of shape {output} and data of shape {other} makes "
         f"({n}, {n}): each output meets the data of all samples. Moved by one sample, the data "
         "gives the same loss, so nothing can be learned of which is whose: give both the same "
-        "shape, with squeeze(1) or unsqueeze(1)"
+        "shape, with [:, 0] or [:, None]"
     )

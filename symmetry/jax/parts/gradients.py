@@ -44,20 +44,27 @@ class JaxGradients(Differentiating):
     def cut_of(self, names: Collection[str]) -> Cut | None:
         """Return the first operation that cuts the gradient of parameters off.
 
-        Where another way leads to the loss, nothing is cut off.
+        Where another way leads to the loss, nothing is cut off. A critic is another one, and so is
+        its loss: neither is differentiated with respect to the generator that it judges.
         """
         stepper = self._stepper
-        forward = stepper.traced.losses_of(StepManner())
-        reached = {forward.inputs[stepper.leaves.names.index(name)] for name in names}
-        cuts = []
-        for equation in forward.equations:
+        traced, numbers = stepper.traced, {stepper.leaves.names.index(name) for name in names}
+        calls = {name.split(".")[1] for name, leaf in traced.gradients.items() if leaf in numbers}
+        flat, forward = traced.flat(StepManner()), traced.losses_of(StepManner())
+        pairs = zip(flat.only(traced.losses).outputs, forward.losses, strict=True)
+        losses = [v for name, v in pairs if name.partition(".")[2] in calls]
+        outputs = zip(flat.outputs, flat.jaxpr.jaxpr.outvars, strict=True)
+        gradients = {id(variable) for name, variable in outputs if name in traced.gradients}
+        reached, cuts = {forward.inputs[number] for number in numbers}, []
+        for number in sorted(forward.ancestors(losses)):
+            equation = forward.equations[number]
             if reached.isdisjoint(a for a in equation.invars if not isinstance(a, Literal)):
                 continue
             if _cuts(equation):
                 cuts.append(equation)
             else:
-                reached.update(equation.outvars)
-        if not cuts or not reached.isdisjoint(forward.losses):
+                reached.update(v for v in equation.outvars if id(v) not in gradients)
+        if not cuts or not reached.isdisjoint(losses):
             return None
         name = cuts[0].primitive.name
         return Cut(_AS_WRITTEN.get(name, name), place_of(cuts[0]))
