@@ -425,7 +425,7 @@ CATALOGUE: tuple[TrainingInvariant, ...] = (
     ),
     TrainingInvariant(
         name="model/samples",
-        statement="in evaluation mode what the model makes of one sample does not depend on others",
+        statement="what the model makes of one sample in evaluation does not depend on others",
         reason="a model is evaluated on one sample at a time, or on any batch",
         witness="two samples that differ, and outputs with an axis of the samples",
         targets="PyTorch and JAX trainings",

@@ -179,6 +179,8 @@ class SampleCall:
         If others changed: what mixed them first.
     why_not
         Why nothing can be said; empty if something can.
+    mode
+        The mode that it is called in, as a sentence about it begins.
     """
 
     module: str
@@ -186,6 +188,7 @@ class SampleCall:
     alone: bool = False
     mixer: Mixer | None = None
     why_not: str = ""
+    mode: str = "in evaluation mode "
 
 
 class Given(Protocol):

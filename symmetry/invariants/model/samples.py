@@ -24,7 +24,7 @@ def samples(start: TrainingStart) -> Measurement:
         changed[sample] = needed(other, Sampling).given()
     calls = trial.with_samples(changed, count)
     for call in calls:
-        if call.mixer is not None and (text := _wrong(call.mixer)):
+        if call.mixer is not None and (text := _wrong(call.mixer, call.mode)):
             place = call.mixer.place
             file, line = place.reference
             mechanism = MIXING_SOFTMAX if call.mixer.kind == "softmax" else ""
@@ -36,9 +36,9 @@ def samples(start: TrainingStart) -> Measurement:
     return Measurement(counted, note=note, notes=tuple(_notes(calls)))
 
 
-def _wrong(mixer: Mixer) -> str:
+def _wrong(mixer: Mixer, mode: str) -> str:
     """Describe the fault of the operation that mixes samples; nothing if it may be meant."""
-    depend = "in evaluation mode the outputs of a sample depend on the others"
+    depend = f"{mode}the outputs of a sample depend on the others"
     shape, axis = mixer.shape, mixer.axis
     if mixer.kind == "layout":
         cure = f"batch_first={mixer.samples == 0}"
@@ -49,7 +49,7 @@ def _wrong(mixer: Mixer) -> str:
     if mixer.kind == "softmax":
         return (
             f"{depend}: this softmax runs over axis {axis} of {shape}, the axis of the "
-            "samples; give it the axis of the classes, dim=-1"
+            "samples; give it the axis of the classes, the last one"
         )
     if mixer.kind == "product":
         return (
@@ -66,9 +66,10 @@ def _wrong(mixer: Mixer) -> str:
 
 def _notes(calls: Sequence[SampleCall]) -> Iterator[Note]:
     """Yield a note for each line that mixes samples and may be meant to."""
-    for mixer in dict.fromkeys(call.mixer for call in calls if call.mixer is not None):
+    mixed = ((call.mixer, call.mode) for call in calls if call.mixer is not None)
+    for mixer, mode in dict.fromkeys(mixed):
         text = (
-            "in evaluation mode the outputs of a sample depend on the others: first by "
-            f"{mixer.operation}; if that is not meant, it runs over the axis of the samples"
+            f"{mode}the outputs of a sample depend on the others: first by {mixer.operation}; if "
+            "that is not meant, it runs over the axis of the samples"
         )
         yield Note("model/mixed-samples", text, *mixer.place.reference)

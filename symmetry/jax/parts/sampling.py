@@ -66,7 +66,7 @@ class JaxSampling(Sampling):
                 place = place_of(self._forward.equations[site.equation])
                 mixer = None if at_one else self._mixer(site, inputs, others, count, sample)
                 # Sums over the samples alone are those of batch normalisation.
-                yield SampleCall("its step", place, alone=mixer is None, mixer=mixer)
+                yield SampleCall("its step", place, alone=mixer is None, mixer=mixer, mode="")
 
     def _mixer(
         self, site: Site, inputs: Sequence[Any], others: Sequence[Any], count: int, sample: int

@@ -37,7 +37,7 @@ def measured(make):
             "gates = torch.softmax(self.gate(x), dim=0)",
             (
                 "this softmax runs over axis 0 of (6, 3), the axis of the samples; give it "
-                "the axis of the classes, dim=-1"
+                "the axis of the classes, the last one"
             ),
         ),
         (

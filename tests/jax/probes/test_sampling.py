@@ -102,6 +102,7 @@ def test_the_operation_that_mixes_samples_is_named(model, words, source):
     verdict, _ = judged(model)
     assert verdict.kind == "violated"
     assert words in verdict.message
+    assert "evaluation" not in verdict.message
     first = source.__code__.co_firstlineno
     assert verdict.violation.line in range(first, first + 10)
 
