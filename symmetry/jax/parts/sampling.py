@@ -17,6 +17,12 @@ from symmetry.jax.stepper import Stepper
 from symmetry.training.trial import SampleCall, Sampling
 from symmetry.units.samples import axes_of, is_alone, unequal
 
+_LOOPS = ("scan", "while", "cond")
+_IN_A_LOOP = (
+    "a loop of JAX, in which no operation is seen, mixes samples, as batch normalisation does, or "
+    "it runs along the axis that is taken for that of the samples"
+)
+
 
 @dataclass(frozen=True)
 class JaxGiven:
@@ -65,6 +71,9 @@ class JaxSampling(Sampling):
             if at_one is not None:
                 place = place_of(self._forward.equations[site.equation])
                 mixer = None if at_one else self._mixer(site, inputs, others, count, sample)
+                if mixer is not None and mixer.operation in _LOOPS:
+                    yield SampleCall("its step", place, why_not=_IN_A_LOOP)
+                    continue
                 # Sums over the samples alone are those of batch normalisation.
                 yield SampleCall("its step", place, alone=mixer is None, mixer=mixer, mode="")
 

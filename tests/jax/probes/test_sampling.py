@@ -111,3 +111,21 @@ def test_attention_over_samples_is_a_note():
     verdict, notes = judged(attending)
     assert not verdict.gates
     assert notes == ["model/mixed-samples"]
+
+
+def recurrent(params, x):
+    """Read the first axis as time, as plain recurrent networks do."""
+    import jax
+    import jax.numpy as jnp
+
+    def cell(state, token):
+        state = jnp.tanh(token @ params["a"] + state)
+        return state, state @ params["b"]
+
+    return jax.lax.scan(cell, jnp.zeros((LENGTH, WIDTH)), x)[1]
+
+
+def test_a_loop_along_the_first_axis_is_not_judged():
+    verdict, notes = judged(recurrent)
+    assert (verdict.kind, notes) == ("vacuous", [])
+    assert "a loop of JAX" in verdict.message
