@@ -49,8 +49,8 @@ def names_of(
         Those of other leaves with floating-point numbers that no gradient moves: the model's own
         if they follow no parameter, as running statistics.
     behind
-        The parameters whose gradients make the next value of a leaf. Two networks may name their
-        layers alike, and have optimisers of their own: there it says which one a moment follows.
+        The parameters whose gradients make the next value of a leaf. Two networks may have the
+        same names of layers, and optimisers of their own: it says which one a moment follows.
     """
     head = _head([paths[number] for number in parameters])
     model = {number: ".".join(paths[number][len(head) :] or paths[number]) for number in parameters}
@@ -95,8 +95,8 @@ def _owner(
 
     Two words suffice, or all that a parameter's path has inside the model: how many these are is
     given. If all of them are numbers, as in lists of arrays, the leaf has to lie in a copy of the
-    whole model. If there are several, one whose gradient makes it comes first, then the one beside
-    it in the state.
+    whole model. If there are several, one whose gradient makes it comes first, then the one that is
+    nearest in the state.
     """
     found: list[tuple[int, bool, int, int]] = []
     for other, length in parameters.items():

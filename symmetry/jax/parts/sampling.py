@@ -20,7 +20,7 @@ from symmetry.units.samples import axes_of, is_alone, unequal
 _LOOPS = ("scan", "while", "cond")
 _IN_A_LOOP = (
     "a loop of JAX, in which no operation is seen, mixes samples, as batch normalisation does, or "
-    "it runs along the axis that is taken for that of the samples"
+    "it runs along the axis of the samples"
 )
 
 
