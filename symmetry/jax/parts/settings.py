@@ -38,6 +38,8 @@ class JaxSettings(Configuring):
             return
         if not stepper.manner.noise and stepper.traced.noise:
             raise TrainingError("its noise can be left out of compiled steps only")
+        if "f16[" in str(stepper.traced.jaxpr):  # the compiler keeps more bits within what it fuses
+            raise TrainingError("results of 16 bits are rounded elsewhere where they are compiled")
         stepper.uncompiled = self._made_again()
         try:
             yield lambda: True
