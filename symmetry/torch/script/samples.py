@@ -66,7 +66,8 @@ class Samples:
     def moving(self, iterator: Any) -> Iterator[None]:
         """Rearrange the samples of the batch that a loader makes meanwhile."""
         loader: Any = getattr(iterator, "_dataset_fetcher", None)
-        if not getattr(loader, "auto_collation", False):  # it makes no batches of samples
+        own = _puts_in_order(getattr(iterator, "_index_sampler", None))
+        if own or not getattr(loader, "auto_collation", False):  # it makes no batches of samples
             self.count = None
             yield
             return
@@ -118,6 +119,15 @@ class Samples:
         held = generators_in(value for scope in scopes for value in scope.values())
         known = (*generators.shared(), *held)
         return [(generator, _state_of(generator)) for generator in known]
+
+
+def _puts_in_order(sampler: Any) -> bool:
+    """Return whether a user's own class makes batches: their places may have a meaning.
+
+    Those of an episode for few shots are the classes' examples first, then what is asked.
+    """
+    code = getattr(getattr(type(sampler), "__iter__", None), "__code__", None)
+    return code is not None and is_user_code(code.co_filename)
 
 
 def _state_of(generator: Any) -> Any:

@@ -109,3 +109,30 @@ def test_a_smaller_batch_has_the_same_order_without_the_samples_that_it_lacks(fo
     assert printed[0] == "[3, 5, 4, 0, 2, 1, 7, 6]"
     assert printed[-1] == "[40, 42, 41]"
     run.close()
+
+
+EPISODES = """
+import torch
+from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
+
+
+class Episodes:
+    def __iter__(self):
+        for _ in range(6):
+            yield torch.randperm(24)[:8].tolist()
+
+
+torch.manual_seed(0)
+data = TensorDataset(torch.randn(24, 5), torch.randn(24, 3))
+net = nn.Sequential(nn.Linear(5, 6), nn.Tanh(), nn.Linear(6, 3))
+optimizer = torch.optim.SGD(net.parameters(), 0.1)
+for x, y in DataLoader(data, batch_sampler=Episodes()):
+    optimizer.zero_grad()
+    (net(x[4:]) - net(x[:4])).square().mean().backward()
+    optimizer.step()
+"""
+
+
+def test_batches_that_a_class_of_the_users_makes_stay_as_they_are(folder):
+    assert judged(written(folder, EPISODES))[0] == "not applicable"
