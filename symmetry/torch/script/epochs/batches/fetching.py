@@ -60,7 +60,8 @@ class Fetching:
                 self.overwriting.see(samples)
             return collate(samples)
 
-        with patch.object(fetcher, "collate_fn", seen):
+        data = self.overwriting.watched(fetcher.dataset)
+        with patch.object(fetcher, "collate_fn", seen), patch.object(fetcher, "dataset", data):
             yield
 
     @contextmanager

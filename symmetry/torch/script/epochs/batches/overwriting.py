@@ -3,12 +3,14 @@
     self.buffer[:] = self.signal[i : i + 16]
     return torch.from_numpy(self.buffer)     # all samples of a batch are this buffer
 
-They are seen where a loader collates them: all have one address, and in another batch there are
-other numbers at this address. A mask that all samples share stays as it is.
+They are seen where a loader collates them: all have one address, and there are other numbers at it
+than when the data set returned the first sample. A mask that all samples share stays as it is.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -28,19 +30,40 @@ class Overwriting:
 
     def __init__(self) -> None:
         self.found = False
-        # By address, what is there, so that nothing else gets this address, and its bytes.
-        self._shared: dict[int, tuple[Any, bytes]] = {}
+        self._first: list[bytes] | None = None  # the numbers of the first sample of a batch
+
+    def watched(self, data: Any) -> Any:
+        """Return a data set that shows the first sample of a batch as soon as it is there."""
+        self._first = None
+        return _Watched(data, self._note)
 
     def see(self, samples: Any) -> None:
-        """Compare the addresses of samples."""
-        if self.found or not isinstance(samples, list) or len(samples) < 2:
+        """Compare the addresses of samples, and what the first one holds with what it held."""
+        if self.found or not self._first or not isinstance(samples, list) or len(samples) < 2:
             return
-        for leaves in zip(*map(tree_leaves, samples), strict=False):
-            addresses = {*map(_address, leaves)}
-            if len(addresses) == 1 and (address := addresses.pop()):
-                numbers = _bytes(leaves[0])
-                _, before = self._shared.setdefault(address, (leaves[0], numbers))
-                self.found = self.found or before != numbers
+        for before, *leaves in zip(self._first, *map(tree_leaves, samples), strict=False):
+            if len({*map(_address, leaves)}) == 1 and before:
+                self.found = self.found or before != _bytes(leaves[0])
+
+    def _note(self, sample: Any) -> None:
+        if self._first is None:
+            self._first = [_bytes(leaf) if _address(leaf) else b"" for leaf in tree_leaves(sample)]
+
+
+class _Watched:
+    """A data set that hands on each sample that it returns."""
+
+    def __init__(self, data: Any, note: Callable[[Any], None]) -> None:
+        self._data, self._note = data, note
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._data, name)
+
+    def __getitem__(self, index: Any) -> Any:
+        sample = self._data[index]
+        with suppress(Exception):  # a sample may be anything
+            self._note(sample)
+        return sample
 
 
 def _address(leaf: Any) -> int:

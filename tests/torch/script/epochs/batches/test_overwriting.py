@@ -43,3 +43,25 @@ def test_a_buffer_that_is_filled_again_is_seen(give, overwritten):
     assert order == (4, 5, 6, 7)
     assert fetching.overwriting.found is overwritten
     assert bool((batch["x"][0] == batch["x"][1]).all()) is overwritten
+
+
+class Conditioned(Dataset):
+    """Samples beside a schedule that all share, and that the script changes between batches."""
+
+    def __init__(self):
+        self.schedule = torch.ones(4)
+
+    def __len__(self):
+        return 12
+
+    def __getitem__(self, index):
+        return torch.tensor([float(index)]), self.schedule
+
+
+def test_what_is_changed_between_batches_is_not_overwritten():
+    data, fetching = Conditioned(), Fetching(workers=False)
+    iterator = iter(DataLoader(data, 4))
+    for _ in range(2):
+        fetching.fetch(iterator, type(iterator).__next__)
+        data.schedule *= 0.5
+    assert not fetching.overwriting.found
