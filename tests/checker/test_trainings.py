@@ -135,7 +135,8 @@ def test_a_step_without_loss_or_change_is_an_error():
         return torch.nn.Linear(1, 1), lambda i: None
 
     assert (
-        "call no backward(), return no loss and change nothing" in checked(make).verdicts[0].message
+        "compute no gradients, return no loss and change nothing"
+        in checked(make).verdicts[0].message
     )
 
 

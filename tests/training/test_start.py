@@ -81,7 +81,7 @@ def test_noise_is_left_out_where_there_is_any():
 @pytest.mark.parametrize(
     ("step", "message"),
     [
-        (lambda model, i: None, "call no backward"),
+        (lambda model, i: None, "compute no gradients"),
         (lambda model, i: model[0].weight.sum() * math.inf, r"the loss of step 1 is (nan|-?inf)"),
         (lambda model, i: 1 / 0, "ZeroDivisionError"),
     ],
