@@ -6,15 +6,12 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable, Iterable
-from functools import cache
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.cli import inside
 from tests.cli.process import Finished, environment
-from tests.conftest import slow
 from tests.torch.script import scripts
 
 ROOT = Path(__file__).parents[1]
@@ -31,7 +28,6 @@ COMMANDS = {
     **{name: (name, "--only", "training/replicas") for name in DRIFTING},
     "drifts, all else": ("drifts", "--only", "training/*", "--only", "symmetry/repeatable"),
 }
-QUICK = {"replicated", "forgets_a_bias"}
 Checked = Callable[[str], Finished]
 
 
@@ -70,21 +66,12 @@ def run_on_two_ranks(names: Iterable[str], folder: Path) -> dict[str, Finished]:
 
 @pytest.fixture(scope="module")
 def checked(tmp_path_factory: pytest.TempPathFactory) -> Checked:
-    """Return what returns what became of a command: the quick ones are run together."""
-
-    @cache
-    def together(quick: bool) -> dict[str, Finished]:
-        names = [name for name in COMMANDS if (name in QUICK) == quick]
-        return run_on_two_ranks(names, tmp_path_factory.mktemp("ranks"))
-
-    return lambda name: together(name in QUICK)[name]
+    """Return a function that returns the outcome of a command: all are run together."""
+    return run_on_two_ranks([*COMMANDS], tmp_path_factory.mktemp("ranks")).__getitem__
 
 
-def marked(names: Iterable[str]) -> list[Any]:
-    return [name if name in QUICK else slow(name) for name in names]
-
-
-@pytest.mark.parametrize("training", marked(SOUND))
+@pytest.mark.slow
+@pytest.mark.parametrize("training", SOUND)
 def test_sound_trainings(checked: Checked, training: str) -> None:
     done = checked(training)
     assert done.status == 0, done
@@ -105,7 +92,8 @@ def test_the_law_on_two_ranks(checked: Checked) -> None:
     assert kinds == {"holds"}
 
 
-@pytest.mark.parametrize("training", marked(DRIFTING))
+@pytest.mark.slow
+@pytest.mark.parametrize("training", DRIFTING)
 def test_ranks_that_drift(checked: Checked, training: str) -> None:
     done = checked(training)
     assert done.status == 1, done

@@ -30,7 +30,6 @@ QUICK = {  # sound trainings; the others are slow
     "lstm_adam",
     "embedding_bag",
     "noise_on_inputs",
-    "classifier.py",
 }
 
 

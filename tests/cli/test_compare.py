@@ -130,6 +130,7 @@ def test_two_layer_steps(tmp_path):
     assert f"## `{steps[2]}`" in (tmp_path / "comparison.md").read_text()
 
 
+@pytest.mark.slow
 def test_the_report_has_the_same_bytes(tmp_path):
     names = HERE + "training", HERE + "sdpa"
     asked = "compare", *names, "--steps", 1, "--dtype", "float32", "--output", "report"

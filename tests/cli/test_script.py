@@ -253,6 +253,7 @@ def waiting(folder, text, law, *options):
     assert (folder / "log.txt").read_text() == "mine"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("text", "law"), ENDINGS)
 def test_an_interrupted_check_leaves_nothing(folder, text, law):
     with waiting(folder, text, law) as (process, child):

@@ -343,7 +343,7 @@ def test_fixed_numbers_that_no_forward_reads_leave_nothing_to_judge(make, named)
         slow(beside(noisy_by_numpy_and_halved)),
         slow(beside(masked_and_marked)),
         slow(beside(scaled_anew)),
-        without_backward(of_langevin_in_part),
+        slow(without_backward(of_langevin_in_part)),
     ],
     ids=[
         "beside fixed numbers",

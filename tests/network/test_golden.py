@@ -73,6 +73,7 @@ def quick_in_float32(cases):
         yield pytest.param(case, id=case.name, marks=marks)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", [*quick_in_float32(golden.MADE)])
 def test_tiles_of_another_processor_change_no_bit(case, other_kernels, monkeypatch):
     assert other_kernels.PANEL_BYTES != kernels.PANEL_BYTES

@@ -10,6 +10,7 @@ import pytest
 from symmetry.base.user_code import shorten
 from symmetry.targets.resolve import as_step_target
 from tests.checking import check_target
+from tests.conftest import slow
 from tests.steps import checked as steps
 
 
@@ -61,7 +62,7 @@ def test_the_line_of_a_layer_that_draws_random_numbers_is_named():
         (ignoring, ["the step ignores w1 and w2: from other weights it returns the same ones"]),
         (without_numbers, ["the first step gives NaN or infinity, even from numbers of order 1"]),
         (steps.frozen, ["the step returns w1 and w2 as they came"]),
-        (steps.last_unit_off, []),
+        slow(steps.last_unit_off, []),
         (steps.sound, []),
         (lambda x, y, w1, w2, lr: None, []),
     ],

@@ -177,6 +177,7 @@ def test_a_dtype_that_is_not_taken_is_not_applicable():
     assert float64.message == "the step takes float32 only"
 
 
+@pytest.mark.slow
 def test_an_expected_failure_does_not_gate():
     expected = {"symmetry/w1-columns": "known"}
     verdict = verdict_of(steps.last_unit_off, "symmetry/w1-columns", expected_failures=expected)

@@ -76,6 +76,7 @@ def test_a_target_that_ends_its_process_ends_no_other(folder: Path) -> None:
     assert all(line["seconds"] > 0 and line["memory"] > 0 for line in lines.values())
 
 
+@pytest.mark.slow
 def test_a_second_run_goes_on_where_the_first_one_stopped(checked: Path, tmp_path: Path) -> None:
     folder = copytree(checked, tmp_path, dirs_exist_ok=True)
     whole = ("check", "zoo.py:steps", *PURE, "--results", "all.jsonl", "--output", ".")

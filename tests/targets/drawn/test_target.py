@@ -33,6 +33,7 @@ def test_a_size_that_raises_is_shrunk():
     assert command_for(name, found) == f"symmetry check {name} -- hidden=1 size=1"
 
 
+@pytest.mark.slow
 def test_a_violation_is_shrunk_and_explained():
     report = checked(trainings.remainder, only="symmetry/permutation", examples=3, dtype="float32")
     found = verdict(report, "symmetry/permutation", "violated")

@@ -60,6 +60,7 @@ def test_what_draws_numbers_for_each_sample_is_not_judged(folder, loss, why):
     assert why in message
 
 
+@pytest.mark.slow
 def test_what_mixes_samples_where_it_collates_them_is_not_judged(folder):
     kind, message = judged(with_loss(folder, ENTROPY, collate="mixed"))
     why = "the step draws numbers for each sample (where the batch is collated)"
