@@ -17,7 +17,6 @@ from symmetry.invariants import (
     pins,
     replicas,
     resume,
-    updates,
 )
 from symmetry.invariants.loop.judgement import Law, measured
 from symmetry.invariants.loop.laws import LAWS as LOOP_LAWS
@@ -29,6 +28,7 @@ from symmetry.invariants.movement.finite import finite
 from symmetry.invariants.movement.frozen import frozen
 from symmetry.invariants.movement.inplace import inplace
 from symmetry.invariants.movement.moves import moves
+from symmetry.invariants.movement.zero_rate import zero_rate
 from symmetry.invariants.stuck import stuck
 from symmetry.invariants.unread import unless_initialised, unless_unread
 from symmetry.law import equivariance
@@ -295,7 +295,7 @@ CATALOGUE: tuple[TrainingInvariant, ...] = (
         "controls.\n\nJust before each update all learning rates are set to zero. Whatever moves "
         "then is moved by something else. Let the optimiser do it, or multiply it by the rate.",
         targets="PyTorch and JAX trainings",
-        measure=updates.zero_rate,
+        measure=zero_rate,
         dtypes=_WRITTEN,
         copies=5,
     ),

@@ -1,4 +1,4 @@
-"""Laws of updates: at learning rates of zero no parameter moves."""
+"""``training/zero-rate``: at learning rates of zero no parameter moves."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
