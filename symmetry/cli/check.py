@@ -312,8 +312,8 @@ def _list(only: tuple[str, ...], skip: tuple[str, ...], *, whole: bool) -> int:
     width = max(len(invariant.name) for invariant in selected)
     for family, what in _FAMILIES.items() if not whole else ():
         own = [each for each in selected if each.name.startswith(f"{family}/")]
-        for text in (f"{family}/*: {what}",) * bool(own):
-            say(text)
+        if own:
+            say(f"{family}/*: {what}")
         for invariant in own:
             asked = "" if invariant.default else " (if --only selects it)"
             say(f"  {invariant.name:{width}}  {invariant.statement}{asked}")

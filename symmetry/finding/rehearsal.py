@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from symmetry.base.errors import TrainingError
-from symmetry.finding.exchange.tolerance import same
+from symmetry.finding.exchange.tolerance import CERTAIN, elsewhere, same
 from symmetry.finding.first_steps.generic import generic_start
 from symmetry.finding.first_steps.gradients import (
     FirstSteps,
@@ -37,7 +37,6 @@ from symmetry.units.state import State
 from symmetry.units.units import Units
 
 _LOSS, _ULPS = 1e-12, 30  # tolerances: relative, and in multiples of the effect of one ulp
-_CERTAIN = 1000.0  # tolerances: losses that change by less depend too little on units for a proof
 
 
 @dataclass(frozen=True)
@@ -179,10 +178,10 @@ class Rehearsal:
 
         Otherwise they prove nothing, as a mean of advantages, which cancel, times a ratio of 1.
         """
-        moved = {n: a * 1.37 + 0.11 if n in units.arrays else a for n, a in self.generic.items()}
+        moved = {n: elsewhere(a) if n in units.arrays else a for n, a in self.generic.items()}
         results = self.steps.take(moved)
         change = largest_difference(self._at_generic, results)
-        return not results.finite or change > _CERTAIN * self.tolerance
+        return not results.finite or change > CERTAIN * self.tolerance
 
     def _hold(self, groups: Sequence[Units], excused: Collection[str]) -> bool:
         """Return whether losses stay and buffers move along when all units are rotated.

@@ -225,7 +225,7 @@ IN_AN_EPOCH = HEAD + (
     "    if epoch == 3:\n"
     "        import waits\n"
 )
-ENDINGS = [(IN_A_STEP, "training/moves"), slow(IN_AN_EPOCH, "loop/modes")]
+ENDINGS = [(IN_A_STEP, "training/moves"), (IN_AN_EPOCH, "loop/modes")]
 
 
 @contextmanager

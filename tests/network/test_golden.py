@@ -66,15 +66,8 @@ def train_by_the_oracle(case):
     return {**result, "losses": " ".join(losses)}
 
 
-def quick_in_float32(cases):
-    """Mark those of the full network and in float64: kernels are compiled for each."""
-    for case in cases:
-        marks = [pytest.mark.slow] * (case.dtype == "float64" or case.network == "full")
-        yield pytest.param(case, id=case.name, marks=marks)
-
-
 @pytest.mark.slow
-@pytest.mark.parametrize("case", [*quick_in_float32(golden.MADE)])
+@pytest.mark.parametrize("case", golden.MADE, ids=lambda case: case.name)
 def test_tiles_of_another_processor_change_no_bit(case, other_kernels, monkeypatch):
     assert other_kernels.PANEL_BYTES != kernels.PANEL_BYTES
     assert other_kernels.TILES != kernels.TILES

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 Array = NDArray[Any]
 
 TOLERANCE = 1e-9  # relative to the largest entry
+CERTAIN = 1000.0  # tolerances: a loss that changes by less depends too little on units for a proof
 TINY = 1e-30  # added to the largest entry, which may be zero
 _LARGE, _SAMPLE = 30_000, 4_000  # larger arrays are first compared in a sample of their entries
 _HUGE = 1e6  # arrays with larger entries are compared by their logarithms
@@ -74,6 +75,11 @@ def on_one_scale(old: Array, new: Array) -> Sequence[Array]:
     if old.dtype.kind not in "fc":
         return [side.astype(np.int64) for side in (old, new)]
     return [*map(_logarithm, (old, new))] if _scale(old, new)[0] else [old, new]
+
+
+def elsewhere(array: Array) -> Array:
+    """Return other numbers in place of an array's, to see whether a loss depends on them."""
+    return array * 1.37 + 0.11
 
 
 def largest_entry(array: Array) -> float:

@@ -4,12 +4,10 @@ from collections.abc import Collection
 
 import numpy as np
 
-from symmetry.finding.exchange.tolerance import same
+from symmetry.finding.exchange.tolerance import CERTAIN, elsewhere, same
 from symmetry.finding.grouping.replay import Replay
 from symmetry.training.trace import Trace
 from symmetry.units.units import Units
-
-_CERTAIN = 1000.0  # tolerances: a loss that changes by less depends too little on units for a proof
 
 
 class Proof:
@@ -71,6 +69,6 @@ class Proof:
         for part in units.parts:
             array = changed[part.array] = np.array(changed[part.array], order="C")
             view, places = part.view(array), part.places(units.count).ravel()
-            view[places] = view[places] * 1.37 + 0.11
+            view[places] = elsewhere(view[places])
         new = {self._trace.leaves[name]: changed[name] for name in units.arrays}
-        return self._replay.loss_changes(new, _CERTAIN)
+        return self._replay.loss_changes(new, CERTAIN)

@@ -21,7 +21,7 @@ The user's line stays with each equation.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -79,6 +79,19 @@ def kind_of(dtype: Any) -> str:
 def closed(jaxpr: Any) -> ClosedJaxpr:
     """Return a jaxpr with its constants; one without has none."""
     return jaxpr if isinstance(jaxpr, ClosedJaxpr) else ClosedJaxpr(jaxpr, ())
+
+
+def equations_in(jaxpr: Jaxpr) -> Iterator[Any]:
+    """Yield the equations of a jaxpr, and of those that it calls."""
+    for equation in jaxpr.eqns:
+        yield equation
+        yield from equations_inside(equation)
+
+
+def equations_inside(equation: Any) -> Iterator[Any]:
+    """Yield the equations of the jaxprs that an equation calls."""
+    for inner in jax.core.jaxprs_in_params(equation.params):
+        yield from equations_in(inner)
 
 
 class Interpreter:

@@ -9,14 +9,21 @@ Maps over several devices stay.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jax.extend.core import ClosedJaxpr, Jaxpr
+from jax.extend.core import ClosedJaxpr
 
-from symmetry.jax.jaxprs.interpreter import INLINED, Interpreter, bind, closed
+from symmetry.jax.jaxprs.interpreter import (
+    INLINED,
+    Interpreter,
+    bind,
+    closed,
+    equations_in,
+    equations_inside,
+)
 
 # What combines the numbers of all devices, and hands them on if there is one.
 _COMBINING = ("psum", "psum_invariant", "pmax", "pmin", "pvary", "pcast", "pbroadcast")
@@ -25,8 +32,8 @@ _OTHERS = ("ppermute", "all_to_all", "reduce_scatter", "psum_scatter", "axis_ind
 
 def on_one_device(jaxpr: ClosedJaxpr) -> ClosedJaxpr:
     """Return a jaxpr without maps over one device; itself if it has none that can be left out."""
-    mapped = [e for e in _equations(jaxpr.jaxpr) if _is_alone(e)]
-    if not mapped or any(e.primitive.name in _OTHERS for m in mapped for e in _inside(m)):
+    mapped = [e for e in equations_in(jaxpr.jaxpr) if _is_alone(e)]
+    if not mapped or any(e.primitive.name in _OTHERS for m in mapped for e in equations_inside(m)):
         return jaxpr
     run: Any = _Unmapping().run
     return jax.make_jaxpr(lambda *args: run(jaxpr, *args))(*jaxpr.in_avals)
@@ -42,7 +49,7 @@ class _Unmapping(Interpreter):
             return self.run(closed(params["jaxpr"]), *args)
         if name in _COMBINING:
             return [*map(jnp.asarray, args)]
-        if name in INLINED and any(map(_is_of_devices, _inside(equation))):
+        if name in INLINED and any(map(_is_of_devices, equations_inside(equation))):
             return self.run(closed(params[INLINED[name]]), *args)
         return bind(equation, args, params)
 
@@ -53,15 +60,3 @@ def _is_alone(equation: Any) -> bool:
 
 def _is_of_devices(equation: Any) -> bool:
     return _is_alone(equation) or equation.primitive.name in _COMBINING
-
-
-def _inside(equation: Any) -> Iterator[Any]:
-    for inner in jax.core.jaxprs_in_params(equation.params):
-        yield from _equations(inner)
-
-
-def _equations(jaxpr: Jaxpr) -> Iterator[Any]:
-    """Yield the equations of a jaxpr, and of those that it calls."""
-    for equation in jaxpr.eqns:
-        yield equation
-        yield from _inside(equation)

@@ -35,7 +35,7 @@ Body = Callable[[Any, Any], tuple[Any, Any]]
 
 @dataclass(frozen=True)
 class Loop:
-    """A loop with what its first round is given.
+    """A loop with the arguments of its rounds.
 
     Attributes
     ----------
@@ -46,9 +46,9 @@ class Loop:
     body
         It, as ``lax.scan`` takes it.
     carry
-        What the first round is given.
+        The state that the first round takes.
     rows
-        What the rounds are given, one row each, in their order.
+        The further arguments of the rounds, one row each, in their order.
     length
         How many rounds there are; None if that is not known.
     is_mapped
@@ -78,7 +78,7 @@ class Loop:
         )
 
     def row(self, number: int) -> Any:
-        """Return what a round is given."""
+        """Return the further arguments of a round."""
         return jax.tree.map(lambda row: row[number], self.rows)
 
     def training(self) -> MadeTraining:

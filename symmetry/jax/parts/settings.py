@@ -5,7 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+import jax.numpy as jnp
+import numpy as np
+from jax.extend.core import ClosedJaxpr
+
 from symmetry.base.errors import TrainingError
+from symmetry.jax.jaxprs.interpreter import equations_in
 from symmetry.jax.program import Program
 from symmetry.jax.stepper import Stepper
 from symmetry.training.capabilities.configuring import ALL, Configuring
@@ -38,10 +43,17 @@ class JaxSettings(Configuring):
             return
         if not stepper.manner.noise and stepper.traced.noise:
             raise TrainingError("its noise can be left out of compiled steps only")
-        if "f16[" in str(stepper.traced.jaxpr):  # the compiler keeps more bits within what it fuses
+        if _has_16_bits(stepper.traced.jaxpr):  # the compiler keeps more bits within what it fuses
             raise TrainingError("results of 16 bits are rounded elsewhere where they are compiled")
         stepper.uncompiled = self._made_again()
         try:
             yield lambda: True
         finally:
             stepper.uncompiled = None
+
+
+def _has_16_bits(jaxpr: ClosedJaxpr) -> bool:
+    """Return whether a step computes floating-point numbers of 16 bits."""
+    variables = (v for equation in equations_in(jaxpr.jaxpr) for v in equation.outvars)
+    dtypes = {getattr(variable.aval, "dtype", np.dtype(bool)) for variable in variables}
+    return any(jnp.issubdtype(d, jnp.floating) and d.itemsize == 2 for d in dtypes)

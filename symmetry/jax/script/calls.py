@@ -27,7 +27,7 @@ import numpy as np
 
 from symmetry.jax.jaxprs.marks import leaves_of, marking
 from symmetry.jax.loops.context import context_of
-from symmetry.jax.loops.search import LoopFound, LoopInside, LoopSearch, loop_in
+from symmetry.jax.loops.loop_search import LoopFound, LoopInside, LoopSearch, loop_in
 from symmetry.jax.made import has_numbers, is_array
 
 CALLS = 16  # of a step that are recorded: as many steps can be taken

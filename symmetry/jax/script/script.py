@@ -62,7 +62,7 @@ class JaxScript:
         """
         import jax
 
-        from symmetry.jax.loops.search import LoopFound
+        from symmetry.jax.loops.loop_search import LoopFound
         from symmetry.jax.script.calls import Calls, Enough
         from symmetry.jax.script.repeated_step import training_of
 

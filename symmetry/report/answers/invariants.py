@@ -64,7 +64,8 @@ def law_lines(checked: Checked) -> Iterator[str]:
     """Yield the problems of a check, each with the law that it breaks, and how to mend it."""
     laws = {verdict.invariant: verdict.about for verdict in checked.verdicts}
     for number, problem in enumerate(problems(checked)):
-        yield from ("",) * bool(number)
+        if number:
+            yield ""
         yield from problem_lines(problem)
         for law in (laws[name] for name in problem.invariants):
             yield from ("", f"{law.name}: {law.statement}", f"  reason     {law.reason}", "")

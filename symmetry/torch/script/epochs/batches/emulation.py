@@ -18,7 +18,7 @@ from torch.utils.data._utils import worker
 
 from symmetry.base.randomness.generators import kept, seed_all, shared, states_of
 from symmetry.torch.modes.recorder import tensors_in
-from symmetry.torch.script.epochs.batches.generators import drawn_alike, of_data
+from symmetry.torch.script.epochs.batches.shared_numbers import drawn_alike, of_data
 
 _ITEMS, _SAMPLES = 8, 3  # of an iterable data set; of another one
 _SEED = 1000  # of worker 0; PyTorch gives worker k the next ones

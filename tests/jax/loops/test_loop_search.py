@@ -66,7 +66,7 @@ def found(train: Any) -> Any:
     import jax
     import jax.numpy as jnp
 
-    from symmetry.jax.loops.search import loop_in
+    from symmetry.jax.loops.loop_search import loop_in
 
     return loop_in(lambda: jax.jit(train)(jnp.ones(2)))
 
@@ -135,7 +135,10 @@ def test_the_gradients_of_a_step_that_is_an_epoch_are_those_of_its_loop():
 
     training = FunctionTraining("training", lambda: (jnp.ones(2), lambda w, _: scanned(w)))
     run = training.begin()
-    assert "its step is descend (tests/jax/loops/test_search.py:" in run.capability(StepEvents).part
+    assert (
+        "its step is descend (tests/jax/loops/test_loop_search.py:"
+        in run.capability(StepEvents).part
+    )
     run.step()
     gradient = jax.grad(lambda w: ((ROWS[0] @ w - 1) ** 2).mean())(jnp.ones(2))
     assert np.allclose(run.capability(Differentiating).gradients()["model.state"], gradient)

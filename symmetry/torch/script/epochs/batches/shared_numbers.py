@@ -25,8 +25,8 @@ States = Mapping[str, Sequence[str]]
 def of_data(data: Any, copies: Iterable[Any]) -> dict[str, Any]:
     """Return the generators that a data set can draw from, by name.
 
-    ``copies`` are the objects that were copied with it: what they keep is copied, too. Generators
-    among the globals of its class are not copied here, as they are in a worker.
+    ``copies`` are the objects that were copied with it, and so were their generators. Those among
+    the globals of its class are not copied here, though a worker has copies of them.
     """
     found: dict[str, Any] = {
         "random": random,
