@@ -70,8 +70,8 @@ def gradient(start: TrainingStart) -> Measurement:
         if not gradients:
             gradients.update(differentiating.gradients())
 
-    needed(base, StepEvents).after_backward = keep_first
-    base.step()
+    with needed(base, StepEvents).listening(after_backward=keep_first):
+        base.step()
     if not gradients:
         return Measurement(
             counted=False, note="its step computes no gradient that is seen", applies=False

@@ -141,8 +141,9 @@ def _initialised(start: TrainingStart) -> list[str]:
     written: list[set[str]] = []
     for _ in range(JUDGED):
         before, changed = run.parameter_arrays(), set[str]()
-        needed(run, StepEvents).on_loss = _comparing(run.parameter_arrays, before, changed)
-        run.step()
+        look = _comparing(run.parameter_arrays, before, changed)
+        with needed(run, StepEvents).listening(on_loss=look):
+            run.step()
         written.append(changed)
     run.close()
     first, *later = written

@@ -90,17 +90,17 @@ class Stepper:
         self.outputs, self.gradients = {**self.take(wanted)}, traced.gradients
         events.backwards, events.grads, events.pending = len(traced.losses), 0, True
         for name in traced.losses:
-            events.on_loss(self.outputs[name])
+            events.emit("on_loss", self.outputs[name])
         if traced.gradients:
-            events.after_backward()
+            events.emit("after_backward")
         if optimizer is not None:
-            events.before_update(optimizer)
+            events.emit("before_update", optimizer)
             if optimizer.is_set:  # to other rates: the update is another one
                 self.outputs |= self.take(wanted)
         self.leaves.replace(self.outputs)
         events.updates, events.pending = events.updates + 1, False
         if optimizer is not None:
-            events.after_update(optimizer)
+            events.emit("after_update", optimizer)
 
     def rehearse(self) -> None:
         """Take the next step up to its losses; leaves stay if they depend on gradients."""

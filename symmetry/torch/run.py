@@ -214,11 +214,11 @@ class TorchRun:
     def constants_outside_forward(self, steps: int) -> Sequence[Constant]:
         """Take ``steps`` steps; return the constants that only a backward or an update reads."""
         seen = self.operations.constants = ConstantReads(self._scope)
-        self.events.on_loss = lambda _: seen.backward_begins()
-        self.events.after_backward = seen.backward_ends
-        for _ in range(steps):
-            self.step()
-            seen.step_ends()
+        begins, ends = lambda _: seen.backward_begins(), seen.backward_ends
+        with self.events.listening(on_loss=begins, after_backward=ends):
+            for _ in range(steps):
+                self.step()
+                seen.step_ends()
         return seen.outside_forward(self.arrays.tensors_and_attributes())
 
     def nudge_by(self, seed: int) -> None:

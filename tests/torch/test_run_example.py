@@ -28,11 +28,14 @@ def test_the_example_happens_as_it_is_told():
     assert list(run.objects.optimizers) == ["optimizer"]
     initial = run.state()
     assert {array.dtype for array in initial.values()} == {np.dtype("float64")}
-    run.events.on_loss = lambda loss: seen.append(("loss", loss.dtype))
-    run.events.after_backward = lambda: seen.append(("backward", run.trained))
-    run.events.before_update = lambda optimizer: seen.append(("before", optimizer.kind))
-    run.events.after_update = lambda optimizer: seen.append(("after", optimizer.kind))
-    run.step()
+    listening = run.events.listening(
+        on_loss=lambda loss: seen.append(("loss", loss.dtype)),
+        after_backward=lambda: seen.append(("backward", run.trained)),
+        before_update=lambda optimizer: seen.append(("before", optimizer.kind)),
+        after_update=lambda optimizer: seen.append(("after", optimizer.kind)),
+    )
+    with listening:
+        run.step()
     assert seen == [
         ("loss", torch.float64),
         ("backward", frozenset(run.parameters)),

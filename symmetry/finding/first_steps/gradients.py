@@ -113,15 +113,14 @@ def observe_gradients(run: Run, least: float = 0.0) -> ReceivedGradients:
             for name, gradient in differentiating.gradients().items():
                 np.maximum(sizes[name], abs(gradient), out=sizes[name])
 
-    events.after_backward = note
     counts, ends = list[int](), list[tuple[int, int]]()
     received: list[dict[str, NDArray[np.bool_]]] = []
-    for _ in range(STEPS):
-        run.step()
-        received.append(_larger(sizes, least))
-        counts.append(sum(bool(size.any()) for size in sizes.values()))
-        ends.append((events.backwards, events.grads))
-    events.after_backward = lambda: None  # or the run would refer to itself
+    with events.listening(after_backward=note):
+        for _ in range(STEPS):
+            run.step()
+            received.append(_larger(sizes, least))
+            counts.append(sum(bool(size.any()) for size in sizes.values()))
+            ends.append((events.backwards, events.grads))
     return ReceivedGradients(received[-1], received[0], 1 + counts.index(counts[-1]), ends)
 
 

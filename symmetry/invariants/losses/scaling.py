@@ -105,8 +105,8 @@ def _gradients(start: TrainingStart, order: Order) -> _Gradients:
         nonlocal updated
         updated = True
 
-    events.after_backward, events.before_update = after_backward, before_update
-    run.step()
+    with events.listening(after_backward=after_backward, before_update=before_update):
+        run.step()
     run.close()
     return found
 

@@ -34,9 +34,9 @@ def finite(start: TrainingStart) -> Measurement:
     optimizing = run.capability(Optimizing)
     held = optimizing is not None and bool(optimizing.optimizers)
     events, updates = needed(run, StepEvents), _Updates(run)
-    events.before_update, events.after_update = updates.begins, updates.ends
     for step in range(1, start.steps + 1):
-        run.step()
+        with events.listening(before_update=updates.begins, after_update=updates.ends):
+            run.step()
         if run.loss is not None and not math.isfinite(run.loss):
             text = f"the loss of step {step} is {run.loss}"
             return _violated(start, text, step, updates.spoilt)

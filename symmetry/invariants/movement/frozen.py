@@ -53,10 +53,9 @@ def frozen(start: TrainingStart) -> Measurement:
                 moved.setdefault(name, (run.taken + 1, array, arrays[name], made))
         before.clear()
 
-    events = needed(run, StepEvents)
-    events.before_update, events.after_update = begins, ends
-    for _ in range(start.steps):
-        run.step()
+    with needed(run, StepEvents).listening(before_update=begins, after_update=ends):
+        for _ in range(start.steps):
+            run.step()
     if not moved:
         note = "" if counted else "no optimiser holds a frozen parameter"
         return Measurement(counted, note=note, applies=counted)

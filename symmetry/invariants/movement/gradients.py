@@ -99,14 +99,14 @@ def gradients_of(run: Run, steps: int) -> RunGradients:
                 else:
                     found.zero.add(name)
 
-    events.before_update, events.after_update, events.after_backward = look, end, see
-    for _ in range(steps):
-        run.step()
-    found.steps = steps
-    with suppress(TrainingError):  # a script ends
-        while found.steps < _LATE * steps and not held <= found.rates.keys():
+    with events.listening(before_update=look, after_update=end, after_backward=see):
+        for _ in range(steps):
             run.step()
-            found.steps += 1
+        found.steps = steps
+        with suppress(TrainingError):  # a script ends
+            while found.steps < _LATE * steps and not held <= found.rates.keys():
+                run.step()
+                found.steps += 1
     return found
 
 

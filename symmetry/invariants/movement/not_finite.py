@@ -85,16 +85,11 @@ def source_of(run: Run, parameter: str) -> FirstNotFinite | None:
     ends: list[int] = []
     tape = Tape(lambda event: _add(links, event))
 
-    def on_loss(loss: Any) -> None:
+    def on_loss(_: Any) -> None:
         ends.extend({tape.count - 1} & links.keys())
-        kept(loss)
 
-    events = needed(run, StepEvents)
-    kept, events.on_loss = events.on_loss, on_loss
-    try:
+    with needed(run, StepEvents).listening(on_loss=on_loss):
         recording.record(tape)
-    finally:
-        events.on_loss = kept
     for number in [] if ends else reversed(links):
         named = [recording.array_at(memory) for memory in links[number].memories]
         if any(found and found[0] == parameter.removeprefix("model.") for found in named):

@@ -70,10 +70,10 @@ def cut_of(start: TrainingStart, names: frozenset[str], steps: int) -> Cut | Non
             if not names.isdisjoint(optimizer.rates()):
                 found.extend(followed.flow.cuts[-1:])
 
-        needed(run, StepEvents).before_update = look
-        for _ in range(steps):
-            if not found:
-                run.step()
+        with needed(run, StepEvents).listening(before_update=look):
+            for _ in range(steps):
+                if not found:
+                    run.step()
     run.close()
     return found[0] if found else None
 

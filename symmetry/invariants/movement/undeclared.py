@@ -101,13 +101,13 @@ def moves_undeclared(start: TrainingStart) -> Measurement:
 
 def _steps(start: TrainingStart) -> list[_Step]:
     run, found, seen = start.begin(noise=True), list[_Step](), dict[str, Array]()
-    needed(run, StepEvents).after_backward = lambda: seen.update(current(run))
-    for _ in range(start.steps):
-        seen.clear()
-        before = run.parameter_arrays()
-        run.step()
-        after = run.parameter_arrays().items()
-        found.append(_Step(dict(seen), {n: np.subtract(a, before[n]) for n, a in after}))
+    with needed(run, StepEvents).listening(after_backward=lambda: seen.update(current(run))):
+        for _ in range(start.steps):
+            seen.clear()
+            before = run.parameter_arrays()
+            run.step()
+            after = run.parameter_arrays().items()
+            found.append(_Step(dict(seen), {n: np.subtract(a, before[n]) for n, a in after}))
     return found
 
 

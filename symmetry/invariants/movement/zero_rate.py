@@ -114,15 +114,14 @@ def _steps_at_zero_rate(run: Run, steps: int) -> Iterator[_Step]:
             scale[name] = max(scale.get(name, 0.0), largest(array))
 
     events = needed(run, StepEvents)
-    events.before_update = methodcaller("zero_rates")
-    events.after_update = methodcaller("restore_rates")
-    events.on_loss = see
-    for _ in range(steps):
-        before = run.parameter_arrays()
-        forward.clear()
-        scale.clear()
-        run.step()
-        yield _Step(before, forward, run.parameter_arrays(), scale, events.backwards)
+    to_zero, back = methodcaller("zero_rates"), methodcaller("restore_rates")
+    with events.listening(before_update=to_zero, after_update=back, on_loss=see):
+        for _ in range(steps):
+            before = run.parameter_arrays()
+            forward.clear()
+            scale.clear()
+            run.step()
+            yield _Step(before, forward, run.parameter_arrays(), scale, events.backwards)
 
 
 def _comes_back(name: str, step: _Step, start: TrainingStart, *, again: bool) -> bool:

@@ -33,14 +33,13 @@ class TorchObserving(Observing):
         scaler = next((scaler for scaler in scalers if scaler.is_enabled()), None)
         lines = Lines()
         hooks = ModuleHooks(objects.model, self._arrays.parameters, scaler, lines)
-        kept = events.on_loss, events.after_backward, events.before_update
-        events.on_loss, events.after_backward = hooks.on_loss, hooks.after_backward
-        events.before_update = lambda given: hooks.before_update(given.optimizer)
+        listening = events.listening(
+            on_loss=hooks.on_loss,
+            after_backward=hooks.after_backward,
+            before_update=lambda given: hooks.before_update(given.optimizer),
+        )
         # Nothing compiles under a mode: what compiles, in runs without modes, shows no lines.
         compiled = self._operations.as_written and frames() > 0
-        try:
-            with nullcontext() if compiled else Recorder(lines), hooks.hooked():
-                self._run.step()
-        finally:
-            events.on_loss, events.after_backward, events.before_update = kept
+        with listening, nullcontext() if compiled else Recorder(lines), hooks.hooked():
+            self._run.step()
         return hooks.shown(self._run.loss, self._arrays.tensors())

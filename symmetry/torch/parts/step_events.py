@@ -78,7 +78,7 @@ class TorchStepEvents(StepEvents):
             one = isinstance(returned, Tensor) and returned.numel() == 1
             self.losses = self.differentiated or ([returned] if one else [])
             for loss in self.losses:
-                self.on_loss(loss)
+                self.emit("on_loss", loss)
 
     @contextmanager
     def hooked(self) -> Iterator[None]:
@@ -103,7 +103,7 @@ class TorchStepEvents(StepEvents):
         @wraps(backward)
         def seen_backward(tensors: Any, *args: Any, **kwargs: Any) -> None:
             for loss in _tensors(tensors):
-                self.on_loss(loss)
+                self.emit("on_loss", loss)
                 self.losses.append(loss)
             self.backwards += 1
             if self.replacement is not None:
@@ -113,7 +113,7 @@ class TorchStepEvents(StepEvents):
             with self._scope.entered():
                 backward(tensors, *args, **kwargs)
             self.reached.update(n for n, p in self._parameters.items() if p.grad is not None)
-            self.after_backward()
+            self.emit("after_backward")
 
         return seen_backward
 
@@ -152,12 +152,12 @@ class TorchStepEvents(StepEvents):
 
     def _updates(self, optimizer: Any) -> None:
         self.pending = self.pending or _reads_first(optimizer)
-        self.before_update(self._optimizers.of(optimizer))
+        self.emit("before_update", self._optimizers.of(optimizer))
 
     def _updated(self, optimizer: Any) -> None:
         self.updates += 1
         self.pending = False
-        self.after_update(self._optimizers.of(optimizer))
+        self.emit("after_update", self._optimizers.of(optimizer))
 
 
 def _tensors(one_or_more: Any) -> tuple[Tensor, ...]:

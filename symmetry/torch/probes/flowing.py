@@ -38,12 +38,8 @@ class TorchFlowing(Flowing):
     def followed(self, names: frozenset[str]) -> Iterator[FlowMode]:
         """Follow the parameters of these names."""
         flow = FlowMode(p for name, p in self._parameters.items() if name in names)
-        kept, self._events.on_loss = self._events.on_loss, flow.on_loss
-        try:
-            with flow:
-                yield flow
-        finally:
-            self._events.on_loss = kept
+        with flow, self._events.listening(on_loss=flow.on_loss):
+            yield flow
 
     def permuting_views(self) -> PermutingViews:
         """See the views that name axes in another order."""
@@ -61,13 +57,9 @@ class TorchFlowing(Flowing):
         def hook(loss: Tensor) -> None:
             for node in nodes_of([loss]):
                 node.register_hook(partial(see, node.name()))
-            kept(loss)
 
-        kept, self._events.on_loss = self._events.on_loss, hook
-        try:
+        with self._events.listening(on_loss=hook):
             yield found
-        finally:
-            self._events.on_loss = kept
 
     @property
     def repeated_modules(self) -> tuple[str, ...]:

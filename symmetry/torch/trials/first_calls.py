@@ -92,19 +92,17 @@ def at_first_loss(run: Steps, use: Use, *, begins: Callable[[], None] = lambda: 
             given = call.args, call.kwargs
             calls.append(FirstCall(call.number, call.module, given, users_line()))
 
-    with ExitStack() as stack:
+    def first_loss(loss: Tensor) -> None:
+        nonlocal used
+        watched.close()
+        with MixedDtypes():  # it may be called where PyTorch has left this mode
+            use(calls, loss)
+        used = True
+        raise StepEnded
 
-        def first_loss(loss: Tensor) -> None:
-            nonlocal used
-            stack.close()
-            with MixedDtypes():  # it may be called where PyTorch has left this mode
-                use(calls, loss)
-            used = True
-            raise StepEnded
-
-        run.events.on_loss = first_loss
-        hooks = Calls(run.model, before=lambda _: begins(), after=after)
-        stack.enter_context(hooks.hooked())
+    hooks = Calls(run.model, before=lambda _: begins(), after=after)
+    with run.events.listening(on_loss=first_loss), ExitStack() as watched:
+        watched.enter_context(hooks.hooked())
         try:
             run.step()
         except TrainingError:

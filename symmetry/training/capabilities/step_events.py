@@ -1,38 +1,51 @@
 """``StepEvents``: the losses, backwards and updates of steps, as they happen."""
 
-from collections.abc import Callable
-from typing import Any
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, TypedDict, Unpack
+
+
+class Listeners(TypedDict, total=False):
+    """Functions that are called at events of steps, by event."""
+
+    on_loss: Callable[[Any], None]  # with each loss, before its backward; raising ends the step
+    after_backward: Callable[[], None]  # the gradients are there, and not used yet
+    before_update: Callable[[Any], None]  # with an ``Optimizer``, just before its step
+    after_update: Callable[[Any], None]  # with an ``Optimizer``, just after its step
 
 
 class StepEvents:
-    """Counts the events of steps, and calls listeners.
+    """Counts the events of steps, and calls its listeners.
 
-    A framework's subclass counts and calls; whoever takes the steps replaces the callables.
+    A framework's subclass counts, and emits events.
 
     Parameters
     ----------
     part
         Which part of the user's own step these steps are, in words; empty if they are all of it.
-
-    Attributes
-    ----------
-    backwards, grads
-        How often the last step computed gradients of parameters: kept ones, and returned ones.
-    updates, pending
-        How often optimisers stepped, and whether gradients have come since.
-    on_loss
-        Called with each loss before its backward. An exception that it raises ends the step.
-    after_backward
-        Called after each backward: the gradients are there, and not used yet.
-    before_update, after_update
-        Called with an ``Optimizer`` just before and after its step.
     """
 
     def __init__(self, part: str = "") -> None:
         self.part = part
-        self.backwards = self.grads = self.updates = 0
-        self.pending = False
-        self.on_loss: Callable[[Any], None] = lambda _: None
-        self.after_backward: Callable[[], None] = lambda: None
-        self.before_update: Callable[[Any], None] = lambda _: None
-        self.after_update: Callable[[Any], None] = lambda _: None
+        # How often the last step computed gradients of parameters: kept ones, and returned ones.
+        self.backwards = self.grads = 0
+        self.updates = 0  # how often optimisers stepped
+        self.pending = False  # whether gradients have come since the last update
+        self._listening: list[Listeners] = []
+
+    @contextmanager
+    def listening(self, **listeners: Unpack[Listeners]) -> Iterator[None]:
+        """Call functions at events while the block runs, after those that came before."""
+        self._listening.append(listeners)
+        try:
+            yield
+        finally:
+            self._listening = [each for each in self._listening if each is not listeners]
+
+    def emit(self, event: str, *arguments: Any) -> None:
+        """Call the listeners of an event, a name in ``Listeners``."""
+        for listeners in [*self._listening]:
+            if (listener := listeners.get(event)) is not None:
+                listener(*arguments)  # type: ignore[operator]

@@ -43,10 +43,12 @@ def test_losses_are_those_of_backward_or_of_grad_or_what_is_returned():
 def test_updates_use_up_gradients_that_are_pending():
     taken, seen = run(training()), []
     events = taken.events
-    events.after_backward = lambda: seen.append(("backward", events.pending))
-    events.before_update = lambda optimizer: seen.append((optimizer.kind, events.updates))
-    events.after_update = lambda optimizer: seen.append((optimizer.kind, events.updates))
-    taken.step()
+    with events.listening(
+        after_backward=lambda: seen.append(("backward", events.pending)),
+        before_update=lambda optimizer: seen.append((optimizer.kind, events.updates)),
+        after_update=lambda optimizer: seen.append((optimizer.kind, events.updates)),
+    ):
+        taken.step()
     assert seen == [("backward", True), ("Adam", 0), ("Adam", 1)]
     assert (events.backwards, events.updates, events.pending) == (1, 1, False)
     assert taken.trained == taken.optimizers.held == taken.optimizers.trainable

@@ -42,8 +42,8 @@ def test_accumulated_backwards_are_one_step(folder):
 def test_a_closure_belongs_to_its_update(folder):
     run = written(folder, scripts.CLOSURE).begin()
     begun = []
-    run.events.before_update = begun.append
-    run.step()
+    with run.events.listening(before_update=begun.append):
+        run.step()
     assert (run.events.backwards, run.events.updates) == (3, 1)
     assert len(begun) == 2  # the first was under way, and so is the next
     assert run.events.pending  # the next update goes on with what it has read of its state
