@@ -7,26 +7,43 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from symmetry.base.randomness.random import Random
 from symmetry.base.ranks import world
 from symmetry.training.capabilities.drawing import Drawing
 from symmetry.training.capabilities.observing import Observing
 from symmetry.training.capabilities.platform import Platform
 from symmetry.training.capabilities.replicated import Replicated
 from symmetry.training.observation import USED, Observation, ObservedName, bare, together
-from symmetry.training.origin import APART, NUDGES, nearby
+from symmetry.training.origin import APART, nearby
 from symmetry.training.response import DRAWS
-from symmetry.training.run import Run, needed
+from symmetry.training.run import Run, RunSettings, needed
 from symmetry.training.target import Training
 from symmetry.units.state import Array, State, difference, size
 
 # What random operations of modules give: what they draw, the same as those of others, or means.
 Draws = Literal["own", "same", "means"]
 Responses = list[dict[ObservedName, float]]  # a number for each thing that is shown, by step
+
+
+class SideRequest(NamedTuple):
+    """The options of a side."""
+
+    dtype: str
+    seed: int
+    steps: int
+    # Whether random numbers begin anew before the first step, however many were drawn by then. A
+    # script has drawn its data by then, so neither side of its comparison is reseeded.
+    reseeded: bool
+    draws: Draws = "own"
+    watched: bool = False  # whether more is seen of it than its state
+
+    @property
+    def settings(self) -> RunSettings:
+        """Those of its runs."""
+        return RunSettings(dtype=self.dtype, seed=self.seed, noise=self.draws != "means")
 
 
 class Side(ABC):
@@ -79,15 +96,10 @@ class LiveSide(Side):
     """A side that is run here."""
 
     training: Training
-    dtype: str
-    seed: int
-    steps: int
+    asked: SideRequest
     renamed: Callable[[str], str]  # from its own names to the reference's
     tell: Callable[[str, str], None]  # called with its name and dtype before each run
     given: State | None = None  # the start, where it does not begin from its own
-    draws: Draws = "own"
-    watched: bool = False  # whether more is seen of it than its state
-    reseeded: bool = True  # before its first step, however many numbers it has drawn by then
     start: State = field(default_factory=dict)  # as it begins by itself
     held: frozenset[str] = frozenset()
     gather: Callable[[Any], list[Any]] | None = None
@@ -101,7 +113,7 @@ class LiveSide(Side):
     _draws: int = 0
 
     def __post_init__(self) -> None:
-        self.name = self.training.name
+        self.name, self.dtype, self.draws = self.training.name, self.asked.dtype, self.asked.draws
 
     @cached_property
     def kept(self) -> list[Observation]:
@@ -145,7 +157,7 @@ class LiveSide(Side):
             self._move(run, draw)
             if nudged and not self._compiles:
                 run.nudge_by(draw)  # results in 16 bits, too
-        for _ in range(self.steps):
+        for _ in range(self.asked.steps):
             each = self._step(run)
             each.loss = run.loss
             for name, array in run.state(copy=copy).items():
@@ -170,7 +182,7 @@ class LiveSide(Side):
             self.gather = needed(run, Replicated).gathered
 
     def _step(self, run: Run) -> Observation:
-        observing = run.capability(Observing) if self.watched else None
+        observing = run.capability(Observing) if self.asked.watched else None
         if observing is not None:
             return observing.observe()
         run.step()
@@ -179,8 +191,7 @@ class LiveSide(Side):
     def begin(self) -> Run:
         """Begin a fresh run from the start, under the same random numbers whatever made it."""
         self.tell(self.name, self.dtype)
-        noise = self.draws != "means"
-        run = self.training.begin(dtype=self.dtype, seed=self.seed, noise=noise)
+        run = self.training.begin(self.asked.settings)
         if self.draws == "same":
             needed(run, Drawing).draw_alike()
         if not self.start:
@@ -188,16 +199,16 @@ class LiveSide(Side):
         if self.given is not None:
             own = {name: self.names(name) for name in run.state(copy=False)}
             run.load({name: self.given[n] for name, n in own.items() if self._fits(n)})
-        if self.reseeded:
-            needed(run, Drawing).reseed(self.seed)
+        if self.asked.reseeded:
+            needed(run, Drawing).reseed(self.asked.seed)
         return run
 
     def near(self, draw: int) -> State:
         """Return a start close by, where kinks lie elsewhere, under the names that are compared."""
         start = {**self.start, **(self.given or {})}
         eps = {self.names(name): APART * eps for name, eps in self._eps.items()}
-        scale = {key.name: most for key, most in self.scale[-1].items() if key.phase == "update"}
-        return {**start, **nearby(start, eps, scale, Random(self.seed, NUDGES, draw))}
+        random = self.asked.settings.perturbation(draw)
+        return {**start, **nearby(start, eps, self._last_scale, random)}
 
     def _compared(self, key: ObservedName) -> ObservedName:
         return key._replace(name=self.names(key.name))
@@ -211,10 +222,14 @@ class LiveSide(Side):
         return given is not None and given.shape == self.start[name].shape
 
     def _move(self, run: Run, draw: int) -> None:
-        later = {key.name: most for key, most in self.scale[-1].items() if key.phase == "update"}
-        state, random = run.state(copy=False), Random(self.seed, NUDGES, draw)
-        scale = {name: later.get(self.names(name), 0.0) for name in self._eps}
-        run.load(nearby(state, self._eps, scale, random))
+        scale = {name: self._last_scale.get(self.names(name), 0.0) for name in self._eps}
+        random = self.asked.settings.perturbation(draw)
+        run.load(nearby(run.state(copy=False), self._eps, scale, random))
+
+    @property
+    def _last_scale(self) -> dict[str, float]:
+        """The largest entry of each array of the state, by the names that are compared."""
+        return {key.name: most for key, most in self.scale[-1].items() if key.phase == "update"}
 
 
 def _leave_out_own(shown: Observation, parameters: set[str]) -> None:

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import NamedTuple
 
 from symmetry.base.errors import SymmetryError, TrainingError
 from symmetry.comparison.epochs.whole import WholeSide, compare_whole
@@ -23,28 +22,13 @@ from symmetry.comparison.outcome import (
 from symmetry.comparison.place import place
 from symmetry.comparison.ratios import Judged, judge_sides
 from symmetry.comparison.recorded import RecordingFile, made_with, write
-from symmetry.comparison.side import Draws, LiveSide, Side
+from symmetry.comparison.side import Draws, LiveSide, Side, SideRequest
 from symmetry.training.response import DRAWS, MORE_DRAWS, THRESHOLDS
 from symmetry.training.start import ATTEMPTS
 from symmetry.training.target import Training
 from symmetry.units.state import State, identical
 
 Compares = Training | RecordingFile
-
-
-class SideRequest(NamedTuple):
-    """The options of a side.
-
-    Random numbers are ``reseeded`` before the first step; a script has drawn its data by then, so
-    neither side of its comparison is reseeded.
-    """
-
-    dtype: str
-    seed: int
-    steps: int
-    reseeded: bool
-    draws: Draws = "own"
-    watched: bool = False
 
 
 class Reference:
@@ -87,13 +71,8 @@ def here(
     renamed: Callable[[str], str] = str,
 ) -> LiveSide:
     """Return a side that is run here, from its own start or from another one."""
-    return LiveSide(
-        *(training, asked.dtype, asked.seed, asked.steps, renamed, options.tell),
-        given=None if options.own_start else given,
-        draws=asked.draws,
-        watched=asked.watched,
-        reseeded=asked.reseeded,
-    )
+    own = None if options.own_start else given
+    return LiveSide(training, asked, renamed, options.tell, own)
 
 
 def compare_trainings(

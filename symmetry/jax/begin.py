@@ -27,17 +27,13 @@ from symmetry.jax.program import NOT_PLAIN, Program
 from symmetry.jax.raising import readable
 from symmetry.jax.run import JaxRun
 from symmetry.jax.user_step import UserStep
-from symmetry.units.units import Order
+from symmetry.training.run import AS_WRITTEN, RunSettings
 
 
 def begin(
     name: str,
     make: Callable[[], Any],
-    *,
-    dtype: str = "float32",
-    seed: int = 0,
-    noise: bool = True,
-    order: Order | None = None,
+    settings: RunSettings = AS_WRITTEN,
     cache: dict[Any, Any] | None = None,
 ) -> JaxRun:
     """Begin a run of the training that a function makes, under seeds of all random numbers.
@@ -46,8 +42,8 @@ def begin(
     ----------
     name, make
         The training's name, for messages, and the function.
-    dtype, seed, noise, order
-        See ``Training.begin``.
+    settings
+        Those of the run.
     cache
         Where runs of this training keep its programs.
 
@@ -58,11 +54,11 @@ def begin(
     """
     running.run, running.step = running.run + 1, 0
     known = {} if cache is None else cache
-    key = Maker, seed, SEEDS.other
+    key = Maker, settings.seed, SEEDS.other
     if key not in known:
-        known[key] = Maker.of(name, make, seed)
+        known[key] = Maker.of(name, make, settings.seed)
     maker: Maker = known[key]
-    return JaxRun(maker.program(), maker.made_again, dtype=dtype, noise=noise, order=order)
+    return JaxRun(maker.program(), maker.made_again, settings)
 
 
 @dataclass

@@ -10,7 +10,7 @@ Example: a training with two parameters.
             return jax.tree.map(lambda p, g: p - 0.1 * g, w, gradient), value
         return {"a": jnp.ones(2), "b": jnp.ones(())}, step
 
-    run = begin("training", training, dtype="float64")
+    run = begin("training", training, RunSettings(dtype="float64"))
 
       program       training() is called, and its step is traced: a jaxpr that takes two leaves and
                     the number of the step. The value that is differentiated is marked in there
@@ -65,10 +65,9 @@ from symmetry.training.capabilities.replicated import Copied
 from symmetry.training.capabilities.saving import Saving
 from symmetry.training.capabilities.step_events import StepEvents
 from symmetry.training.losses import LeakSearch, LossProbe
-from symmetry.training.run import Capability, Constant
+from symmetry.training.run import Capability, Constant, RunSettings
 from symmetry.training.trial import Functions, Sampling
 from symmetry.units.state import Array, State
-from symmetry.units.units import Order
 
 
 class JaxRun(Stepper):
@@ -86,13 +85,10 @@ class JaxRun(Stepper):
         self,
         program: Program,
         made_again: Callable[[], Program],
-        *,
-        dtype: str,
-        noise: bool,
-        order: Order | None = None,
+        settings: RunSettings,
     ) -> None:
-        super().__init__(program, StepManner(dtype == "float64", noise), order)
-        self.name, self.dtype, self.made_again = program.name, dtype, made_again
+        super().__init__(program, settings)
+        self.name, self.dtype, self.made_again = program.name, settings.dtype, made_again
 
     @property
     def parameters(self) -> Mapping[str, Any]:

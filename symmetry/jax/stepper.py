@@ -17,8 +17,8 @@ from symmetry.jax.probes.texts import with_others_hidden
 from symmetry.jax.program import Program
 from symmetry.jax.user_step import as_leaf
 from symmetry.training.capabilities.step_events import StepEvents
+from symmetry.training.run import RunSettings
 from symmetry.units.state import Array
-from symmetry.units.units import Order
 
 
 class Stepper:
@@ -56,9 +56,10 @@ class Stepper:
         The losses of a rehearsed step in which something was replaced; None if nothing is.
     """
 
-    def __init__(self, program: Program, manner: StepManner, order: Order | None) -> None:
-        self.program, self.manner, self.order, self.taken = program, manner, order, 0
-        self.leaves = Leaves(program, promote=manner.promote)
+    def __init__(self, program: Program, settings: RunSettings) -> None:
+        self.program, self.order, self.taken = program, settings.sample_order, 0
+        self.manner = StepManner(settings.promotes, settings.noise)
+        self.leaves = Leaves(program, promote=settings.promotes)
         self.events, self.outputs = StepEvents(program.made.part), dict[str, Any]()
         self.gradients: Mapping[str, int] = {}
         self.recorder: JaxprRecorder | None = None

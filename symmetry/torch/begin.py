@@ -23,17 +23,13 @@ from symmetry.torch.parts.rehearsal import TorchRehearsing
 from symmetry.torch.raising import readable
 from symmetry.torch.run import TorchRun
 from symmetry.torch.state import held, parameters_of
-from symmetry.units.units import Order
+from symmetry.training.run import AS_WRITTEN, RunSettings
 
 
 def begin(
     name: str,
     make: Callable[[], Any],
-    *,
-    dtype: str = "float32",
-    seed: int = 0,
-    noise: bool = True,
-    order: Order | None = None,
+    settings: RunSettings = AS_WRITTEN,
     cache: dict[Any, Any] | None = None,
 ) -> TorchRun:
     """Call a function that makes a training, under seeds of all random numbers.
@@ -42,8 +38,8 @@ def begin(
     ----------
     name, make
         The training's name, for messages, and the function.
-    dtype, seed, noise, order
-        See ``Training.begin``.
+    settings
+        Those of the run.
     cache
         Where runs of this training keep the random numbers that their models start from; None if
         they keep nothing.
@@ -55,20 +51,19 @@ def begin(
     """
     forget_compiled()
     running.run, running.step = running.run + 1, 0
-    kind = ("training", name, dtype)
+    kind = ("training", name, settings.dtype)
     with generators.kept(generators.shared()), giving_seeds():
-        generators.seed_all(seed)
+        generators.seed_all(settings.seed)
         remembering = nullcontext() if cache is None else InitCache(cache)
         with readable(f"{name}()"), calling(*kind), remembering, seeing_filled_rows():
             objects = make_objects(name, make)
         if any(map(is_lazy, objects.model.parameters())):
             _call_lazy(name, objects)
         with readable(f"{name}()"), calling(*kind):
-            if dtype == "float64":
+            if settings.promotes:
                 _promote(objects)
         random_states = RandomStates(generators.states_of(generators.shared()))
-    parameters = _parameters(name, objects)
-    return TorchRun(name, objects, parameters, random_states, dtype=dtype, noise=noise, order=order)
+    return TorchRun(name, objects, _parameters(name, objects), random_states, settings)
 
 
 def _call_lazy(name: str, objects: Objects) -> None:
@@ -77,7 +72,7 @@ def _call_lazy(name: str, objects: Objects) -> None:
     Then the run begins with the same batch, and the same random numbers.
     """
     states = RandomStates(generators.states_of(generators.shared()))
-    run = TorchRun(name, objects, {}, states, dtype="float32", noise=True)
+    run = TorchRun(name, objects, {}, states, AS_WRITTEN)
     TorchRehearsing(run, run.arrays, run.events).rehearse(1, 0)
     running.step = 0
 

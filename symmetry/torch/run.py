@@ -11,7 +11,7 @@ Example: a training of a model with two lines.
             optimizer.step()
         return model, step
 
-    run = begin("training", training, dtype="float64")
+    run = begin("training", training, RunSettings(dtype="float64"))
 
       seeds         all shared random generators are seeded, and put back afterwards
       objects       training() is called. Meanwhile each optimiser that is made is noted: it is not
@@ -81,10 +81,9 @@ from symmetry.training.capabilities.replicated import Replicated
 from symmetry.training.capabilities.saving import Saving
 from symmetry.training.capabilities.step_events import StepEvents
 from symmetry.training.losses import LossProbe
-from symmetry.training.run import Capability, Constant
+from symmetry.training.run import Capability, Constant, RunSettings
 from symmetry.training.trial import Functions, Sampling, Trial
 from symmetry.units.state import Array, State
-from symmetry.units.units import Order
 
 
 class TorchRun:
@@ -117,20 +116,16 @@ class TorchRun:
         objects: Objects,
         parameters: Mapping[str, nn.Parameter],
         random_states: RandomStates,
-        *,
-        dtype: str,
-        noise: bool,
-        order: Order | None = None,
+        settings: RunSettings,
     ) -> None:
-        self.name, self.dtype, self.order, self.taken = name, dtype, order, 0
+        self.name, self.settings, self.taken = name, settings, 0
         self._scope = ModuleScope(objects.model)
         self.arrays = Arrays(objects, parameters)
         self.optimizers = TorchOptimizers(objects, parameters)
         self.events = TorchStepEvents(parameters, self.optimizers, self._scope)
         self.random_states, self.frames_before = random_states, frames()
-        self.batches = Batches(objects, self._scope, random_states, order)
-        promote = dtype == "float64"
-        self.operations = OperationModes(self._scope, self.batches, promote=promote, noise=noise)
+        self.batches = Batches(objects, self._scope, random_states, settings.sample_order)
+        self.operations = OperationModes(self._scope, self.batches, settings)
 
     @property
     def objects(self) -> Objects:
@@ -189,7 +184,7 @@ class TorchRun:
             self.operations.entered(),
             self.events.hooked(),
         ):
-            with calling("step", self.name, self.dtype):
+            with calling("step", self.name, self.settings.dtype):
                 given = self.batches.given(self.taken)
                 with self.batches.other_draws():
                     returned = self.objects.step(given)

@@ -18,7 +18,7 @@ from symmetry.training.capabilities.drawing import Drawing
 from symmetry.training.capabilities.platform import Platform
 from symmetry.training.capabilities.step_events import StepEvents
 from symmetry.training.losses import LossProbe, Observed
-from symmetry.training.run import Run, needed
+from symmetry.training.run import Run, RunSettings, needed
 from symmetry.training.target import Training
 from symmetry.units.state import Array, State, has_moved
 
@@ -58,8 +58,8 @@ class FirstRuns:
     and are computed again where they are needed once more.
     """
 
-    def __init__(self, target: Training, dtype: str, seed: int) -> None:
-        self.target, self.dtype, self.seed = target, dtype, seed
+    def __init__(self, target: Training, settings: RunSettings) -> None:
+        self.target, self.settings = target, settings
         self._baseline: Baseline | None = None
         self._as_written: States | None = None
         self._noiseless: States | None = None
@@ -90,7 +90,7 @@ class FirstRuns:
     def random(self) -> tuple[tuple[str, str], ...]:
         """Names and places of the random operations inside modules."""
         random = self.baseline.random
-        if self.dtype == "float64" and not random:  # every operation of a promoted run is seen
+        if self.settings.promotes and not random:  # every operation of a promoted run is seen
             return ()
         run = self._begin(noise=False)
         states = list(run.states(JUDGED))
@@ -118,7 +118,7 @@ class FirstRuns:
 
         All are turned at once, in one run; where that cannot be done it may be any.
         """
-        run = self._begin(noise=self.dtype == "float32" and not self.random)
+        run = self._begin(noise=not self.settings.promotes and not self.random)
         configuring = run.capability(Configuring)
         if configuring is None:
             return LACKED
@@ -138,14 +138,14 @@ class FirstRuns:
         self._as_written = self._noiseless = None
 
     def _begin(self, *, noise: bool) -> Run:
-        return self.target.begin(dtype=self.dtype, seed=self.seed, noise=noise)
+        return self.target.begin(replace(self.settings, noise=noise))
 
     def _states(self, *, noise: bool) -> States:
         return list(self._begin(noise=noise).states(JUDGED))
 
     def _take_first(self) -> tuple[Baseline, States]:
         run = self._begin(noise=True)
-        if self.dtype != "float32":
+        if self.settings.promotes:
             return _observed(run, run.capability(LossProbe))
         with heard() as warned:
             baseline, states = _observed(run, None)

@@ -16,11 +16,11 @@ from symmetry.base.errors import SymmetryError, TrainingError
 
 if TYPE_CHECKING:
     from symmetry.training.events import Epochs
-    from symmetry.training.run import Run
+    from symmetry.training.run import Run, RunSettings
 
-# Takes the name of a training, the function that makes it, and what ``Training.begin`` takes; and
-# ``cache``, a dictionary in which runs of this training may keep what they have in common.
-Begin = Callable[..., "Run"]
+# Takes the name of a training, the function that makes it, the settings of the run, and a cache: a
+# dictionary in which runs of this training may keep what they have in common.
+Begin = Callable[[str, Callable[[], Any], "RunSettings", dict[Any, Any]], "Run"]
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ def _installed(library: str) -> str:
         return ""
 
 
-def begin(name: str, make: Callable[[], Any], *, cache: dict[Any, Any], **options: Any) -> Run:
+def begin(name: str, make: Callable[[], Any], settings: RunSettings, cache: dict[Any, Any]) -> Run:
     """Begin a run in the framework that a training is written in, which the cache remembers.
 
     First comes a framework that has been imported: the one that others need not be told from.
@@ -117,7 +117,7 @@ def begin(name: str, make: Callable[[], Any], *, cache: dict[Any, Any], **option
         there = [each for each in _FRAMEWORKS if each in sys.modules or find_spec(each)]
         first = min(there or _FRAMEWORKS, key=lambda each: each not in sys.modules)
         try:
-            run = _FRAMEWORKS[first].begin(name, make, cache=cache, **options)
+            run = _FRAMEWORKS[first].begin(name, make, settings, cache)
         except OtherFrameworkError as error:
             others = [f for f in _FRAMEWORKS.values() if f.recognises(error.returned)]
             if not others:
@@ -127,20 +127,20 @@ def begin(name: str, make: Callable[[], Any], *, cache: dict[Any, Any], **option
             cache[Framework] = _FRAMEWORKS[first]
             return run
     framework: Framework = cache[Framework]
-    return framework.begin(name, make, cache=cache, **options)
+    return framework.begin(name, make, settings, cache)
 
 
 def epochs(
-    name: str, make: Callable[[], Any], *, cache: dict[Any, Any], **options: Any
+    name: str, make: Callable[[], Any], cache: dict[Any, Any], **options: Any
 ) -> Epochs | None:
     """Take steps with evaluations between them; None if the training or its framework has none.
+
+    A run has begun before: the cache remembers its framework.
 
     Raises
     ------
     TrainingError
         If the function raises, or returns no training.
     """
-    if Framework not in cache:
-        begin(name, make, cache=cache).close()
     framework: Framework = cache[Framework]
     return None if framework.epochs is None else framework.epochs(name, make, **options)

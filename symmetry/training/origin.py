@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 
 from symmetry.base.randomness.random import Random
@@ -12,7 +13,6 @@ from symmetry.training.run import Run
 from symmetry.units.state import Array, State, largest, size
 
 APART = 1000  # ulps between starts at which two trainings are judged, once they seem to differ
-NUDGES = 111  # a stream of the seed
 
 
 class Origin:
@@ -78,10 +78,10 @@ class Origin:
         left out where there are any. The samples of each batch are put in an ``order``; or
         micro-batches get those of a ``Window``.
         """
-        first = self.first
+        settings = self.first.settings
         if noise is None:  # a run that passes through modes need not be as it is written
-            noise = first.dtype == "float32" and not first.random
-        run = first.target.begin(dtype=first.dtype, seed=first.seed, noise=noise, order=order)
+            noise = not settings.promotes and not self.first.random
+        run = self.first.target.begin(replace(settings, noise=noise, order=order))
         run.load({**self.changed, **(changed or {})})
         if self.averaged:
             run.average_constants(self.averaged)
@@ -98,7 +98,7 @@ class Origin:
         """
         baseline = self.first.baseline
         eps = {name: times * baseline.precision[name] for name in baseline.trained}
-        return nearby(self.state, eps, self.scale, Random(self.first.seed, NUDGES, draw))
+        return nearby(self.state, eps, self.scale, self.first.settings.perturbation(draw))
 
 
 def nearby(

@@ -75,7 +75,7 @@ class Response:
         return Response(self._origin, MORE_DRAWS, moved)
 
     def _one_ulp(self) -> Moved:
-        scale, eps = self._origin.scale, float(np.finfo(self._origin.first.dtype).eps)
+        scale, eps = self._origin.scale, float(np.finfo(self._origin.first.settings.dtype).eps)
         return [{name: eps * scale[name] for name in state} for state in self._origin.result]
 
     def _at_least_one_ulp(self) -> Moved:
@@ -96,7 +96,7 @@ class Response:
 
         There a smooth training moves them as many times as far; more than that is rounding.
         """
-        floors, far = self._one_ulp(), FAR[self._origin.first.dtype]
+        floors, far = self._one_ulp(), FAR[self._origin.first.settings.dtype]
         smooth = [
             {name: far * STILL * low for name, low in floor.items() if step[name] <= STILL * low}
             for step, floor in zip(moved, floors, strict=True)

@@ -18,12 +18,48 @@ An invariant without its capability is not applicable. To add a capability:
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
 from symmetry.base.errors import TrainingError
+from symmetry.base.randomness.random import Random
+from symmetry.training.capabilities.batching import Arrangement, Window
 from symmetry.units.state import Array, State
+from symmetry.units.units import Order
 
 Capability = TypeVar("Capability")
+
+_PERTURBATIONS = 111  # a stream of the seed
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunSettings:
+    """The settings of a run: one value from whoever begins it down to the framework."""
+
+    dtype: str = "float32"  # as written; in "float64" everything that has fewer bits is promoted
+    seed: int = 0  # of all random numbers
+    # Whether random operations inside a module's forward, such as dropout, draw as they are
+    # written; else their means take the place of their results. See ``Run.random``.
+    noise: bool = True
+    # Of the samples in each batch, or the samples of some micro-batches; None changes nothing.
+    order: Arrangement | None = None
+
+    @property
+    def promotes(self) -> bool:
+        """Whether everything that has fewer bits becomes float64."""
+        return self.dtype == "float64"
+
+    @property
+    def sample_order(self) -> Order | None:
+        """The order of the samples in each batch; None leaves them as they are."""
+        return None if isinstance(self.order, Window) else self.order
+
+    def perturbation(self, *draw: int) -> Random:
+        """Return the random numbers that move the parameters of a run, by number."""
+        return Random(self.seed, _PERTURBATIONS, *draw)
+
+
+AS_WRITTEN = RunSettings()
 
 
 class Constant(Protocol):
@@ -71,12 +107,9 @@ class Run(Protocol):
     ----------
     taken
         How many steps were taken.
-    order
-        The order in which the samples of each batch are put; None leaves them as they are.
     """
 
     taken: int
-    order: Array | None
 
     @property
     def parameters(self) -> Mapping[str, Any]:

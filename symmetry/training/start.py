@@ -18,7 +18,7 @@ from symmetry.training.capabilities.batching import Arrangement, Padding, Reorde
 from symmetry.training.optimizer_state import comparable, find_copies, mark, with_optimizer_state
 from symmetry.training.origin import Origin
 from symmetry.training.response import DRAWS, MORE_DRAWS, THRESHOLDS, Response
-from symmetry.training.run import Run, needed
+from symmetry.training.run import Run, RunSettings, needed
 from symmetry.training.target import Training
 from symmetry.units.state import State, identical
 from symmetry.units.units import Order, Units
@@ -62,7 +62,7 @@ class TrainingStart:
     ) -> None:
         self.target, self.dtype, self.seed, self.steps = target, dtype, seed, steps
         self.model_units = model_units
-        self._origin = origin or Origin(FirstRuns(target, dtype, seed))
+        self._origin = origin or Origin(FirstRuns(target, RunSettings(dtype=dtype, seed=seed)))
         self._response = response or Response(self._origin)
 
     @property

@@ -16,7 +16,7 @@ as it was; other keys name further objects with a state.
 
 Other floors use it so (``Run`` is in ``symmetry.training.run``):
 
-    run = FunctionTraining("train.py:training", training).begin(dtype="float64", noise=False)
+    run = FunctionTraining("train.py:training", training).begin(RunSettings(dtype="float64"))
     initial = run.state()                   # {"model.fc1.weight": array, ...}
     run.load({"model.fc1.weight": other})   # writes into the tensors that the objects hold
     run.step()                              # step 0; then 1, 2, ...
@@ -35,9 +35,8 @@ from typing import Any, ClassVar, Self
 
 from symmetry.base.errors import TrainingError
 from symmetry.training import frameworks
-from symmetry.training.capabilities.batching import Arrangement
 from symmetry.training.events import Epochs
-from symmetry.training.run import Run
+from symmetry.training.run import AS_WRITTEN, Run, RunSettings
 from symmetry.units.dtypes import DTYPES
 
 _STEPS = 12  # of a function that are compared beyond the first ones
@@ -75,20 +74,8 @@ class Training(ABC):
         """Return the same training, with required numbers of units for some modules."""
 
     @abstractmethod
-    def begin(
-        self,
-        *,
-        dtype: str = "float32",
-        seed: int = 0,
-        noise: bool = True,
-        order: Arrangement | None = None,
-    ) -> Run:
+    def begin(self, settings: RunSettings = AS_WRITTEN) -> Run:
         """Make fresh objects, under the same seeds of all random numbers every time.
-
-        In float32 the training is as it is written. In float64 everything that has fewer bits is
-        promoted; random numbers are the same ones. Without ``noise`` the results of random
-        operations inside a module's forward, such as dropout, are replaced by their means; see
-        ``Run.random``. With an ``order`` the samples of each batch are rearranged.
 
         Raises
         ------
@@ -174,24 +161,9 @@ class FunctionTraining(Training):
         """Return the same training, with required numbers of units for some modules."""
         return replace(self, pins={**self.pins, **pins})
 
-    def begin(
-        self,
-        *,
-        dtype: str = "float32",
-        seed: int = 0,
-        noise: bool = True,
-        order: Arrangement | None = None,
-    ) -> Run:
+    def begin(self, settings: RunSettings = AS_WRITTEN) -> Run:
         """Call the function, and let its framework begin a run of what it makes."""
-        return frameworks.begin(
-            self.name,
-            self.make,
-            dtype=dtype,
-            seed=seed,
-            noise=noise,
-            order=order,
-            cache=self.cache,
-        )
+        return frameworks.begin(self.name, self.make, settings, self.cache)
 
     def epochs(self, seed: int = 0, draw: int | None = None) -> Epochs | None:
         """Take some steps with ``evaluate`` between them; None if the function returns no such."""
@@ -204,8 +176,10 @@ class FunctionTraining(Training):
     def _epochs(self, seed: int, draw: int | None, steps: int | None) -> Epochs | None:
         key = "epochs", seed, draw, steps
         if key not in self.cache:
+            if not self.framework:
+                self.begin().close()
             options: dict[str, int | None] = {"seed": seed, "draw": draw, "steps": steps}
-            self.cache[key] = frameworks.epochs(self.name, self.make, cache=self.cache, **options)
+            self.cache[key] = frameworks.epochs(self.name, self.make, self.cache, **options)
         result: Epochs | None = self.cache[key]
         return result
 

@@ -14,6 +14,7 @@ from symmetry.base import memory
 from symmetry.base.errors import SymmetryError
 from symmetry.finding.find import find
 from symmetry.finding.rehearsal import Rehearsal
+from symmetry.training.run import RunSettings
 from symmetry.training.target import FunctionTraining
 from tests.checking import check_target
 from tests.finding import models
@@ -64,7 +65,7 @@ def test_groups_are_those_counted_by_hand(make):
     coverage = found(make)
     assert len(coverage.groups) == COUNTED[make], coverage
     assert len({units.name for units in coverage.groups}) == COUNTED[make]
-    run = FunctionTraining(make.__name__, make).begin(dtype="float64", noise=False)
+    run = FunctionTraining(make.__name__, make).begin(RunSettings(dtype="float64", noise=False))
     numbers, count = {}, 0
     for name, array in run.state().items():
         numbers[name] = np.arange(count, count + array.size).reshape(array.shape)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
+from symmetry.training.run import RunSettings
 from symmetry.training.target import FunctionTraining
 
 
 def run(make, **options):
-    return FunctionTraining("training", make).begin(**options)
+    return FunctionTraining("training", make).begin(RunSettings(**options))
 
 
 def data():

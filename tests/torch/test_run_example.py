@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from symmetry.torch.begin import begin
+from symmetry.training.run import RunSettings
 
 
 def training():
@@ -23,7 +24,7 @@ def training():
 
 def test_the_example_happens_as_it_is_told():
     outside = torch.get_rng_state()
-    run, seen = begin("training", training, dtype="float64"), []
+    run, seen = begin("training", training, RunSettings(dtype="float64")), []
     assert [*run.parameters] == ["model.weight", "model.bias"]
     assert list(run.objects.optimizers) == ["optimizer"]
     initial = run.state()

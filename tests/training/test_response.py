@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 
 from symmetry.training.response import DRAWS, FAR, FAR_DRAWS, MORE_DRAWS, Response
+from symmetry.training.run import RunSettings
 
 EPS = float(np.finfo(np.float64).eps)
 
@@ -34,7 +35,8 @@ class Origin:
 
     def __init__(self, *, compiles=False, far=(1.0, 1.0)):
         self.begun, self.nudged, self.far, self.distances = [], [], far, []
-        self.first = SimpleNamespace(dtype="float64", baseline=SimpleNamespace(compiles=compiles))
+        settings = RunSettings(dtype="float64")
+        self.first = SimpleNamespace(settings=settings, baseline=SimpleNamespace(compiles=compiles))
 
     def nearby(self, draw, times=1.0):
         self.distances.append(times)

@@ -6,6 +6,7 @@ import pytest
 
 from symmetry.base.errors import TrainingError
 from symmetry.training import frameworks
+from symmetry.training.run import RunSettings
 from symmetry.training.target import FunctionTraining
 
 
@@ -31,18 +32,13 @@ def test_pins_come_from_the_function_and_from_options():
 
 
 def test_its_framework_begins_its_runs(monkeypatch):
-    seen = {}
-    paper = frameworks.Framework(lambda *_, **options: seen.update(options), lambda _: True)
+    seen = []
+    paper = frameworks.Framework(lambda *given: seen.append(given), lambda _: True)
     monkeypatch.setattr(frameworks, "_FRAMEWORKS", {"paper": paper})
     target = FunctionTraining("training", lambda: None)
-    target.begin(dtype="float64", seed=3, noise=False)
-    assert seen == {
-        "dtype": "float64",
-        "seed": 3,
-        "noise": False,
-        "order": None,
-        "cache": target.cache,
-    }
+    settings = RunSettings(dtype="float64", seed=3, noise=False)
+    target.begin(settings)
+    assert seen == [(target.name, target.make, settings, target.cache)]
 
 
 def test_what_a_function_returns_says_which_framework_it_is_written_in(monkeypatch):

@@ -15,7 +15,7 @@ from symmetry.training.capabilities.differentiating import Differentiating
 from symmetry.training.capabilities.layered import Layered
 from symmetry.training.capabilities.rehearsing import Tracing
 from symmetry.training.capabilities.step_events import StepEvents
-from symmetry.training.run import Run, needed
+from symmetry.training.run import Run, RunSettings, needed
 from symmetry.training.target import Training
 from symmetry.units.state import Array, State
 
@@ -88,7 +88,7 @@ def take_first_steps(training: Training) -> FirstSteps:
     SymmetryError
         If the parameters need more memory than there is.
     """
-    run = training.begin(dtype="float64", noise=False)
+    run = training.begin(RunSettings(dtype="float64", noise=False))
     if needed(run, Layered).sharded:
         raise TrainingError(f"{training.name}: its ranks hold parameters in parts (DTensor)")
     refuse_beyond_memory(_BYTES * sum(a.size for a in run.parameter_arrays().values()))

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from symmetry.base.errors import TrainingError
 from symmetry.training.capabilities.rehearsing import Rehearsing, Tracing
-from symmetry.training.run import Run, needed
+from symmetry.training.run import Run, RunSettings, needed
 from symmetry.training.target import Training
 from symmetry.training.trace import weights
 from symmetry.units.state import Array, State
@@ -82,7 +82,7 @@ class LossSteps:
 
     def run(self, start: State | None = None) -> Run:
         """Begin a run from a start; by default from the training's own."""
-        run = self.training.begin(dtype="float64", noise=False)
+        run = self.training.begin(RunSettings(dtype="float64", noise=False))
         if start is not None:
             run.load(start)
         return run
@@ -139,7 +139,7 @@ def begin_steps(
     """
     manners = _WHOLE_MANNERS if training.sequential else _MANNERS
     for manner in manners:
-        run = training.begin(dtype="float64", noise=False)
+        run = training.begin(RunSettings(dtype="float64", noise=False))
         start = needed(run, Tracing).leaves()
         buffers = tuple(name for name in start if name not in run.parameters)
         steps = LossSteps(training, ends, manner, buffers)

@@ -19,7 +19,7 @@ from symmetry.training.capabilities.differentiating import Differentiating
 from symmetry.training.capabilities.drawing import Drawing
 from symmetry.training.capabilities.optimizing import Optimizing
 from symmetry.training.capabilities.step_events import StepEvents
-from symmetry.training.run import needed
+from symmetry.training.run import RunSettings, needed
 from symmetry.training.start import TrainingStart
 from symmetry.units.state import Array, largest
 
@@ -115,7 +115,7 @@ def _is_rounded_away(start: TrainingStart, names: list[str]) -> bool:
     """Return whether parameters of 16 bits stay that move in float64."""
     if any(start.baseline.precision[name] < _COARSE for name in names):
         return False
-    run = start.target.begin(dtype="float64", seed=start.seed)
+    run = start.target.begin(RunSettings(dtype="float64", seed=start.seed))
     before = run.parameter_arrays()
     for _ in range(start.steps):
         run.step()

@@ -10,6 +10,7 @@ from typing import Literal
 
 from symmetry.base.errors import TargetError
 from symmetry.base.raised import in_one_line, line_of
+from symmetry.training.run import RunSettings
 from symmetry.training.target import Training
 
 Outcome = Literal["ran", "raised", "refused", "unjudged"]
@@ -61,7 +62,7 @@ class SizeTrial:
 def first_steps(training: Training, steps: int, seed: int) -> SizeTrial:
     """Make a training as it is written and take its first steps."""
     try:
-        run = training.begin(seed=seed)
+        run = training.begin(RunSettings(seed=seed))
     except TargetError as error:
         return _raised(error, making=True)
     for number in range(steps):

@@ -15,6 +15,7 @@ from symmetry.torch.modes.callers import user_place
 from symmetry.torch.modes.dtypes import HALF, WIDE, is_low, mapped, widened, widened_but_for
 from symmetry.torch.modes.recorder import written_by
 from symmetry.torch.modes.scope import ModuleScope
+from symmetry.training.run import RunSettings
 
 _LARGEST = torch.finfo(torch.float32).max
 _COPIES = {"_to_copy", "copy", "clone", "detach", "lift_fresh", "alias", "empty", "empty_like"}
@@ -25,27 +26,25 @@ class Promotion(TorchDispatchMode):
 
     ``inside`` separates the model's random numbers from the user's data; ``seen`` is called with
     the name, the place and the numbers that it is given of each random operation of the model.
-    ``promote``: perform everything in float64. Tensors that are made come out as float64, with the
-    values that they have in fewer bits; so do conversions to fewer bits. ``noise``: leave the
-    model's random operations as they are. ``alike``: let each of them draw from a stream of its own
-    kind and shape, which any other training draws from, too. ``nudge``: change results in bfloat16
-    and float16, copies apart, by up to one ulp.
+    Where the ``settings`` promote, everything is performed in float64. Tensors that are made come
+    out as float64, with the values that they have in fewer bits; so do conversions to fewer bits.
+    ``alike``: let each random operation of the model draw from a stream of its own kind and shape,
+    which any other training draws from, too. ``nudge``: change results in bfloat16 and float16,
+    copies apart, by up to one ulp.
     """
 
     def __init__(
         self,
         inside: ModuleScope,
         seen: Callable[[str, str, str], None],
-        *,
-        promote: bool,
-        noise: bool,
+        settings: RunSettings,
         alike: Counter[Any] | None = None,
         nudge: torch.Generator | None = None,
     ) -> None:
         super().__init__()
         self._inside, self._seen = inside, seen
-        self._promote, self._noise, self._nudge = promote, noise, nudge
-        self._alike = alike
+        self._promotes, self._noise = settings.promotes, settings.noise
+        self._alike, self._nudge = alike, nudge
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
@@ -61,7 +60,7 @@ class Promotion(TorchDispatchMode):
                 perform = (
                     random.without_dropping(func, drops) if drops else random.with_mean(func, name)
                 )
-        if self._promote:
+        if self._promotes:
             return _promoted(func, perform, args, kwargs)
         result = perform(*args, **kwargs)
         if self._nudge is not None and name not in _COPIES and not _is_view(func):

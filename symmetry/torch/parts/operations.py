@@ -17,6 +17,7 @@ from symmetry.torch.modes.mixed_dtypes import MixedDtypes
 from symmetry.torch.modes.promotion import Promotion
 from symmetry.torch.modes.scope import ModuleScope
 from symmetry.training.capabilities.drawing import Drawing
+from symmetry.training.run import RunSettings
 
 
 class OperationModes:
@@ -28,10 +29,8 @@ class OperationModes:
         Whether the model is being run.
     batches
         The batches of the run, which may follow the draws for each sample.
-    promote
-        Whether everything that has fewer bits becomes float64.
-    noise
-        Whether random operations of the model stay as they are, not replaced by their means.
+    settings
+        Those of the run.
 
     Attributes
     ----------
@@ -45,8 +44,8 @@ class OperationModes:
         Looks at constants, or averages them; None if they are of no interest.
     """
 
-    def __init__(self, scope: ModuleScope, batches: Batches, *, promote: bool, noise: bool) -> None:
-        self._scope, self._batches, self._promote, self._noise = scope, batches, promote, noise
+    def __init__(self, scope: ModuleScope, batches: Batches, settings: RunSettings) -> None:
+        self._scope, self._batches, self._settings = scope, batches, settings
         self.random: dict[tuple[str, str], None] = {}
         self.random_numbers: dict[str, None] = {}
         self.alike: Counter[Any] | None = None
@@ -56,7 +55,7 @@ class OperationModes:
     @property
     def as_written(self) -> bool:
         """Whether operations are performed as the training's code says."""
-        return not self._promote and self._noise and self.alike is None
+        return not self._settings.promotes and self._settings.noise and self.alike is None
 
     @contextmanager
     def entered(self) -> Iterator[None]:
@@ -69,8 +68,8 @@ class OperationModes:
         looks = [mode for mode in (self.constants, *self._batches.modes) if mode is not None]
         with ExitStack() as stack:
             if changes or looks:
-                stack.enter_context(self._scope.watching(promote=self._promote))
-            if changes and self._promote:
+                stack.enter_context(self._scope.watching(promote=self._settings.promotes))
+            if changes and self._settings.promotes:
                 stack.enter_context(MixedDtypes())
             if changes:
                 stack.enter_context(self._changing())
@@ -79,14 +78,7 @@ class OperationModes:
             yield
 
     def _changing(self) -> Promotion:
-        return Promotion(
-            self._scope,
-            self._see,
-            promote=self._promote,
-            noise=self._noise,
-            alike=self.alike,
-            nudge=self.nudge,
-        )
+        return Promotion(self._scope, self._see, self._settings, self.alike, self.nudge)
 
     def _see(self, name: str, place: str, numbers: str) -> None:
         self.random[name, place] = None

@@ -9,9 +9,8 @@ from typing import ClassVar, Self
 
 from symmetry.torch.framework import begin
 from symmetry.torch.script.script import Script
-from symmetry.training.capabilities.batching import Arrangement, Window
 from symmetry.training.events import Epochs
-from symmetry.training.run import Run
+from symmetry.training.run import AS_WRITTEN, Run, RunSettings
 from symmetry.training.target import Training
 
 
@@ -46,23 +45,15 @@ class ScriptTraining(Training):
         """Return the same training with required numbers of units for some modules."""
         return replace(self, pins={**self.pins, **pins})
 
-    def begin(
-        self,
-        *,
-        dtype: str = "float32",
-        seed: int = 0,
-        noise: bool = True,
-        order: Arrangement | None = None,
-    ) -> Run:
+    def begin(self, settings: RunSettings = AS_WRITTEN) -> Run:
         """Run the script up to its first step.
 
         It has made its first batch by then, in the ``order``. The initial parameters of its models
         may differ: other parts of a script draw random numbers, too.
         """
         self.script.prepare()
-        make = partial(self.script, order)
-        whole = None if isinstance(order, Window) else order
-        return begin(self.name, make, dtype=dtype, seed=seed, noise=noise, order=whole)
+        make = partial(self.script, settings.order)
+        return begin(self.name, make, settings)
 
     def epochs(self, seed: int = 0, draw: int | None = None) -> Epochs | None:
         """Run the script over whole epochs, once."""

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from symmetry.training.capabilities.differentiating import Differentiating
+from symmetry.training.run import RunSettings
 from symmetry.training.target import FunctionTraining
 from tests.conftest import needs
 
@@ -14,7 +15,7 @@ ROWS = np.arange(6, dtype=np.float32).reshape(3, 2)
 
 
 def after_steps(step, state, dtype, steps=1):
-    run = FunctionTraining("training", lambda: (state, step)).begin(dtype=dtype)
+    run = FunctionTraining("training", lambda: (state, step)).begin(RunSettings(dtype=dtype))
     for _ in range(steps):
         run.step()
     return run

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from symmetry.training.run import RunSettings
 from symmetry.training.target import FunctionTraining
 from tests.conftest import needs
 from tests.jax.sound import mlp
@@ -13,7 +14,7 @@ pytestmark = needs("jax")
 
 
 def begun(training, **options):
-    return FunctionTraining("training", training).begin(**options)
+    return FunctionTraining("training", training).begin(RunSettings(**options))
 
 
 def with_dropout():

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -16,7 +17,7 @@ from symmetry.comparison.options import ComparisonOptions
 from symmetry.comparison.outcome import ComparedTraining
 from symmetry.comparison.trainings import compare_trainings
 from symmetry.targets.drawn.arguments import Arguments, spell
-from symmetry.training.run import Run
+from symmetry.training.run import AS_WRITTEN, Run, RunSettings
 from symmetry.training.target import FunctionTraining
 from symmetry.units.state import State, difference, size
 from tests.studies.compiler.trainings import PLAIN, training
@@ -29,10 +30,9 @@ ATTEMPTS = 30  # comparisons that shrinking may take
 class AsWritten(FunctionTraining):
     """A training that runs as it is written, whatever the precision."""
 
-    def begin(self, *, dtype: str = "float32", **options: Any) -> Run:
+    def begin(self, settings: RunSettings = AS_WRITTEN) -> Run:
         """Begin a run as the training is written."""
-        del dtype
-        return super().begin(dtype="float32", **options)
+        return super().begin(replace(settings, dtype="float32"))
 
 
 def row_of(arguments: Arguments) -> Row:
@@ -159,6 +159,6 @@ def _made(arguments: Arguments, compiles: bool) -> FunctionTraining:
 
 
 def _after(each: FunctionTraining, dtype: str) -> State:
-    run = each.begin(dtype=dtype)
+    run = each.begin(RunSettings(dtype=dtype))
     run.step()
     return {name: array.astype("float64") for name, array in run.state().items()}

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from symmetry.training.run import RunSettings
+
 
 def performed(operation, *, promote=False, noise=False, inside=True):
     """Return what an operation results in, and the names of random operations that were seen."""
@@ -14,7 +16,8 @@ def performed(operation, *, promote=False, noise=False, inside=True):
 
     seen = []
     watch = ModuleScope(torch.nn.Sequential(torch.nn.Linear(1, 1), torch.nn.ReLU()))
-    mode = Promotion(watch, lambda name, *_: seen.append(name), promote=promote, noise=noise)
+    settings = RunSettings(dtype="float64" if promote else "float32", noise=noise)
+    mode = Promotion(watch, lambda name, *_: seen.append(name), settings)
     watch.depth = int(inside)
     with mode:
         return operation(torch), seen

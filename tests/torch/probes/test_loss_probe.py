@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from symmetry.training.losses import LossProbe, Tokens
+from symmetry.training.run import RunSettings
 from symmetry.training.target import FunctionTraining
 
 
@@ -37,7 +38,7 @@ def language():
 
 
 def begun():
-    run = FunctionTraining("language", language).begin(dtype="float64")
+    run = FunctionTraining("language", language).begin(RunSettings(dtype="float64"))
     return run, run.capability(LossProbe)
 
 

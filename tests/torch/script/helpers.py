@@ -6,6 +6,7 @@ import pytest
 
 from symmetry.base.errors import TrainingError
 from symmetry.targets import script as targets
+from symmetry.training.run import RunSettings
 from symmetry.training.target import Training
 
 
@@ -20,7 +21,7 @@ def written(folder, text):
 
 
 def steps_of(training, **options):
-    run = training.begin(**options)
+    run = training.begin(RunSettings(**options))
     losses: list[float] = []
     with pytest.raises(TrainingError, match="a check takes more"):
         losses.extend(run.loss for _ in run.states(100))

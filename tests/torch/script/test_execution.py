@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from symmetry.base.errors import TrainingError
+from symmetry.training.run import RunSettings
 from tests.torch.script import scripts
 from tests.torch.script.helpers import script, steps_of, written
 
@@ -15,7 +16,7 @@ from tests.torch.script.helpers import script, steps_of, written
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_a_script_that_catches_everything_is_left_alone_and_holds_nothing(folder, dtype):
     training = written(folder, scripts.SWALLOWS)
-    run = training.begin(dtype=dtype)
+    run = training.begin(RunSettings(dtype=dtype))
     run.step()
     tensors = [*run.parameters.values()]
     run.close()

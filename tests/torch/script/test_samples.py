@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from symmetry.api import check
+from symmetry.training.run import RunSettings
 from tests.conftest import slow
 from tests.torch.script import scripts
 from tests.torch.script.helpers import script, written
@@ -101,7 +102,7 @@ def test_without_a_loader_of_samples_nothing_is_rearranged(folder, text):
 
 def test_a_smaller_batch_has_the_same_order_without_the_samples_that_it_lacks(folder):
     text = scripts.LOADER.format(loss=ENTROPY, collate="None") + "    print(n.tolist())\n"
-    run = written(folder, text).begin(order=np.array([3, 5, 4, 0, 2, 1, 7, 6]))
+    run = written(folder, text).begin(RunSettings(order=np.array([3, 5, 4, 0, 2, 1, 7, 6])))
     run.step()
     assert run.samples() == 8
     for _ in range(5):

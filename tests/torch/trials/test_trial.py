@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from symmetry.base.errors import TrainingError
+from symmetry.training.run import RunSettings
 from symmetry.training.target import FunctionTraining
 from symmetry.training.trial import Trial
 
@@ -43,7 +44,7 @@ def begun(model, order=None, updated=()):
         x = torch.randn(COUNT, 3, generator=draw)
         return model, step, {"batch": lambda _: x}
 
-    return FunctionTraining("net", make).begin(dtype="float64", order=order)
+    return FunctionTraining("net", make).begin(RunSettings(dtype="float64", order=order))
 
 
 def changed(model):

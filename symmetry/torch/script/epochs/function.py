@@ -31,6 +31,7 @@ from symmetry.torch.run import TorchRun
 from symmetry.torch.script.epochs.log import Log
 from symmetry.torch.script.epochs.watchers import Watchers
 from symmetry.training.events import Epochs, Evaluated
+from symmetry.training.run import RunSettings
 from symmetry.units.state import State, identical
 
 _STEPS = 3
@@ -64,7 +65,7 @@ def run_function(
         watchers = Watchers(log, None, seed, draw)
         disturbed = ""
         with watchers.watching():
-            run = begin(name, make, seed=seed)
+            run = begin(name, make, RunSettings(seed=seed))
             for state in states:
                 run.step()
                 disturbed = disturbed or _difference(state, _trained(run))
@@ -82,7 +83,7 @@ def _steps(name: str, make: Callable[[], Any], seed: int, draw: int | None, step
     watchers = Watchers(log, None, seed, draw)
     ended = f"after {steps} steps"
     with watchers.watching():
-        run = begin(name, make, seed=seed)
+        run = begin(name, make, RunSettings(seed=seed))
         for number in range(steps):
             try:
                 run.step()
@@ -98,7 +99,7 @@ def _steps(name: str, make: Callable[[], Any], seed: int, draw: int | None, step
 
 def _without(name: str, make: Callable[[], Any], seed: int) -> list[State] | None:
     """Return what is trained after each step of a run without ``evaluate``; None if it has none."""
-    run = begin(name, make, seed=seed)
+    run = begin(name, make, RunSettings(seed=seed))
     if run.objects.evaluate is None:
         return None
     states = []

@@ -11,7 +11,7 @@ from torch.nn.parameter import is_lazy
 
 from symmetry.base.randomness.random import Random
 from symmetry.torch.script.epochs.log import digest_of
-from symmetry.training.origin import NUDGES
+from symmetry.training.run import RunSettings
 
 
 class StartingParameters:
@@ -31,7 +31,7 @@ class StartingParameters:
     """
 
     def __init__(self, roots: Callable[[], Sequence[nn.Module]], seed: int, draw: int | None):
-        self._roots, self._seed, self._draw = roots, seed, draw
+        self._roots, self._settings, self._draw = roots, RunSettings(seed=seed), draw
         self.digests: tuple[tuple[str, str], ...] = ()
 
     def see(self) -> None:
@@ -41,7 +41,7 @@ class StartingParameters:
         if self._draw is not None:
             for name, parameter in named:
                 if parameter.requires_grad:
-                    _move(parameter, Random(self._seed, NUDGES, self._draw, _number(name)))
+                    _move(parameter, self._settings.perturbation(self._draw, _number(name)))
 
     def _parameters(self) -> Iterator[tuple[str, Tensor]]:
         for root in self._roots():
