@@ -199,7 +199,8 @@ class GradientReads:
             finally:
                 self._quiet = False
                 mine = held_by(owner) if isinstance(owner, Optimizer) else owner.parameters()
-                self._clear(mine)
+                if cleared := [p for p in mine if self._is_cleared(p)]:
+                    self._clear(cleared)
 
         return seen_zero
 
@@ -269,16 +270,19 @@ class GradientReads:
 
     def _look(self) -> None:
         """See which gradients were cleared by hand: set to None, or to zero."""
-        gone = []
-        for p in self.parameters:
-            if not self._within.get(id(p)):
-                continue
-            gradient = _grad.__get__(p)
-            changed = gradient is not None and _version(p) != self._zero.get(id(p))
-            if gradient is None or (changed and not bool(gradient.any())):
-                gone.append(p)
-        if gone:
+        within = (p for p in self.parameters if self._within.get(id(p)))
+        if gone := [p for p in within if self._is_cleared(p)]:
             self._clear(gone)
+
+    def _is_cleared(self, parameter: Tensor) -> bool:
+        """Return whether a gradient is not there, or has become zero since it was last looked at.
+
+        A wrapper's ``zero_grad`` may do nothing, as accelerate's does until gradients are summed up.
+        """
+        gradient = _grad.__get__(parameter)
+        if gradient is None:
+            return True
+        return _version(parameter) != self._zero.get(id(parameter)) and not bool(gradient.any())
 
     def _clear(self, parameters: Iterable[Any]) -> None:
         """Forget the contents of these gradients; report the backwards that are lost by that."""

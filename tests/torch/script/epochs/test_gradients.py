@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from torch.optim import Optimizer
 
 from symmetry.training.events import Backward, Cleared, Clipped, Updated
 from tests.torch.script.epochs.helpers import run
@@ -54,6 +55,34 @@ def test_a_clip_may_name_its_arguments(folder, clip, limit):
     clips = run(folder, text).of(Clipped)
     assert [(event.limit, event.gradients) for event in clips] == [(limit, 6)] * len(clips)
     assert clips
+
+
+class Accumulating(Optimizer):
+    """Passes on every second call of each method, as accelerate's optimiser does."""
+
+    def __init__(self, optimizer):
+        self.optimizer, self.batch = optimizer, 0
+
+    param_groups = property(lambda wrapper: wrapper.optimizer.param_groups)
+
+    def step(self):
+        if self.batch % 2:
+            self.optimizer.step()
+
+    def zero_grad(self):
+        if self.batch % 2:
+            self.optimizer.zero_grad()
+        self.batch += 1
+
+
+def test_a_wrapper_that_clears_nothing_loses_nothing(folder):
+    own = f"from {__name__} import Accumulating\noptimizer = Accumulating(optimizer)\n"
+    text = own + LOOP.format(f"({LOSS} / 2).backward()\n    optimizer.step()") * 2
+    epochs = run(folder, text)
+    updates = epochs.of(Updated)
+    assert [event.backwards for event in updates[:2]] == [(0, 1), (2, 3)]
+    assert not any(event.again for event in updates)
+    assert lost(epochs) == []
 
 
 def test_an_attack_on_the_inputs_is_seen_to_reach_them(folder):
