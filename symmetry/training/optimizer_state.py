@@ -24,7 +24,11 @@ def with_optimizer_state(
     owners = {name: copies.get(owner or "", owner) for name, owner in owners.items()}
     found: list[Units] = []
     for units in groups:
-        parts = (p for name, owner in owners.items() for p in _followers(units, name, owner, state))
+        parts = (
+            part
+            for name, owner in owners.items()
+            for part in _followers(units, name, owner, state, copies)
+        )
         joined = replace(units, parts=(*units.parts, *parts))
         for other in [o for o in found if {*o.parts} & {*joined.parts}]:
             found.remove(other)
@@ -33,29 +37,37 @@ def with_optimizer_state(
     return tuple(found)
 
 
-def _followers(units: Units, name: str, owner: str | None, state: State) -> Iterator[Part]:
+def _followers(
+    units: Units, name: str, owner: str | None, state: State, copies: Mapping[str, str]
+) -> Iterator[Part]:
     """Yield where units lie in an array that follows another one."""
     if owner is None or name in units.arrays:
         return
     axes = _axes(state[owner].shape, state[name].shape)
     for part in units.parts:
         if owner in part.arrays:
-            beside = _beside(part, name, owner)
-            if name == next(array for array in beside.arrays if array in state):  # each part once
-                yield beside
+            arrays = _beside(part.arrays, name, owner, copies)
+            if name == next((array for array in arrays if array in state), None):  # each part once
+                yield replace(part, array=arrays[0], arrays=arrays)
         elif part.array == owner and part.axis in axes and not part.arrays:
             within = tuple((axes[axis], a, b) for axis, a, b in part.within if axis in axes)
             yield replace(part, array=name, axis=axes[part.axis], within=within)
 
 
-def _beside(part: Part, name: str, owner: str) -> Part:
-    """Return where units that are whole arrays lie in the arrays that follow these.
+def _beside(
+    whole: Sequence[str], name: str, owner: str, copies: Mapping[str, str]
+) -> tuple[str, ...]:
+    """Return the arrays that follow units that are whole arrays, as one of them has its follower.
 
-    Others may not be there yet: an optimiser keeps nothing for an expert that no sample chose.
+    They have names alike. Others may not be there yet: an optimiser keeps nothing for an expert
+    that no sample chose. Copies may have any names, as the targets of twin critics; empty if one of
+    the units has no copy.
     """
     ours, others = _heads(name, owner)
-    arrays = tuple(ours + array.removeprefix(others) for array in part.arrays)
-    return replace(part, array=arrays[0], arrays=arrays)
+    if all(f"{array}.".startswith(f"{others}.") for array in whole):
+        return tuple(ours + array.removeprefix(others) for array in whole)
+    followers = ([copy for copy, of in copies.items() if of == array] for array in whole)
+    return next((row for row in zip(*followers, strict=False) if name in row), ())
 
 
 def _heads(name: str, other: str) -> tuple[str, str]:

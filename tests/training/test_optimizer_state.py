@@ -124,3 +124,15 @@ def test_what_an_optimiser_keeps_for_some_experts_only_follows_all_of_them():
         names,
         tuple(f"adam.exp_avg.e.{k}.weight" for k in range(3)),
     ]
+
+
+def test_twins_have_a_target_each_under_any_name():
+    twins = ("model.qf1.weight", "model.qf2.weight")
+    targets = ("model.qf1_target.weight", "model.target2.weight")
+    state = {name: np.zeros(2) for name in (*twins, *targets)}
+    critics = Units("critics", 2, (Part(twins[0], 0, arrays=twins),))
+    copies = dict(zip(targets, twins, strict=True))
+    (followed,) = with_optimizer_state([critics], state, copies)
+    assert [part.arrays for part in followed.parts] == [twins, targets]
+    (alone,) = with_optimizer_state([critics], state, {targets[0]: twins[0]})
+    assert [part.arrays for part in alone.parts] == [twins]
