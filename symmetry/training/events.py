@@ -101,6 +101,8 @@ class Backward(LoopEvent):
     held: int  # how many parameters of optimisers it reached
     beside: bool  # whether it reaches other leaves, such as inputs, or may do so
     operation: str  # that made the loss: "MeanBackward0"
+    # The numbers of the events of the calls that lead to it; None if they are not known.
+    calls: frozenset[int] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -410,12 +412,15 @@ class Epochs:
         """The loaders one of whose batches leads to a backward; others evaluate.
 
         A batch leads to those that come before its iterator ends, unless all calls that batches of
-        its loader are given to record no gradients.
+        its loader are given to record no gradients, or lead to none of these backwards.
         """
+        backwards = [(n, e) for n, e in enumerate(self.events) if isinstance(e, Backward)]
+        leads = {call for _, backward in backwards for call in backward.calls or ()}
+        unknown = max((n for n, backward in backwards if backward.calls is None), default=-1)
         reached: set[int] = set()
         unfinished: set[int] = set()
         gradients: dict[int, bool] = {}
-        for event in self.events:
+        for number, event in enumerate(self.events):
             if isinstance(event, Batch):
                 unfinished.add(event.loader)
             elif isinstance(event, Exhausted):
@@ -423,5 +428,6 @@ class Epochs:
             elif isinstance(event, Backward):
                 reached |= unfinished
             elif isinstance(event, Called) and event.batch is not None and event.loader is not None:
-                gradients[event.loader] = gradients.get(event.loader, False) or event.gradient
+                may_lead = event.gradient and (number in leads or number < unknown)
+                gradients[event.loader] = gradients.get(event.loader, False) or may_lead
         return frozenset(loader for loader in reached if gradients.get(loader, True))

@@ -78,3 +78,12 @@ def test_samples_that_only_another_model_is_trained_on_have_none(trained, noted)
     models = (model(), model(number=1))
     found = evaluation(epochs(*events, BATCH, evaluated(), loaders=loaders, models=models))
     assert bool(found.notes) == noted
+
+
+def test_a_loader_that_is_left_early_evaluates_if_its_calls_lead_to_no_backward():
+    """An iterator that is not exhausted is followed by the backwards of the training."""
+    validated = [event(Batch, loader=1), event(Called, batch=0, loader=1)]
+    trained = [event(Batch, loader=0), event(Called, batch=2, loader=0)]
+    known = epochs(*validated, *trained, event(Backward, calls=frozenset({3})))
+    assert known.training_loaders == {0}
+    assert epochs(*validated, *trained, event(Backward)).training_loaders == {0, 1}

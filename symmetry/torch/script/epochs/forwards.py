@@ -21,6 +21,7 @@ from symmetry.torch.script.epochs.measuring import Measuring
 from symmetry.training.events import Called, Model, Switched
 
 _call, _call_impl = nn.Module.__call__, nn.Module._call_impl
+_next_node = torch.autograd._get_sequence_nr  # the number of the next node of a graph
 
 
 class Forwards:
@@ -65,6 +66,7 @@ class Forwards:
             if self._inside or self._log.ended or not self._counts(module):
                 return _call(module, *args, **kwargs)
             self._see(module, args, kwargs)
+            event, first = len(self._log.events) - 1, _next_node()
             self._inside = True
             nn.Module.__call__ = _call  # what torch.compile looks for
             try:
@@ -72,6 +74,7 @@ class Forwards:
             finally:
                 self._inside = False
                 nn.Module.__call__ = seen_call
+            self._log.called(event, first, _next_node())
             self._measuring.see("forward", type(module).__name__, found)
             return found
 

@@ -152,8 +152,8 @@ class GradientReads:
                 backward(tensors, *args, **kwargs)
                 return
             self._look()
-            at, roots = asked_at(), [tensors] if isinstance(tensors, Tensor) else [*tensors]
-            beside, number = _reaches_others(roots, self.held), self._log.backwards
+            at, roots, number = asked_at(), _tensors_in(tensors), self._log.backwards
+            beside, calls = self._leaves_and_calls(roots)
             before = {id(p): _version(p) for p in self.parameters}
             backward(tensors, *args, **kwargs)
             self._log.backwards += 1
@@ -171,6 +171,7 @@ class GradientReads:
                 held=len(reached),
                 beside=beside,
                 operation=names[0] if names else "",
+                calls=calls,
             )
             self._measuring.see("loss", "backward", roots)
 
@@ -178,15 +179,30 @@ class GradientReads:
 
     def _seen_grad(self, grad: Callable[..., Any]) -> Callable[..., Any]:
         def seen_grad(*args: Any, **kwargs: Any) -> Any:
+            if self._log.ended or torch._C._current_graph_task_id() != -1:
+                return grad(*args, **kwargs)
+            outputs = kwargs["outputs"] if "outputs" in kwargs else args[0]
+            _, calls = self._leaves_and_calls(_tensors_in(outputs))  # before the graph is freed
             found = grad(*args, **kwargs)
-            if not self._log.ended and torch._C._current_graph_task_id() == -1:
-                number = self._log.backwards
-                self._log.backwards += 1
-                facts = {"number": number, "held": 0, "beside": True, "operation": ""}
-                self._log.add(Backward, **facts)
+            number = self._log.backwards
+            self._log.backwards += 1
+            facts = {"number": number, "held": 0, "beside": True, "operation": "", "calls": calls}
+            self._log.add(Backward, **facts)
             return found
 
         return seen_grad
+
+    def _leaves_and_calls(self, roots: list[Tensor]) -> tuple[bool, frozenset[int] | None]:
+        """Return whether a graph has leaves that no optimiser holds, and the calls that led to it.
+
+        A graph that is too large to search may have others, and its calls are not known.
+        """
+        nodes, held = _graph_of(roots), self.held
+        if nodes is None:
+            return True, None
+        leaves = (getattr(node, "variable", None) for node in nodes)
+        beside = any(leaf is not None and id(leaf) not in held for leaf in leaves)
+        return beside, self._log.calls_of(node._sequence_nr() for node in nodes) or None
 
     def _seen_zero(self, zero: Callable[..., Any]) -> Callable[..., Any]:
         def seen_zero(owner: Any, *args: Any, **kwargs: Any) -> Any:
@@ -277,7 +293,7 @@ class GradientReads:
     def _is_cleared(self, parameter: Tensor) -> bool:
         """Return whether a gradient is not there, or has become zero since it was last looked at.
 
-        A wrapper's ``zero_grad`` may do nothing, as accelerate's does until gradients are summed up.
+        A wrapper's ``zero_grad`` may do nothing, as accelerate's does until all are summed up.
         """
         gradient = _grad.__get__(parameter)
         if gradient is None:
@@ -326,18 +342,23 @@ def _version(parameter: Tensor) -> tuple[int, int]:
     return (0, 0) if gradient is None else (id(gradient), gradient._version)
 
 
-def _reaches_others(roots: list[Tensor], held: set[int]) -> bool:
-    """Return whether a graph has leaves that no optimiser holds, or is too large to search."""
-    waiting = [root.grad_fn for root in roots if root.grad_fn is not None]
+def _tensors_in(roots: Any) -> list[Tensor]:
+    """Return the tensors that a backward begins at; an edge of a graph is none."""
+    return [
+        root
+        for root in ([roots] if isinstance(roots, Tensor) else roots)
+        if isinstance(root, Tensor)
+    ]
+
+
+def _graph_of(roots: list[Tensor]) -> set[Any] | None:
+    """Return the nodes of a graph; None if it is too large to search."""
+    waiting: list[Any] = [root.grad_fn for root in roots if root.grad_fn is not None]
     seen = set(waiting)
     while waiting:
-        node: Any = waiting.pop()
-        leaf = getattr(node, "variable", None)
-        if leaf is not None and id(leaf) not in held:
-            return True
-        following = {n for n, _ in node.next_functions if n is not None} - seen
+        following = {n for n, _ in waiting.pop().next_functions if n is not None} - seen
         seen |= following
         waiting += following
         if len(seen) > _NODES:
-            return True
-    return False
+            return None
+    return seen

@@ -6,7 +6,9 @@ import hashlib
 import random
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -50,6 +52,9 @@ class Log:
         self.updates = self.backwards = 0
         self.ended, self.is_limited = "", False
         self.suspend, self._seconds = suspend, seconds
+        # Of calls that record gradients: the event, and the numbers of the first node that the call
+        # has made and of the first one behind it.
+        self._calls: list[tuple[int, int, int]] = []
         self._began, self._thread = time.process_time(), threading.get_ident()
 
     @property
@@ -69,6 +74,20 @@ class Log:
         elif self.seconds > self._seconds:
             self.is_limited = True
             self._end(f"after {self._seconds:.0f} CPU seconds")
+
+    def called(self, event: int, first: int, end: int) -> None:
+        """Remember which nodes of graphs a call has made, by their numbers."""
+        if first < end:
+            self._calls.append((event, first, end))
+
+    def calls_of(self, nodes: Iterable[int]) -> frozenset[int]:
+        """Return the events of the calls that have made nodes of these numbers."""
+        found = set()
+        for number in nodes:
+            place = bisect_right(self._calls, number, key=itemgetter(1)) - 1
+            if place >= 0 and number < self._calls[place][2]:
+                found.add(self._calls[place][0])
+        return frozenset(found)
 
     def _end(self, why: str) -> None:
         self.ended = why

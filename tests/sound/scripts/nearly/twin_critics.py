@@ -14,7 +14,7 @@ qf1, qf2, qf1_target, qf2_target = critic(), critic(), critic(), critic()
 qf1_target.load_state_dict(qf1.state_dict())
 qf2_target.load_state_dict(qf2.state_dict())
 optimizer = torch.optim.Adam([*qf1.parameters(), *qf2.parameters()], 1e-3)
-for step in range(40):
+for _ in range(40):
     x, following, reward = torch.randn(16, 8), torch.randn(16, 8), torch.randn(16, 1)
     with torch.no_grad():
         target = reward + 0.9 * torch.min(qf1_target(following), qf2_target(following))
