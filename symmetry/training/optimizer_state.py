@@ -59,9 +59,9 @@ def _beside(
 ) -> tuple[str, ...]:
     """Return the arrays that follow units that are whole arrays, as one of them has its follower.
 
-    They have names alike. Others may not be there yet: an optimiser keeps nothing for an expert
-    that no sample chose. Copies may have any names, as the targets of twin critics; empty if one of
-    the units has no copy.
+    Their names are built in the same way. Others may not be there yet: an optimiser keeps nothing
+    for an expert that no sample chose. Copies may have any names, as the targets of twin critics
+    have. The result is empty if one of the units has no copy.
     """
     ours, others = _heads(name, owner)
     if all(f"{array}.".startswith(f"{others}.") for array in whole):

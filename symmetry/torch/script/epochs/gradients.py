@@ -343,7 +343,7 @@ def _version(parameter: Tensor) -> tuple[int, int]:
 
 
 def _tensors_in(roots: Any) -> list[Tensor]:
-    """Return the tensors that a backward begins at; an edge of a graph is none."""
+    """Return the tensors that a backward begins at, without edges of a graph."""
     return [
         root
         for root in ([roots] if isinstance(roots, Tensor) else roots)
