@@ -40,7 +40,6 @@ FLOORS = (
     ("__init__", "__main__"),  # the door
 )
 FLOOR = {wing: floor for floor, wings in enumerate(FLOORS) for wing in wings}
-MODULES = 13  # the most in a folder
 SHARE = 0.15  # of the package's lines, the most in a room
 KINDS = 3  # the most questions for the kind of a target
 FRAMEWORKS = {"torch", "jax", "flax", "tensorflow"}
@@ -102,7 +101,6 @@ class House:
             *self._upward(),
             *circles(self._inside()),
             *circles(self._between_folders()),
-            *self._crowded(),
             *self._large(),
             *self._undescribed(),
             *self._leaks(),
@@ -132,12 +130,6 @@ class House:
                 if same is not None:  # or else one contains the other
                     arrows[".".join(here[: same + 1])].add(".".join(there[: same + 1]))
         return arrows
-
-    def _crowded(self) -> Iterator[str]:
-        modules = (name for name in self.texts if name not in self.folders)
-        for folder, number in Counter(map(self.folder, modules)).items():
-            if number > MODULES:
-                yield f"{folder} holds {number} modules"
 
     def _large(self) -> Iterator[str]:
         lines = {name: text.count("\n") for name, text in self.texts.items()}

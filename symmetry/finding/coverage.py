@@ -1,6 +1,6 @@
 """The coverage of a training: its groups of units, and the reasons for all other parameter axes."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -192,3 +192,18 @@ class Coverage:
             if capacity > units.count
             and not odd.isdisjoint((part.array, part.axis) for part in units.parts)
         ]
+
+
+def capacity(units: Units, groups: Sequence[Units], shapes: Mapping[str, tuple[int, ...]]) -> int:
+    """Return how many units there could be in the slices that lie in no other group."""
+    free = []
+    for part in (part for part in units.parts if not part.arrays):
+        own = part.places(units.count).ravel().tolist()
+        taken = places_of(groups, part.array, part.axis).difference(own)
+        free.append((shapes[part.array][part.axis] - len(taken)) // part.block)
+    return max(units.count, min(free, default=0))
+
+
+def places_of(groups: Sequence[Units], array: str, axis: int) -> set[int]:
+    """Return the slices of an array, along an axis, that lie in groups."""
+    return {place for units in groups for place in units.along(array, axis)}

@@ -6,15 +6,14 @@ from functools import cache
 
 import numpy as np
 
-from symmetry.finding.coverage import Coverage, Tell
-from symmetry.finding.dead import dead_layers
+from symmetry.finding.coverage import Coverage, Tell, capacity
 from symmetry.finding.groups import GroupSearch
+from symmetry.finding.idle import dead_layers, modules_without_gradient, units_without_gradient
 from symmetry.finding.naming import named
 from symmetry.finding.reasons import Reasons
 from symmetry.finding.rehearsal import Rehearsal
 from symmetry.finding.siblings import siblings
 from symmetry.finding.solver import Solver
-from symmetry.finding.tally import capacity, modules_without_gradient, units_without_gradient
 from symmetry.training.target import Training
 from symmetry.units.units import Units
 

@@ -25,13 +25,11 @@ from numpy.typing import NDArray
 
 from symmetry.finding.coverage import Tell
 from symmetry.finding.exchange.actions import Action, Actions
-from symmetry.finding.exchange.endings import Stuck
-from symmetry.finding.grouping.extension import Extension
-from symmetry.finding.grouping.pair import PairMaker
-from symmetry.finding.grouping.pieces import SwappedSlices
+from symmetry.finding.exchange.propagation import Stuck
+from symmetry.finding.grouping.extension import Extension, split
+from symmetry.finding.grouping.pair import PairMaker, SwappedSlices
 from symmetry.finding.grouping.proof import Proof
 from symmetry.finding.grouping.seeds import block_axes, neighbours
-from symmetry.finding.grouping.slices import split
 from symmetry.finding.solver import Solver
 from symmetry.units.units import Part, Units
 

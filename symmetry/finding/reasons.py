@@ -8,12 +8,11 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from symmetry.finding.coverage import Cause, Uncovered, Unequal
+from symmetry.finding.coverage import Cause, Uncovered, Unequal, places_of
 from symmetry.finding.exchange.actions import Action, Actions
-from symmetry.finding.exchange.endings import Stuck
+from symmetry.finding.exchange.propagation import Stuck
 from symmetry.finding.naming import module_of
 from symmetry.finding.solver import Solver
-from symmetry.finding.tally import places_of
 from symmetry.finding.unequal.stops import Stop, Stops
 from symmetry.observe.source_line import SourceLine
 from symmetry.units.units import Units

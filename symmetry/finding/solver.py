@@ -23,11 +23,15 @@ import itertools
 from functools import cached_property
 
 from symmetry.finding.exchange.actions import LABELS, Action, Actions, extends
-from symmetry.finding.exchange.budget import ExchangeBudget
 from symmetry.finding.exchange.candidates import Candidates
-from symmetry.finding.exchange.endings import Endings, Solution, Stuck
 from symmetry.finding.exchange.operations import Operations
-from symmetry.finding.exchange.propagation import Propagation
+from symmetry.finding.exchange.propagation import (
+    Endings,
+    ExchangeBudget,
+    Propagation,
+    Solution,
+    Stuck,
+)
 from symmetry.finding.exchange.pullback import Pullback
 from symmetry.training.trace import Trace
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from symmetry.finding.coverage import Coverage, Uncovered, Unequal
+from symmetry.finding.coverage import Coverage, Uncovered, Unequal, capacity
 from symmetry.observe.source_line import SourceLine
 from symmetry.units.units import Part, Units
 
@@ -43,3 +43,10 @@ def test_a_group_lacks_units_unless_the_data_tell_them_apart():
     found = Coverage("Net", (tokens, hidden, whole), (30, 16, 4), (*by_data, odd))
     assert found.incomplete == [(hidden, 16)]
     assert not replace(found, uncovered=by_data).incomplete
+
+
+def test_slices_in_no_other_group_are_free():
+    shapes = {"w": (10, 3), "v": (8,)}
+    units = Units("", 4, (Part("w", 0), Part("v", 0)))
+    assert capacity(units, [units], shapes) == 8
+    assert capacity(units, [units, Units("", 2, (Part("v", 0, 4),))], shapes) == 6

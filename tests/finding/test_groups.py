@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from symmetry.finding.exchange.endings import Stuck
+from symmetry.finding.exchange.propagation import Stuck
 from symmetry.finding.grouping.proof import Proof
 from symmetry.finding.groups import GroupSearch
 from symmetry.finding.solver import Solver

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from symmetry.finding.exchange.actions import LABELS
-from symmetry.finding.exchange.endings import Stuck
+from symmetry.finding.exchange.propagation import Stuck
 from symmetry.finding.solver import Solver
 from tests.finding.traces import Steps, network, normal, square_error
 

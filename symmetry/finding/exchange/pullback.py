@@ -8,9 +8,9 @@ import math
 
 from symmetry.finding.exchange import actions
 from symmetry.finding.exchange.actions import Action, Actions
-from symmetry.finding.exchange.budget import ExchangeBudget
 from symmetry.finding.exchange.candidates import Candidates
 from symmetry.finding.exchange.operations import Operations
+from symmetry.finding.exchange.propagation import ExchangeBudget
 from symmetry.finding.exchange.tolerance import same
 from symmetry.training.trace import Trace
 

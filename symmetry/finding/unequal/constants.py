@@ -5,7 +5,7 @@ from dataclasses import replace
 from functools import cached_property
 
 from symmetry.finding.exchange.actions import Actions
-from symmetry.finding.exchange.endings import Stuck
+from symmetry.finding.exchange.propagation import Stuck
 from symmetry.finding.solver import Solver
 from symmetry.training.trace import Trace
 

@@ -8,7 +8,7 @@ from functools import partial
 import numpy as np
 
 from symmetry.finding.exchange.actions import Actions
-from symmetry.finding.exchange.endings import Stuck
+from symmetry.finding.exchange.propagation import Stuck
 from symmetry.finding.exchange.tolerance import Array
 from symmetry.finding.solver import Solver
 from symmetry.training.trace import Node, Trace

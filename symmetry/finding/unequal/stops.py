@@ -12,7 +12,7 @@ from functools import cached_property
 
 from symmetry.finding.coverage import Cause
 from symmetry.finding.exchange.actions import Actions
-from symmetry.finding.exchange.endings import Stuck
+from symmetry.finding.exchange.propagation import Stuck
 from symmetry.finding.solver import Solver
 from symmetry.finding.unequal.constants import GuiltyConstants
 from symmetry.finding.unequal.reshapes import is_reshape, reshapes_to_transpose

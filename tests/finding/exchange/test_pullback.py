@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from symmetry.finding.exchange.budget import ExchangeBudget
 from symmetry.finding.exchange.candidates import Candidates
 from symmetry.finding.exchange.operations import Operations
+from symmetry.finding.exchange.propagation import ExchangeBudget
 from symmetry.finding.exchange.pullback import Pullback
 from tests.finding.traces import Steps, normal
 

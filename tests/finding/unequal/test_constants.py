@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from symmetry.finding.exchange.endings import Stuck
+from symmetry.finding.exchange.propagation import Stuck
 from symmetry.finding.solver import Solver
 from symmetry.finding.unequal.constants import GuiltyConstants
 from tests.finding.traces import Steps, normal, square_error

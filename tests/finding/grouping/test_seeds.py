@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from symmetry.finding.grouping.data_axes import data_axes
+from symmetry.finding.grouping.seeds import data_axes
 from tests.finding.traces import Steps, normal, square_error
 
 

@@ -1,4 +1,4 @@
-"""Layers whose units are all 0, in traces that are written by hand, and in a training."""
+"""Units without gradient; layers whose units are all 0, by hand-written traces and a training."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from torch import nn
 
 from symmetry.base.errors import SymmetryError
 from symmetry.explanation.explain import explain_training
-from symmetry.finding.dead import dead_layers
 from symmetry.finding.find import find
+from symmetry.finding.idle import dead_layers, modules_without_gradient, units_without_gradient
 from symmetry.training.target import FunctionTraining
+from symmetry.units.units import Part, Units
 from tests.finding import models
 from tests.finding.traces import Steps, normal, square_error
 
@@ -78,3 +79,25 @@ def test_a_training_with_dead_units_is_named_wherever_units_are_lacking():
     except SymmetryError as error:
         said = (str(error),)
     assert any(layer.text in text for text in said)
+
+
+def test_units_without_gradient_are_those_with_none_in_any_part():
+    units = Units("", 3, (Part("w", 0), Part("b", 0)))
+    reached = {"w": np.array([[True], [False], [False]]), "b": np.array([False, False, True])}
+    assert units_without_gradient(units, reached) == (1,)
+    assert units_without_gradient(units, {}) == ()
+
+
+def test_modules_without_gradient_are_the_outermost():
+    silent, live = np.zeros(2, bool), np.ones(2, bool)
+    reached = {
+        "model.head.weight": live,
+        "model.pool.fc.weight": silent,
+        "model.pool.fc.bias": silent,
+        "model.body.0.weight": live,
+        "model.body.1.weight": silent,
+        "model.frozen.weight": silent,
+    }
+    trained = {*reached} - {"model.frozen.weight"}
+    assert modules_without_gradient(trained, reached) == ("body.1", "pool")
+    assert modules_without_gradient(trained, {}) == ()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from symmetry.finding.exchange.endings import Endings, Stuck
+from symmetry.finding.exchange.propagation import Endings, Stuck
 
 LEAVES = {0: ((0, ((0, 1),), ()),)}
 SOLUTION = {"w": LEAVES[0]}, False

@@ -1,15 +1,19 @@
-"""Layers whose units are all 0, whatever the sample is.
+"""Units, modules and layers that receive no gradient.
 
-Example: relu(x @ W + b) with b = -50. Every path from W to the loss leads through the result of
-relu, which is 0 everywhere, and so is its derivative: no gradient passes.
+Example of a layer: relu(x @ W + b) with b = -50. Every path from W to the loss leads through the
+result of relu, which is 0 everywhere, and so is its derivative: no gradient passes.
 """
 
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
 
+import numpy as np
+from numpy.typing import NDArray
+
 from symmetry.finding.coverage import Dead
 from symmetry.finding.naming import module_of
 from symmetry.training.trace import Node, Trace
+from symmetry.units.units import Units
 
 
 def dead_layers(
@@ -80,3 +84,33 @@ def _layer(trace: Trace, layers: Mapping[str, tuple[int, int]], k: int) -> str |
 
 def _size(trace: Trace, node: Node) -> int:
     return max(trace.arrays[value].size for value in node.outputs)
+
+
+def units_without_gradient(
+    units: Units, gradients: Mapping[str, NDArray[np.bool_]]
+) -> tuple[int, ...]:
+    """Return the numbers of the units without gradient, as those of dead ReLUs, or of experts.
+
+    ``gradients`` holds the entries of parameters that received one.
+    """
+    parts = [part for part in units.parts if {*part.names} <= gradients.keys()]
+    if not parts:
+        return ()
+    alive = np.any([units.rows(gradients, part).any(axis=1) for part in parts], axis=0)
+    return tuple(np.flatnonzero(~alive).tolist())
+
+
+def modules_without_gradient(
+    trained: Collection[str], gradients: Mapping[str, NDArray[np.bool_]]
+) -> tuple[str, ...]:
+    """Return the paths of modules that are trained, but whose parameters receive no gradient.
+
+    If modules lie in one another, it is the outermost one.
+    """
+    silent: dict[str, bool] = {}
+    for name in (name for name in trained if name in gradients and name.startswith("model.")):
+        words = name.split(".")[1:-1]
+        for path in (".".join(words[:place]) for place in range(1, len(words) + 1)):
+            silent[path] = silent.get(path, True) and not gradients[name].any()
+    paths = [path for path, nothing in silent.items() if nothing]
+    return tuple(sorted(p for p in paths if p.rpartition(".")[0] not in paths))
