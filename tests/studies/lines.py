@@ -11,18 +11,41 @@ from symmetry.report.table import in_short
 Line = Mapping[str, Any]
 
 
+_COUNTED = ("rounding", "holds", "vacuous")  # after the verdicts that say more
+_SILENT = "not applicable"
+
+
 def verdicts(line: Line) -> str:
-    """Return how many checks hold, and which are violated."""
+    """Return which checks are violated, how many hold, and which could not judge."""
     if "error" in line:
         return in_short(line)
-    kinds = {(result["name"], result["verdict"]) for result in line["results"]}
-    held = {name for name, kind in kinds if kind in ("holds", "rounding")}
-    others = [
-        f"{name} {kind}"
-        for name, kind in sorted(kinds)
-        if kind not in ("holds", "rounding", "not applicable", "vacuous")
+    found = by_verdict(line)
+    loud = [
+        f"{n} {kind}" for kind in found if kind not in (*_COUNTED, _SILENT) for n in found[kind]
     ]
-    return ", ".join([*others, f"{len(held - {text.split()[0] for text in others})} hold"])
+    texts = [*loud, f"{len(found.get('holds', ()))} hold"]
+    if "rounding" in found:
+        texts.append(f"{len(found['rounding'])} by rounding")
+    if "vacuous" in found:
+        texts.append(f"not judged: {', '.join(found['vacuous'])}")
+    return ", ".join(texts)
+
+
+def by_verdict(line: Line) -> dict[str, list[str]]:
+    """Return the names of the checks of each verdict.
+
+    A check that was run in two precisions has the verdict that says more: a violation or an error,
+    then rounding, then that it holds, then that it could not judge.
+    """
+    kinds: dict[str, set[str]] = {}
+    for result in line["results"]:
+        kinds.setdefault(result["name"], set()).add(result["verdict"])
+    order = (*_COUNTED, _SILENT)
+    found: dict[str, list[str]] = {}
+    for name, each in sorted(kinds.items()):
+        loud = sorted(each - {*order})
+        found.setdefault(next(iter([*loud, *(k for k in order if k in each)])), []).append(name)
+    return found
 
 
 def suspicious(line: Line) -> bool:
@@ -45,15 +68,11 @@ def cost(line: Line) -> str:
     return f"{line['cpu_seconds']:.0f}" + (" with imports" if "seconds" in line else "")
 
 
-def laws(lines: Sequence[Line]) -> list[tuple[str, int, int]]:
-    """Return the names of checks that could judge, and in how many trainings each came to what."""
+def laws(lines: Sequence[Line]) -> list[tuple[str, Counter[str]]]:
+    """Return the names of checks that apply, and in how many trainings each has which verdict."""
     found: dict[str, Counter[str]] = {}
     for line in lines:
-        kinds: dict[str, set[str]] = {}
-        for result in line["results"]:
-            kinds.setdefault(result["name"], set()).add(result["verdict"])
-        for name, each in kinds.items():
-            counts = found.setdefault(name, Counter())
-            counts["violated"] += "violated" in each
-            counts["holds"] += "violated" not in each and bool(each & {"holds", "rounding"})
-    return [(n, c["holds"], c["violated"]) for n, c in sorted(found.items()) if c.total()]
+        for kind, names in by_verdict(line).items():
+            for name in names if kind != _SILENT else ():
+                found.setdefault(name, Counter())[kind] += 1
+    return sorted(found.items())

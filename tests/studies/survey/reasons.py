@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 BUG = "bug of the library"
 PROPERTY = "property of the architecture"
-KNOWN = "known limit of the library"
 WEAKNESS = "weakness of this tool"
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.studies.survey.reasons import KNOWN, PROPERTY, Reason
+from tests.studies.survey.reasons import BUG, PROPERTY, Reason
 
 REASONS: dict[str, Reason] = {
     "question_answering": Reason(
@@ -11,9 +11,10 @@ REASONS: dict[str, Reason] = {
         "tokens there BERT's loss is 2.464 instead of 2.468 (modeling_bert.py 1348)",
     ),
     "sequences_accumulated": Reason(
-        KNOWN,
-        "T5 takes no `num_items_in_batch`, so the loss of each micro-batch is a mean over its "
-        "own tokens (modeling_t5.py 1054), which the trainer divides by the number of these "
-        "(trainer.py 2119): huggingface/transformers issue 37766 says so, and is closed",
+        BUG,
+        "the loss of T5 is a mean over the tokens of its own micro-batch (modeling_t5.py 1057). "
+        "Since its `forward` takes `**kwargs`, the trainer leaves the division by the number of "
+        "micro-batches to the model (trainer.py 517 to 523, 2115 to 2119), which does not divide: "
+        "open as huggingface/transformers issue 47688",
     ),
 }

@@ -31,12 +31,21 @@ def test_a_training_is_a_function_of_a_script_that_takes_nothing():
 
 
 def test_a_row_counts_what_holds_and_names_what_does_not():
-    sound = a_line(("a", "holds"), ("a", "holds"), ("b", "rounding"), ("c", "not applicable"))
-    assert (verdicts(sound), suspicious(sound)) == ("2 hold", False)
+    sound = a_line(("a", "holds"), ("a", "holds"), ("c", "not applicable"))
+    assert (verdicts(sound), suspicious(sound)) == ("1 hold", False)
     broken = a_line(("a", "holds"), ("a", "violated"), ("b", "holds"))
     assert (verdicts(broken), suspicious(broken)) == ("a violated, 1 hold", True)
     late = {"error": "it died", "results": []}
     assert (verdicts(late), suspicious(late)) == ("error: it died", True)
+
+
+def test_a_row_says_what_is_by_rounding_and_what_could_not_be_judged():
+    several = a_line(
+        *(("a", "holds"), ("a", "rounding"), ("b", "holds"), ("b", "vacuous")),
+        *(("c", "vacuous"), ("d", "vacuous"), ("d", "not applicable"), ("e", "holds")),
+    )
+    assert verdicts(several) == "2 hold, 1 by rounding, not judged: c, d"
+    assert not suspicious(several)
 
 
 def test_notes_are_counted_by_name():
@@ -50,10 +59,13 @@ def test_the_cost_of_a_check_says_whether_it_imported_the_libraries():
 
 def test_a_check_is_counted_once_for_each_training():
     lines = [
-        a_line(("a", "holds"), ("a", "violated"), ("b", "not applicable")),
-        a_line(("a", "holds"), ("a", "rounding"), ("b", "not applicable")),
+        a_line(("a", "holds"), ("a", "violated"), ("b", "not applicable"), ("c", "vacuous")),
+        a_line(("a", "holds"), ("a", "rounding"), ("b", "not applicable"), ("c", "holds")),
     ]
-    assert laws(lines) == [("a", 1, 1)]
+    assert laws(lines) == [
+        ("a", {"violated": 1, "rounding": 1}),
+        ("c", {"vacuous": 1, "holds": 1}),
+    ]
 
 
 def test_what_is_checked_anew_loses_its_line(tmp_path):
