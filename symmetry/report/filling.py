@@ -1,5 +1,6 @@
 """How templates are filled in, and what numbers and names look like in them."""
 
+import re
 import shlex
 import textwrap
 from collections.abc import Callable
@@ -10,6 +11,8 @@ import jinja2
 
 from symmetry.base.names import typed
 from symmetry.units.words import count, groups_in_words, in_ulps
+
+_FENCED = re.compile(r"(^```\w*\n.*?^```$)", re.DOTALL | re.MULTILINE)
 
 
 def percent(accuracy: float) -> str:
@@ -87,14 +90,19 @@ def render(template: str | Path, *words: Callable[..., Any], **facts: Any) -> st
 
 def fill_paragraphs(markdown: str) -> str:
     """Break the lines of paragraphs anew, so that a template may break them anywhere."""
-    blocks = [block for block in markdown.strip().split("\n\n") if block.strip()]
-    return "\n\n".join(map(_filled, blocks)) + "\n"
+    blocks = []
+    for number, piece in enumerate(_FENCED.split(markdown.strip())):
+        if number % 2:  # code, whose blank lines end no paragraph
+            blocks.append(piece.strip("\n"))
+        else:
+            blocks += [_filled(block) for block in piece.split("\n\n") if block.strip()]
+    return "\n\n".join(blocks) + "\n"
 
 
 def _filled(block: str) -> str:
     """Fill a block of Markdown unless its lines mean something."""
     block = block.strip("\n")
-    if block.startswith(("#", "|", "```", "![", "<!--", "<details", "- ")):
+    if block.startswith(("#", "|", "![", "<!--", "<details", "- ")):
         return block
     text = " ".join(block.split()).replace(" %", "\0%")  # a number and its % stay together
     filled = textwrap.fill(text, 100, break_long_words=False, break_on_hyphens=False)

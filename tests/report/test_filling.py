@@ -46,9 +46,9 @@ def test_a_command_line_is_quoted_and_leaves_out_what_is_not_given() -> None:
 
 def test_paragraphs_are_filled_and_the_rest_is_kept() -> None:
     long = "word " * 40
-    table, fence = "| a |\n|---|\n| b |", "```sh\nsymmetry run\n```"
+    table, fence = "| a |\n|---|\n| b |", "```sh\nsymmetry run\n\n\nsymmetry  check\n```"
     filled = fill_paragraphs(f"# Heading\n\n{long}\n\n\n\n{table}\n\n{fence}\n")
-    heading, text, *rest = filled.removesuffix("\n").split("\n\n")
+    heading, text, *rest = filled.removesuffix("\n").split("\n\n", 3)
     assert heading == "# Heading"
     assert max(map(len, text.splitlines())) <= 100
     assert text.split() == long.split()

@@ -11,7 +11,7 @@ import numpy as np
 
 from symmetry.report.files import ReportFiles
 from symmetry.report.filling import environment, fill_paragraphs
-from tests.studies.compiler.judged import JUDGED
+from tests.studies.compiler.judged import JUDGED, Bug
 from tests.studies.compiler.layers import LAYERS
 
 COMMAND = "python -m tests.studies.compiler"
@@ -33,6 +33,7 @@ def render(rows: Sequence[Row]) -> ReportFiles:
         outcomes=[each for each in OUTCOMES if any(row["outcome"] == each for row in rows)],
         table=[*by_dtype(rows)],
         failed=[*failures(rows)],
+        bugs=Counter(bug for _, _, bug in failures(rows) if bug),
         farthest=sorted((r for r in rows if r.get("ratio")), key=_share, reverse=True)[:5],
         excess=[*excesses(rows)],
         drawn=len(visited),
@@ -63,11 +64,11 @@ def by_dtype(rows: Sequence[Row]) -> Iterator[tuple[str, list[Row], Counter[str]
         yield dtype, mine, Counter(row["outcome"] for row in mine), largest, arrays
 
 
-def failures(rows: Sequence[Row]) -> Iterator[tuple[Row, Row, str]]:
-    """Yield each row that is not the same, the smallest one that was found, and what it is."""
+def failures(rows: Sequence[Row]) -> Iterator[tuple[Row, Row, Bug | None]]:
+    """Yield each row that is not the same, the smallest one that was found, and its bug."""
     for row in rows:
         if row["outcome"] in FAILED:
-            yield row, row.get("smallest", row), JUDGED.get(row["line"], "not yet looked at")
+            yield row, row.get("smallest", row), JUDGED.get(row["line"])
 
 
 def excesses(rows: Sequence[Row]) -> Iterator[tuple[str, int, float, float, Row]]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,6 +13,7 @@ from symmetry.targets.drawn.arguments import spell
 from tests.conftest import needs
 from tests.studies.compiler import row, trainings
 from tests.studies.compiler.__main__ import new_rows, read
+from tests.studies.compiler.judged import JUDGED
 from tests.studies.compiler.layers import LAYERS, LOSSES, keeps_shape
 from tests.studies.compiler.report import LINES, OUTCOMES, render
 
@@ -21,6 +25,19 @@ def test_the_report_shows_what_was_measured():
     assert rows
     assert {each["outcome"] for each in rows} <= {*OUTCOMES}
     assert render(rows).differences(REPORTS) == ()
+
+
+@needs("g++")
+def test_the_script_of_a_bug_prints_what_the_report_says(tmp_path):
+    for bug in set(JUDGED.values()):
+        done = subprocess.run(
+            [sys.executable, "-"],
+            input=bug.script,
+            capture_output=True,
+            text=True,
+            env={**os.environ, "TORCHINDUCTOR_CACHE_DIR": str(tmp_path)},
+        )
+        assert done.stdout == bug.output, done.stderr
 
 
 def test_a_row_has_all_arguments_of_its_architecture():

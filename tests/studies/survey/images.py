@@ -50,7 +50,8 @@ def trainings() -> Iterator[tuple[str, Callable[[], Any]]]:
 
 def try_all(names: Sequence[str] = ()) -> None:
     """Find the recipe of each module, and keep it; with names, of these anew."""
-    kept.try_all(LIBRARY, names or timm.list_modules(), _find_recipe, bool(names))
+    modules = timm.list_modules()
+    kept.try_all(LIBRARY, names or modules, _find_recipe, bool(names), available=len(modules))
 
 
 def _training(module: str) -> Callable[[], Any]:

@@ -30,13 +30,23 @@ def recipes(library: str) -> dict[str, Any]:
     return dict(found["recipes"]) if found.get("version") == version(library) else {}
 
 
+def available(library: str) -> int:
+    """Return how many models the library has, which are more than those that can be tried."""
+    return int(_read().get(library, {}).get("available", 0))
+
+
 def is_built(library: str, name: str) -> bool:
     """Return whether a model can be built, as far as it was tried."""
     return not isinstance(recipes(library).get(name), str)
 
 
 def try_all(
-    library: str, names: Sequence[str], find: Callable[[str], Any], again: bool = False
+    library: str,
+    names: Sequence[str],
+    find: Callable[[str], Any],
+    again: bool = False,
+    *,
+    available: int,
 ) -> None:
     """Find the recipes that are not kept, or all again; keep each as soon as it is there."""
     known = recipes(library)
@@ -51,7 +61,11 @@ def try_all(
         except TimeoutError:
             known[name] = f"no recipe within {_SECONDS} seconds"
         print(f"{library} {number} of {len(names)}: {name}: {known[name]}", flush=True)
-        kept = {"version": version(library), "recipes": dict(sorted(known.items()))}
+        kept = {
+            "version": version(library),
+            "available": available,
+            "recipes": dict(sorted(known.items())),
+        }
         FILE.write_text(json.dumps({**_read(), library: kept}, indent=1) + "\n", "utf-8")
 
 

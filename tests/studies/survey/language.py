@@ -216,7 +216,11 @@ def try_all(names: Sequence[str] = ()) -> None:
     """Find the recipe of each model type, and keep it; with names, of these anew."""
     types = model_types()
     kept.try_all(
-        LIBRARY, names or [*types], lambda kind: find_recipe(kind, types[kind]).kept(), bool(names)
+        LIBRARY,
+        names or [*types],
+        lambda kind: find_recipe(kind, types[kind]).kept(),
+        bool(names),
+        available=len(CONFIG_MAPPING),
     )
 
 

@@ -13,7 +13,7 @@ from symmetry.report.files import ReportFiles
 from symmetry.report.filling import environment, fill_paragraphs
 from symmetry.report.table import by_suspicion, in_short, render_models, suspicion
 from tests.studies.survey import kept
-from tests.studies.survey.reasons import REASONS, SLOW, Reason
+from tests.studies.survey.reasons import BUG, REASONS, SLOW, Reason
 
 LIBRARIES = "transformers", "timm"
 COMMAND = "python -m tests.studies.survey"
@@ -90,18 +90,35 @@ def tried() -> tuple[list[str], dict[str, str]]:
     built: list[str] = []
     reasons: dict[str, str] = {}
     for library in LIBRARIES:
+        prefix = "timm." if library == "timm" else ""
         for name, recipe in kept.recipes(library).items():
             if isinstance(recipe, str):
-                reasons[name] = recipe
+                reasons[prefix + name] = recipe
             else:
-                built.append(name)
+                built.append(prefix + name)
     return built, reasons
+
+
+def libraries() -> list[tuple[str, int, int, int]]:
+    """Return for each library how many models it has, how many were tried, and how many built."""
+    rows = []
+    for library in LIBRARIES:
+        recipes = kept.recipes(library)
+        made = sum(not isinstance(recipe, str) for recipe in recipes.values())
+        rows.append((library, kept.available(library), len(recipes), made))
+    return rows
+
+
+def applied(line: Line) -> int:
+    """Return how many checks applied to a model, in any precision."""
+    return len({r["name"] for r in line["results"] if r["verdict"] != "not applicable"})
 
 
 def render(lines: Sequence[Line]) -> ReportFiles:
     """Return the report of all models, and the table that is sorted by a click."""
     lines = by_suspicion(lines)
     built, not_built = tried()
+    doubtful = [line for line in lines if suspicion(line) not in _SOUND]
     templates = environment(Path(__file__).parent)
     words = (name_of, suspicion, in_short, said, largest_ratio, reason_of, depth, without_gradient)
     templates.globals |= {word.__name__: word for word in words}
@@ -111,12 +128,16 @@ def render(lines: Sequence[Line]) -> ReportFiles:
         lines=lines,
         built=built,
         tried_not=len(not_built),
+        libraries=libraries(),
+        fewest=min(map(applied, lines)),
+        most=max(map(applied, lines)),
+        in_table=sum(reason.kind == BUG for reason in map(reason_of, doubtful) if reason),
         not_built=not_built_by_error(not_built),
         counts=Counter(map(suspicion, lines)),
         depths=Counter(map(depth, lines)),
         codes=Counter(line["code"] for line in lines if "code" in line),
         causes=Counter(c for line in lines for c in line.get("causes", {}).values()),
-        doubtful=[line for line in lines if suspicion(line) not in _SOUND],
+        doubtful=doubtful,
         findings=findings(),
     )
     page = render_models(lines, (), COMMAND).texts["models.html"]

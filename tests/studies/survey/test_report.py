@@ -33,6 +33,7 @@ def text(monkeypatch: pytest.MonkeyPatch) -> str:
     recipes = {"transformers": {"good": {}, "bad": {}, "none": "ValueError: no"}}
     recipes["timm"] = {"odd": [], "new": []}
     monkeypatch.setattr(kept, "recipes", recipes.__getitem__)
+    monkeypatch.setattr(kept, "available", {"transformers": 9, "timm": 2}.__getitem__)
     monkeypatch.setitem(report.REASONS, "bad", Reason(BUG, "its mask is ignored"))
     good = line("good", "holds", 15.0, code="abc")
     lines = [good, line("bad", "violated"), line("odd", "error")]
@@ -46,6 +47,9 @@ def test_the_head_says_how_many_there_are_and_what_was_found(text: str) -> None:
     assert "# 3 architectures, each trained and checked" in text
     words = " ".join(text.split())
     assert "5 were tried, and 4 could be built; 3 of these have been checked so far" in words
+    assert "transformers has 9: 3 were tried, and 2 built. timm has 2: 2 were tried" in words
+    assert "no violation among the 1 to 1 checks that applied" in words
+    assert "1 of these are violations in the table below" in words
     assert "the code that checked it: abc (1 models)." in words
     assert "| tested | 2 |" in text
     assert "| not tested: the check ended with an error, or too late | 1 |" in text
@@ -99,9 +103,10 @@ def test_recipes_of_another_version_do_not_count(
             raise kept.NotBuiltError("ValueError: no")
         return [1]
 
-    kept.try_all("timm", ["one", "none"], find)
+    kept.try_all("timm", ["one", "none"], find, available=7)
     kept.recipes.cache_clear()
     assert kept.recipes("timm") == {"one": [1], "none": "ValueError: no"}
+    assert kept.available("timm") == 7
     assert [kept.is_built("timm", name) for name in ("one", "none", "new")] == [True, False, True]
     kept.recipes.cache_clear()
     monkeypatch.setattr(kept, "version", lambda library: "2.0")
