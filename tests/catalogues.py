@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from symmetry.invariants.catalogue import CATALOGUE as TRAININGS
-from symmetry.invariants.catalogue import TrainingInvariant
+from symmetry.invariants.invariant import TrainingInvariant
 from symmetry.law import invariant
 from symmetry.steps.catalogue import CATALOGUE as STEPS
 from symmetry.steps.catalogue import StepInvariant

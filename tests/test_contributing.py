@@ -76,9 +76,11 @@ def change(file: Path, old: str, new: str) -> None:
     file.write_text(text.replace(old, new))
 
 
-TRAINING_MEASURE = '''"""How large a step makes the parameters."""
+TRAINING_INVARIANT = '''"""``training/small``: a step is small."""
 
+from symmetry.invariants.invariant import TrainingInvariant
 from symmetry.law.measurement import Measurement, Violation
+from symmetry.training.capabilities.optimizing import Optimizing
 from symmetry.training.start import TrainingStart
 from symmetry.units import compare
 from symmetry.units.state import has_moved
@@ -98,6 +100,16 @@ def small(start: TrainingStart) -> Measurement:
             found = Violation.between(before, after[name], text, 1, name, entry=entry)
             return Measurement.violated(found)
     return Measurement(counted=True)
+
+
+INVARIANT = TrainingInvariant(
+    name="training/small",
+    statement="no weight becomes a million times as large in one step",
+    reason="an update is a small multiple of the gradient",
+    witness="a state that moved",
+    needs=(Optimizing,),
+    measure=small,
+)
 '''
 STEP_MEASURE = '''
 
@@ -114,12 +126,12 @@ def small(start: StepStart) -> Measurement:
     found = Violation.between(start.w2, after["w2"], text, 1, "w2", entry=entry)
     return Measurement.violated(found)
 '''
-ENTRY = """    {kind}(
-        name="{family}/small",
+ENTRY = """    StepInvariant(
+        name="symmetry/small",
         statement="no weight becomes a million times as large in one step",
         reason="a step is small",
         witness="a state that moved",
-        measure={measure}.small,
+        measure=two_layer.small,
     ),
 """
 TRAININGS = """import torch
@@ -157,11 +169,6 @@ def faults_as_it_is() -> list[str]:
     return House.read(PACKAGE.parent).faults()
 
 
-def add_entry(file: Path, family: str, kind: str, measure: str) -> None:
-    head = f"CATALOGUE: tuple[{kind}, ...] = (\n"
-    change(file, head, head + ENTRY.format(family=family, kind=kind, measure=measure))
-
-
 def assert_checked(tree: Path, file: str, *options: str) -> None:
     """Check what is broken and what is sound for the new invariant, in one process."""
     asked = ("--in-process", "--verbose", "--no-explain", *options)
@@ -180,10 +187,9 @@ def assert_checked(tree: Path, file: str, *options: str) -> None:
 @pytest.mark.slow
 def test_the_recipe_for_an_invariant_for_trainings(tree: Path) -> None:
     folder = tree / "symmetry" / "invariants"
-    (folder / "small.py").write_text(TRAINING_MEASURE)
-    imports = "from symmetry.invariants import (\n"
-    change(folder / "catalogue.py", imports, f"{imports}    small,\n")
-    add_entry(folder / "catalogue.py", "training", "TrainingInvariant", "small")
+    (folder / "training" / "small.py").write_text(TRAINING_INVARIANT)
+    head = "FILES = (\n"
+    change(folder / "catalogue.py", head, f'{head}    "training.small",\n')
     (tree / "trainings.py").write_text(TRAININGS)
     assert House.read(tree).faults() == faults_as_it_is()
     assert_checked(tree, "trainings.py", "--only", "training/small")
@@ -194,7 +200,8 @@ def test_the_recipe_for_an_invariant_for_two_layer_steps(tree: Path) -> None:
     folder = tree / "symmetry" / "steps"
     with (folder / "invariants" / "two_layer.py").open("a") as file:
         file.write(STEP_MEASURE)
-    add_entry(folder / "catalogue.py", "symmetry", "StepInvariant", "two_layer")
+    head = "CATALOGUE: tuple[StepInvariant, ...] = (\n"
+    change(folder / "catalogue.py", head, head + ENTRY)
     (tree / "steps.py").write_text(STEPS)
     assert House.read(tree).faults() == faults_as_it_is()
     assert_checked(tree, "steps.py", "--only", "symmetry/small", "--examples", "5")

@@ -53,8 +53,8 @@ def files() -> dict[str, str]:
         ),
         (
             "finding/find.py",
-            "def late():\n    from ..invariants import gradient\n",
-            "symmetry.finding.find (floor 7) imports symmetry.invariants.gradient (floor 7)",
+            "def late():\n    from ..invariants import unread\n",
+            "symmetry.finding.find (floor 7) imports symmetry.invariants.unread (floor 7)",
         ),
         (
             "law/case.py",
@@ -88,7 +88,7 @@ def files() -> dict[str, str]:
         (
             "law/case.py",
             'NAME = f"{1} symmetry/clones"\n',
-            "symmetry.law.case names symmetry/clones: only a catalogue may",
+            "symmetry.law.case names symmetry/clones: only its own file may",
         ),
         (
             "law/case.py",

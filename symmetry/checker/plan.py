@@ -86,7 +86,7 @@ def make_plan(target: Target, options: Options) -> Plan:
             )
         if not all(reason.strip() for reason in reasons.values()):
             raise SymmetryError(f"an expected failure of {name} needs a reason")
-    _refuse_gates(options, [note for invariant in target.invariants for note in invariant.notes])
+    _refuse_gates(options, [kind.name for each in target.invariants for kind in each.notes])
     return replace(plan, expected=expected, baseline=options.baseline is not None)
 
 

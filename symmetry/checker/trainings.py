@@ -20,7 +20,7 @@ from symmetry.checker.plan import Plan
 from symmetry.checker.progress import Progress
 from symmetry.checker.verdict import LOSS_NOT_FINITE, Verdict
 from symmetry.finding.naming import module_of
-from symmetry.invariants.catalogue import TrainingInvariant
+from symmetry.invariants.invariant import TrainingInvariant
 from symmetry.law.invariant import Invariant
 from symmetry.law.measurement import UNSEEDED
 from symmetry.observe.source_line import SourceLine

@@ -329,8 +329,8 @@ def _list(only: tuple[str, ...], skip: tuple[str, ...], *, whole: bool) -> int:
 def _about(name: str) -> int:
     """Print the meaning of an invariant or a note."""
     from symmetry.report.answers.invariants import describe
-    from symmetry.targets.kinds import invariants, notes
+    from symmetry.targets.kinds import invariants
 
-    for line in describe(name, invariants(), notes()):
+    for line in describe(name, invariants()):
         say(line)
     return OK

@@ -11,7 +11,7 @@ from symmetry.explanation.answer import explain_exchange, explain_splits
 from symmetry.explanation.explained import Culprit, Explained
 from symmetry.explanation.watched import WatchedStart
 from symmetry.finding.coverage import Cause, Coverage, Unequal
-from symmetry.invariants.batches import samples as judge_samples
+from symmetry.invariants.symmetry.samples import samples as judge_samples
 from symmetry.training.start import TrainingStart
 from symmetry.training.target import Training
 from symmetry.units.state import State

@@ -65,7 +65,7 @@ from symmetry.training.capabilities.replicated import Copied
 from symmetry.training.capabilities.saving import Saving
 from symmetry.training.capabilities.step_events import StepEvents
 from symmetry.training.losses import LeakSearch, LossProbe
-from symmetry.training.run import Capability, Constant, RunSettings
+from symmetry.training.run import Constant, Kind, RunSettings
 from symmetry.training.trial import Functions, Sampling
 from symmetry.units.state import Array, State
 
@@ -157,7 +157,12 @@ class JaxRun(Stepper):
     def close(self) -> None:
         """Do nothing: a run holds nothing but its leaves."""
 
-    def capability(self, kind: type[Capability]) -> Capability | None:
+    @property
+    def capabilities(self) -> frozenset[type]:
+        """The kinds of capabilities that such runs can have."""
+        return frozenset(_CAPABILITIES)
+
+    def capability(self, kind: type[Kind]) -> Kind | None:
         """Return the run's capability of this kind; None if it lacks it."""
         make = _CAPABILITIES.get(kind)
         return None if make is None else make(self)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from typing import Any, ClassVar, Literal, TypeVar
 
 from symmetry.base.errors import SymmetryError
 from symmetry.law.measurement import Measurement
+from symmetry.law.note import NoteKind
 
 # Bit for bit, but +0 equals -0 and NaN equals NaN; with a float64 step, within its error bound; in
 # multiples of what one ulp does to the step.
@@ -21,37 +22,19 @@ Explained = Literal["", "units", "samples", "inputs", "classes"]
 
 @dataclass(frozen=True, kw_only=True)
 class Statement:
-    """The words of an invariant, whatever it is measured on.
+    """The words of an invariant, whatever it is measured on."""
 
-    Attributes
-    ----------
-    name
-        Family and name, such as ``symmetry/permutation``.
-    statement, reason
-        The invariant in one line, and why it holds.
-    witness
-        A start without it proves nothing by holding.
-    targets
-        The targets for which it is true.
-    failure
-        The meaning of a deviation beyond rounding: it completes "the step ...".
-    explained
-        What ``explain`` exchanges where it is violated; empty if it has nothing to say.
-    notes
-        Names of the notes that its measure can give.
-    example
-        An example and a cure, if the module that measures it has others.
-    """
-
-    name: str
-    statement: str
-    reason: str
-    witness: str
+    name: str  # family and name, such as symmetry/permutation
+    statement: str  # the invariant in one line
+    reason: str  # why it holds
+    witness: str  # a start without it proves nothing by holding
+    # The targets for which it is true.
     targets: str = "any activation, loss and elementwise optimiser"
+    # The meaning of a deviation beyond rounding: it completes "the step ...".
     failure: str = "treats equal units differently"
-    explained: Explained = ""
-    notes: tuple[str, ...] = ()
-    example: str = ""
+    explained: Explained = ""  # what explain exchanges where it is violated, if anything
+    notes: tuple[NoteKind, ...] = ()  # the kinds of notes that its measure can give
+    example: str = ""  # an example and a cure; by default the documentation of its file
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,36 +42,22 @@ class Invariant(Statement):
     """One statement that holds for every sound target of a kind, and how it is measured.
 
     Each wing has a catalogue of them, in a subclass that adds what only its targets need.
-
-    Attributes
-    ----------
-    measure
-        Takes a start of a target and returns a ``Measurement``; errors of the target pass through.
-    compared
-        How two results are compared.
-    units
-        Whether it needs equal units.
-    stops
-        Why nothing else is judged where it is violated; empty if the others are.
-    default
-        Whether it is checked without being selected by name.
-    rightly
-        Sound targets that violate it: it completes "a step that ...".
     """
 
     noun: ClassVar[str] = "target"  # what it is measured on, in texts
     drawn: ClassVar[bool] = False  # whether it is measured on drawn cases
 
+    # Takes a start of a target; errors of the target pass through.
     measure: Callable[[Any], Measurement] = field(compare=False)
-    compared: Compared = "exact"
-    units: bool = False
-    stops: str = ""
-    default: bool = True
-    rightly: str = ""
+    compared: Compared = "exact"  # how two results are compared
+    units: bool = False  # whether it needs equal units
+    stops: str = ""  # why nothing else is judged where it is violated; empty if the others are
+    default: bool = True  # whether it is checked without being selected by name
+    rightly: str = ""  # sound targets that violate it: it completes "a step that ..."
 
     @property
     def about(self) -> str:
-        """Its meaning, with examples; by default the documentation of the module measuring it."""
+        """Its meaning, with examples; by default the documentation of its file."""
         if self.example:
             return self.example
         measure: Any = self.measure
@@ -99,10 +68,8 @@ class Invariant(Statement):
         return inspect.getdoc(inspect.getmodule(measure)) or ""
 
     def measured(self, start: Any) -> Measurement:
-        """Return the measurement on a start; its notes without a name get the invariant's."""
-        measurement = self.measure(start)
-        notes = [n if n.name else replace(n, name=self.name) for n in measurement.notes]
-        return replace(measurement, notes=tuple(notes))
+        """Return the measurement on a start."""
+        return self.measure(start)
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave the measure out: another process shows verdicts and measures nothing."""

@@ -90,3 +90,13 @@ class Measurement:
     def violated(cls, violation: Violation) -> Measurement:
         """Return the measurement of a violated invariant that allows no deviation."""
         return cls(True, violation.ulps or 0, violation)
+
+    @classmethod
+    def not_applicable(cls, why: str, **facts: Any) -> Measurement:
+        """Return that the invariant does not speak about this target, and why."""
+        return cls(counted=False, applies=False, note=why, **facts)
+
+    @classmethod
+    def cannot_judge(cls, why: str, **facts: Any) -> Measurement:
+        """Return that nothing could be judged, and why."""
+        return cls(counted=False, note=f"cannot judge: {why}", **facts)

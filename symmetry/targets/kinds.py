@@ -1,8 +1,5 @@
 """The kinds of targets, and the invariants of all of them."""
 
-from collections.abc import Mapping
-
-from symmetry.invariants.noted import MEANINGS
 from symmetry.law.invariant import Invariant
 from symmetry.steps import catalogue as steps
 from symmetry.targets.drawn import catalogue as drawn
@@ -14,8 +11,3 @@ def invariants() -> tuple[Invariant, ...]:
     for invariant in (*steps.CATALOGUE, *drawn.invariants()):
         every.setdefault(invariant.name, invariant)
     return tuple(every.values())
-
-
-def notes() -> Mapping[str, str]:
-    """Return the meanings of the notes that invariants give, by name."""
-    return MEANINGS

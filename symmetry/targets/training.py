@@ -22,7 +22,8 @@ from symmetry.comparison.trainings import Compares, compare_trainings
 from symmetry.explanation.explain import STEPS, explain_training, explain_verdict
 from symmetry.explanation.explained import Explained
 from symmetry.finding.coverage import Coverage
-from symmetry.invariants.catalogue import TrainingInvariant, catalogue
+from symmetry.invariants.catalogue import catalogue
+from symmetry.invariants.invariant import TrainingInvariant
 from symmetry.law.case import Case
 from symmetry.law.invariant import select
 from symmetry.training.target import Training

@@ -81,7 +81,7 @@ from symmetry.training.capabilities.replicated import Replicated
 from symmetry.training.capabilities.saving import Saving
 from symmetry.training.capabilities.step_events import StepEvents
 from symmetry.training.losses import LossProbe
-from symmetry.training.run import Capability, Constant, RunSettings
+from symmetry.training.run import Constant, Kind, RunSettings
 from symmetry.training.trial import Functions, Sampling, Trial
 from symmetry.units.state import Array, State
 
@@ -224,7 +224,12 @@ class TorchRun:
         """Close the step, if it can be closed: a script is suspended in one."""
         getattr(self.objects.step, "close", lambda: None)()
 
-    def capability(self, kind: type[Capability]) -> Capability | None:
+    @property
+    def capabilities(self) -> frozenset[type]:
+        """The kinds of capabilities that such runs can have."""
+        return frozenset(_CAPABILITIES)
+
+    def capability(self, kind: type[Kind]) -> Kind | None:
         """Return the run's capability of this kind; None if it lacks it."""
         make = _CAPABILITIES.get(kind)
         return None if make is None else make(self)

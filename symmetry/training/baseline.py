@@ -61,6 +61,7 @@ class FirstRuns:
     def __init__(self, target: Training, settings: RunSettings) -> None:
         self.target, self.settings = target, settings
         self._baseline: Baseline | None = None
+        self._capabilities: frozenset[type] | None = None
         self._as_written: States | None = None
         self._noiseless: States | None = None
 
@@ -77,6 +78,13 @@ class FirstRuns:
         if self._baseline is None:
             self._baseline, self._as_written = self._take_first()
         return self._baseline
+
+    @property
+    def capabilities(self) -> frozenset[type]:
+        """The kinds of capabilities that its runs can have."""
+        if self._capabilities is None:
+            self._capabilities = self._begin(noise=True).capabilities
+        return self._capabilities
 
     @property
     def states(self) -> States:
@@ -145,6 +153,7 @@ class FirstRuns:
 
     def _take_first(self) -> tuple[Baseline, States]:
         run = self._begin(noise=True)
+        self._capabilities = run.capabilities
         if self.settings.promotes:
             return _observed(run, run.capability(LossProbe))
         with heard() as warned:
@@ -184,9 +193,7 @@ def _observed(run: Run, probe: LossProbe | None) -> tuple[Baseline, States]:
         window=accumulating.window if accumulating else None,
         on_gpu=platform is not None and platform.on_gpu,
         compiles=platform is not None and platform.compiles,
-        nothing_hidden=padding.why_nothing_hidden(JUDGED)
-        if padding
-        else "its batches are not seen",
+        nothing_hidden=padding.why_nothing_hidden(JUDGED) if padding else Padding.absent,
         observed=observed,
         unseeded=drawing.unseeded if drawing else (),
         part=needed(run, StepEvents).part,

@@ -6,14 +6,16 @@ A framework reads the facts off its tensors; the laws about losses judge them wi
 from __future__ import annotations
 
 import re
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import Any, Protocol, Self
+from typing import Any, Self
 
 import numpy as np
 
 from symmetry.observe.source_line import SourceLine
+from symmetry.training.capabilities.capability import Capability
 from symmetry.units.state import Array
 
 _SUM = 1e-5  # how far probabilities may be from one in all
@@ -235,49 +237,52 @@ class Moved:
     place: SourceLine
 
 
-class LossProbe(Protocol):
+class LossProbe(Capability):
     """Sees the steps of one run, and puts other numbers in the place of some.
 
     Steps are taken while one of these blocks runs. A run in which something was put in place is
     thrown away afterwards.
     """
 
+    absent = "its runs show no losses"
+
+    @abstractmethod
     def observed(self) -> AbstractContextManager[Observed]:
         """Collect facts about losses, pairs and tokens."""
-        ...
 
+    @abstractmethod
     def rolled(self, pair: Pair) -> AbstractContextManager[None]:
         """Move each entry of the data of a pair to the next sample, in this operation alone."""
-        ...
 
+    @abstractmethod
     def outputs(self, tokens: Tokens) -> AbstractContextManager[dict[int, Array]]:
         """Give a call these tokens; collect what losses of classes are given, by their number.
 
         The rows are samples and positions, as they come; the columns are classes. Batch
         normalisation takes its running statistics: else all tokens of a batch depend on each other.
         """
-        ...
 
+    @abstractmethod
     def padded(self, given: Padded, tokens: Array) -> AbstractContextManager[dict[int, Array]]:
         """Let an embedding look up other tokens; collect what ``outputs`` collects."""
-        ...
 
+    @abstractmethod
     def counted(self, loss: LossCall) -> AbstractContextManager[list[Array]]:
         """Collect which rows of the input of a loss of classes get a gradient from it."""
-        ...
 
+    @abstractmethod
     def positions(self, tokens: Tokens) -> AbstractContextManager[list[tuple[Moved, Any, Any]]]:
         """Give a call these tokens; collect each module call with its inputs and its output.
 
         They come innermost first. Each is a mapping from a number to an array of shape (batch,
         tokens): one number for each position, which moves if anything there does.
         """
-        ...
 
 
-class LeakSearch(Protocol):
+class LeakSearch(Capability):
     """Looks for what lets outputs see later tokens among all operations, not modules alone."""
 
+    @abstractmethod
     def leak(
         self, loss: LossCall, texts: tuple[Tokens, Tokens], cut: int, axis: int
     ) -> Moved | None:
@@ -285,4 +290,3 @@ class LeakSearch(Protocol):
 
         The two texts differ from a place on, which is counted along an axis of theirs.
         """
-        ...

@@ -4,11 +4,11 @@
 able to do is a *capability*: a small class of ``symmetry.training.capabilities``. A run has it or
 lacks it:
 
-    saving = run.capability(Saving)
-    if saving is None:
-        return Measurement(counted=False, note="its runs cannot be saved", applies=False)
+    saving = run.capability(Saving)  # None if it lacks it
+    saving = needed(run, Saving)  # raises TrainingError
 
-An invariant without its capability is not applicable. To add a capability:
+An invariant declares those that it needs, ``needs=(Saving,)``; where one is lacking, it is not
+applicable. To add a capability:
 
 1. declare it: a class with abstract methods in a file of ``training/capabilities/``;
 2. implement it for a framework: a subclass in a file of ``torch/parts/`` or ``jax/parts/``;
@@ -27,8 +27,7 @@ from symmetry.training.capabilities.batching import Arrangement, Window
 from symmetry.units.state import Array, State
 from symmetry.units.units import Order
 
-Capability = TypeVar("Capability")
-
+Kind = TypeVar("Kind")
 _PERTURBATIONS = 111  # a stream of the seed
 
 
@@ -195,12 +194,17 @@ class Run(Protocol):
         """Give up what the run holds beside its arrays; a closed run takes no more steps."""
         ...
 
-    def capability(self, kind: type[Capability]) -> Capability | None:
+    @property
+    def capabilities(self) -> frozenset[type]:
+        """The kinds of capabilities that the framework's runs can have."""
+        ...
+
+    def capability(self, kind: type[Kind]) -> Kind | None:
         """Return the run's capability of this kind; None if it lacks it."""
         ...
 
 
-def needed(run: Run, kind: type[Capability]) -> Capability:
+def needed(run: Run, kind: type[Kind]) -> Kind:
     """Return a capability of a run that a search cannot do without.
 
     Raises

@@ -77,6 +77,11 @@ class TrainingStart:
         return self._origin.first.baseline
 
     @property
+    def capabilities(self) -> frozenset[type]:
+        """The kinds of capabilities that its runs can have."""
+        return self._origin.first.capabilities
+
+    @property
     def state(self) -> State:
         """The state before the first step."""
         return self._origin.state

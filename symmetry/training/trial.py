@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 from symmetry.observe.source_line import SourceLine
+from symmetry.training.capabilities.capability import Capability
 from symmetry.units.units import Order
 
 
@@ -236,21 +238,26 @@ class Slopes(Protocol):
         ...
 
 
-class Functions(Protocol):
+class Functions(Capability):
     """Tries the custom functions of one run, which is thrown away afterwards."""
 
+    absent = "it calls no function with a derivative of its own"
+
+    @abstractmethod
     def custom_functions(self) -> Sequence[CustomFunction]:
         """Take the next step; return the custom functions that it calls, each tried once more."""
-        ...
 
 
-class Sampling(Protocol):
+class Sampling(Capability):
     """Tries the model of one run on single samples; the run is thrown away afterwards."""
 
+    absent = "its batch is not known, or has no axis of at least two samples"
+
+    @abstractmethod
     def given(self) -> Any:
         """Take the next step up to its first loss; return what its modules are given."""
-        ...
 
+    @abstractmethod
     def with_samples(self, changed: Mapping[int, Any], count: int) -> Sequence[SampleCall]:
         """Take the next step up to its first loss; repeat its calls with one sample replaced.
 
@@ -261,26 +268,27 @@ class Sampling(Protocol):
         count
             How many samples a batch has.
         """
-        ...
 
 
-class Trial(Sampling, Protocol):
+class Trial(Sampling):
     """Tries the model of one run, which is thrown away afterwards."""
 
+    absent = "no module of its model is called before the first loss"
+
+    @abstractmethod
     def in_evaluation(self) -> Evaluation:
         """Take the next step up to its first loss; repeat its calls in evaluation mode."""
-        ...
 
+    @abstractmethod
     def given(self, *, operations: bool = False) -> Given:
         """Take the next step up to its first loss; return what its modules are given.
 
         On request it keeps the operations before the first call.
         """
-        ...
 
+    @abstractmethod
     def slopes(self, given: Given) -> Slopes:
         """Take the next step up to its first loss, with what another run gives its modules.
 
         Returns the gradients of the loss with respect to what they return.
         """
-        ...

@@ -7,8 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from symmetry.invariants.batches import samples
 from symmetry.invariants.composed import replaced
+from symmetry.invariants.symmetry.samples import samples
 from symmetry.training.start import TrainingStart
 from symmetry.training.target import FunctionTraining
 from tests.conftest import needs

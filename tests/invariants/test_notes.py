@@ -1,44 +1,44 @@
-"""The names of notes: each is listed by the invariant whose measure gives it."""
+"""The kinds of notes: each is listed by the invariant whose measure gives it."""
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Iterator
-from pathlib import Path
+from pkgutil import walk_packages
+from sys import modules
 
-import symmetry
+from symmetry import invariants
+from symmetry.law.note import Note, NoteKind
+from symmetry.observe.source_line import SourceLine
 from tests.catalogues import TRAININGS
 
-FOLDER = Path(symmetry.__file__).parent / "invariants"
-MAKERS = {"Note", "note", "_note"}
+KINDS = [kind for invariant in TRAININGS for kind in invariant.notes]
+OWN = {invariant.name for invariant in TRAININGS}
 
 
-def names_in(tree: ast.AST) -> Iterator[str]:
-    """Yield the first arguments of calls that make notes, where these are names of notes."""
-    for call in ast.walk(tree):
-        if isinstance(call, ast.Call) and call.args and isinstance(call.args[0], ast.Constant):
-            function = call.func
-            maker = function.attr if isinstance(function, ast.Attribute) else function
-            maker = maker.id if isinstance(maker, ast.Name) else maker
-            if maker in MAKERS and "/" in str(call.args[0].value):
-                yield call.args[0].value
+def defined() -> Iterator[NoteKind]:
+    """Yield the kinds that are constants in a file of invariants."""
+    for file in walk_packages(invariants.__path__, f"{invariants.__name__}."):
+        yield from (
+            each for each in vars(modules[file.name]).values() if isinstance(each, NoteKind)
+        )
 
 
-def test_every_note_is_listed_and_every_listed_one_can_be_given() -> None:
-    given = {
-        name for file in FOLDER.rglob("*.py") for name in names_in(ast.parse(file.read_text()))
-    }
-    listed = {name for invariant in TRAININGS for name in invariant.notes}
-    own = {invariant.name for invariant in TRAININGS}  # of notes that their measure leaves nameless
-    assert {"loop/frozen", "model/draws"} <= given
-    assert given - own == listed - own
+def test_every_kind_is_listed() -> None:
+    assert {*defined()} == {*KINDS}
 
 
-def test_a_note_belongs_to_one_invariant() -> None:
-    names = [name for invariant in TRAININGS for name in invariant.notes]
-    assert len(names) == len({*names})
+def test_a_kind_belongs_to_one_invariant() -> None:
+    assert len({kind.name for kind in KINDS}) == len(KINDS)
 
 
-def test_a_call_that_makes_a_note_is_seen() -> None:
-    code = "a.note('x/y', 1)\nNote('x/z')\n_note('p/q', f())\nnote('no name')\nother('x/w')"
-    assert sorted(names_in(ast.parse(code))) == ["p/q", "x/y", "x/z"]
+def test_a_kind_has_a_meaning_unless_its_invariant_says_it() -> None:
+    assert {kind.name for kind in KINDS if not kind.meaning} <= OWN
+    assert OWN.isdisjoint(kind.name for kind in KINDS if kind.meaning)
+
+
+def test_a_note_has_the_name_of_its_kind_and_a_line() -> None:
+    kind = NoteKind("loop/late", "It is late.")
+    assert kind.at("at last") == Note("loop/late", "at last")
+    assert kind.at("at last", SourceLine("train.py", 3)) == Note(
+        "loop/late", "at last", "train.py", 3
+    )

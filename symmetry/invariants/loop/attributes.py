@@ -7,7 +7,8 @@ another value at the next update.
 
 from __future__ import annotations
 
-from symmetry.invariants.loop.judgement import Judgement
+from symmetry.invariants.loop.judgement import Judgement, loop_invariant
+from symmetry.law.invariant import Statement
 from symmetry.training.events import Epochs, Misspelt
 
 
@@ -18,6 +19,17 @@ def attributes(epochs: Epochs) -> Judgement:
         if isinstance(event, Misspelt):
             judgement.accuse(_text(event), event.at)
     return judgement
+
+
+INVARIANT = loop_invariant(
+    Statement(
+        name="loop/attributes",
+        statement="attributes that are set on parameters, modules and optimisers are there",
+        reason="Python lets any attribute be set, and PyTorch does not read it",
+        witness="an update",
+    ),
+    attributes,
+)
 
 
 def _text(event: Misspelt) -> str:

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 
-from symmetry.invariants.loop.judgement import Judgement
+from symmetry.invariants.loop.judgement import Judgement, loop_invariant
+from symmetry.law.invariant import Statement
+from symmetry.law.note import NoteKind
 from symmetry.observe.source_line import SourceLine
 from symmetry.training.events import (
     Batch,
@@ -22,6 +24,11 @@ from symmetry.training.events import (
     Updated,
 )
 
+SHUFFLE = NoteKind(
+    "loop/shuffle",
+    meaning="A loader does not shuffle, and its data is sorted: whole batches have one label. Pass "
+    "shuffle=True.",
+)
 _FEW = 4  # batches that are equal
 _ORDER = 8  # samples that are in the same order
 
@@ -39,6 +46,18 @@ def batches(epochs: Epochs) -> Judgement:
     _judge_seeds(epochs, judgement)
     _judge_orders(epochs, training, judgement)
     return judgement
+
+
+INVARIANT = loop_invariant(
+    Statement(
+        name="loop/batches",
+        statement="updates see other batches, orders and random numbers than those before",
+        reason="nothing is learnt from the same ones again, and seeds are set once",
+        witness="a DataLoader, or a seed",
+        notes=(SHUFFLE,),
+    ),
+    batches,
+)
 
 
 def _judge_first_batches(epochs: Epochs, loader: Loader, judgement: Judgement) -> None:
@@ -151,7 +170,7 @@ def _note_classes(loader: Loader, judgement: Judgement) -> None:
     """Note loaders whose batches have one class each."""
     if len(set(loader.classes)) > 1:
         judgement.note(
-            "loop/shuffle",
+            SHUFFLE,
             "the loader does not shuffle, and its data is sorted: whole batches have one label "
             f"({', '.join(loader.classes)} in the first, middle and last one). Pass shuffle=True.",
             loader.at,

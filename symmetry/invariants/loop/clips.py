@@ -6,9 +6,15 @@ import math
 from collections import Counter, defaultdict
 
 from symmetry.invariants.loop.judgement import Judgement
+from symmetry.law.note import NoteKind
 from symmetry.observe.source_line import SourceLine
 from symmetry.training.events import Backward, Clipped, Epochs, Updated
 
+CLIPS = NoteKind(
+    "loop/clips",
+    meaning="Gradients are clipped before all backwards of an update are done, and then once more, "
+    "so that a limit changes how much each micro-batch counts.",
+)
 _AGAIN = 2  # times that a line has to do it
 
 
@@ -53,7 +59,7 @@ def _note_parts(epochs: Epochs, judgement: Judgement) -> None:
     for at, times in lines.items():
         if times >= _AGAIN:
             judgement.note(
-                "loop/clips",
+                CLIPS,
                 "this clips the gradients of an update before all of its backwards are done, and "
                 "then once more with the next ones added: a limit that acts changes how much each "
                 "micro-batch counts. Clip once, just before step().",

@@ -6,9 +6,27 @@ so that ``best = model.state_dict()`` holds the last weights, and loading it res
 
 from __future__ import annotations
 
-from symmetry.invariants.loop.judgement import Judgement
+from symmetry.invariants.loop.judgement import Judgement, loop_invariant
+from symmetry.law.invariant import Statement
+from symmetry.law.note import NoteKind
 from symmetry.training.events import Copy, Epochs, Restored, Saved
 
+CHECKPOINT = NoteKind(
+    "loop/checkpoint",
+    meaning="A checkpoint has an epoch or a step and the model, but not the state of the "
+    "optimiser, so a run that goes on from it begins with an empty one. Save "
+    "optimizer.state_dict() as well.",
+)
+AVERAGE = NoteKind(
+    "loop/average",
+    meaning="An average of weights takes almost all of the new weights at each update, so it is "
+    "almost the model itself. The decay and 1 - decay may be exchanged.",
+)
+AVERAGE_BUFFERS = NoteKind(
+    "loop/average-buffers",
+    meaning="The weights of an averaged model follow the model, but its buffers never change, and "
+    "it is evaluated with them. Copy the buffers as well.",
+)
 _CURE = "Take copy.deepcopy(model.state_dict())."
 _SEVERAL = 2  # tensors that one line copies, so that it copies a model
 _WARM = 2  # updates until an average takes little of the new weights
@@ -36,6 +54,18 @@ def copies(epochs: Epochs) -> Judgement:
     for copy in epochs.copies:
         _note_copy(copy, judgement)
     return judgement
+
+
+INVARIANT = loop_invariant(
+    Statement(
+        name="loop/copies",
+        statement="states that are restored or saved are copies of the model's",
+        reason="what shares the model's memory changes with each update",
+        witness="a state that is restored or saved",
+        notes=(CHECKPOINT, AVERAGE, AVERAGE_BUFFERS),
+    ),
+    copies,
+)
 
 
 def _judge_restored(event: Restored, judgement: Judgement) -> None:
@@ -66,7 +96,7 @@ def _note_position(epochs: Epochs, judgement: Judgement) -> None:
     for event in saves:
         if event.position and event.model and stateful:
             judgement.note(
-                "loop/checkpoint",
+                CHECKPOINT,
                 f"the checkpoint has a position ({', '.join(event.keys)}) and the model, but "
                 f"not the state of {stateful}: a run that goes on from it begins with an empty "
                 "one. Save optimizer.state_dict() as well.",
@@ -79,14 +109,14 @@ def _note_copy(copy: Copy, judgement: Judgement) -> None:
     late = copy.weights[_WARM:]
     if len(late) >= _AVERAGED and all(_MOST < weight < 1 - 1e-9 for weight in late):
         judgement.note(
-            "loop/average",
+            AVERAGE,
             f"this average of {copy.of} takes {min(late):.3g} of the new weights at each update: "
             "it is almost the model itself. Are the decay and 1 - decay exchanged?",
             copy.at,
         )
     if copy.stale and copy.is_evaluated and copy.weights:
         judgement.note(
-            "loop/average-buffers",
+            AVERAGE_BUFFERS,
             f"the weights of {copy.name} follow {copy.of}, but its buffers never change "
             f"({copy.stale[0]}), and it is evaluated with them. Copy the buffers as well.",
             copy.at,

@@ -1,22 +1,68 @@
-"""``loop/evaluation``: a model is in evaluation mode where it is evaluated.
+"""``loop/evaluation``: a model is in evaluation mode where it is evaluated, and stays as it is.
 
-A loader whose batches never lead to a backward evaluates. If a trained model is called with one of
-its batches, dropouts make the result random, and running statistics learn from what the model is
-evaluated on. Several calls with one batch may be a sample of the model's uncertainty, a result that
-is thrown away an adaption of the statistics: these are not judged.
+Example: a validation loop without ``model.eval()``.
+
+In training mode dropouts make a score random, and BatchNorm learns from the validation samples.
+Calls of a model on the batches of a loader that leads to no backward have to be in evaluation mode,
+and must not change the model. Call ``model.eval()`` before, and ``model.train()`` behind the
+validation.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 
-from symmetry.invariants.loop.judgement import Judgement
-from symmetry.training.events import Called, Epochs, Loader
-from symmetry.units.words import count
+from symmetry.invariants.loop.judgement import Judgement, loop_invariant
+from symmetry.invariants.loop.modes import modes
+from symmetry.law.invariant import Statement
+from symmetry.law.note import NoteKind
+from symmetry.observe.source_line import SourceLine
+from symmetry.training.events import (
+    Backward,
+    Called,
+    Epochs,
+    Evaluated,
+    Loader,
+    LoopEvent,
+    Restored,
+    Scheduled,
+    Switched,
+    Updated,
+)
+from symmetry.units.words import count, in_short
+
+OVERLAP = NoteKind(
+    "loop/overlap",
+    meaning="A loader for evaluation holds training samples. A score on them says nothing about "
+    "new data. Split the data set without overlap.",
+)
+_MODE = "the mode of "
+
+
+def evaluations(epochs: Epochs) -> Judgement:
+    """Judge the evaluations of a script, or of a function."""
+    return disturbance(epochs) if epochs.is_function else evaluation(epochs)
+
+
+INVARIANT = loop_invariant(
+    Statement(
+        name="loop/evaluation",
+        statement="a trained model is evaluated in evaluation mode, and stays as it is",
+        reason="dropouts make the result random, and what evaluation data teach is no test",
+        witness="a loader whose batches lead to no backward, or evaluate of a function",
+        notes=(OVERLAP,),
+    ),
+    evaluations,
+    of_functions=True,
+)
 
 
 def evaluation(epochs: Epochs) -> Judgement:
-    """Judge the calls of trained models with batches of loaders that evaluate."""
+    """Judge the calls of trained models with batches of loaders that lead to no backward.
+
+    Several calls with one batch may be a sample of the model's uncertainty, a result that is thrown
+    away an adaption of the statistics: these are not judged.
+    """
     judgement, training = Judgement(), epochs.training_loaders
     calls = [
         event
@@ -71,7 +117,7 @@ def _note_overlap(epochs: Epochs, judgement: Judgement) -> None:
                 continue
             if one.source == other.source and (common := _common(one, other)):
                 judgement.note(
-                    "loop/overlap",
+                    OVERLAP,
                     f"{common} of the loader made at {one.at} are training samples, too (the "
                     f"loader made at {other.at}). A score on them says nothing about "
                     "new data.",
@@ -96,3 +142,57 @@ def _common(one: Loader, other: Loader) -> str:
         return "all samples" if one.indices is None and other.indices is None else "some samples"
     shared = len(one.indices & other.indices)
     return f"{shared} of {len(one.indices)} samples" if shared else ""
+
+
+def disturbance(epochs: Epochs) -> Judgement:
+    """Judge whether the steps behind each evaluation of a function are the same as without it.
+
+    A run without it shows what they do. If ``evaluate`` steps a scheduler or restores a state, the
+    next steps are meant to be others: these are not judged.
+    """
+    judgement, left_in_evaluation = Judgement(), bool(modes(epochs).accusations)
+    for done in (event for event in epochs.events if isinstance(event, Evaluated)):
+        inside = epochs.events[done.first : epochs.events.index(done)]
+        _judge_calls(epochs, inside, judgement)
+        if any(isinstance(event, Scheduled | Restored) for event in inside):
+            judgement.why = f"{done.at} steps a scheduler or restores a state"
+        elif epochs.disturbed and done.changed and not left_in_evaluation:
+            judgement.accuse(_text(epochs, done), _line(inside, done))
+            break
+    return judgement
+
+
+def _judge_calls(epochs: Epochs, inside: tuple[LoopEvent, ...], judgement: Judgement) -> None:
+    """Accuse calls of trained models with active dropouts or statistics, one for each input."""
+    calls = [e for e in inside if isinstance(e, Called) and epochs.models[e.model].is_trained]
+    often = Counter((call.model, call.digest) for call in calls)
+    for call in calls:
+        if not (call.dropouts or call.statistics):
+            continue
+        if often[call.model, call.digest] > 1:
+            judgement.why = f"{call.at} calls the model several times for a batch"
+        elif call.is_used:
+            judgement.accuse(in_training_mode(epochs, call), call.at)
+
+
+def _text(epochs: Epochs, done: Evaluated) -> str:
+    cure = "Evaluate under torch.no_grad(), or a copy of the model"
+    if _changes_modes_alone(done):
+        cure = "Call train() at its end"
+    return (
+        f"evaluate() changes the training: with it {epochs.disturbed} has other numbers in a later "
+        f"step. It has changed {in_short(done.changed)}. {cure}."
+    )
+
+
+def _line(inside: tuple[LoopEvent, ...], done: Evaluated) -> SourceLine:
+    """Return the line that changes something: an update, a backward or a switch; else evaluate."""
+    for kind in (Switched,) if _changes_modes_alone(done) else (Updated, Backward):
+        for event in inside:
+            if isinstance(event, kind):
+                return event.at
+    return done.at
+
+
+def _changes_modes_alone(done: Evaluated) -> bool:
+    return all(name.startswith(_MODE) for name in done.changed)

@@ -10,10 +10,12 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from itertools import pairwise
 
-from symmetry.invariants.loop.clips import judge_clips
-from symmetry.invariants.loop.judgement import Judgement
-from symmetry.invariants.loop.schedules import note_schedules
+from symmetry.invariants.loop.clips import CLIPS, judge_clips
+from symmetry.invariants.loop.judgement import Judgement, loop_invariant
+from symmetry.invariants.loop.schedules import SCHEDULE, note_schedules
+from symmetry.law.invariant import Statement
 from symmetry.law.measurement import LEFT_GRADIENTS
+from symmetry.law.note import NoteKind
 from symmetry.observe.source_line import SourceLine
 from symmetry.training.events import (
     Backward,
@@ -25,6 +27,17 @@ from symmetry.training.events import (
     Updated,
 )
 
+WINDOW = NoteKind(
+    "loop/window",
+    meaning="At the end of an epoch gradients are left that no update has read, and they are "
+    "cleared, as with accumulation over a number that does not divide the batches. Update with the "
+    "last batch as well.",
+)
+ACCUMULATION = NoteKind(
+    "loop/accumulation",
+    meaning="An update sums the gradients of several batches, and nothing divides their mean "
+    "losses, so it is as many times as large as with one batch. Divide each loss by their number.",
+)
 _AGAIN = 2  # times that a line has to do it
 # The last operation of a loss that is a mean, and is divided by nothing.
 _MEANS = {
@@ -51,6 +64,18 @@ def gradients(epochs: Epochs) -> Judgement:
     _note_sums(epochs, judgement)
     note_schedules(epochs, judgement)
     return judgement
+
+
+INVARIANT = loop_invariant(
+    Statement(
+        name="loop/gradients",
+        statement="gradients are clipped and read by an update before they are cleared",
+        reason="a backward or a clip that no update reads does nothing",
+        witness="a backward",
+        notes=(WINDOW, ACCUMULATION, CLIPS, SCHEDULE),
+    ),
+    gradients,
+)
 
 
 def _judge_lost(epochs: Epochs, judgement: Judgement) -> None:
@@ -82,7 +107,7 @@ def _judge_lost(epochs: Epochs, judgement: Judgement) -> None:
     for at, cleared_at in left.items():
         if len(lost[at]) < _AGAIN:
             judgement.note(
-                "loop/window",
+                WINDOW,
                 "at the end of an epoch gradients are left that no update has read, and they are "
                 f"cleared ({cleared_at}). Update with the last batch as well.",
                 at,
@@ -128,7 +153,7 @@ def _note_sums(epochs: Epochs, judgement: Judgement) -> None:
         apart = all(batches[a.number] != batches[b.number] for a, b in pairwise(mine))
         if apart and all(b.operation in _MEANS for b in mine) and len({b.at for b in mine}) == 1:
             judgement.note(
-                "loop/accumulation",
+                ACCUMULATION,
                 f"this update sums the gradients of {len(mine)} batches, and nothing divides their "
                 f"mean losses ({mine[0].at}): it is {len(mine)} times as large as with one batch. "
                 f"Divide each loss by {len(mine)}.",

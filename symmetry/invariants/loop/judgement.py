@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import wraps
 
+from symmetry.invariants.invariant import WRITTEN, TrainingInvariant
+from symmetry.law.invariant import Statement
 from symmetry.law.measurement import Measurement, Violation
-from symmetry.law.note import Note
+from symmetry.law.note import Note, NoteKind
 from symmetry.observe.source_line import SourceLine
 from symmetry.training.events import Epochs, Updated
 from symmetry.training.start import TrainingStart
 from symmetry.units.words import count
 
+_SCRIPTS = "scripts that train with PyTorch"
+_BOTH = "scripts that train with PyTorch, and functions with evaluate"
 _NO_LOOP = 'only a script in PyTorch, or a function that returns {"evaluate": evaluate}, has a loop'
 _NO_SCRIPT = "only a script in PyTorch has a loop that can be run"
 _NO_UPDATES = "the run over whole epochs made no update"
@@ -53,9 +57,9 @@ class Judgement:
         if all(each.at != at for each in self.accusations):
             self.accusations.append(Accusation(text, at, mechanism))
 
-    def note(self, name: str, text: str, at: SourceLine) -> None:
+    def note(self, kind: NoteKind, text: str, at: SourceLine) -> None:
         """Add a note, once."""
-        note = Note(name, text, *at.reference)
+        note = kind.at(text, at)
         if note not in self.notes:
             self.notes.append(note)
 
@@ -63,21 +67,37 @@ class Judgement:
 Law = Callable[[Epochs], Judgement]
 
 
-def measured(law: Law, of_functions: bool = False) -> Callable[[TrainingStart], Measurement]:
-    """Return the measure of a law: all of them look at one run over whole epochs.
+def loop_invariant(words: Statement, law: Law, *, of_functions: bool = False) -> TrainingInvariant:
+    """Return a law of the loop as an invariant: it is judged on one run over whole epochs.
 
     A law ``of_functions`` is judged on functions with evaluations between their steps, too.
     """
+    words = replace(
+        words,
+        targets=_BOTH if of_functions else _SCRIPTS,
+        failure="goes wrong beyond its first steps",
+    )
+    return TrainingInvariant(
+        **vars(words),
+        measure=measured(law, of_functions=of_functions),
+        dtypes=WRITTEN,
+        runs=1,
+        scripts=not of_functions,
+    )
+
+
+def measured(law: Law, *, of_functions: bool = False) -> Callable[[TrainingStart], Measurement]:
+    """Return the measure of a law: all of them look at one run over whole epochs."""
 
     @wraps(law)
     def measure(start: TrainingStart) -> Measurement:
         if not (of_functions or start.target.sequential):
-            return Measurement(counted=False, note=_NO_SCRIPT, applies=False)
+            return Measurement.not_applicable(_NO_SCRIPT)
         epochs = start.target.epochs(start.seed)
         if epochs is None:
-            return Measurement(counted=False, note=_NO_LOOP, applies=False)
+            return Measurement.not_applicable(_NO_LOOP)
         if not (updates := epochs.of(Updated)):
-            return Measurement(counted=False, note=_NO_UPDATES, applies=False)
+            return Measurement.not_applicable(_NO_UPDATES)
         judgement = law(epochs)
         if epochs.error and judgement.applies:
             judgement.why = f"after {count(len(updates), 'update')} it fails: {epochs.error}"
@@ -98,7 +118,7 @@ def as_measurement(judgement: Judgement) -> Measurement:
         violation = Violation(text, 0, "", file=file, line=line, mechanism=first.mechanism)
         return Measurement(counted=True, violation=violation, notes=notes)
     if not judgement.applies:
-        return Measurement(counted=False, note=judgement.why, applies=False, notes=notes)
+        return Measurement.not_applicable(judgement.why, notes=notes)
     if judgement.why:
-        return Measurement(counted=False, note=f"cannot judge: {judgement.why}", notes=notes)
+        return Measurement.cannot_judge(judgement.why, notes=notes)
     return Measurement(counted=True, notes=notes)

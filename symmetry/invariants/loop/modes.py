@@ -10,10 +10,25 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from symmetry.invariants.loop.judgement import Judgement
+from symmetry.invariants.loop.judgement import Judgement, loop_invariant
+from symmetry.law.invariant import Statement
+from symmetry.law.note import NoteKind
 from symmetry.observe.source_line import SourceLine
 from symmetry.training.events import Backward, Called, Epochs, Switched, Updated
 from symmetry.units.words import count
+
+EVAL_MODE = NoteKind(
+    "loop/eval-mode",
+    meaning="A model with dropouts or running statistics is trained in evaluation mode from its "
+    "first update on, or with one of its loaders. Call train() before the loop; if the loader is "
+    "for evaluation, leave out backward() and step().",
+)
+FROZEN = NoteKind(
+    "loop/frozen",
+    meaning="The parameters of a module are frozen, but its running statistics move with each "
+    "batch, as those of BatchNorm do in training mode. If all of it is to stay as it is, call "
+    "eval() on that part after each train().",
+)
 
 
 @dataclass
@@ -49,6 +64,19 @@ def modes(epochs: Epochs) -> Judgement:
     _note_training_on_another_loader(epochs, judgement)
     _note_drift(epochs, judgement)
     return judgement
+
+
+INVARIANT = loop_invariant(
+    Statement(
+        name="loop/modes",
+        statement="a model that is trained in training mode at first stays in it",
+        reason="an evaluation that calls eval() is followed by train()",
+        witness="an update",
+        notes=(EVAL_MODE, FROZEN),
+    ),
+    modes,
+    of_functions=True,
+)
 
 
 def _judge(epochs: Epochs, number: int, mode: _Mode, judgement: Judgement) -> None:
@@ -87,7 +115,7 @@ def _note_eval_from_the_start(epochs: Epochs, judgement: Judgement) -> None:
             continue
         if not any(c.training or c.dropouts or c.statistics for c in training):
             judgement.note(
-                "loop/eval-mode",
+                EVAL_MODE,
                 f"{model.name} is trained in evaluation mode: {_off(model)}. "
                 "If this is not meant, call train() before the loop.",
                 training[0].at,
@@ -106,7 +134,7 @@ def _note_training_on_another_loader(epochs: Epochs, judgement: Judgement) -> No
         for call in evaluates if trains else ():
             if call.loader is not None and call.loader not in others:
                 judgement.note(
-                    "loop/eval-mode",
+                    EVAL_MODE,
                     f"{model.name} is trained in evaluation mode with the loader made at "
                     f"{epochs.loaders[call.loader].at}, and in training mode with another one "
                     f"({trains[0].at}). If this loader is for evaluation, leave out backward() and "
@@ -137,7 +165,7 @@ def _note_drift(epochs: Epochs, judgement: Judgement) -> None:
         if model.drifting and model.called is not None:
             more = f" and {len(model.drifting) - 1} more" if len(model.drifting) > 1 else ""
             judgement.note(
-                "loop/frozen",
+                FROZEN,
                 f"the parameters of {model.drifting[0]}{more} in {model.name} are frozen, but its "
                 "running statistics move with each batch. If all of it is to stay as it is, call "
                 "eval() on that part after train().",

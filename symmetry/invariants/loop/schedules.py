@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 from symmetry.invariants.loop.judgement import Judgement
+from symmetry.law.note import NoteKind
 from symmetry.training.events import Epochs, Exhausted, Scheduled, Updated
 
+SCHEDULE = NoteKind(
+    "loop/schedule",
+    meaning="A scheduler is stepped with each batch, and the learning rate is almost zero long "
+    "before the first epoch ends. Step it once an epoch, or count its steps in batches.",
+)
 _VANISHED = 1.001e-3  # of the largest rate so far
 
 
@@ -22,7 +28,7 @@ def note_schedules(epochs: Epochs, judgement: Judgement) -> None:
         # Half of what was seen comes behind: the script is not just at its end.
         if 2 * vanishes <= updates and 2 * vanishes <= batches:
             judgement.note(
-                "loop/schedule",
+                SCHEDULE,
                 f"{kind} is stepped with each batch, and the learning rate is almost zero "
                 f"after {vanishes} of the {batches} batches of the first epoch. Step it once an "
                 "epoch, or count its steps in batches.",

@@ -7,7 +7,8 @@ each of them.
 
 from __future__ import annotations
 
-from symmetry.invariants.loop.judgement import Judgement
+from symmetry.invariants.loop.judgement import Judgement, loop_invariant
+from symmetry.law.invariant import Statement
 from symmetry.training.events import Epochs, Loader
 
 _SAMPLES = (
@@ -45,6 +46,17 @@ def workers(epochs: Epochs) -> Judgement:
     if judgement.applies:
         judgement.why = ""
     return judgement
+
+
+INVARIANT = loop_invariant(
+    Statement(
+        name="loop/workers",
+        statement="workers draw different random numbers, and share an iterable data set",
+        reason="each has a copy of the data set, with the generators in it",
+        witness="a loader with two workers",
+    ),
+    workers,
+)
 
 
 def _accuse(loader: Loader, judgement: Judgement) -> None:

@@ -2,12 +2,29 @@
 
 from collections.abc import Iterator
 
+from symmetry.invariants.invariant import PROMOTED, TrainingInvariant
 from symmetry.law.measurement import Measurement, Violation
-from symmetry.law.note import Note
+from symmetry.law.note import Note, NoteKind
+from symmetry.training.run import needed
 from symmetry.training.start import TrainingStart
-from symmetry.training.trial import Active, Evaluation, EvaluationCall, Trial
+from symmetry.training.trial import Evaluation, EvaluationCall, Trial
 from symmetry.units.words import count
 
+EVALUATION_MODE = NoteKind(
+    "model/evaluation-mode",
+    meaning="A model trains in evaluation mode, so that its dropouts and running statistics are "
+    "off. Call model.train() before training.",
+)
+KEPT_DROPOUT = NoteKind(
+    "model/kept-dropout",
+    meaning="Dropout is active in evaluation mode, because the call says so. If that is not meant, "
+    "as it is for Monte Carlo dropout, pass training=self.training.",
+)
+DRAWS = NoteKind(
+    "model/draws",
+    meaning="A model in evaluation mode gives other outputs each time. If that is not meant, draw "
+    "random numbers only if self.training.",
+)
 _AGAIN = "two calls after model.eval() give different outputs"
 _NOT_REACHED = (
     "is not one of the model's modules, so eval() does not reach it: make it in __init__, and hold "
@@ -32,21 +49,32 @@ _WRONG = {
 
 def evaluation(start: TrainingStart) -> Measurement:
     """Repeat the calls of a step in evaluation mode, and look for layers that still act."""
-    run = start.begin(noise=True)
-    trial = run.capability(Trial)
-    found = Evaluation() if trial is None else trial.in_evaluation()
+    found = needed(start.begin(noise=True), Trial).in_evaluation()
     if not found.calls:
-        note = "no module of its model is called before the first loss"
-        return Measurement(counted=False, note=note, applies=False)
+        return Measurement.not_applicable(Trial.absent)
     violation = next(filter(None, map(_violation, found.calls)), None)
     if violation is not None:
         return Measurement.violated(violation)
     raised = next((f"{c.module} raises {c.raised}" for c in found.calls if c.raised), "")
     if raised:
-        return Measurement(counted=False, note=f"cannot judge: in evaluation mode {raised}")
+        return Measurement.cannot_judge(f"in evaluation mode {raised}")
     note = "" if found.acts else "neither dropout nor running statistics are active in training"
     notes = tuple(_notes(found))
     return Measurement(counted=found.acts, note=note, applies=found.acts, notes=notes)
+
+
+INVARIANT = TrainingInvariant(
+    name="model/evaluation",
+    statement="after model.eval() the model drops nothing out and writes no running statistics",
+    reason="in evaluation what a model makes of a sample depends on the sample alone",
+    witness="dropout or running statistics that are active in training",
+    targets="PyTorch trainings",
+    notes=(EVALUATION_MODE, KEPT_DROPOUT, DRAWS),
+    needs=(Trial,),
+    measure=evaluation,
+    dtypes=PROMOTED,
+    runs=1,
+)
 
 
 def _violation(call: EvaluationCall) -> Violation | None:
@@ -66,7 +94,7 @@ def _notes(found: Evaluation) -> Iterator[Note]:
             f"it trains in evaluation mode: {layers} with dropout or running statistics "
             f"{'is' if found.off == 1 else 'are'} off; call model.train() before training"
         )
-        yield _note("model/evaluation-mode", text, found.calls[0])
+        yield EVALUATION_MODE.at(text, found.calls[0].place)
     for call in found.calls:
         named = [active for active in call.active if active.cause == "named"]
         if call.differs and named:
@@ -74,15 +102,10 @@ def _notes(found: Evaluation) -> Iterator[Note]:
                 "dropout is active in evaluation mode, because the call says so: if that is not "
                 "meant (Monte Carlo dropout), pass training=self.training"
             )
-            yield _note("model/kept-dropout", text, named[0])
+            yield KEPT_DROPOUT.at(text, named[0].place)
         elif call.differs:
             text = (
                 f"{call.module} gives other outputs each time in evaluation mode: it draws random "
                 "numbers; if that is not meant, draw only if self.training"
             )
-            place = next(iter(call.draws), call.place)
-            yield Note("model/draws", text, *place.reference)
-
-
-def _note(name: str, text: str, of: Active | EvaluationCall) -> Note:
-    return Note(name, text, *of.place.reference)
+            yield DRAWS.at(text, next(iter(call.draws), call.place))

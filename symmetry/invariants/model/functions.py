@@ -1,6 +1,8 @@
 """``model/functions``: the backward of a custom function, against differences of its forward."""
 
+from symmetry.invariants.invariant import PROMOTED, TrainingInvariant
 from symmetry.law.measurement import Measurement, Violation
+from symmetry.training.run import needed
 from symmetry.training.start import TrainingStart
 from symmetry.training.trial import CustomFunction, Functions, Slope
 
@@ -10,12 +12,9 @@ _ZERO = 1e-9  # of them: a forward that changes by less does not depend on the a
 
 def functions(start: TrainingStart) -> Measurement:
     """Compare the backward of each custom function with differences of its forward."""
-    run = start.begin(noise=False)
-    trial = run.capability(Functions)
-    tried = () if trial is None else trial.custom_functions()
+    tried = needed(start.begin(noise=False), Functions).custom_functions()
     if not tried:
-        note = "it calls no function with a derivative of its own"
-        return Measurement(counted=False, note=note, applies=False)
+        return Measurement.not_applicable(Functions.absent)
     reasons: dict[str, str] = {}
     counted, worst = False, 0.0
     for function in tried:
@@ -32,6 +31,20 @@ def functions(start: TrainingStart) -> Measurement:
             reasons[function.name] = function.why_not
     told = "; ".join(f"{name}: {why}" for name, why in reasons.items())
     return Measurement(counted, margin=worst, note=told and f"cannot judge {told}")
+
+
+INVARIANT = TrainingInvariant(
+    name="model/functions",
+    statement="the backward of a custom function is the derivative of its forward (float64)",
+    reason="autograd multiplies by it as by a derivative",
+    witness="a smooth function with a derivative of one's own, a slope above its error",
+    targets="PyTorch and JAX trainings",
+    needs=(Functions,),
+    measure=functions,
+    compared="bound",
+    dtypes=PROMOTED,
+    runs=1,
+)
 
 
 def _allowed(slope: Slope) -> float:

@@ -3,21 +3,26 @@
 from collections.abc import Iterator, Sequence
 
 from symmetry.invariants.composed import replaced
+from symmetry.invariants.invariant import PROMOTED, TrainingInvariant
 from symmetry.law.measurement import MIXING_SOFTMAX, Measurement, Violation
-from symmetry.law.note import Note
+from symmetry.law.note import Note, NoteKind
 from symmetry.training.run import needed
 from symmetry.training.start import TrainingStart
 from symmetry.training.trial import Mixer, SampleCall, Sampling
 
-_NO_BATCH = "its batch is not known, or has no axis of at least two samples"
+MIXED_SAMPLES = NoteKind(
+    "model/mixed-samples",
+    meaning="In evaluation mode the outputs of a sample depend on the others of its batch. If that "
+    "is not meant, an operation runs over the axis of the samples: name the other axis.",
+)
 
 
 def samples(start: TrainingStart) -> Measurement:
     """Replace one sample of a batch, and see in evaluation mode which outputs change."""
     count = start.baseline.samples
-    trial = start.begin(noise=True).capability(Sampling)
-    if count is None or count < 2 or trial is None:
-        return Measurement(counted=False, note=_NO_BATCH, applies=False)
+    if count is None or count < 2:
+        return Measurement.not_applicable(Sampling.absent)
+    trial = needed(start.begin(noise=True), Sampling)
     changed = {}
     for sample in dict.fromkeys((count // 2, 0)):
         other = start.begin(order=replaced(count, sample), noise=True)
@@ -34,6 +39,21 @@ def samples(start: TrainingStart) -> Measurement:
     counted = any(call.alone for call in calls)
     note = "" if counted else why_not or "no module of its model is given one sample"
     return Measurement(counted, note=note, notes=tuple(_notes(calls)))
+
+
+INVARIANT = TrainingInvariant(
+    name="model/samples",
+    statement="what the model makes of one sample in evaluation does not depend on others",
+    reason="a model is evaluated on one sample at a time, or on any batch",
+    witness="two samples that differ, and outputs with an axis of the samples",
+    targets="PyTorch and JAX trainings",
+    notes=(MIXED_SAMPLES,),
+    needs=(Sampling,),
+    cheap=True,
+    measure=samples,
+    dtypes=PROMOTED,
+    runs=3,
+)
 
 
 def _wrong(mixer: Mixer, mode: str) -> str:
@@ -72,4 +92,4 @@ def _notes(calls: Sequence[SampleCall]) -> Iterator[Note]:
             f"{mode}the outputs of a sample depend on the others: first by {mixer.operation}; if "
             "that is not meant, it runs over the axis of the samples"
         )
-        yield Note("model/mixed-samples", text, *mixer.place.reference)
+        yield MIXED_SAMPLES.at(text, mixer.place)

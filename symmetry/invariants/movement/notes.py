@@ -11,8 +11,8 @@ from typing import Any
 from symmetry.base.errors import TrainingError
 from symmetry.base.randomness.random import Random
 from symmetry.invariants.movement.gradients import RunGradients
-from symmetry.law.note import Note
-from symmetry.observe.source_line import SourceLine
+from symmetry.law.note import Note, NoteKind
+from symmetry.observe.source_line import NOWHERE, SourceLine
 from symmetry.training.capabilities.flowing import Cut, Flow, Flowing
 from symmetry.training.capabilities.step_events import StepEvents
 from symmetry.training.run import Run, needed
@@ -20,6 +20,45 @@ from symmetry.training.start import TrainingStart
 from symmetry.units import compare
 from symmetry.units.state import Array, largest
 from symmetry.units.words import count
+
+TARGET = NoteKind(
+    "loss/target",
+    meaning="The target of a loss requires a gradient, and depends on the parameters that the "
+    "output depends on, so it moves towards the output, too. If it is a label, detach() it.",
+)
+TERM = NoteKind(
+    "loss/term",
+    meaning="A term that is added to the loss is cut off from the model, as by .item() or "
+    "detach(), and trains nothing. Add the tensor itself.",
+)
+REPEATED = NoteKind(
+    "model/repeated",
+    meaning="A list of layers holds one module several times, as [layer] * 3 does: the places "
+    "share their parameters. Make a new module for each place.",
+)
+VIEWS = NoteKind(
+    "model/views",
+    meaning="A view gives the sizes of a tensor in another order. It does not exchange axes, but "
+    "cuts the numbers into rows anew, so that entries of different rows are mixed. Use permute() "
+    "or transpose().",
+)
+CHECKPOINTING = NoteKind(
+    "training/checkpointing",
+    meaning="No input of a checkpointed block requires a gradient, so nothing in it receives one. "
+    "Call checkpoint(..., use_reentrant=False).",
+)
+CUT = NoteKind(
+    "training/cut",
+    meaning="The loss depends on a parameter that an optimiser holds, but an operation cuts its "
+    "gradient off, so it stays as it is. If it is frozen on purpose, leave it out of the "
+    "optimiser.",
+)
+TYING = NoteKind(
+    "training/tying",
+    meaning="Two matrices start with the same numbers and become different, so they are two "
+    "parameters. To tie them, assign the parameter itself, not a copy of its data.",
+)
+KINDS = (TARGET, TERM, REPEATED, VIEWS, CHECKPOINTING, CUT, TYING)
 
 _STREAM = 140  # of the seed
 _FAR = 0.01  # times a parameter's largest entry: what it is moved by
@@ -107,7 +146,7 @@ def _cut(start: TrainingStart, idle: frozenset[str], steps: int) -> Iterator[Not
         f"gradient{by}: it stays as it is. If it is frozen on purpose, leave it out of the "
         "optimiser."
     )
-    yield _note("training/cut", text, cut.place if cut else None)
+    yield CUT.at(text, cut.place if cut else NOWHERE)
 
 
 def matter(start: TrainingStart, names: frozenset[str]) -> bool:
@@ -147,7 +186,7 @@ def _untied(
                 f"{a} and {b} start with the same numbers and become different: they are two "
                 f"parameters. To tie them, assign the parameter itself, not a copy of its data."
             )
-            yield Note("training/tying", text)
+            yield TYING.at(text)
             return
 
 
@@ -167,7 +206,7 @@ def _terms(flow: Flow) -> Iterator[Note]:
             f"{cut.operation}{_at(cut.place)} cuts a term of the loss off from the model: it is "
             f"added to the loss and trains nothing. {cure}"
         )
-        yield _note("loss/term", text, cut.place)
+        yield TERM.at(text, cut.place)
 
 
 def _targets(flow: Flow) -> Iterator[Note]:
@@ -177,7 +216,7 @@ def _targets(flow: Flow) -> Iterator[Note]:
             "on the parameters that the output depends on: the target moves towards the output, "
             "too. If it is a label, detach() it."
         )
-        yield _note("loss/target", text, target.place)
+        yield TARGET.at(text, target.place)
 
 
 def _repeated(paths: tuple[str, ...]) -> Iterator[Note]:
@@ -187,7 +226,7 @@ def _repeated(paths: tuple[str, ...]) -> Iterator[Note]:
             "parameters. Make a new module for each place, as [nn.Linear(8, 8) for _ in range(3)] "
             "does and [nn.Linear(8, 8)] * 3 does not."
         )
-        yield Note("model/repeated", text)
+        yield REPEATED.at(text)
 
 
 def _views(run: Run, flowing: Flowing) -> Iterator[Note]:
@@ -201,7 +240,7 @@ def _views(run: Run, flowing: Flowing) -> Iterator[Note]:
             "but cuts the numbers into rows anew, so that entries of different rows are mixed. Use "
             "permute() or transpose()."
         )
-        yield _note("model/views", text, place)
+        yield VIEWS.at(text, place)
 
 
 def _checkpoints(warnings: tuple[str, ...]) -> Iterator[Note]:
@@ -210,11 +249,7 @@ def _checkpoints(warnings: tuple[str, ...]) -> Iterator[Note]:
             "no input of a checkpointed block requires a gradient, so nothing in it receives one: "
             "call checkpoint(..., use_reentrant=False)."
         )
-        yield Note("training/checkpointing", text)
-
-
-def _note(name: str, text: str, place: SourceLine | None) -> Note:
-    return Note(name, text) if place is None else Note(name, text, *place.reference)
+        yield CHECKPOINTING.at(text)
 
 
 def _at(place: SourceLine) -> str:

@@ -12,9 +12,10 @@ from typing import NamedTuple
 import numpy as np
 
 from symmetry.invariants.movement.gradients import current
-from symmetry.invariants.movement.notes import matter
+from symmetry.invariants.movement.notes import CUT, matter
 from symmetry.law.measurement import Measurement
-from symmetry.law.note import Note
+from symmetry.law.note import NoteKind
+from symmetry.observe.source_line import NOWHERE, SourceLine
 from symmetry.training.capabilities.differentiating import Differentiating
 from symmetry.training.capabilities.drawing import Drawing
 from symmetry.training.capabilities.optimizing import Optimizing
@@ -22,6 +23,25 @@ from symmetry.training.capabilities.step_events import StepEvents
 from symmetry.training.run import RunSettings, needed
 from symmetry.training.start import TrainingStart
 from symmetry.units.state import Array, largest
+
+RAW = NoteKind(
+    "training/raw",
+    meaning="A parameter moves by its gradient itself, which makes the loss larger: optax.masked "
+    "hands on the gradients of all that it masks. To freeze it, use optax.partition with "
+    "optax.set_to_zero.",
+)
+SAME_NOISE = NoteKind(
+    "training/same-noise",
+    meaning="A line draws the same random numbers in each step, since its key never changes. Split "
+    "the key in the state, or fold the number of the step in.",
+)
+STILL = NoteKind(
+    "training/still",
+    meaning="A parameter has a gradient and stays as it is, while others move: a mask or a label "
+    "of the optimiser freezes it. Check that this is meant. Or none moves, since updates are too "
+    "small for numbers of 16 bits: keep the parameters in float32.",
+)
+KINDS = (RAW, SAME_NOISE, STILL)
 
 _REAL = 1e-3  # of the largest gradient: one of rounding is smaller
 _COARSE = 1e-4  # the eps of numbers of 16 bits is larger
@@ -60,21 +80,21 @@ def moves_undeclared(start: TrainingStart) -> Measurement:
             f"{still[0]} has a gradient and stays as it is, while others move: a mask or a label "
             "of the optimiser freezes it. Is that meant?"
         )
-        notes.append(Note("training/still", text, *_line(start, still[0])))
+        notes.append(STILL.at(text, _line(start, still[0])))
     if still and len(still) == len(real) and _is_rounded_away(start, still):
         text = (
             f"no parameter moves in {start.steps} steps, though each has a gradient, and in "
             "float64 they do: the updates are too small for numbers of 16 bits, and are rounded "
             "away. Keep the parameters in float32, and cast them in the forward."
         )
-        notes.append(Note("training/still", text, *_line(start, still[0])))
+        notes.append(STILL.at(text, _line(start, still[0])))
     if raw and len(raw) < len(real):
         text = (
             f"{raw[0]} moves by its gradient itself, which makes the loss larger: optax.masked "
             "hands on the gradients of all that it masks. To freeze it, use optax.partition with "
             "optax.set_to_zero."
         )
-        notes.append(Note("training/raw", text, *_line(start, raw[0])))
+        notes.append(RAW.at(text, _line(start, raw[0])))
     idle = frozenset(steps[0].gradients) - {n for s in steps for n in s.gradients if s.reaches(n)}
     if idle and real and matter(start, idle):
         cut = needed(start.begin(noise=True), Differentiating).cut_of(idle)
@@ -87,7 +107,7 @@ def moves_undeclared(start: TrainingStart) -> Measurement:
             f"the loss depends on {min(idle)}, but its gradient is zero in each step: {by} cuts it "
             "off. Is that meant?"
         )
-        notes.append(Note("training/cut", text, *(cut.place.reference if cut else ())))
+        notes.append(CUT.at(text, cut.place if cut else NOWHERE))
     drawing = start.begin(noise=True).capability(Drawing)
     for place in filter(None, () if drawing is None else drawing.fixed):
         text = (
@@ -95,7 +115,7 @@ def moves_undeclared(start: TrainingStart) -> Measurement:
             "key in the state, or fold the number of the step in."
         )
         file, line = place.rsplit(":", 1)
-        notes.append(Note("training/same-noise", text, file, int(line)))
+        notes.append(SAME_NOISE.at(text, SourceLine(file, int(line))))
     return Measurement(counted=len(still) < len(real), notes=tuple(notes))
 
 
@@ -123,9 +143,9 @@ def _is_rounded_away(start: TrainingStart, names: list[str]) -> bool:
     return all((after[name] != before[name]).any() for name in names)
 
 
-def _line(start: TrainingStart, name: str) -> tuple[str, int] | tuple[None, None]:
+def _line(start: TrainingStart, name: str) -> SourceLine:
     """Return the line that updates a parameter, if it is known."""
-    return needed(start.begin(noise=True), Optimizing).updated_at(name).reference
+    return needed(start.begin(noise=True), Optimizing).updated_at(name)
 
 
 def _is_real(name: str, steps: list[_Step]) -> bool:

@@ -27,7 +27,17 @@ from symmetry.jax.probes.sites import Site, sites
 from symmetry.jax.probes.texts import place_among_arrays, texts_in
 from symmetry.jax.stepper import Stepper
 from symmetry.observe.source_line import SourceLine
-from symmetry.training.losses import Argument, LossCall, Moved, Observed, Padded, Pair, Tokens
+from symmetry.training.losses import (
+    Argument,
+    LeakSearch,
+    LossCall,
+    LossProbe,
+    Moved,
+    Observed,
+    Padded,
+    Pair,
+    Tokens,
+)
 from symmetry.training.texts.padding import padding_by_mask
 from symmetry.units.state import Array
 
@@ -40,7 +50,7 @@ _WORDS = {
 }
 
 
-class JaxLossProbe:
+class JaxLossProbe(LossProbe, LeakSearch):
     """Reads the losses of a run's next step off its jaxpr; it is a ``LossProbe``.
 
     Parameters

@@ -1,20 +1,21 @@
 """The meaning of invariants and notes, for people: the facts, why they hold, an example, a cure."""
 
 import textwrap
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
 
 from symmetry.base.errors import SymmetryError
 from symmetry.checker.verdict import Checked
 from symmetry.law.invariant import Invariant
+from symmetry.law.note import NoteKind
 from symmetry.report.answers.answer import problem_lines
 from symmetry.report.answers.problems import problems
 
 _WIDTH = 100
 
 
-def describe(name: str, invariants: Sequence[Invariant], notes: Mapping[str, str]) -> Iterator[str]:
-    """Yield lines about the invariant or the note of a name; ``notes`` has the meanings of notes.
+def describe(name: str, invariants: Sequence[Invariant]) -> Iterator[str]:
+    """Yield lines about the invariant or the note of a name.
 
     Raises
     ------
@@ -22,21 +23,26 @@ def describe(name: str, invariants: Sequence[Invariant], notes: Mapping[str, str
         If no invariant or note has that name.
     """
     known = {invariant.name: invariant for invariant in invariants}
+    kinds = {kind.name: kind for invariant in invariants for kind in invariant.notes}
     if name in known:
         yield from _of_invariant(known[name])
-        return
-    givers = [invariant for invariant in invariants if name in invariant.notes]
-    if name not in notes or not givers:
-        names = [*known, *notes]
+    elif name in kinds:
+        yield from _of_note(kinds[name], invariants)
+    else:
+        names = [*known, *sorted(kinds.keys() - known.keys())]
         close = get_close_matches(name, names, 1)
         hint = f", did you mean {close[0]!r}?" if close else f": there are {', '.join(names)}"
         raise SymmetryError(f"no invariant or note is called {name!r}{hint}")
-    yield f"{name}, a note"
-    for giver in givers:
-        yield f"  given by   {giver.name}: {giver.statement}"
-    yield f"  gate       --gate {name} fails the check; by itself a note does not"
+
+
+def _of_note(kind: NoteKind, invariants: Sequence[Invariant]) -> Iterator[str]:
+    yield f"{kind.name}, a note"
+    for giver in invariants:
+        if kind in giver.notes:
+            yield f"  given by   {giver.name}: {giver.statement}"
+    yield f"  gate       --gate {kind.name} fails the check; by itself a note does not"
     yield ""
-    yield from _folded(notes[name])
+    yield from _folded(kind.meaning)
 
 
 def _of_invariant(invariant: Invariant) -> Iterator[str]:
@@ -46,7 +52,7 @@ def _of_invariant(invariant: Invariant) -> Iterator[str]:
     yield f"  witness    {invariant.witness}"
     yield f"  targets    {invariant.targets}"
     if invariant.notes:
-        yield f"  notes      {', '.join(invariant.notes)}"
+        yield f"  notes      {', '.join(kind.name for kind in invariant.notes)}"
     if not invariant.default:
         yield f"  default    no: --only {invariant.name} selects it"
     yield ""

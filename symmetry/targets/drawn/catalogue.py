@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from symmetry.invariants.catalogue import TrainingInvariant, catalogue
+from symmetry.invariants.catalogue import catalogue
+from symmetry.invariants.invariant import TrainingInvariant
 from symmetry.targets.drawn.sizes import sizes
 
 SIZES = TrainingInvariant(

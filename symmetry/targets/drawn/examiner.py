@@ -9,7 +9,7 @@ from symmetry.checker.examiner import Examiner, verdict_of
 from symmetry.checker.plan import Plan
 from symmetry.checker.progress import Progress
 from symmetry.checker.verdict import Verdict
-from symmetry.invariants.catalogue import TrainingInvariant
+from symmetry.invariants.invariant import TrainingInvariant
 from symmetry.law.invariant import Invariant
 from symmetry.law.note import Note
 from symmetry.targets.drawn.arguments import Arguments
@@ -64,7 +64,7 @@ class FamilyExaminer(Examiner):
         """Judge whether all sizes run; if one does not, by the smallest that raises there."""
         blank = Verdict(SIZES, dtype, "vacuous")
         outcomes = self.search.outcomes()
-        measured = SIZES.measured([trial for _, trial in outcomes])
+        measured = SIZES.measure([trial for _, trial in outcomes])
         verdict = verdict_of(blank, measured, runs=len(outcomes), explained=False)
         raised = [pair for pair in outcomes if pair[1].outcome == "raised"]
         if not raised:

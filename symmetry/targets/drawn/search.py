@@ -13,7 +13,7 @@ from symmetry.checker.plan import Plan
 from symmetry.checker.progress import Progress
 from symmetry.checker.run import run
 from symmetry.checker.verdict import Checked, Verdict
-from symmetry.invariants.catalogue import TrainingInvariant
+from symmetry.invariants.invariant import TrainingInvariant
 from symmetry.targets.drawn.arguments import Arguments, spell
 from symmetry.targets.drawn.family import Family
 from symmetry.targets.drawn.shrink import StepBudget, T, contrast, shrink

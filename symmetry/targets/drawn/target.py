@@ -16,7 +16,7 @@ from symmetry.comparison import options as comparison
 from symmetry.comparison.outcome import Compared
 from symmetry.explanation.explained import Explained
 from symmetry.finding.coverage import Coverage
-from symmetry.invariants.catalogue import TrainingInvariant
+from symmetry.invariants.invariant import TrainingInvariant
 from symmetry.law.invariant import select
 from symmetry.targets.drawn.catalogue import invariants
 from symmetry.targets.drawn.compare import compare_families

@@ -22,7 +22,16 @@ from symmetry.torch.probes.provenance import makers
 from symmetry.torch.probes.sums import Sums
 from symmetry.torch.probes.watched import Watched
 from symmetry.torch.state import as_array, has_numbers
-from symmetry.training.losses import Argument, LossCall, Moved, Observed, Padded, Pair, Tokens
+from symmetry.training.losses import (
+    Argument,
+    LossCall,
+    LossProbe,
+    Moved,
+    Observed,
+    Padded,
+    Pair,
+    Tokens,
+)
 from symmetry.units.state import Array
 
 _WHOLE = (torch.int64, torch.int32)
@@ -30,7 +39,7 @@ _FEWEST = 3  # tokens in a row
 _CLASSES = ("cross_entropy", "nll_loss")
 
 
-class TorchLossProbe:
+class TorchLossProbe(LossProbe):
     """Sees the steps of one run of a PyTorch training; it is a ``LossProbe``.
 
     Parameters

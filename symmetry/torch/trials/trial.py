@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from symmetry.torch.trials.evaluation import in_evaluation
 from symmetry.torch.trials.first_calls import Steps
 from symmetry.torch.trials.functions import CustomFunctions, any_defined
-from symmetry.torch.trials.given import TorchGiven, TorchSlopes, given, slopes
+from symmetry.torch.trials.given import TorchGiven, given, slopes
 from symmetry.torch.trials.samples import with_samples
-from symmetry.training.trial import CustomFunction, Evaluation, SampleCall
+from symmetry.training.trial import CustomFunction, Evaluation, Functions, SampleCall, Trial
 
 
-class TorchTrial:
-    """Tries the model of one run; it is a ``Trial``, and ``Functions``.
+class TorchTrial(Trial, Functions):
+    """Tries the model of one run.
 
     Parameters
     ----------
@@ -38,11 +39,11 @@ class TorchTrial:
         """Take the next step up to its first loss; repeat its calls in evaluation mode."""
         return in_evaluation(self._run)
 
-    def given(self, *, operations: bool = False) -> TorchGiven:
+    def given(self, *, operations: bool = False) -> Any:
         """Take the next step up to its first loss; return what its modules are given."""
         return given(self._run, operations=operations)
 
-    def slopes(self, given: TorchGiven) -> TorchSlopes:
+    def slopes(self, given: Any) -> Any:
         """Take the next step up to its first loss, with what another run gives its modules."""
         return slopes(self._run, given)
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from symmetry.training.capabilities.capability import Capability
 from symmetry.units.units import Order
 
 
-class Reordering(ABC):
+class Reordering(Capability):
     """Lets what steps draw for each sample follow a new order of the samples."""
+
+    absent = "what it draws for its samples cannot be put in another order"
 
     @abstractmethod
     def follow_samples(self, count: int) -> Mapping[str, bool]:
@@ -64,8 +67,10 @@ def _in(order: Order, rows: tuple[tuple[Any, ...], ...]) -> tuple[tuple[Any, ...
 Arrangement = Order | Window
 
 
-class Accumulating(ABC):
+class Accumulating(Capability):
     """Sees the micro-batches of the first update, whose gradients are accumulated."""
+
+    absent = "no update is known to take several batches of one DataLoader"
 
     @property
     @abstractmethod
@@ -73,8 +78,10 @@ class Accumulating(ABC):
         """Their samples, once the update is done; None if there is one batch, or none is known."""
 
 
-class Padding(ABC):
+class Padding(Capability):
     """Replaces the tokens that attention masks hide: in batches, or in the calls of modules."""
+
+    absent = "its batches are not seen"
 
     @abstractmethod
     def why_nothing_hidden(self, steps: int) -> str:

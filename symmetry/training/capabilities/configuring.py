@@ -1,16 +1,19 @@
 """``Configuring``: settings of a framework that must not matter to a training."""
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 
 from symmetry.observe.source_line import SourceLine
+from symmetry.training.capabilities.capability import Capability
 
 ALL = slice(None)
 
 
-class Configuring(ABC):
+class Configuring(Capability):
     """Changes settings of the framework while a run takes steps."""
+
+    absent = "its runs cannot be taken with other settings"
 
     @abstractmethod
     def with_setting(

@@ -1,14 +1,17 @@
 """``Differentiating``: the gradients that a run keeps of its parameters."""
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Collection
 
+from symmetry.training.capabilities.capability import Capability
 from symmetry.training.capabilities.flowing import Cut
 from symmetry.units.state import Array
 
 
-class Differentiating(ABC):
+class Differentiating(Capability):
     """The gradients that a run keeps of its parameters."""
+
+    absent = "its runs keep no gradients"
 
     @abstractmethod
     def gradients(self) -> dict[str, Array]:

@@ -1,13 +1,14 @@
 """``Drawing``: the random numbers of a run, made comparable with another training's."""
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Mapping
 from typing import Any
 
 from symmetry.base.randomness.unseeded import Unseeded
+from symmetry.training.capabilities.capability import Capability
 
 
-class Drawing(ABC):
+class Drawing(Capability):
     """The random numbers of a run."""
 
     @abstractmethod

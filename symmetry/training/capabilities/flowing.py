@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 from symmetry.observe.source_line import SourceLine
+from symmetry.training.capabilities.capability import Capability
 
 
 class Cut(NamedTuple):
@@ -81,7 +82,7 @@ class Views(Protocol):
     found: list[tuple[tuple[int, ...], tuple[int, ...], SourceLine]]
 
 
-class Flowing(ABC):
+class Flowing(Capability):
     """Sees how losses depend on parameters, in the steps that are taken while a block runs."""
 
     @abstractmethod

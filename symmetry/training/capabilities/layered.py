@@ -1,10 +1,11 @@
 """``Layered``: the layers of a model, as its framework's modules declare them."""
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Mapping
 from typing import NamedTuple
 
 from symmetry.observe.source_line import NOWHERE, SourceLine
+from symmetry.training.capabilities.capability import Capability
 
 
 class Made(NamedTuple):
@@ -25,7 +26,7 @@ class Made(NamedTuple):
 UNKNOWN = Made(NOWHERE, 0)
 
 
-class Layered(ABC):
+class Layered(Capability):
     """The layers of a run's model."""
 
     @property

@@ -1,13 +1,14 @@
 """``Observing`` and ``Recording``: what happens inside of a step, beside the state after it."""
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 
 from symmetry.observe.tape import Tape
+from symmetry.training.capabilities.capability import Capability
 from symmetry.training.observation import Observation
 from symmetry.units.state import Array
 
 
-class Observing(ABC):
+class Observing(Capability):
     """Observes losses, gradients, updates and the results of modules."""
 
     @abstractmethod
@@ -15,7 +16,7 @@ class Observing(ABC):
         """Take the next step; return what it shows beside the state."""
 
 
-class Recording(ABC):
+class Recording(Capability):
     """Records every operation on arrays."""
 
     @abstractmethod

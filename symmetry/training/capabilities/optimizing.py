@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 from symmetry.observe.source_line import NOWHERE, SourceLine
+from symmetry.training.capabilities.capability import Capability
 from symmetry.training.capabilities.layered import UNKNOWN, Made
 
 
@@ -42,7 +43,7 @@ class Optimizer(ABC):
         """Set the learning rates to what they were before ``zero_rates``."""
 
 
-class Optimizing(ABC):
+class Optimizing(Capability):
     """The optimisers of a run, with the parameters that they hold.
 
     Attributes
@@ -51,6 +52,7 @@ class Optimizing(ABC):
         Whether a parameter says itself that it is frozen; else a mistake looks like a purpose.
     """
 
+    absent = "it has no optimiser"
     declares_frozen: ClassVar[bool] = True
 
     @property

@@ -1,9 +1,11 @@
 """``Platform``: where and how the steps of a run are executed."""
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
+
+from symmetry.training.capabilities.capability import Capability
 
 
-class Platform(ABC):
+class Platform(Capability):
     """Where and how the steps of a run are executed."""
 
     @property

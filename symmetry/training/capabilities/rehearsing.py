@@ -1,14 +1,17 @@
 """``Rehearsing`` and ``Tracing``: steps up to their losses, from which units are found."""
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Callable, Container
 
+from symmetry.training.capabilities.capability import Capability
 from symmetry.training.trace import Trace
 from symmetry.units.state import Array
 
 
-class Rehearsing(ABC):
+class Rehearsing(Capability):
     """Takes steps up to their losses, without gradients and updates."""
+
+    absent = "its steps cannot be taken up to their losses alone"
 
     @abstractmethod
     def rehearse(
@@ -31,7 +34,7 @@ class Rehearsing(ABC):
         """Return the sum of all entries of each loss of the last step."""
 
 
-class Tracing(ABC):
+class Tracing(Capability):
     """Records the operations of steps as a trace."""
 
     @abstractmethod

@@ -1,15 +1,18 @@
 """``Replicated`` and ``Copied``: copies of parameters on several ranks, or in one process."""
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from symmetry.observe.source_line import SourceLine
+from symmetry.training.capabilities.capability import Capability
 from symmetry.units.state import Array
 
 
-class Replicated(ABC):
+class Replicated(Capability):
     """A run on several ranks, each of which holds copies of the parameters."""
+
+    absent = "its runs do not support ranks"
 
     @abstractmethod
     def digests(self) -> dict[str, str]:
@@ -24,8 +27,10 @@ class Replicated(ABC):
         """
 
 
-class Copied(ABC):
+class Copied(Capability):
     """A run in one process that holds copies of its parameters: on devices, or along an axis."""
+
+    absent = "its runs do not show on which devices its arrays lie"
 
     @abstractmethod
     def on_devices(self) -> Mapping[str, Sequence[Array]]:

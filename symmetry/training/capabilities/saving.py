@@ -1,8 +1,10 @@
 """``Saving``: a run is saved, and another one continues from there."""
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from dataclasses import dataclass
 from typing import Any
+
+from symmetry.training.capabilities.capability import Capability
 
 
 @dataclass(frozen=True)
@@ -21,7 +23,7 @@ class SavedRun:
     content: Any
 
 
-class Saving(ABC):
+class Saving(Capability):
     """Saves a run, and lets a fresh one continue from there.
 
     Attributes
@@ -32,6 +34,7 @@ class Saving(ABC):
         What to do about it where it is no script.
     """
 
+    absent = "its runs cannot be saved"
     lacks = "some of its state is in no state_dict()"
     cure = "of a shuffled loader: make the batch a function of i"
 

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from symmetry.invariants.loop.judgement import Judgement, as_measurement, measured
+from symmetry.invariants.loop.modes import FROZEN
 from symmetry.training.events import Updated
 from tests.invariants.loop.made import at, epochs, event
 
@@ -36,8 +37,8 @@ def test_what_cannot_be_judged_says_why():
 
 def test_notes_stay_once_beside_a_sound_loop():
     judgement = Judgement()
-    judgement.note("loop/frozen", "it moves", at(2))
-    judgement.note("loop/frozen", "it moves", at(2))
+    judgement.note(FROZEN, "it moves", at(2))
+    judgement.note(FROZEN, "it moves", at(2))
     measured = as_measurement(judgement)
     assert measured.counted
     assert [(n.name, n.line) for n in measured.notes] == [("loop/frozen", 2)]

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 
 from symmetry.invariants.movement.causes import cause_of
-from symmetry.invariants.movement.finite import finite
+from symmetry.invariants.training.finite import finite
 from symmetry.training.start import TrainingStart
 from symmetry.training.target import FunctionTraining
 from tests.sound.trainings import models

@@ -7,14 +7,13 @@ import pytest
 from symmetry.base.errors import SymmetryError
 from symmetry.invariants.loop import copies, modes
 from symmetry.report.answers.invariants import describe, law_lines
-from symmetry.targets.kinds import notes
 from tests.catalogues import STEPS, TRAININGS, named, select_trainings
 from tests.report.answers.checks import HOLDS, LOGITS, checked
 
 
 def test_an_invariant_is_described_with_the_documentation_of_its_measure() -> None:
     invariant = named("symmetry/repeatable")
-    text = "\n".join(describe(invariant.name, STEPS, {}))
+    text = "\n".join(describe(invariant.name, STEPS))
     for value in (invariant.statement, invariant.reason, invariant.witness):
         assert value in text
     assert " ".join(invariant.about.split()) in " ".join(text.split())
@@ -23,7 +22,7 @@ def test_an_invariant_is_described_with_the_documentation_of_its_measure() -> No
 def test_the_statement_is_not_repeated() -> None:
     (invariant,) = select_trainings(["loop/modes"])
     assert invariant.about.startswith("``loop/modes``: a model that is trained in training mode")
-    assert "\n".join(describe("loop/modes", TRAININGS, {})).count("at first stays in it") == 1
+    assert "\n".join(describe("loop/modes", TRAININGS)).count("at first stays in it") == 1
 
 
 def test_a_problem_comes_with_its_law_and_a_cure() -> None:
@@ -48,18 +47,13 @@ def test_each_invariant_of_trainings_has_a_meaning_of_its_own() -> None:
 
 
 def test_a_note_has_a_meaning_of_its_own() -> None:
-    title, given, gate, _, *text = describe("loop/frozen", TRAININGS, notes())
+    title, given, gate, _, *text = describe("loop/frozen", TRAININGS)
     assert title == "loop/frozen, a note"
     assert given.startswith("  given by   loop/modes: a model that is trained in training mode")
     assert "--gate loop/frozen" in gate
     assert "running statistics move" in " ".join(text)
 
 
-def test_the_meanings_are_those_of_all_notes() -> None:
-    names = {invariant.name for invariant in TRAININGS}
-    assert {n for invariant in TRAININGS for n in invariant.notes} - names == {*notes()}
-
-
 def test_a_name_that_is_misspelt_is_answered_with_the_nearest() -> None:
     with pytest.raises(SymmetryError, match="did you mean 'loop/copies'"):
-        list(describe("loop/copy", TRAININGS, {}))
+        list(describe("loop/copy", TRAININGS))

@@ -8,7 +8,7 @@ import pytest
 from torch import nn
 
 from symmetry.base.errors import TrainingError
-from symmetry.invariants.loop.disturbance import evaluations
+from symmetry.invariants.loop.evaluation import evaluations
 from symmetry.invariants.loop.modes import modes
 from symmetry.training.events import Evaluated, Updated
 from symmetry.training.target import FunctionTraining

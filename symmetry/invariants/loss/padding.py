@@ -1,0 +1,216 @@
+"""``loss/padding``: no loss counts the outputs at padding.
+
+Example: rows are filled up with 0, which is padding_idx of the embedding, and so are their labels.
+
+    tokens     5 9 2 7    labels   3 1 4 2
+               8 4 0 0             2 2 0 0     counted: the loss has no ignore_index
+
+The loss then teaches to answer padding with 0. That is soon learned, so the loss looks better than
+it is, and it divides what the other tokens teach by the number of all places.
+
+A place is padding if the attention mask of the call hides it, if pad_sequence or a tokenizer has
+filled the row up with it, or if it holds the padding_idx of an embedding at the end of a row; the
+first of these is left out, since it may end the text. Labels
+belong to these places if they are the tokens themselves, or the next ones; or else if in a run with
+other tokens at padding the outputs move that the loss compares with the labels there. The last
+padding before a text, in a row that is filled up on the left, may have the first token as its
+label: it says how texts begin.
+
+Padding that is predicted may be a mark that the text ends. So it is a note and no violation if the
+tokens are the labels and no mask hides the padding, unless another token ends these texts.
+
+The note ``loss/ending`` says that the reverse has gone wrong: the token that ends each text is not
+counted either. Often it is the padding as well, and labels of this number are ignored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from symmetry.base.errors import TrainingError
+from symmetry.invariants.invariant import PROMOTED, TrainingInvariant
+from symmetry.invariants.loss.endings import ENDING, unlearned_endings
+from symmetry.invariants.loss.outputs import moved, with_others
+from symmetry.invariants.loss.verdicts import violated
+from symmetry.law.measurement import Measurement
+from symmetry.law.note import NoteKind
+from symmetry.training.capabilities.rehearsing import Rehearsing
+from symmetry.training.losses import LossCall, LossProbe, Padded
+from symmetry.training.run import needed
+from symmetry.training.start import TrainingStart
+from symmetry.units.state import Array
+
+PADDING = NoteKind("loss/padding")
+_CLASS_LOSSES = ("cross_entropy", "nll_loss")
+_IGNORED = -100
+_LABELLED = (
+    f"Give padding the label {_IGNORED}, name its label as ignore_index, or leave its places out "
+    "by the mask"
+)
+_CURE = "Multiply the loss of each place by the mask"  # no label is ignored outside of PyTorch
+_HOW = {
+    "mask": "the attention mask hides them",
+    "filled": "they fill the rows up to one length",
+    "number": "padding_idx",
+}
+
+
+@dataclass(frozen=True)
+class Suspect:
+    """A loss that has a label for each place of a text, also for padding.
+
+    Attributes
+    ----------
+    loss, padded
+        The loss, and the text.
+    labels
+        One for each place, (batch, places).
+    transposed
+        Whether the loss is given the places first, and then the batch.
+    """
+
+    loss: LossCall
+    padded: Padded
+    labels: Array
+    transposed: bool
+
+    @property
+    def places(self) -> Array:
+        """Which places are padding whose label counts, (batch, places)."""
+        ignored = self.loss.options.get("ignore_index", _IGNORED)
+        counts = (self.labels != ignored) & (self.labels >= 0)
+        padding = self.padded.padding
+        before_text = padding[:, :-1] & ~padding[:, 1:]
+        judged = padding & ~np.pad(before_text, ((0, 0), (0, 1)))
+        places: Array = judged[:, : self.labels.shape[1]] & counts
+        return places
+
+    @property
+    def rows(self) -> Array:
+        """Which rows of the loss these are."""
+        return (self.places.T if self.transposed else self.places).ravel()
+
+    @property
+    def is_masked(self) -> bool:
+        """Whether the model is given a mask that hides the padding."""
+        return self.padded.known_by == "mask"
+
+    @property
+    def is_text(self) -> bool:
+        """Whether the labels are the tokens at their places, or the next ones."""
+        tokens, labels = self.padded.array, self.labels
+        for ahead in (0, 1):
+            next_ones = tokens[:, ahead : labels.shape[1] + ahead]
+            mine = labels[:, : next_ones.shape[1]]
+            visible = ~self.padded.padding[:, : mine.shape[1]] & (mine >= 0)
+            if (mine == next_ones)[visible].all():
+                return True
+        return False
+
+    @property
+    def ends(self) -> bool:
+        """Whether the texts that are filled up end with one token, and hold it nowhere else."""
+        tokens, padding = self.padded.array, self.padded.padding
+        number = tokens[padding][0]
+        texts = [row[row != number].tolist() for row in tokens[padding.any(1)]]
+        lasts = {text[-1] for text in texts if text}
+        return len(lasts) == 1 and not any(lasts & {*text[:-1]} for text in texts)
+
+
+def padding(start: TrainingStart) -> Measurement:
+    """Judge the losses of the first step that have a label for each place of a text."""
+    observed = start.baseline.observed
+    if observed is None or not observed.padded:
+        return Measurement.not_applicable("no tokens of it are known as padding")
+    losses = [call for call in observed.losses if call.function in _CLASS_LOSSES and not call.step]
+    suspects = [s for call in losses for text in observed.padded for s in _suspects(call, text)]
+    try:
+        found = [s for s in suspects if _belong(start, s) and _counts(start, s)]
+    except TrainingError as error:
+        return Measurement.cannot_judge(f"with other tokens, {error}")
+    for suspect in found:
+        if suspect.is_masked or suspect.ends or not suspect.is_text:
+            array = f"{suspect.loss.function}.target"
+            return violated(_text(suspect), suspect.loss.place, array)
+    notes = (
+        *(PADDING.at(_text(each), each.loss.place) for each in found),
+        *unlearned_endings(observed),
+    )
+    return Measurement(counted=bool(losses), notes=tuple(dict.fromkeys(notes)))
+
+
+INVARIANT = TrainingInvariant(
+    name="loss/padding",
+    statement="no loss counts the outputs at padding (float64)",
+    reason="padding only makes rows equally long: it means nothing",
+    witness="padding at the ends of rows, and a loss of classes",
+    targets="PyTorch and JAX trainings on tokens",
+    notes=(PADDING, ENDING),
+    needs=(LossProbe, Rehearsing),
+    measure=padding,
+    dtypes=PROMOTED,
+    runs=3,
+)
+
+
+def _suspects(call: LossCall, padded: Padded) -> Iterator[Suspect]:
+    """Yield how the labels of a loss may lie at the places of a text, with one label at padding."""
+    scores, target = call.arguments.get("input"), call.arguments.get("target")
+    if scores is None or not scores.trained or target is None or target.labels is None:
+        return
+    batch, length = padded.array.shape
+    if target.labels.size not in (batch * length, batch * (length - 1)):
+        return
+    for transposed in (False, True):
+        flat = target.labels.ravel()
+        labels = flat.reshape(-1, batch).T if transposed else flat.reshape(batch, -1)
+        suspect = Suspect(call, padded, labels, transposed)
+        if np.unique(labels[suspect.places]).size == 1:
+            yield suspect
+
+
+def _belong(start: TrainingStart, suspect: Suspect) -> bool:
+    """Return whether the outputs that are compared with labels at padding are made of it."""
+    if suspect.is_text:
+        return True
+    text, padding = suspect.padded.array, suspect.padded.padding
+    plain = _outputs(start, suspect, text)
+    other = _outputs(start, suspect, with_others(text, padding))
+    if plain is None or other is None or len(plain) != len(suspect.rows):
+        return False
+    rows = moved(plain, other)
+    return rows is not None and bool(rows[suspect.rows].all())
+
+
+def _outputs(start: TrainingStart, suspect: Suspect, text: Array) -> Array | None:
+    """Return the input of the loss, as rows, when the embedding looks up another text."""
+    run = start.begin(noise=False)
+    with needed(run, LossProbe).padded(suspect.padded, text) as found:
+        needed(run, Rehearsing).rehearse(1, 0)
+    run.close()
+    return found.get(suspect.loss.number)
+
+
+def _counts(start: TrainingStart, suspect: Suspect) -> bool:
+    """Return whether the loss passes gradients on to most outputs at padding."""
+    run = start.begin(noise=False)
+    with needed(run, LossProbe).counted(suspect.loss) as found:
+        run.step()
+    run.close()
+    return any(bool(rows[suspect.rows].all()) for rows in found)
+
+
+def _text(suspect: Suspect) -> str:
+    padding, label = suspect.padded.padding, suspect.labels[suspect.places][0]
+    how = _HOW[suspect.padded.known_by]
+    text = (
+        f"{padding.sum()} of the {padding.size} tokens are padding ({how}), and the loss counts "
+        f"the outputs there, with the label {label}: it teaches to predict padding, and that "
+        f"counts as much as the texts. {_CURE if suspect.loss.words else _LABELLED}"
+    )
+    if suspect.is_text and not suspect.is_masked:
+        text += ". If it also ends the text, let only the first one count"
+    return text

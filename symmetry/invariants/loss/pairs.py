@@ -1,0 +1,100 @@
+"""``loss/pairs``: it matters which label belongs to which output.
+
+Example: outputs of shape (n, 1) and labels of shape (n,). ``mse_loss(outputs, labels)`` broadcasts
+both to (n, n) and compares each output with the labels of all samples. The minimum of that is at
+the mean of the labels, whatever the inputs are.
+
+A second run moves the labels by one sample at this operation. If the loss stays the same in all its
+digits, though the labels differ, it does not depend on which label belongs to which output.
+"""
+
+from __future__ import annotations
+
+import re
+
+from symmetry.base.errors import TrainingError
+from symmetry.invariants.invariant import PROMOTED, TrainingInvariant
+from symmetry.invariants.loss.verdicts import violated
+from symmetry.law.measurement import Measurement
+from symmetry.training.capabilities.rehearsing import Rehearsing
+from symmetry.training.losses import LossProbe, Pair
+from symmetry.training.run import needed
+from symmetry.training.start import TrainingStart
+
+_SAME = 1e-9  # of the loss
+# Between a linear layer and the pair these leave one output for each sample.
+_ONE_BY_ONE = re.compile(
+    "add|clamp|div|elu|exp|gather|gelu|leakyrelu|log|logsoftmax|mul|neg|relu|sigmoid|softmax|"
+    "softplus|sub|tanh|view"
+)
+
+
+def pairs(start: TrainingStart) -> Measurement:
+    """Judge the pairs of outputs and data in the first steps."""
+    observed = start.baseline.observed
+    if observed is None:
+        return Measurement.not_applicable("its runs show no losses")
+    suspects = [pair for pair in observed.pairs if is_suspect(pair)]
+    if not suspects:
+        if observed.losses:
+            return Measurement(counted=True)
+        return Measurement.not_applicable("its steps call no losses")
+    loss = _loss(start)
+    if loss is None:
+        return Measurement.cannot_judge("the first step has no loss")
+    for place in dict.fromkeys(pair.place for pair in suspects):
+        first = next(pair for pair in suspects if pair.place == place)
+        rolled = _loss(start, first)
+        if rolled is not None and abs(rolled - loss) <= _SAME * abs(loss):
+            return violated(_text(first), place, first.operation)
+    return Measurement(counted=True)
+
+
+INVARIANT = TrainingInvariant(
+    name="loss/pairs",
+    statement="it matters which label belongs to which output (float64)",
+    reason="a loss that stays when the labels move by one sample can teach nothing about them",
+    witness="a loss of known inputs and targets",
+    targets="PyTorch and JAX trainings",
+    needs=(LossProbe, Rehearsing),
+    cheap=True,
+    measure=pairs,
+    dtypes=PROMOTED,
+    runs=1,
+)
+
+
+def is_suspect(pair: Pair) -> bool:
+    """Return whether a pair may be meant as one output and one label for each sample.
+
+    What a step makes a column of itself is meant to meet all others, as in a matrix of distances.
+    """
+    makers = [maker for maker in pair.makers if not _ONE_BY_ONE.fullmatch(maker)]
+    return makers[:1] == ["linear"] and pair.varies and not pair.spread
+
+
+def _loss(start: TrainingStart, rolled: Pair | None = None) -> float | None:
+    """Return the first loss of a run, with the data of a pair moved by one sample."""
+    run = start.begin(noise=False)
+    try:
+        if rolled is None:
+            needed(run, Rehearsing).rehearse(1, 0)
+        else:
+            with needed(run, LossProbe).rolled(rolled):
+                needed(run, Rehearsing).rehearse(1, 0)
+    except TrainingError:
+        return None
+    loss = run.loss
+    run.close()
+    return loss
+
+
+def _text(pair: Pair) -> str:
+    n = pair.count
+    output, other = (f"({n}, 1)", f"({n},)") if pair.column_trained else (f"({n},)", f"({n}, 1)")
+    return (
+        f"{pair.operation} of outputs of shape {output} and data of shape {other} makes "
+        f"({n}, {n}): each output meets the data of all samples. Moved by one sample, the data "
+        "gives the same loss, so nothing can be learned of which is whose: give both the same "
+        "shape, with [:, 0] or [:, None]"
+    )

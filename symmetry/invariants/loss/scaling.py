@@ -1,0 +1,176 @@
+"""Note ``loss/scaling``: all parts of a loss grow by one factor with the number of samples.
+
+Example: ``mse_loss(out, x) + kl.sum()``. The first part is a mean over the samples, the second a
+sum. With twice as many samples the second counts twice as much, so a weight between both that is
+right for one batch size is wrong for all others.
+
+Each sample of a batch is taken twice. A mean keeps its gradient, a sum doubles it. A gradient that
+does neither, by one factor for all parameters, belongs to a sum of both, unless
+
+- a part does not depend on the batch: a regulariser, ``weights.square().sum()``;
+- samples are taken together: in a contrastive loss the gradient with each sample three times is not
+  as much larger again;
+- the step draws numbers for each sample.
+
+It is a note and no violation, since the weights of the parts may have been chosen for one batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from symmetry.base.errors import TrainingError
+from symmetry.invariants.invariant import PROMOTED, TrainingInvariant
+from symmetry.law.measurement import Measurement
+from symmetry.law.note import NoteKind
+from symmetry.observe.source_line import SourceLine
+from symmetry.training.capabilities.batching import Reordering
+from symmetry.training.capabilities.differentiating import Differentiating
+from symmetry.training.capabilities.step_events import StepEvents
+from symmetry.training.losses import LossProbe
+from symmetry.training.run import needed
+from symmetry.training.start import TrainingStart
+from symmetry.units.state import Array
+from symmetry.units.units import Order
+
+SCALING = NoteKind("loss/scaling")
+_TOLERANCE = 1e-7  # of the largest entry of all gradients
+_TEXT = (
+    "one part of the loss is summed over the batch (here) and another is a mean over it: twice as "
+    "many samples change the balance of both, so their weights fit one batch size only. Divide the "
+    "sum by the number of samples"
+)
+
+_Gradients = Mapping[str, Array]
+
+
+def scaling(start: TrainingStart) -> Measurement:
+    """Compare the gradients of a batch and of the same batch twice, if anything is summed."""
+    count = start.baseline.samples
+    if count is None or count < 2:
+        return Measurement.not_applicable(
+            "its batch is not given, or has no axis of at least two samples"
+        )
+    place = _sum_at(start, count)
+    if place is None:
+        return Measurement.not_applicable("its loss sums nothing over all samples")
+    try:
+        kind = _kind(start, count)
+        if kind != "one" and _draws(start, count):
+            return Measurement.cannot_judge("the step draws numbers for each sample")
+    except TrainingError as error:
+        return Measurement.cannot_judge(f"with each sample twice, {error}")
+    if kind == "mixed":
+        return Measurement.cannot_judge("see the note", notes=(SCALING.at(_TEXT, place),))
+    if kind == "together":
+        return Measurement.cannot_judge("the loss takes samples together")
+    return Measurement(counted=True)
+
+
+INVARIANT = TrainingInvariant(
+    name="loss/scaling",
+    statement="all parts of the loss grow by one factor with the number of samples (float64)",
+    reason="sums and means, added up, change their balance with the size of the batch",
+    witness="a sum over all samples of a batch",
+    targets="PyTorch trainings; a note, no violation",
+    notes=(SCALING,),
+    needs=(LossProbe, Differentiating, Reordering),
+    measure=scaling,
+    dtypes=PROMOTED,
+)
+
+
+def _kind(start: TrainingStart, count: int) -> str:
+    """Return how the gradient grows with the batch.
+
+    It is ``one`` if all parts grow by one factor, ``together`` if samples are taken together,
+    ``mixed`` if some parts are sums and others are means.
+    """
+    batch = np.arange(count)
+    once, twice = _gradients(start, batch), _gradients(start, np.repeat(batch, 2))
+    scale = max((float(abs(array).max(initial=0.0)) for array in once.values()), default=0.0)
+    if scale == 0 or _gap(once, twice, times=_factor(once, twice)) <= _TOLERANCE * scale:
+        return "one"
+    other = np.repeat(batch[: max(count // 2, 1)], 2)
+    means = (_mean_part(once, twice), _mean_part(*_once_and_twice(start, other)))
+    if _gap(*means) <= _TOLERANCE * scale:
+        return "one"  # all but a regulariser is a sum
+    thrice = _gradients(start, np.repeat(batch, 3))
+    if _gap(_minus(twice, once), _minus(thrice, twice)) > _TOLERANCE * scale:
+        return "together"
+    return "mixed"
+
+
+def _once_and_twice(start: TrainingStart, batch: Order) -> tuple[_Gradients, _Gradients]:
+    return _gradients(start, batch), _gradients(start, np.repeat(batch, 2))
+
+
+def _gradients(start: TrainingStart, order: Order) -> _Gradients:
+    """Return the gradients that the first update finds, with these samples of the batch."""
+    run = start.begin(noise=False, order=order)
+    differentiating, events = needed(run, Differentiating), needed(run, StepEvents)
+    found: dict[str, Array] = {}
+    updated = False
+
+    def after_backward() -> None:
+        if not updated:
+            found.update(differentiating.gradients())
+
+    def before_update(_: object) -> None:
+        nonlocal updated
+        updated = True
+
+    with events.listening(after_backward=after_backward, before_update=before_update):
+        run.step()
+    run.close()
+    return found
+
+
+def _minus(a: _Gradients, b: _Gradients, times: float = 1.0) -> _Gradients:
+    return {name: times * a[name] - b[name] for name in a.keys() & b.keys()}
+
+
+def _mean_part(once: _Gradients, twice: _Gradients) -> _Gradients:
+    """Return the part of a gradient that does not grow with the batch, if the rest is a sum."""
+    return _minus(once, twice, times=2.0)
+
+
+def _factor(once: _Gradients, twice: _Gradients) -> float:
+    """Return the factor that fits best for all parameters."""
+    size = sum(float((a * a).sum()) for a in once.values())
+    return sum(float((once[name] * twice[name]).sum()) for name in once.keys() & twice) / size
+
+
+def _gap(a: _Gradients, b: _Gradients, times: float = 1.0) -> float:
+    """Return the largest difference between ``times`` the first gradient and the second."""
+    gaps = _minus(a, b, times).values()
+    return max((float(abs(gap).max(initial=0.0)) for gap in gaps), default=0.0)
+
+
+def _draws(start: TrainingStart, count: int) -> bool:
+    """Return whether the step draws numbers that may belong to samples."""
+    run = start.begin(noise=False, order=np.arange(count))
+    seen = needed(run, Reordering).follow_samples(count)
+    run.step()
+    run.close()
+    return bool(seen)
+
+
+def _sum_at(start: TrainingStart, count: int) -> SourceLine | None:
+    """Return the line of the first sum over all samples in the first steps."""
+    observed = start.baseline.observed
+    if observed is None:
+        return None
+    sums = [
+        (call.arguments["input"].shape, call.place)
+        for call in observed.losses
+        if call.options.get("reduction") == "sum" and "input" in call.arguments
+    ]
+    over_samples = (
+        place
+        for shape, place in (*sums, *observed.sums)
+        if any(length and length % count == 0 for length in shape)
+    )
+    return next(over_samples, None)

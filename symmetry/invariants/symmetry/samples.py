@@ -1,0 +1,87 @@
+"""``symmetry/samples`` for trainings: the order of the samples of a batch does not matter."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+
+from symmetry.base.errors import TrainingError
+from symmetry.base.randomness.random import Random
+from symmetry.invariants.composed import by_place
+from symmetry.invariants.invariant import TrainingInvariant
+from symmetry.law.equivariance import compare_sides, holds
+from symmetry.law.measurement import Measurement
+from symmetry.law.statements import SAMPLES
+from symmetry.training.start import TrainingStart, cycle
+from symmetry.training.trial import Trial
+from symmetry.units.state import Array
+from symmetry.units.units import Order
+
+_NOT_GIVEN = "is not given as extras['batch']"
+_PIECES = 113  # stream of the seed
+_MANY = 4  # pieces can be put in an order that does not shift them all by one distance
+
+States = Sequence[Mapping[str, Array]]
+
+
+def samples(start: TrainingStart) -> Measurement:
+    """Compare a run whose batches are rearranged with the run as it is.
+
+    Some sound steps depend on the places of their samples and cannot be judged: those that draw
+    numbers for each sample, and those that combine samples, as micro-batches that are normalised,
+    or as pairs.
+    """
+    count = start.baseline.samples
+    if count is None or count < 2:
+        given = "comes from no DataLoader" if start.target.sequential else _NOT_GIVEN
+        return Measurement.not_applicable(
+            f"its batch {given}, or has no axis of at least two samples"
+        )
+
+    def sides(number: int) -> tuple[States, States]:
+        return start.resampled(start.sample_order(count, number)), start.result
+
+    try:
+        found = compare_sides(start, sides, "rearranged samples", "the run as it is")
+    except TrainingError as error:  # of samples that it wants sorted, say
+        return Measurement.cannot_judge(f"with rearranged samples, {error}")
+    if found.violation is not None and (why := _excuse(start, count)):
+        return Measurement.cannot_judge(why, random=found.random)
+    return found
+
+
+INVARIANT = TrainingInvariant(
+    **vars(SAMPLES),
+    cheap=True,
+    measure=samples,
+    compared="response",
+    copies=8,
+)
+
+
+def _excuse(start: TrainingStart, count: int) -> str:
+    """Say why a sound step may depend on the order of its samples; nothing if none is known."""
+    states, seen = start.resampled_with_draws(start.sample_order(count, 0))
+    if seen and (not all(seen.values()) or holds(start, states)):
+        place = next((place for place, follows in seen.items() if not follows), next(iter(seen)))
+        return f"the step draws numbers for each sample ({place})"
+    for size, order in _orders_of_pieces(count, start.seed):
+        # Running statistics know the order of micro-batches, by rights.
+        if holds(start, start.resampled(order), start.buffers):
+            return f"the step takes samples together, {size} at a time (normalised? pairs?)"
+    if start.begin().capability(Trial) is None:
+        return "nothing shows how the step takes its samples together"
+    return by_place(start, count)
+
+
+def _orders_of_pieces(count: int, seed: int) -> Iterator[tuple[int, Order]]:
+    """Yield orders in which equal pieces of a batch stay together, by the size, large ones first.
+
+    If there are few pieces, the samples in each are rearranged as well: a bug that confuses
+    neighbours would not show if all samples were shifted by one distance.
+    """
+    for size in [size for size in range(count // 2, 1, -1) if count % size == 0]:
+        random = Random(seed, _PIECES, size)
+        pieces = np.arange(count).reshape(-1, size)[cycle(count // size, random)]
+        if len(pieces) < _MANY:
+            pieces = pieces[:, cycle(size, random)]
+        yield size, pieces.ravel()

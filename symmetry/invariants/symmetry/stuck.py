@@ -1,0 +1,109 @@
+"""``symmetry/stuck``: the units of a layer do not all stay copies of one unit.
+
+The theorem that this project began with: units that are equal in all that comes in and goes out
+receive equal gradients, so they stay equal for ever. A layer that starts so is one unit, however
+many it has. A random number that is drawn for each of them, such as dropout's, makes them differ.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+
+from symmetry.invariants.invariant import PROMOTED, TrainingInvariant
+from symmetry.invariants.movement.gradients import gradients_of
+from symmetry.law.measurement import Measurement, Violation
+from symmetry.training.capabilities.layered import Layered
+from symmetry.training.capabilities.optimizing import Optimizing
+from symmetry.training.capabilities.step_events import StepEvents
+from symmetry.training.run import Run
+from symmetry.training.start import TrainingStart
+from symmetry.units.state import Array, has_moved, largest
+from symmetry.units.units import Units
+
+_EQUAL = 1e-9  # how far units may be apart by rounding in float64, relative to their largest entry
+
+
+def stuck(start: TrainingStart) -> Measurement:
+    """Look for a group whose units start equal, are trained, and are equal after all steps."""
+    if not start.groups:
+        note = "no equal units were found"
+        return Measurement(counted=False, note=note, unproved=True)
+    trained = start.baseline.trained
+    groups = [units for units in start.groups if _trained(units, trained)]
+    alike = [units for units in groups if _equal(units, start.state)]
+    if alike:
+        run = start.begin(noise=True)
+        trained -= _without_gradient(run, start.steps)
+        end = run.state()
+        run.close()
+        if not has_moved(start.state, [end]):
+            return Measurement(counted=False, note="nothing moved")
+        alike = [units for units in alike if _trained(units, trained) and _equal(units, end)]
+    if not alike:
+        return Measurement(counted=bool(groups))
+    first, others = alike[0], [units.name for units in alike[1:]]
+    also = f" So do {', '.join(others)}." if others else ""
+    text = (
+        f"all {first.count} {first.name} start with the same numbers, and nothing makes "
+        f"them different: they receive the same gradients, and after {start.steps} steps they are "
+        f"still copies of one unit. The layer can never be more than one unit.{also} Start its "
+        "weights at random: as PyTorch does, or by nn.init.xavier_uniform_."
+    )
+    array = next(part.array for part in first.parts if part.array in trained)
+    layered = run.capability(Layered)
+    file, line = (None, None) if layered is None else layered.made(array).place.reference
+    found = Violation(text, start.steps, array, group=first.name, file=file, line=line)
+    return Measurement.violated(found)
+
+
+INVARIANT = TrainingInvariant(
+    name="symmetry/stuck",
+    statement="the units of a layer do not all stay copies of one unit (float64)",
+    reason="units that start at random, or are drawn apart, become different",
+    witness="equal units that are trained",
+    targets="PyTorch and JAX trainings",
+    measure=stuck,
+    dtypes=PROMOTED,
+    units=True,
+    runs=1,
+)
+
+
+def _without_gradient(run: Run, steps: int) -> frozenset[str]:
+    """Take steps; return what optimisers hold that has no gradient in any of them, not even zeros.
+
+    The gradient is cut off on the way there, and ``training/cut`` says where.
+    """
+    optimizing, events = run.capability(Optimizing), run.capability(StepEvents)
+    if optimizing is None or events is None:
+        for _ in range(steps):
+            run.step()
+        return frozenset()
+    seen = gradients_of(run, steps)
+    reached = {*seen.first, *seen.zero}
+    seeing = reached and events.updates
+    return frozenset(optimizing.held) - reached if seeing else frozenset()
+
+
+def _trained(units: Units, trained: frozenset[str]) -> bool:
+    """Return whether a part of the units is trained."""
+    return any(part.array in trained for part in units.parts)
+
+
+def _equal(units: Units, state: Mapping[str, Array]) -> bool:
+    """Return whether all units hold the same numbers, up to rounding."""
+    return all(_near(array, other) for array, other in _pairs(units, state))
+
+
+def _near(array: Array, other: Array) -> bool:
+    return bool((abs(array - other) <= _EQUAL * (largest(array) or 1.0)).all())
+
+
+def _pairs(units: Units, state: Mapping[str, Array]) -> Iterator[tuple[Array, Array]]:
+    """Yield each array of the units, and the same with every unit in the place of its neighbour."""
+    turned = units.rearranged(state, np.roll(np.arange(units.count), 1))
+    for name in units.arrays:
+        if name in state and name in turned:
+            yield state[name], turned[name]

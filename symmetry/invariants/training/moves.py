@@ -1,0 +1,234 @@
+"""``training/moves``: every parameter with a gradient moves, and something has one.
+
+Example: ``model.fc = nn.Linear(16, 5)`` after ``SGD(model.parameters())``. The optimiser holds the
+old head, and the new one stays as it starts. Make the optimiser of the final model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+from symmetry.invariants.invariant import WRITTEN, TrainingInvariant
+from symmetry.invariants.movement import notes, undeclared
+from symmetry.invariants.movement.gradients import RunGradients, gradients_of, responses_of
+from symmetry.invariants.movement.notes import cut_of, notes_on
+from symmetry.invariants.movement.undeclared import moves_undeclared
+from symmetry.law.measurement import Measurement, Violation
+from symmetry.law.note import Note, NoteKind
+from symmetry.observe.source_line import NOWHERE, SourceLine
+from symmetry.training.capabilities.flowing import Cut, Flowing
+from symmetry.training.capabilities.layered import Layered
+from symmetry.training.capabilities.optimizing import Optimizing
+from symmetry.training.capabilities.step_events import StepEvents
+from symmetry.training.run import needed
+from symmetry.training.start import TrainingStart
+from symmetry.units import compare
+from symmetry.units.state import Array, largest
+from symmetry.units.words import count
+
+# What to do about an operation that cuts the gradient off.
+_CURES = {
+    "torch.tensor()": "it copies the numbers and not how they were made: use torch.stack()",
+    "torch.as_tensor()": "it copies the numbers and not how they were made: use torch.stack()",
+    "torch.no_grad()": "nothing is recorded there: leave that block out",
+    "item()": "it returns a plain number: leave it out on the way to the loss",
+    "detach()": "leave it out on the way to the loss",
+    "argmax()": "it has no derivative: give the loss the scores themselves",
+    "round()": "its derivative is zero everywhere",
+}
+_PLAIN = "what follows has no gradient: leave it out on the way to the loss"
+UNHELD = NoteKind(
+    "training/unheld",
+    meaning="No optimiser holds the parameters of a module, though backward() computes gradients "
+    "for them. Give them to an optimiser; a module in a plain list belongs into an nn.ModuleList. "
+    "If it is frozen on purpose, call requires_grad_(False).",
+)
+
+
+def moves(start: TrainingStart) -> Measurement:
+    """Look for a parameter that has a real gradient, and stays; and for a run without any."""
+    run = start.begin(noise=True)
+    optimizing = needed(run, Optimizing)
+    if not optimizing.optimizers:
+        return Measurement.not_applicable(Optimizing.absent)
+    if not optimizing.declares_frozen:
+        return moves_undeclared(start)
+    held, begun = optimizing.held, run.parameter_arrays()
+    trainable = [name for name in run.parameters if name in optimizing.trainable]
+    seen = gradients_of(run, start.steps)
+    end = run.parameter_arrays()
+    still = [n for n in trainable if compare.identical(begun[n], end[n])]
+    if still == trainable and held.isdisjoint(trainable):
+        if any(not compare.identical(begun[n], end[n]) for n in held & end.keys()):
+            note = "cannot judge: what the optimisers move requires no gradient"
+            return Measurement(counted=False, note=note)
+        message = "nothing that the optimisers hold is a parameter of the model that can be trained"
+        return _violated(
+            message, 1, next(iter(begun)), next(iter(optimizing.optimizers.values())).made.place
+        )
+    if not needed(run, StepEvents).updates:
+        return Measurement(False, note=f"no optimiser stepped within {seen.steps} steps")
+    own = frozenset(n for n in trainable if n in held)
+    if own and own <= {*still} and (found := _nothing_moves(start, seen, own, run.loss)):
+        return found
+    suspects = {n: seen.first[n] for n in still if n in seen.first and largest(seen.first[n]) > 0}
+    found = _unmoved(start, seen, suspects, begun, held)
+    if found.violation is not None:
+        return found
+    return replace(found, notes=(*found.notes, *notes_on(start, seen, begun, end, held)))
+
+
+INVARIANT = TrainingInvariant(
+    name="training/moves",
+    statement="every parameter that requires a gradient and received a real one moves",
+    reason="an optimiser holds what is to be trained",
+    witness="an optimiser step within K",
+    targets="PyTorch and JAX trainings",
+    notes=(UNHELD, *notes.KINDS, *undeclared.KINDS),
+    needs=(Optimizing,),
+    cheap=True,
+    measure=moves,
+    dtypes=WRITTEN,
+    runs=1,
+)
+
+
+def _violated(text: str, step: int, name: str, place: SourceLine) -> Measurement:
+    """Return the violation of a parameter, with the line of the user's code if it is known."""
+    file, line = place.reference
+    return Measurement.violated(Violation(text, step, name, file=file, line=line))
+
+
+def _nothing_moves(
+    start: TrainingStart, seen: RunGradients, own: frozenset[str], loss: float | None
+) -> Measurement | None:
+    """Say why nothing moves that an optimiser holds; None if a gradient and a rate are there."""
+    first = min(own)
+    if seen.lost(own):
+        text = (
+            "backward leaves gradients, and no update finds any: is zero_grad() called between "
+            "backward() and step()?"
+        )
+        return Measurement.violated(Violation(text, 1, first))
+    if not seen.reach(own):
+        if loss == 0:
+            note = "cannot judge: the loss is 0, and there is nothing to learn"
+            return Measurement(counted=False, note=note)
+        return _unreached(start, seen, own)
+    if not seen.without_rate:
+        return None
+    if seen.scheduled:
+        note = f"cannot judge: all learning rates are 0 in the first {seen.steps} steps"
+        return Measurement(counted=False, note=note)
+    text = (
+        f"nothing can move: the rate is 0 at each update of the first {seen.steps} steps, and "
+        "nothing sets another one. Give the optimiser a learning rate above zero."
+    )
+    return _violated(text, 1, first, _optimizer_of(first, start))
+
+
+def _unreached(start: TrainingStart, seen: RunGradients, own: frozenset[str]) -> Measurement:
+    """Say that no gradient reaches the held parameters: where it is cut off, or that it is zero."""
+    cut = cut_of(start, own, seen.steps)
+    if not seen.zero.isdisjoint(own):
+        text = (
+            "nothing can move: every gradient that backward() leaves in what the optimisers hold "
+            "is zero, so the loss does not respond to any parameter"
+        )
+    else:
+        text = (
+            "nothing can move: no backward() reaches a parameter that an optimiser holds, so the "
+            "loss was made without a history that leads to the model"
+        )
+    if cut is not None:
+        text += f". {cut_off(cut)}"
+    return _violated(text, 1, min(own), NOWHERE if cut is None else cut.place)
+
+
+def cut_off(cut: Cut) -> str:
+    """Say where the gradient is cut off, and what to do about it."""
+    at = f" ({cut.place})" if cut.place.file else ""
+    return f"{cut.operation}{at} cuts the gradient off: {_CURES.get(cut.operation, _PLAIN)}."
+
+
+def _unmoved(
+    start: TrainingStart,
+    seen: RunGradients,
+    suspects: dict[str, Array],
+    begun: dict[str, Array],
+    held: frozenset[str],
+) -> Measurement:
+    """Accuse the first parameter whose gradient is more than rounding, and that does not move.
+
+    A network of its own that no optimiser holds may be frozen on purpose, as the encoder of a
+    linear probe: that is a note.
+    """
+    responses, aside = responses_of(suspects, start), list[str]()
+    for name, gradient in suspects.items():
+        size, eps = largest(gradient), start.baseline.precision[name]
+        if size <= max(responses[name], eps * 1e-3):
+            continue
+        if name not in held:
+            if network := _network_aside(name, held, start):
+                aside.append(network)
+                continue
+            why, place = _not_held(name, start)
+        elif seen.rates[name] and seen.rates[name] * size > eps * largest(begun[name]):
+            why, place = f"its learning rate is {seen.rates[name]:.3g}", _optimizer_of(name, start)
+        else:
+            continue
+        message = (
+            f"{name} has a gradient of up to {size:.3g} and does not move in {seen.steps} "
+            f"steps: {why}"
+        )
+        return _violated(message, seen.steps, name, place)
+    return Measurement(counted=True, notes=tuple(_unheld(dict.fromkeys(aside), start)))
+
+
+def _not_held(name: str, start: TrainingStart) -> tuple[str, SourceLine]:
+    """Say that no optimiser holds a parameter, and whether it was made after all of them."""
+    run = start.begin(noise=True)
+    layered, optimizing = needed(run, Layered), needed(run, Optimizing)
+    module = layered.made(name)
+    last = max((each.made for each in optimizing.optimizers.values()), key=lambda made: made.number)
+    if not last.number or module.number < last.number:
+        return "no optimiser holds it", last.place
+    after = f"it was made after the optimiser ({last.place})"
+    return (
+        f"no optimiser holds it, since {after}: make the optimiser of the final model",
+        module.place,
+    )
+
+
+def _optimizer_of(name: str, start: TrainingStart) -> SourceLine:
+    """Return the line at which the optimiser of a parameter was made."""
+    optimizers = needed(start.begin(noise=True), Optimizing).optimizers.values()
+    return next((each.made.place for each in optimizers if name in each.rates()), NOWHERE)
+
+
+def _network_aside(name: str, held: frozenset[str], start: TrainingStart) -> str:
+    """Return the network of a parameter, if no optimiser holds any of it, but others."""
+    flowing = start.begin(noise=True).capability(Flowing)
+    networks = () if flowing is None else flowing.networks()
+    network = next((each for each in networks if name.startswith(each)), "")
+    return "" if any(other.startswith(network) for other in held) else network[:-1]
+
+
+def _unheld(networks: Iterable[str], start: TrainingStart) -> Iterator[Note]:
+    """Note the networks that no optimiser holds, those of one line together."""
+    layered, lines = needed(start.begin(noise=True), Layered), dict[SourceLine, list[str]]()
+    for network in networks:
+        # The path of one of its parameters: its own line, not that of a layer in it.
+        lines.setdefault(layered.made(f"{network}.weight").place, []).append(network)
+    for place, made in lines.items():
+        first, *others = (network.removeprefix("model.") for network in made)
+        more = f" and {count(len(others), 'other module')}" if others else ""
+        at = f" (made at {place})" if place.file else ""
+        text = (
+            f"no optimiser holds a parameter of {first}{more}{at}, though backward() computes "
+            "gradients for it: it stays as it is. Give its parameters to an optimiser; a module "
+            "in a plain list belongs into an nn.ModuleList. Or, if it is frozen on purpose, call "
+            f"{first}.requires_grad_(False)."
+        )
+        yield UNHELD.at(text, place)

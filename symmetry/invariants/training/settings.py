@@ -1,0 +1,158 @@
+"""Settings that must not matter: a run in which one of them is changed is the same run.
+
+The response of the changed run counts, too: other kernels may push a number over a kink that one
+ulp in the parameters does not reach without them.
+"""
+
+from functools import partial
+
+from symmetry.base.errors import TrainingError
+from symmetry.invariants.invariant import WRITTEN, TrainingInvariant
+from symmetry.law.equivariance import compare_sides
+from symmetry.law.measurement import Measurement
+from symmetry.training.baseline import JUDGED, LACKED, States
+from symmetry.training.capabilities.configuring import Configuring
+from symmetry.training.capabilities.step_events import StepEvents
+from symmetry.training.origin import APART
+from symmetry.training.response import MORE_DRAWS
+from symmetry.training.run import needed
+from symmetry.training.start import TrainingStart
+from symmetry.units.state import State
+
+
+def _setting(
+    name: str,
+    words: str,
+    has: str,
+    reason: str,
+    *,
+    default: bool = True,
+    targets: str = "PyTorch trainings",
+) -> TrainingInvariant:
+    """Return the invariant that a setting does not matter."""
+    return TrainingInvariant(
+        name=f"training/{name}",
+        statement=f"a run {words} is the same",
+        reason=reason,
+        witness="a state that moved",
+        targets=targets,
+        failure="depends on what must not matter",
+        example=f"The training is run {words}, and as it is written. After each step the states "
+        "have to be the same, up to rounding. To see whether it is the setting, change it in the "
+        "training itself.",
+        needs=(Configuring,),
+        measure=partial(unaffected, setting=name, words=words, has=has),
+        compared="response",
+        default=default,
+        dtypes=WRITTEN,
+        copies=8,
+    )
+
+
+def unaffected(start: TrainingStart, setting: str, words: str, has: str) -> Measurement:
+    """Compare a run in which a setting is turned with the run as it is.
+
+    ``words`` say how it is turned, and what it ``has`` where there is something to turn.
+    What deviates is looked at again with the response of the turned run: other kernels may push a
+    number over a kink that one ulp in the parameters does not reach without them.
+
+    Witness: the state moved.
+    """
+    lacks = Measurement.not_applicable(f"it has no {has}")
+    if setting in LACKED - start.turnable or (setting == "eager" and not start.baseline.compiles):
+        return lacks
+    run = start.begin()
+    try:
+        with needed(run, Configuring).with_setting(setting) as changed:
+            states = list(run.states(JUDGED))
+    except TrainingError as error:
+        return Measurement.cannot_judge(f"{words}, {error}")
+    if not changed():
+        return lacks
+    if setting == "scale" and needed(run, StepEvents).updates != _updates(start):
+        return Measurement.cannot_judge("the scale decides which steps are left out")
+
+    def sides(number: int) -> tuple[States, States]:
+        if not number:
+            return states, start.result
+        # Where an activation is almost zero, or two are almost one maximum, rounding decides what
+        # is trained. That is where the start happens to lie.
+        changed = start.nearby(number, APART)
+        return _turned(start, setting, changed), start.states(changed)
+
+    texts = f"this start {words}", "the run as it is"
+    found = compare_sides(start, sides, *texts)
+    if found.violation is None:
+        return found
+    near = (_turned(start, setting, start.nearby(draw)) for draw in range(MORE_DRAWS))
+    return compare_sides(start.responding(states, near), sides, *texts)
+
+
+def _turned(start: TrainingStart, setting: str, near: State) -> States:
+    """Return the states of a run from a start close by in which a setting is turned."""
+    run = start.begin(near)
+    with needed(run, Configuring).with_setting(setting):
+        return list(run.states(JUDGED))
+
+
+def _updates(start: TrainingStart) -> int:
+    """Return how often optimisers step in the run as it is."""
+    run = start.begin()
+    for _ in range(JUDGED):
+        run.step()
+    return needed(run, StepEvents).updates
+
+
+EAGER = _setting(
+    "eager",
+    "without torch.compile",
+    "part that is compiled",
+    "a compiler keeps what the code computes",
+)
+JIT = _setting(
+    "jit",
+    "without jax.jit",
+    "jax.jit",
+    "a compiled step computes what its operations compute one after the other",
+    targets="JAX trainings",
+)
+LOOPS = _setting(
+    "loops",
+    "with optimisers that go through parameters in another way",
+    "optimiser that can go through parameters in two ways",
+    "each parameter is updated by itself",
+    default=False,
+)
+SCALE = _setting(
+    "scale",
+    "with the loss scale times 2^-6",
+    "gradient scaler",
+    "gradients are divided by the scale before anything is done with them",
+)
+ATTENTION = _setting(
+    "attention",
+    "with attention by products and a softmax",
+    "scaled_dot_product_attention",
+    "it is another way to compute the same",
+    default=False,
+)
+CHECKPOINT = _setting(
+    "checkpoint",
+    "with checkpointing that keeps instead of computing again",
+    "checkpoint",
+    "what is computed again is the same",
+)
+KERNELS = _setting(
+    "kernels",
+    "with convolutions by other kernels",
+    "convolutions",
+    "it is another way to compute the same",
+    default=False,
+)
+THREADS = _setting(
+    "threads",
+    "with another number of threads",
+    "threads",
+    "threads share work, and only rounding depends on how",
+    default=False,
+)
