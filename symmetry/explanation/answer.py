@@ -13,9 +13,8 @@ from symmetry.explanation.search.exchanged_runs import ExchangedRuns
 from symmetry.explanation.search.inequality import Inequality
 from symmetry.explanation.search.odd_unit import odd_inequalities
 from symmetry.explanation.search.runs import WatchedRun, usual_and_odd, watch
-from symmetry.explanation.splits import FirstSplit, find_splits
-from symmetry.explanation.unfair import unfair_exchange
-from symmetry.explanation.watched import WatchedStart
+from symmetry.explanation.splits import FirstSplit, find_splits, unfair_exchange
+from symmetry.explanation.starts import WatchedStart
 from symmetry.units.state import State, finite
 from symmetry.units.units import first_of_group
 

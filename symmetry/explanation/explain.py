@@ -9,7 +9,7 @@ from symmetry.checker.threads import one_thread
 from symmetry.checker.verdict import Verdict
 from symmetry.explanation.answer import explain_exchange, explain_splits
 from symmetry.explanation.explained import Culprit, Explained
-from symmetry.explanation.watched import WatchedStart
+from symmetry.explanation.starts import WatchedStart
 from symmetry.finding.coverage import Cause, Coverage, Unequal
 from symmetry.invariants.symmetry.samples import samples as judge_samples
 from symmetry.training.start import TrainingStart

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from symmetry.base.user_code import Phase
-from symmetry.explanation.operation.replay import ReplayScript
+from symmetry.explanation.operation.repetition import ReplayScript
 from symmetry.finding.coverage import Unequal
 
 Outcome = Literal[

@@ -4,8 +4,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from symmetry.explanation.starts import cloned
-from symmetry.explanation.watched import WatchedStart
+from symmetry.explanation.starts import WatchedStart, cloned
 from symmetry.observe.tape import Tape
 from symmetry.training.capabilities.observing import Recording
 from symmetry.training.optimizer_state import find_copies, with_optimizer_state

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from symmetry.explanation.watched import WatchedStart
+from symmetry.explanation.starts import WatchedStart
 from symmetry.observe.source_line import SourceLines
 from symmetry.observe.tape import Tape
 from symmetry.steps.observe.numpy import observed

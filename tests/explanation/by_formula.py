@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from symmetry.explanation.watched import WatchedStart
+from symmetry.explanation.starts import WatchedStart
 from symmetry.observe.tape import Tape
 from symmetry.units.state import Array, State
 from symmetry.units.units import Part, Units

@@ -11,11 +11,9 @@ from symmetry.base.user_code import Phase
 from symmetry.explanation.explained import Culprit, Operand
 from symmetry.explanation.operation.captured import CapturedOperation
 from symmetry.explanation.operation.cause import Cause, cause_of
-from symmetry.explanation.operation.difference import difference, jump
-from symmetry.explanation.operation.evidence import Repetition
-from symmetry.explanation.operation.layout import Layout
+from symmetry.explanation.operation.difference import Layout, difference, jump
 from symmetry.explanation.operation.origins import foreign_operands
-from symmetry.explanation.operation.replay import write
+from symmetry.explanation.operation.repetition import Repetition, write
 from symmetry.explanation.search.location import Location
 from symmetry.observe.tape import Event
 from symmetry.units.compare import identical

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from symmetry.base.errors import TargetError
-from symmetry.explanation.watched import WatchedStart
+from symmetry.explanation.starts import WatchedStart
 from symmetry.observe.tape import Event, Tape
 from symmetry.units.compare import Group
 from symmetry.units.state import Array, State
