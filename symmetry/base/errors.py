@@ -1,16 +1,35 @@
 """Exit statuses of the command line, and errors that a user sees as one readable line."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from symmetry.base.failure import Failure
+
 OK, FOUND, FAILED, INTERRUPTED = 0, 1, 2, 130
 
 
-class SymmetryError(Exception):
+class ReadableError(Exception):
+    """An error whose message is one readable line.
+
+    Attributes
+    ----------
+    failure
+        What the user's code raised, for comparison with other runs; None if it raised nothing.
+    """
+
+    failure: Failure | None = None
+
+
+class SymmetryError(ReadableError):
     """A request of the user cannot be carried out; the message is one readable line.
 
     The command line prints it on standard error and exits with status 2.
     """
 
 
-class TargetError(Exception):
+class TargetError(ReadableError):
     """A target raised, or returned what no step and no training returns.
 
     The message is one readable line; what the target raised is kept as ``__cause__``.

@@ -7,6 +7,8 @@ from contextlib import contextmanager
 
 import numpy as np
 
+from symmetry.base.errors import ReadableError
+from symmetry.base.failure import Failure
 from symmetry.base.user_code import is_user_code, shorten, spell
 
 # Python shows nobody these by default: they are for those who maintain a library.
@@ -55,7 +57,7 @@ def _concerns_the_code(warning: warnings.WarningMessage) -> bool:
 
 @contextmanager
 def raised_as(
-    kind: type[Exception], doing: str, hint: Callable[[str], str] = lambda _: ""
+    kind: type[ReadableError], doing: str, hint: Callable[[str], str] = lambda _: ""
 ) -> Iterator[None]:
     """Turn what the user's code raises, ``SystemExit`` included, into a line that says where.
 
@@ -68,7 +70,21 @@ def raised_as(
         raise
     except BaseException as error:
         text = in_one_line(error)
-        raise kind(f"{doing} raised {text}{place_of(error)}{hint(text)}") from error
+        raised = kind(f"{doing} raised {text}{place_of(error)}{hint(text)}")
+        raised.failure = failure_of(error)
+        raise raised from error
+
+
+def failure_of(error: BaseException) -> Failure:
+    """Return the failure that an exception of the user's code is."""
+    text = f"raises {in_one_line(error)}"
+    if isinstance(error, SystemExit):
+        text = f"exits with {_status(error.code)}"
+    return Failure(type(error).__name__, text, *(line_of(error) or (None, None)))
+
+
+def _status(code: object) -> str:
+    return f"status {code}" if isinstance(code, int) else f"status 1: {code}"
 
 
 def in_one_line(error: BaseException) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import traceback
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -13,8 +14,10 @@ from symmetry.base.errors import (
     SymmetryError,
     TargetError,
 )
+from symmetry.base.failure import Failure
 from symmetry.base.memory import give_back, refuse_beyond_memory
 from symmetry.base.raised import in_one_line, missing_package
+from symmetry.base.user_code import shorten
 from symmetry.checker.examiner import Examiner, verdict_of
 from symmetry.checker.plan import Plan
 from symmetry.checker.progress import Progress
@@ -22,7 +25,7 @@ from symmetry.checker.verdict import LOSS_NOT_FINITE, Verdict
 from symmetry.finding.naming import module_of
 from symmetry.invariants.invariant import TrainingInvariant
 from symmetry.law.invariant import Invariant
-from symmetry.law.measurement import UNSEEDED
+from symmetry.law.measurement import UNSEEDED, Violation
 from symmetry.observe.source_line import SourceLine
 from symmetry.training.start import TrainingStart
 from symmetry.training.target import Training
@@ -49,7 +52,8 @@ class TrainingExaminer(Examiner):
             dtype: TrainingStart(training, dtype, plan.options.seed, plan.options.steps)
             for dtype in plan.dtypes
         }
-        self._broken: dict[str, str] = {}  # dtypes in which not even a plain run works, and why
+        # Dtypes in which not even a plain run works, and why.
+        self._broken: dict[str, tuple[str, Failure | None]] = {}
         # The verdict that says why a loss of the first steps is not finite.
         self._loss: Verdict | None = None
         self._told = False  # whether it was said why a plain run does not work
@@ -143,11 +147,21 @@ class TrainingExaminer(Examiner):
                 self.progress.failed(str(error))
                 if package := missing_package(error):
                     raise SymmetryError(f"{package} is not installed: {error}") from error
+            if dtype == "float32" or written is None:
                 if isinstance(error, ExtrasError | NotCheckable):
                     raise SymmetryError(str(error)) from error
-            self._broken[dtype] = str(error)
+                if not self._fails_by_itself(error):
+                    text = f"it fails as it is checked, and not by itself: {error}"
+                    raise SymmetryError(text) from error
+            self._broken[dtype] = str(error), error.failure
             if isinstance(error, LossNotFinite):
                 self._explain_loss(dtype)
+
+    def _fails_by_itself(self, error: SymmetryError | TargetError) -> bool:
+        """Return whether it is certain that the training fails so without a check, too."""
+        if error.failure is None:  # nothing was raised: a loss is not finite, say
+            return True
+        return error.failure.repeats(self._training.plain_run().failure)
 
     def _explain_loss(self, dtype: str) -> None:
         """Judge the invariant that says why a loss is not finite, if it is among those selected."""
@@ -202,12 +216,11 @@ class TrainingExaminer(Examiner):
 
     def _broken_verdict(self, blank: Verdict) -> Verdict | None:
         """Report an error once; a training that fails in float64 alone is not applicable there."""
-        message, told = self._broken[blank.dtype], self._told
-        error = replace(blank, kind="error", cases=1, message=message)
+        (message, failure), told = self._broken[blank.dtype], self._told
         self._told = True
         runs_as_written = "float32" in self._starts and "float32" not in self._broken
         if not runs_as_written:
-            return None if told else error
+            return None if told else _failed(blank, message, failure)
         text = f"it does not run in float64{'' if told else f': {message}'}"
         return replace(blank, kind="not applicable", message=text)
 
@@ -225,8 +238,16 @@ class TrainingExaminer(Examiner):
     def _measured(self, blank: Verdict, invariant: TrainingInvariant) -> Verdict:
         try:
             measured = invariant.measured(self._starts[blank.dtype])
+        except NotCheckable as error:
+            return replace(blank, message=str(error))
         except TargetError as error:
-            return replace(blank, kind="error", cases=1, message=str(error))
+            if self._fails_by_itself(error):
+                return _failed(blank, str(error), error.failure)
+            return replace(blank, message=f"it fails only in a run of this check: {error}")
+        except SymmetryError:
+            raise
+        except Exception as error:
+            return replace(blank, kind="not finished", message=_own_error(error))
         if measured.unproved:
             if self.coverage is not None and not self.coverage.has_hidden_axes:
                 return replace(blank, kind="not applicable", message=_NO_HIDDEN)
@@ -248,6 +269,19 @@ class TrainingExaminer(Examiner):
             ratio=measured.ratio,
             threshold=measured.threshold,
         )
+
+
+def _failed(blank: Verdict, message: str, failure: Failure | None) -> Verdict:
+    """Return the verdict that a training fails by itself."""
+    violation = None if failure is None else Violation.failing(failure)
+    return replace(blank, kind="error", cases=1, message=message, violation=violation)
+
+
+def _own_error(error: Exception) -> str:
+    """Return the message for an exception of this package's own: the training has not failed."""
+    *_, (frame, line) = traceback.walk_tb(error.__traceback__)
+    where = f"{shorten(frame.f_code.co_filename)}:{line}"
+    return f"an error of symmetry itself: {in_one_line(error)} ({where})"
 
 
 def _entry(invariant: Invariant) -> TrainingInvariant:

@@ -35,6 +35,7 @@ FILES = (
     "model.evaluation",
     "model.samples",
     "model.functions",
+    "training.runs",
     "loop.modes",
     "loop.evaluation",
     "loop.copies",

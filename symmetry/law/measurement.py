@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from symmetry.base.failure import Failure
 from symmetry.law.note import Note
 from symmetry.units import compare
 from symmetry.units.state import Array
@@ -12,6 +13,7 @@ from symmetry.units.words import in_ulps
 
 LEFT_GRADIENTS = "an update reads gradients that an earlier one has used"
 UNSEEDED = "a random generator has no seed"
+FAILS = "the target fails by itself"
 MIXING_SOFTMAX = "a softmax runs over the samples"
 
 
@@ -39,6 +41,11 @@ class Violation:
     line: int | None = None  # from 1
     # What several laws see of one mistake: their violations are one problem. Empty: none other.
     mechanism: str = ""
+
+    @classmethod
+    def failing(cls, failure: Failure) -> Violation:
+        """Return the violation that a target fails by itself."""
+        return cls(failure.text, 0, "", file=failure.file, line=failure.line, mechanism=FAILS)
 
     @classmethod
     def between(

@@ -229,7 +229,8 @@ def conclusion(checked: Checked) -> str:
     code = exit_code(verdicts, checked.gating)
     late = _late(verdicts)
     if code == 1:
-        return "; ".join(filter(None, (_gating(checked), late)))
+        fails = any(verdict.kind == "error" for verdict in verdicts)
+        return "; ".join(filter(None, (_gating(checked), "" if fails else late)))
     if late:
         return f"{late}, and nothing is violated so far"
     if code == 2 and (unproved := [v for v in verdicts if v.unproved]):

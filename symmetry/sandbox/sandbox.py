@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import importlib.util
+import linecache
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -14,15 +15,16 @@ from typing import Any, Generic, Protocol, TypeVar
 from unittest.mock import patch
 
 from symmetry.base.calls import calling
-from symmetry.base.errors import TrainingError
-from symmetry.base.raised import gpu_hint, in_one_line, place_of
+from symmetry.base.errors import NotCheckable, TrainingError
+from symmetry.base.raised import failure_of, gpu_hint, in_one_line, line_of, place_of
 from symmetry.sandbox.folder_mirror import code_of
 from symmetry.sandbox.mirror_pool import MirrorPool
 from symmetry.sandbox.process_state import ProcessState, Switch
 from symmetry.sandbox.source import Source
 
 _THROWS = 3  # until a script that catches everything is left alone
-_USAGE = 2  # the status for wrong arguments, by convention
+_USAGE = "usage"  # what libraries for arguments print where these are wrong
+_ARGUMENTS = "a script's arguments follow --"
 _left: list[Stack] = []  # those, as long as this process
 
 
@@ -42,6 +44,29 @@ class Stack(Protocol):
 
 
 OwnStack = TypeVar("OwnStack", bound=Stack)
+
+
+class Uninterrupted:
+    """The stack of whoever resumes a script: it runs to its end there.
+
+    Parameters
+    ----------
+    function
+        The script.
+    """
+
+    as_written = True
+
+    def __init__(self, function: Callable[[], None]) -> None:
+        self._function, self.ended = function, False
+
+    def resume(self, error: type[BaseException] | None = None) -> None:
+        """Run the script: it cannot be resumed after it, so no ``error`` can be raised in it."""
+        try:
+            if error is None:
+                self._function()
+        finally:
+            self.ended = True
 
 
 class Closed(BaseException):
@@ -126,7 +151,8 @@ class Sandbox(Generic[OwnStack]):
         Raises
         ------
         TrainingError
-            If the script raises an exception, or exits with a status.
+            If the script raises an exception, or exits with a status. If that only says that it
+            needs something that is not here, it is NotCheckable.
         """
         try:
             with self._in_place():
@@ -135,17 +161,32 @@ class Sandbox(Generic[OwnStack]):
             raise
         except SystemExit as end:
             if end.code not in (None, 0):
-                last = "".join(f": {line}" for line in self.printed[-1:])
-                hint = "; a script's arguments follow --" if end.code == _USAGE else ""
-                raise TrainingError(
-                    f"{self._source.name}: it exits with {end.code!r}{last}{hint}"
-                ) from None
+                raise self._exited(end) from None
         except Exception as raised:
             if error is None and self.stack.as_written:
                 for line in self.printed:
                     print(line, file=sys.__stderr__)
-            text = f"{in_one_line(raised)}{place_of(raised)}"
-            raise TrainingError(f"{self._source.name} raised {text}{_hint(text)}") from raised
+            raise self._raised(raised) from raised
+
+    def _exited(self, end: SystemExit) -> TrainingError:
+        """Return the error of a script that exits with a status, or lacks an argument."""
+        last = "".join(f": {line}" for line in self.printed[-1:])
+        text = f"{self._source.name}: it exits with {end.code!r}{last}"
+        if _USAGE in "".join((str(end.code), *self.printed)).lower():
+            return NotCheckable(f"{text}; {_ARGUMENTS}")
+        error = TrainingError(text)
+        error.failure = failure_of(end)
+        return error
+
+    def _raised(self, raised: Exception) -> TrainingError:
+        """Return the error of a script that raises, or that lacks something that is not here."""
+        text = f"{in_one_line(raised)}{place_of(raised)}"
+        hint = _hint(text) or _hint_of_arguments(raised)
+        if hint:
+            return NotCheckable(f"{self._source.name} raised {text}; {hint}")
+        error = TrainingError(f"{self._source.name} raised {text}")
+        error.failure = failure_of(raised)
+        return error
 
     def close(self, throwing: Callable[[], None], free: Callable[[], None]) -> None:
         """End the script where it is, and remove what it has written.
@@ -201,9 +242,16 @@ class Sandbox(Generic[OwnStack]):
 
 
 def _hint(text: str) -> str:
+    """Return what a script needs, by its exception; empty if it has all."""
     if text.startswith("EOFError"):
-        return "; it reads standard input, which is empty here: pass the input by its arguments"
-    return gpu_hint(text)
+        return "it reads standard input, which is empty here: pass the input by its arguments"
+    return gpu_hint(text).removeprefix("; ")
+
+
+def _hint_of_arguments(raised: Exception) -> str:
+    """Return how to give arguments to a script that reads one that is not there."""
+    at = line_of(raised) if isinstance(raised, IndexError) else None
+    return _ARGUMENTS if at and "sys.argv" in linecache.getline(*at) else ""
 
 
 def _found(module: str, main: ModuleType) -> Any:

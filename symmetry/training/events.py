@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from symmetry.base.failure import Failure
 from symmetry.observe.source_line import NOWHERE, SourceLine
 
 States = Mapping[str, str]  # a digest of the state of each shared random generator, by its name
@@ -373,6 +374,9 @@ class Epochs:
         What the script raised when its epochs were shortened; then this is a run as it is written.
     error
         What it raised at last.
+    failure
+        The same for comparison with other runs, also if that was in a refused run; None if the
+        script raised nothing, or only lacked something that is not here.
     start
         The name and a digest of each parameter when the first model was called.
     is_limited
@@ -397,6 +401,7 @@ class Epochs:
     unshortened: tuple[str, ...] = ()
     refused: str = ""
     error: str = ""
+    failure: Failure | None = None
     start: tuple[tuple[str, str], ...] = ()
     is_limited: bool = False
     is_function: bool = False

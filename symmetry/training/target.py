@@ -33,7 +33,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Self
 
-from symmetry.base.errors import TrainingError
+from symmetry.base.errors import TargetError, TrainingError
+from symmetry.base.failure import PlainRun
 from symmetry.training import frameworks
 from symmetry.training.events import Epochs
 from symmetry.training.run import AS_WRITTEN, Run, RunSettings
@@ -101,6 +102,10 @@ class Training(ABC):
     def events(self, seed: int = 0, draw: int | None = None) -> Epochs | None:
         """Return what there is to compare beyond the first steps: whole epochs, or more steps."""
         return self.epochs(seed, draw)
+
+    @abstractmethod
+    def plain_run(self) -> PlainRun:
+        """Run it as its user does: only a failure that repeats there is its own."""
 
     @abstractmethod
     def close(self) -> None:
@@ -182,6 +187,16 @@ class FunctionTraining(Training):
             self.cache[key] = frameworks.epochs(self.name, self.make, self.cache, **options)
         result: Epochs | None = self.cache[key]
         return result
+
+    def plain_run(self) -> PlainRun:
+        """Take more steps than those that are judged, as they are written."""
+        try:
+            run = self.begin()
+            for _ in range(_STEPS):
+                run.step()
+        except TargetError as error:
+            return PlainRun(error.failure)
+        return PlainRun()
 
     def close(self) -> None:
         """Do nothing: a run of a function ends with its objects."""

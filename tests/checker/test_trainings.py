@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from symmetry.base import memory
 from symmetry.base.errors import SymmetryError
+from symmetry.checker.run import run
 from symmetry.report.verdicts import conclusion, failures
 from symmetry.training.target import FunctionTraining
 from tests.catalogues import select_trainings
@@ -97,8 +100,34 @@ def test_an_error_is_told_once_and_a_run_that_fails_only_in_float64_does_not_app
     assert kinds(found)["permutation", "float64"] == "not applicable"
     promoted = [verdict.message for verdict in found.verdicts if verdict.dtype == "float64"]
     assert sum("TypeError: float32 only" in message for message in promoted) == 1
-    (alone,) = checked(training(after=insist), dtype="float64").verdicts
-    assert (alone.kind, alone.dtype) == ("error", "float64")
+    with pytest.raises(SymmetryError, match="as it is checked, and not by itself: "):
+        checked(training(after=insist), dtype="float64")
+
+
+def test_an_error_that_is_not_repeated_is_not_the_trainings():
+    calls = []
+
+    def raise_once(i):
+        calls.append(i)
+        if len(calls) == 7:  # behind the first run, which takes two steps
+            raise ValueError("once")
+
+    found = checked(training(before=raise_once), only="symmetry/repeatable", dtype="float32")
+    (verdict,) = found.verdicts
+    assert (verdict.kind, verdict.gates) == ("vacuous", False)
+    assert verdict.message.startswith("it fails only in a run of this check: step(")
+    assert "raised ValueError: once (tests/checker/test_trainings.py:" in verdict.message
+
+
+def test_an_error_of_an_invariant_is_none_of_the_training(monkeypatch):
+    def broken(start):
+        raise KeyError("exp_avg")
+
+    entry = replace(select_trainings(["training/moves"])[0], measure=broken)
+    plan = replace(plan_of(FunctionTraining("f", training())), invariants=(entry,))
+    (verdict,) = run(plan).verdicts
+    assert (verdict.kind, verdict.gates) == ("not finished", False)
+    assert verdict.message.startswith("an error of symmetry itself: KeyError: 'exp_avg' (tests/")
 
 
 def test_one_block_tells_of_both_dtypes_and_none_of_rounding_beside_it():

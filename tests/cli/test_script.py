@@ -148,6 +148,77 @@ def test_only_a_script_has_a_tail(folder):
     assert_one_line(run(folder, "units", "trian.py"), "did you mean train.py?")
 
 
+FAILS = """
+import torch
+from torch import nn
+
+torch.manual_seed(0)
+model = nn.Sequential(nn.Linear(6, 8), nn.ReLU(), nn.Linear(8, 3))
+optimizer = torch.optim.SGD(model.parameters(), 0.1)
+x, y = torch.randn(48, 6), torch.randint(3, (48,))
+for epoch in range(3):
+    for i in range(0, 48, 16):
+        optimizer.zero_grad()
+        nn.functional.cross_entropy(model(x[i : i + 16]), y[i : i + 16]).backward()
+        optimizer.step()
+    {}
+"""
+FAILING = {  # its first line, in each format
+    "text": "late.py fails: late.py:14 {} (1 check)",
+    "github": "::error file=late.py,line=14,title=late.py%3A training/runs::late.py:14 {}",
+    "json": '"message": "late.py:14 {}"',
+    "sarif": '"text": "late.py:14 {}',
+    "junit": "late.py:14 {}",
+}
+
+
+@pytest.mark.parametrize(
+    ("line", "does", "format_"),
+    [
+        ("(y == 1).mean()", "raises RuntimeError: mean(): could not", "text"),
+        *(slow("import sys; sys.exit(3)", "exits with status 3", format_) for format_ in FAILING),
+        slow("assert epoch < 2", "raises AssertionError", "text"),
+    ],
+)
+def test_a_script_that_fails_late_is_a_failure_whose_line_comes_first(folder, line, does, format_):
+    (folder / "late.py").write_text(FAILS.format(line))
+    done = process(folder, "check", "late.py", "--only", "training/runs", "--format", format_)
+    assert done.status == 1, done
+    expected = FAILING[format_].format(does).split(" (1 check")[0]
+    assert expected in (done.out.splitlines()[0] if format_ in ("text", "github") else done.out)
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("print('nothing')", "it ends, and makes no PyTorch module"),
+        (
+            FAILS.format("")
+            .replace("for epoch", "def main():\n  for epoch")
+            .replace("\n    ", "\n      ")
+            + "import threading\nthread = threading.Thread(target=main)\n"
+            "thread.start()\nthread.join()\n",
+            "it trains nothing that a check can stop, but a thread trains (late.py:14)",
+        ),
+        (
+            (
+                "import argparse\np = argparse.ArgumentParser()\np.add_argument('data')\n"
+                "p.parse_args()"
+            ),
+            "the following arguments are required: data; a script's arguments follow --",
+        ),
+        ("import sys\nopen(sys.argv[1])", "a script's arguments follow --"),
+        ("input()", "it reads standard input, which is empty here"),
+        ("import torch\ntorch.nn.Linear(2, 2).cuda()", "let it choose the device that there is"),
+        (FAILS.replace("range(3)", "range(1)").format("break"), "it ends after 3 updates"),
+    ],
+)
+def test_what_cannot_be_checked_is_no_failure(folder, text, why):
+    (folder / "late.py").write_text(text)
+    done = run(folder, "check", "late.py", "--only", "training/moves")
+    assert_one_line(done, why)
+
+
 def assert_an_error(folder, line, message, run, *more):
     text = scripts.PLAIN.replace("parser = ", f"{line}\nparser = ", 1)
     (folder / "train.py").write_text(text)
@@ -159,8 +230,8 @@ def assert_an_error(folder, line, message, run, *more):
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("input()", "EOFError"),
-        ("net = Net().cuda()", "let it choose the device that there is"),
+        ("raise ValueError('no')", "train.py raised ValueError: no"),
+        slow("import sys; sys.exit(3)", "train.py: it exits with 3"),
     ],
 )
 def test_a_script_that_fails_is_an_error(folder, line, message):

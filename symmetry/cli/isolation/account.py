@@ -36,10 +36,18 @@ class Ending:
         Why it ended; if it reached a limit, "within" and the limit.
     limited
         Whether it reached a limit of the user. The target has not failed then.
+    own
+        Whether the check itself failed. The target has not failed then, either.
     """
 
     why: str
     limited: bool = False
+    own: bool = False
+
+    @property
+    def kind(self) -> Kind:
+        """The kind of the verdict on the call that was running."""
+        return "not finished" if self.limited or self.own else "error"
 
     @property
     def message(self) -> str:
@@ -117,7 +125,7 @@ class Account:
         late = (end.message,) if first == len(planned.verdicts) else ()
         remarks = (*planned.remarks, *late)
         whole = (*shown.values(), *settled)
-        complete = not end.limited
+        complete = end.kind == "error"
         return replace(planned, verdicts=whole, remarks=remarks, complete=complete), len(shown)
 
     def _first_missing(self, planned: Checked, found: Mapping[tuple[str, str], Verdict]) -> int:
@@ -131,11 +139,11 @@ class Account:
         """Return how the first of these ended, and for the others that they were not run."""
         if not planned:
             return []
-        kind: Kind = "not finished" if end.limited else "error"
-        first, *rest = (replace(verdict, kind=kind) for verdict in planned)
+        first, *rest = (replace(verdict, kind="not finished") for verdict in planned)
+        first = replace(first, kind=end.kind)
         running: Verdict = unpacked(self.running) if self.running else first
         if _key(running) == _key(first):
-            ended = replace(running, about=first.about, kind=kind, steps=first.steps)
+            ended = replace(running, about=first.about, kind=end.kind, steps=first.steps)
             ended = replace(ended, message=end.message)
         else:  # what comes before any invariant: first steps, for example
             ended = replace(first, message=f"{running.invariant}: {end.message}")

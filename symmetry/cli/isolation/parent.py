@@ -182,7 +182,9 @@ class _Work:
                 continue
             since = process.seconds()
             if kind in ("end", "failed", "gone"):
-                return values[0] if kind == "end" else Ending(str(values[0]))
+                if kind == "end":
+                    return int(values[0])
+                return Ending(str(values[0]), own=kind == "failed")
             self._show(kind, *values)
 
     def _show(self, kind: str, *values: Any) -> None:

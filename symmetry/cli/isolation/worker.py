@@ -34,12 +34,12 @@ def main() -> None:
             status = execute(order.arguments)
     except BaseException as error:  # whatever code under test has done to us
         try:
-            why = f"the check itself raised {in_one_line(error)} (--in-process shows where)"
-            remote.send("failed", why)
+            text = f"{in_one_line(error)} (--in-process shows where)"
+            remote.send("failed", f"an error of symmetry itself: {text}")
         finally:  # no traceback, if that fails as well
             _exit(1)
     if status == INTERRUPTED:  # a Ctrl-C never comes here
-        remote.send("failed", "the target raised KeyboardInterrupt")
+        remote.send("gone", "the target raised KeyboardInterrupt")
     else:
         remote.send("end", status)
     _exit(0)  # threads, exit handlers, finalisers: nothing that was left behind runs any more

@@ -100,7 +100,8 @@ def measured(law: Law, *, of_functions: bool = False) -> Callable[[TrainingStart
             return Measurement.not_applicable(_NO_UPDATES)
         judgement = law(epochs)
         if epochs.error and judgement.applies:
-            judgement.why = f"after {count(len(updates), 'update')} it fails: {epochs.error}"
+            why = f": {epochs.error}" if epochs.failure is None else ""
+            judgement.why = f"after {count(len(updates), 'update')} it fails{why}"
         return as_measurement(judgement)
 
     return measure

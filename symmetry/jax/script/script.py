@@ -2,39 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from symmetry.base.errors import SymmetryError
+from symmetry.base.failure import PlainRun
 from symmetry.sandbox.mirror_pool import MirrorPool
-from symmetry.sandbox.sandbox import Sandbox
+from symmetry.sandbox.plain_run import run_plainly
+from symmetry.sandbox.sandbox import Sandbox, Uninterrupted
 from symmetry.sandbox.source import Source
 from symmetry.training.target import FunctionTraining
-
-
-class Uninterrupted:
-    """The stack of whoever resumes a script: it runs to its end there.
-
-    Parameters
-    ----------
-    function
-        The script.
-    """
-
-    as_written = True
-
-    def __init__(self, function: Callable[[], None]) -> None:
-        self._function, self.ended = function, False
-
-    def resume(self, error: type[BaseException] | None = None) -> None:
-        """Run the script: it cannot be resumed after it, so no ``error`` can be raised in it."""
-        try:
-            if error is None:
-                self._function()
-        finally:
-            self.ended = True
 
 
 class JaxScript:
@@ -78,6 +57,11 @@ class JaxScript:
         jax.clear_caches()  # its step is to be traced again, where it is observed
         return made or training_of(self._source.name, calls.functions, self._source.meant)
 
+    @cached_property
+    def plain_run(self) -> PlainRun:
+        """The run of the script in a process of its own."""
+        return run_plainly(self._source)
+
     def close(self) -> None:
         """Remove the mirrors.
 
@@ -94,6 +78,10 @@ class JaxScript:
 @dataclass(frozen=True)
 class JaxScriptTraining(FunctionTraining):
     """A JAX training that is given as a script."""
+
+    def plain_run(self) -> PlainRun:
+        """Run the script in a process of its own, once."""
+        return self.make.plain_run if isinstance(self.make, JaxScript) else super().plain_run()
 
     def close(self) -> None:
         """Remove what its runs have written."""

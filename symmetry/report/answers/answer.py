@@ -48,9 +48,14 @@ def to_html(checked: Checked, explained: Explained | None = None) -> str:
 def headline(checked: Checked, found: tuple[Problem, ...]) -> str:
     """Return the answer in one line: the target, the number of problems, notes and checks.
 
-    A check that proved nothing fails with its reason in an error, which is not repeated here.
+    If the target fails by itself, that is the answer. A check that proved nothing fails with its
+    reason in an error, which is not repeated here.
     """
     judged = {v.invariant for v in checked.verdicts if v.kind in _JUDGED}
+    if found and found[0].fails:
+        others = f"{count(len(found) - 1, 'more problem')}, " if found[1:] else ""
+        fails = f"{checked.target}{' fails' if found[0].place else ''}: {found[0].sentence}"
+        return f"{fails} ({others}{count(len(judged), 'check')})"
     code = exit_code(checked.verdicts, checked.gating)
     answer = conclusion(checked)
     if code == FOUND:

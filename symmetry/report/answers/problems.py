@@ -7,7 +7,6 @@ the command that repeats it. Terminal, pytest and the formats of CI systems rend
 from __future__ import annotations
 
 import linecache
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -15,13 +14,12 @@ from symmetry.base.user_code import spell
 from symmetry.checker.verdict import Checked, Verdict
 from symmetry.explanation.explained import Culprit, Explained
 from symmetry.law.invariant import Invariant
-from symmetry.law.measurement import Violation
+from symmetry.law.measurement import FAILS, Violation
 from symmetry.law.statements import CLONES
 from symmetry.report.filling import command_line
 from symmetry.report.verdicts import command_for, next_step
 
 _WORDS = ((1e9, "billion"), (1e6, "million"))
-_RAISED_AT = re.compile(r"(.*) \((.+), line (\d+)\)", re.DOTALL)  # how an error names its line
 _WRITTEN = {"float32": "as written", "float64": "in float64"}
 
 
@@ -35,6 +33,8 @@ class Problem:
         A description in one or two sentences, without the line.
     continues
         Whether the text goes on where a line of the code is the subject: ``treats ...``.
+    fails
+        Whether the target fails by itself: it raises, exits with a status, or is killed.
     file, line, source
         The line of the user's code, if it is known.
     certainty
@@ -60,6 +60,7 @@ class Problem:
     more: str = ""
     facts: tuple[tuple[str, str], ...] = ()
     continues: bool = False
+    fails: bool = False
 
     @property
     def place(self) -> str:
@@ -77,7 +78,7 @@ class Problem:
 
 
 def problems(checked: Checked, explained: Explained | None = None) -> tuple[Problem, ...]:
-    """Return the problems of a check: those whose line is known first, then in order of verdicts.
+    """Return the problems of a check: a failure of the target first, then those with a known line.
 
     ``explained`` is the explanation of its first violation that has one.
     """
@@ -97,7 +98,7 @@ def problems(checked: Checked, explained: Explained | None = None) -> tuple[Prob
         )
         for note in checked.gating
     )
-    return tuple(sorted((*found, *notes), key=lambda problem: not problem.place))
+    return tuple(sorted((*found, *notes), key=lambda each: (not each.fails, not each.place)))
 
 
 def _cause(verdict: Verdict) -> object:
@@ -106,8 +107,8 @@ def _cause(verdict: Verdict) -> object:
     Equal units that are told apart violate several invariants; an error is the same everywhere. A
     two-layer step has a smallest case of its own for each verdict.
     """
-    if verdict.kind == "error":
-        return verdict.message
+    if _fails(verdict):
+        return (verdict.file, verdict.line) if verdict.file else verdict.message
     if verdict.stale or verdict.about.drawn:
         return verdict.invariant
     if verdict.about.explained == "units":
@@ -124,8 +125,8 @@ def _problem(checked: Checked, verdicts: Sequence[Verdict], culprit: Culprit | N
     others = [v for v in verdicts[1:] if v.invariant == first.invariant]
     repeat = command_for(checked.target, first, *others) or ""
     more = (next_step(checked, first) or "") if repeat else ""
-    if first.kind == "error":
-        return _error(first, names, repeat, more)
+    if _fails(first):
+        return _failure(first, names, repeat, more)
     if first.stale:
         text = f"{first.invariant} was expected to fail ({first.reason}), but it does not"
         return Problem(
@@ -166,15 +167,29 @@ def _source(file: str | None, line: int | None) -> str:
     return linecache.getline(file, line).strip() if file and line else ""
 
 
-def _error(verdict: Verdict, names: tuple[str, ...], repeat: str, more: str) -> Problem:
-    """Return an error; the target's own message says the most, and may end with its line."""
+def _fails(verdict: Verdict) -> bool:
+    """Return whether a verdict says that the target fails by itself."""
+    violation = verdict.violation
+    return verdict.kind == "error" or (violation is not None and violation.mechanism == FAILS)
+
+
+def _failure(verdict: Verdict, names: tuple[str, ...], repeat: str, more: str) -> Problem:
+    """Return a failure of the target: what its line does, or the whole message without a line."""
     subject = "the step does not work" if verdict.about.drawn else "the training fails"
-    message, file, line = verdict.message, None, None
-    if at := _RAISED_AT.fullmatch(message):
-        message, file, line = at[1], at[2], int(at[3])
-    text = f"{subject}: {message}"
-    source = _source(file, line)
-    return Problem(text, names, file=file, line=line, source=source, repeat=repeat, more=more)
+    file, line, text = verdict.file, verdict.line, f"{subject}: {verdict.message}"
+    if file and verdict.violation is not None:
+        text = verdict.violation.message
+    return Problem(
+        text,
+        names,
+        file=file,
+        line=line,
+        source=_source(file, line),
+        repeat=repeat,
+        more=more,
+        continues=bool(file),
+        fails=True,
+    )
 
 
 def _sentence(verdicts: Sequence[Verdict], *, located: bool) -> tuple[str, bool]:

@@ -140,7 +140,7 @@ class Execution:
             self.samples.micro_batches.update(self._boundary.lines)
         if self._boundary.updates == updates:
             done = f"it ends after {self._boundary.updates} updates"
-            raise TrainingError(
+            raise NotCheckable(
                 f"{self._source.name}: {done}: a check takes more, give it more to do"
             )
 
@@ -161,15 +161,19 @@ class Execution:
     def _no_training(self) -> TrainingError | NoCall:
         """Return the error of a script that has ended and never trained a module."""
         boundary, name = self._boundary, self._source.name
+        if boundary.elsewhere and not boundary.updates:
+            return NotCheckable(
+                f"{name}: it trains nothing that a check can stop, but {boundary.elsewhere}: call "
+                "what trains in the script itself"
+            )
         if not (boundary.modules or boundary.backwards):
-            return TrainingError(
+            return NotCheckable(
                 f"{name}: it ends, and makes no PyTorch module and calls no backward"
                 f"{self._source.meant}"
             )
         if boundary.transformed:
             return NotCheckable(
-                f"{name}: it calls what it trains inside of torch.func alone, where it cannot be "
-                "stopped"
+                f"{name}: the model is only called inside torch.func, where a check cannot stop it"
             )
         if boundary.updates_modules and len(boundary.optimizers) == 1 and not boundary.between:
             return NoCall()
@@ -188,7 +192,7 @@ class Execution:
                 f"{name}: no module that it calls holds what its optimisers train: was a model "
                 "replaced after its optimiser was made?"
             )
-        return TrainingError(
+        return NotCheckable(
             f"{name}: it ends without a training forward: no module with a trained parameter is "
             f"called{self._source.meant}"
         )

@@ -5,14 +5,17 @@ from __future__ import annotations
 import gc
 import weakref
 from contextlib import suppress
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from symmetry.base.calls import calling
 from symmetry.base.errors import SymmetryError, TrainingError
+from symmetry.base.failure import PlainRun
 from symmetry.base.raised import silenced
 from symmetry.base.randomness import generators
 from symmetry.base.randomness.unseeded import giving_seeds
 from symmetry.sandbox.mirror_pool import MirrorPool
+from symmetry.sandbox.plain_run import run_plainly
 from symmetry.sandbox.source import Source
 from symmetry.training.capabilities.batching import Arrangement
 from symmetry.training.events import Epochs
@@ -112,6 +115,11 @@ class Script:
                 self._unused.pop().close()
             self._epochs[seed, draw] = run_epochs(self._source, self._mirrors, seed, draw)
         return self._epochs[seed, draw]
+
+    @cached_property
+    def plain_run(self) -> PlainRun:
+        """The run of the script in a process of its own."""
+        return run_plainly(self._source)
 
     def close(self) -> None:
         """End all runs.

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import gc
+import subprocess
+import threading
 import time
 import weakref
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import wraps
+from multiprocessing.process import BaseProcess
 from typing import Any
 from unittest.mock import patch
 
@@ -22,7 +26,7 @@ from torch.utils.data import DataLoader
 from torch.utils.data.dataloader import _BaseDataLoaderIter
 
 from symmetry.base.calls import running
-from symmetry.base.errors import TrainingError
+from symmetry.base.errors import NotCheckable
 from symmetry.torch.making import note, noting
 from symmetry.torch.modes.callers import user_place
 from symmetry.torch.modes.filled_rows import seeing_filled_rows
@@ -59,6 +63,8 @@ class StepBoundary:
         self.backwards = 0
         self.lines: Counter[str] = Counter()  # of backwards before the first update
         self.transformed = False  # whether modules are called in a transform, such as vmap
+        self.elsewhere = ""  # in words, who else trains or may do so: a thread, a process
+        self._thread = threading.get_ident()
         self._suspend, self._samples, self._by_hand = suspend, samples, by_hand
         self.given: Any = None  # the arguments of the call in which the script is suspended
         self.evaluated = False  # whether a model was called without gradients since the last update
@@ -99,6 +105,9 @@ class StepBoundary:
         backward = torch.autograd.backward
 
         def seen_backward(*args: Any, **kwargs: Any) -> None:
+            if not self._is_here():
+                backward(*args, **kwargs)
+                return
             if not self._by_hand and not self.optimizers:
                 raise NoOptimizer
             backward(*args, **kwargs)
@@ -109,9 +118,13 @@ class StepBoundary:
                 self._updated()
 
         def begins(optimizer: Any, *_: Any) -> None:
-            self.inside.append(optimizer)
+            if self._is_here():
+                self.inside.append(optimizer)
 
         def ends(optimizer: Any, *_: Any) -> None:
+            if not self._is_here():
+                self.elsewhere = f"a thread trains ({user_place()})"
+                return
             if self.inside and self.inside[-1] is optimizer:
                 self.inside.pop()
             if not self._by_hand:
@@ -136,6 +149,8 @@ class StepBoundary:
                 (DataLoader, "_get_iterator", _without_workers(DataLoader._get_iterator)),
                 (_BaseDataLoaderIter, "__next__", self._apart(_BaseDataLoaderIter.__next__)),
                 (torch.multiprocessing, "spawn", refuse_processes),
+                (BaseProcess, "start", self._elsewhere(BaseProcess.start)),
+                (subprocess.Popen, "__init__", self._elsewhere(subprocess.Popen.__init__)),
                 *of_ranks(),
             ):
                 stack.enter_context(patch.object(owner, name, value))
@@ -152,6 +167,7 @@ class StepBoundary:
                     return _call(module, *args, **kwargs)
             if (
                 self._armed
+                and self._is_here()
                 and torch.is_grad_enabled()
                 and torch._C._current_autograd_node() is None
             ):
@@ -166,6 +182,20 @@ class StepBoundary:
             return _call(module, *args, **kwargs)
 
         return seen_call
+
+    def _is_here(self) -> bool:
+        """Return whether the script runs in its own thread now: in no other can it be suspended."""
+        return threading.get_ident() == self._thread
+
+    def _elsewhere(self, begin: Callable[..., Any]) -> Callable[..., Any]:
+        """Note where a process is begun: the script may train in it."""
+
+        @wraps(begin)
+        def noted(process: Any, *args: Any, **kwargs: Any) -> Any:
+            self.elsewhere = self.elsewhere or f"it starts a process ({user_place()})"
+            return begin(process, *args, **kwargs)
+
+        return noted
 
     @contextmanager
     def _evaluated(self) -> Iterator[None]:
@@ -239,8 +269,8 @@ def of_ranks() -> Iterator[tuple[Any, str, Any]]:
 
 
 def refuse_processes(*_: Any, **__: Any) -> None:
-    """Raise TrainingError: other processes cannot be observed."""
-    raise TrainingError(
+    """Raise NotCheckable: other processes cannot be observed."""
+    raise NotCheckable(
         "the script starts processes by itself (torch.multiprocessing.spawn): "
         "check what it starts, under torchrun"
     )

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import ClassVar, Self
 
+from symmetry.base.failure import PlainRun
 from symmetry.torch.framework import begin
 from symmetry.torch.script.script import Script
 from symmetry.training.events import Epochs
@@ -58,6 +59,10 @@ class ScriptTraining(Training):
     def epochs(self, seed: int = 0, draw: int | None = None) -> Epochs | None:
         """Run the script over whole epochs, once."""
         return self.script.epochs(seed, draw)
+
+    def plain_run(self) -> PlainRun:
+        """Run the script in a process of its own, once."""
+        return self.script.plain_run
 
     def close(self) -> None:
         """End all its runs: nothing that they have written is left."""

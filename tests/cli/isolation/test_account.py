@@ -43,7 +43,7 @@ def test_what_was_running_is_an_error_and_the_rest_was_not_run() -> None:
     assert verdicts(heard) == [
         ("holds", "", 2),
         ("error", "it died", 3),
-        ("error", "not run: it died", 0),
+        ("not finished", "not run: it died", 0),
     ]
     assert heard.doing() == "symmetry/clones"
 
@@ -53,6 +53,15 @@ def test_what_comes_before_any_invariant_is_named() -> None:
         "first steps: it died",
         "not run: it died",
         "not run: it died",
+    ]
+
+
+def test_an_error_of_the_check_is_none_of_the_target() -> None:
+    heard = account(attempt("symmetry/pure"), ("examined", HOLDS), attempt("symmetry/clones"))
+    assert [kind for kind, _, _ in verdicts(heard, Ending("KeyError: 1", own=True))] == [
+        "holds",
+        "not finished",
+        "not finished",
     ]
 
 
@@ -85,7 +94,7 @@ def test_verdicts_that_were_shown_stay_as_they_were_shown() -> None:
     assert [(v.kind, v.reason) for v in found.verdicts] == [
         ("expected failure", "known"),
         ("error", "so"),
-        ("error", None),
+        ("not finished", None),
     ]
 
 

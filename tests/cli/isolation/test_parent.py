@@ -58,7 +58,6 @@ def check(step: str, *arguments: object, cwd: Path, **changes: str) -> Finished:
         slow("exits_when_read", "the target ended its process (exit status 0)"),
         slow("interrupts", "the target raised KeyboardInterrupt"),
         slow("stops_the_clock", "the target did not return within"),
-        slow("forgets_the_modules", "the check itself raised "),
         slow("replaces_builtins", "process was killed (signal SIGKILL"),
     ],
 )
@@ -72,13 +71,24 @@ def test_a_step_that_misbehaves_ends_its_check(step: str, found: str, tmp_path: 
     assert [name for name, *_ in lines] == NAMES
     running = NAMES.index("symmetry/permutation")
     assert {kind for _, _, kind, *_ in lines[:running]} <= SOUND
-    assert [kind for _, _, kind, *_ in lines[running:]] == ["error"] * (3 - running)
+    assert lines[running][2] == "error"
     assert found in lines[running][3]
-    assert all(rest.startswith("not run: ") for *_, rest in lines[running + 1 :])
+    others = [" ".join(words).split(maxsplit=2) for _, _, *words in lines[running + 1 :]]
+    assert all(words[:2] == ["not", "finished"] for words in others)
+    assert all(words[2].startswith("not run: ") for words in others)
     assert found in finished.out
     assert "symmetry/permutation in float32: error" in finished.out
     assert "--only symmetry/permutation --case '{" in finished.out
     assert "--seed" not in finished.out
+
+
+@pytest.mark.slow
+def test_an_error_of_the_check_itself_proves_nothing(tmp_path: Path) -> None:
+    finished = check("forgets_the_modules", *TWO, *FEW, cwd=tmp_path)
+    assert finished.status == 2, finished
+    assert "not finished      an error of symmetry itself: " in finished.out
+    assert "error: an error of symmetry itself: " in finished.err
+    assert "Traceback" not in finished.out + finished.err
 
 
 @pytest.mark.parametrize("given", [None, slow("active")])
@@ -109,12 +119,11 @@ def test_a_training_that_misbehaves_ends_its_check(training: str, tmp_path: Path
     assert finished.status == 1, finished
     assert "Traceback" not in finished.out + finished.err
     lines = [line.split(maxsplit=3) for line in finished.out.splitlines()[3:7]]
-    errors = [line for line in lines if line and line[2] == "error"]
-    assert errors
-    first, *rest = [message for *_, message in errors]
-    assert "the target" in first
-    assert not first.startswith("not run: ")
-    assert all(message.startswith("not run: the target") for message in rest)
+    (error,) = [line for line in lines if line and line[2] == "error"]
+    assert "the target" in error[3]
+    assert not error[3].startswith("not run: ")
+    rest = lines[lines.index(error) + 1 :]
+    assert all("finished" in words[3] and "not run: the target" in words[3] for words in rest)
 
 
 @pytest.mark.slow

@@ -20,6 +20,11 @@ _enter(
     wrong="the head is replaced after the optimiser was made",
 )
 _enter(
+    "validation_raises",
+    "training/runs",
+    wrong="the validation raises behind the first epoch",
+)
+_enter(
     "last_sample_left_out",
     "symmetry/samples",
     wrong="the last sample of each of the loader's batches is left out",

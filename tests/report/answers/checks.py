@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from symmetry.checker.verdict import Checked, Verdict
 from symmetry.explanation.explained import Culprit, Difference, Explained
-from symmetry.law.measurement import Violation
+from symmetry.law.measurement import FAILS, Violation
 from symmetry.law.note import Note
 from tests.catalogues import select_trainings
 
@@ -45,7 +45,15 @@ RAISED = Verdict(
     ABOUT["symmetry/repeatable"],
     "float32",
     "error",
-    message="train.py raised ValueError: 100 % <no>\nat all (my code/train.py, line 7)",
+    message="train.py raised ValueError: 100 % <no>\nat all (my code/train.py:7)",
+    violation=Violation(
+        "raises ValueError: 100 % <no>\nat all",
+        0,
+        "",
+        file="my code/train.py",
+        line=7,
+        mechanism=FAILS,
+    ),
 )
 NOTE = Note("loss/scaling", "the loss is a sum, and a mean", "train.py", 12)
 CULPRIT = Culprit(

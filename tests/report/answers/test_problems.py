@@ -64,6 +64,18 @@ def test_a_problem_with_a_line_comes_before_one_without() -> None:
     assert [p.place for p in found] == ["train.py:9", ""]
 
 
+def test_a_failure_comes_first_and_without_a_line_too() -> None:
+    dead = replace(RAISED, violation=None, message="it was killed")
+    first, second = problems(checked(LOGITS, dead))
+    assert (first.fails, first.sentence) == (True, "the training fails: it was killed")
+    assert second.place == "train.py:9"
+    late = replace(LOGITS, violation=RAISED.violation)
+    assert [p.fails for p in problems(checked(LOGITS, late))] == [True, False]
+    assert [p.invariants for p in problems(checked(RAISED, late))] == [
+        ("symmetry/repeatable", "loss/inputs")
+    ]
+
+
 def test_the_only_precision_that_fails_is_named() -> None:
     sound = replace(PERMUTED, dtype="float64", kind="holds")
     assert problems(checked(PERMUTED, sound))[0].where == "only as written"
@@ -74,7 +86,8 @@ def test_an_error_is_at_its_line_once_for_all_invariants() -> None:
     other = replace(RAISED, about=PERMUTED.about)
     (problem,) = problems(checked(RAISED, other))
     assert (problem.file, problem.line) == ("my code/train.py", 7)
-    assert problem.text.startswith("the training fails: train.py raised ValueError: 100 %")
+    assert problem.sentence.startswith("my code/train.py:7 raises ValueError: 100 %")
+    assert problem.fails
     assert problem.invariants == ("symmetry/repeatable", "symmetry/permutation")
 
 

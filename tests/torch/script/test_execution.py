@@ -64,7 +64,7 @@ TWO_OPTIMIZERS = scripts.METHODS.replace(MORE, f"{MORE}    other = {MORE[12:]}")
         (RAW, "other.py: it trains tensors without a module"),
         (scripts.OF_AN_IMAGE, "other.py: it trains tensors without a module"),
         (TWO_OPTIMIZERS, "and has 2 optimisers: it is not known where a step begins"),
-        (scripts.TRANSFORMED, "inside of torch.func alone, where it cannot be stopped"),
+        (scripts.TRANSFORMED, "the model is only called inside torch.func"),
     ],
 )
 def test_what_is_no_training_is_refused_in_one_line(folder, text, message):

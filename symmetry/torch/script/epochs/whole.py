@@ -65,7 +65,8 @@ def run_epochs(
         again = _WholeRun(source, mirrors, None, seed, draw)
         as_written = again.go()
         if again.error is None:
-            return replace(as_written, refused=str(shortened.error))
+            failure = shortened.error.failure
+            return replace(as_written, refused=str(shortened.error), failure=failure)
     if not found.of(Updated):
         raise shortened.error
     return found
@@ -119,7 +120,7 @@ class _WholeRun:
                 if self.error is None:
                     return self._watchers.record(self._name, self._log.ended)
                 found = self._watchers.record(self._name, f"an error: {self.error}")
-                return replace(found, error=str(self.error))
+                return replace(found, error=str(self.error), failure=self.error.failure)
         finally:
             self._sandbox.close(throwing=lambda: None, free=lambda: None)
             gc.collect()

@@ -1,0 +1,69 @@
+"""A script in a process of its own: what it raises there, and that it leaves nothing."""
+
+from __future__ import annotations
+
+import pytest
+
+from symmetry.base import ranks
+from symmetry.base.failure import Failure, PlainRun
+from symmetry.base.folders import TemporaryFolder
+from symmetry.base.processes import FOLDER
+from symmetry.sandbox.plain_run import run_plainly
+from symmetry.sandbox.source import Source
+
+
+@pytest.fixture
+def plainly(tmp_path, monkeypatch):
+    (tmp_path / "work").mkdir()
+    monkeypatch.chdir(tmp_path / "work")
+    with TemporaryFolder() as temporary:
+        monkeypatch.setenv(FOLDER, str(temporary))
+
+        def run(text: str, *arguments: str, **more: float) -> PlainRun:
+            file = tmp_path / "work" / "train.py"
+            file.write_text(text)
+            found = run_plainly(Source("train.py", file, arguments), **more)
+            assert [path.name for path in file.parent.iterdir()] == ["train.py"]
+            return found
+
+        yield run
+
+
+@pytest.mark.parametrize(
+    ("text", "failure"),
+    [
+        ("open('made.txt', 'w').write('x')", None),
+        ("import sys; sys.exit(0)", None),
+        ("x = 1\nraise ValueError('no')", ("ValueError", "raises ValueError: no", 2)),
+        ("import sys; sys.exit(3)", ("SystemExit", "exits with status 3", 1)),
+        ("import sys; sys.exit('no data')", ("SystemExit", "exits with status 1: no data", 1)),
+    ],
+)
+def test_a_failure_is_told_with_its_line(plainly, text, failure):
+    expected = failure and Failure(*failure[:2], "train.py", failure[2])
+    assert plainly(text) == PlainRun(expected)
+
+
+def test_it_has_its_arguments_and_no_input(plainly):
+    text = "import sys\nassert sys.argv[1:] == ['--epochs', '1']\nassert not sys.stdin.read()"
+    assert plainly(text, "--epochs", "1") == PlainRun()
+
+
+@pytest.mark.parametrize("text", ["import time; time.sleep(99)", "import os; os._exit(0)"])
+def test_nothing_is_known_of_a_run_without_an_end(plainly, text):
+    assert plainly(text, seconds=1.0) == PlainRun(is_whole=False)
+
+
+def test_a_rank_is_not_run_alone(plainly, monkeypatch):
+    monkeypatch.setattr(ranks, "world", lambda: 2)
+    assert plainly("raise ValueError") == PlainRun(is_whole=False)
+
+
+def test_a_failure_repeats_at_its_line() -> None:
+    one = Failure("ValueError", "raises ValueError: 1", "train.py", 2)
+    assert one.repeats(Failure("ValueError", "raises ValueError: 2", "train.py", 2))
+    assert not one.repeats(Failure("ValueError", "raises ValueError: 1", "train.py", 3))
+    assert not one.repeats(Failure("TypeError", "raises TypeError", "train.py", 2))
+    assert not one.repeats(None)
+    nowhere = Failure("ValueError", "raises ValueError: 1")
+    assert not nowhere.repeats(nowhere)
