@@ -1,10 +1,11 @@
-"""Which files are the user's own code, and which belong to libraries."""
+"""Which files are the user's own code, which belong to libraries, and which lines run now."""
 
 import sys
 import sysconfig
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
-from types import CodeType
+from types import CodeType, FrameType
 from typing import Any, Literal
 
 Phase = Literal["forward", "backward", "optimizer", "other"]
@@ -21,6 +22,24 @@ PHASES: dict[str, Phase] = {
     "torch/optim": "optimizer",
     "torch/nn": "forward",
 }
+
+
+def callers() -> Iterator[FrameType]:
+    """Yield the frames of the running code, the innermost first."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None:
+        yield frame
+        frame = frame.f_back
+
+
+def user_place(outside: type | tuple[type, ...] = ()) -> str:
+    """Return ``file:line`` of the innermost line that is the user's own, in no method of these."""
+    own = (
+        f
+        for f in callers()
+        if is_user_code(f.f_code.co_filename) and not isinstance(f.f_locals.get("self"), outside)
+    )
+    return next((spell(f.f_code.co_filename, f.f_lineno) for f in own), "")
 
 
 def is_user_code(file: str) -> bool:

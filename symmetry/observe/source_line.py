@@ -7,7 +7,7 @@ from functools import cache
 from types import FrameType
 from typing import Any
 
-from symmetry.base.user_code import PHASES, Phase, calls_target, kind_of, shorten, spell
+from symmetry.base.user_code import PHASES, Phase, callers, calls_target, kind_of, shorten, spell
 
 
 @dataclass(frozen=True)
@@ -61,9 +61,8 @@ def asked_at() -> SourceLine:
     Inside of a module that a library defines it is the library's line: the user's own would be
     the same for all that a model of transformers does.
     """
-    frame: FrameType | None = sys._getframe(1)
     library: FrameType | None = None
-    while frame is not None:
+    for frame in callers():
         kind = kind_of(frame.f_code.co_filename)
         if kind == "user":
             return _place(frame.f_code.co_filename, frame.f_lineno)
@@ -71,7 +70,6 @@ def asked_at() -> SourceLine:
             library = library or frame
         elif kind == "forward" and library and frame.f_code.co_name == "_call_impl":
             break
-        frame = frame.f_back
     return _place(library.f_code.co_filename, library.f_lineno) if library else NOWHERE
 
 
@@ -80,9 +78,8 @@ def users_line() -> SourceLine:
 
     Unlike ``asked_at`` it is not the library's line inside of a module that a library defines.
     """
-    frame: FrameType | None = sys._getframe(1)
     library = NOWHERE
-    while frame is not None:
+    for frame in callers():
         kind = kind_of(frame.f_code.co_filename)
         if kind == "user":
             return _place(frame.f_code.co_filename, frame.f_lineno)
@@ -90,7 +87,6 @@ def users_line() -> SourceLine:
             break  # what is beyond asked for the check
         if kind == "installed" and library is NOWHERE:
             library = _place(frame.f_code.co_filename, frame.f_lineno)
-        frame = frame.f_back
     return library
 
 
@@ -132,7 +128,7 @@ class SourceLines:
 
     def _on_stack(self) -> tuple[SourceLine, bool]:
         """Return the place, and whether it only called the backward that is going on."""
-        frame: FrameType | None = sys._getframe(2)
+        frame: FrameType | None = sys._getframe(2)  # every operation comes here: without callers
         phase: Phase | None = None
         module, place, asked = "", None, False
         second: SourceLine | None = None

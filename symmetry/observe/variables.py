@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
-from types import FrameType
 from typing import Any
 
-from symmetry.base.user_code import is_user_code
+from symmetry.base.user_code import callers, is_user_code
 
 
 def variable_of(thing: object) -> str:
@@ -16,11 +14,9 @@ def variable_of(thing: object) -> str:
     Names of outer functions come first: inner ones are called with several objects, under one name.
     """
     found = ""
-    frame: FrameType | None = sys._getframe(1)
-    while frame is not None:
+    for frame in callers():
         if is_user_code(frame.f_code.co_filename):
             found = _name_in(frame.f_locals, thing) or found
-        frame = frame.f_back
     return found
 
 

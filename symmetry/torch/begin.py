@@ -1,4 +1,8 @@
-"""Beginning a run: a training is called under seeds, and promoted if it is to run in float64."""
+"""Beginning a run: a training is called under seeds, and promoted if it is to run in float64.
+
+Models are made again and again, so the numbers that large tensors are filled with at random are
+drawn once for all runs of a training.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +10,10 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from typing import Any
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from symmetry.base.calls import calling, running
 from symmetry.base.errors import TrainingError
@@ -16,7 +22,6 @@ from symmetry.base.randomness.generators import RandomStates
 from symmetry.base.randomness.unseeded import giving_seeds
 from symmetry.torch.modes.dtypes import widened
 from symmetry.torch.modes.filled_rows import seeing_filled_rows
-from symmetry.torch.modes.init_cache import InitCache
 from symmetry.torch.objects import Objects, make_objects
 from symmetry.torch.parts.platform import forget_compiled
 from symmetry.torch.parts.rehearsal import TorchRehearsing
@@ -97,3 +102,39 @@ def _parameters(name: str, objects: Objects) -> dict[str, nn.Parameter]:
         if parameter.is_meta:
             raise TrainingError(f"{name}: {each} is on the device meta, without numbers")
     return parameters
+
+
+_DRAWS = torch.ops.aten.normal_.default, torch.ops.aten.uniform_.default
+_MANY = 10_000  # entries: to draw fewer takes no time
+
+
+class InitCache(TorchDispatchMode):
+    """Remembers what large tensors are filled with at random: models are made again and again.
+
+    ``known`` is what was drawn before, by all that decides on it; it grows.
+    """
+
+    def __init__(self, known: dict[Any, tuple[Tensor, Tensor]]) -> None:
+        super().__init__()
+        self._known = known
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        tensor: Any = args[0] if args else None
+        if (
+            func not in _DRAWS
+            or kwargs.get("generator") is not None
+            or type(tensor) not in (Tensor, nn.Parameter)
+            or not (tensor.is_cpu and tensor.numel() >= _MANY)
+        ):
+            return func(*args, **kwargs)
+        state = torch.get_rng_state().numpy().tobytes()
+        key = func, tensor.shape, tensor.stride(), tensor.dtype, *args[1:], hash(state)
+        if key not in self._known:
+            func(*args, **kwargs)
+            self._known[key] = tensor.detach().clone(), torch.get_rng_state()
+        else:
+            values, after = self._known[key]
+            tensor.copy_(values)
+            torch.set_rng_state(after)
+        return tensor

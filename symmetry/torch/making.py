@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterator
+import weakref
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import wraps
 from itertools import count
-from types import FrameType
 from typing import Any
 from unittest.mock import patch
 
 from torch import nn
 from torch.utils.weak import WeakIdKeyDictionary
 
-from symmetry.base.user_code import calls_target, kind_of
+from symmetry.base.user_code import callers, calls_target, kind_of
 from symmetry.observe.source_line import NOWHERE, SourceLine
 from symmetry.training.capabilities.layered import UNKNOWN, Made
 
@@ -52,14 +51,20 @@ def noting(method: Callable[..., Any], see: Callable[[Any], None]) -> Callable[.
     return noted
 
 
+def roots_of(modules: Iterable[weakref.ref[Any]]) -> list[nn.Module]:
+    """Return the modules with parameters that are in no other, in the order they were made."""
+    made = {id(m): m for ref in modules if (m := ref()) is not None}
+    inner = {id(child) for module in made.values() for child in module.children()}
+    roots = (module for number, module in made.items() if number not in inner)
+    return [module for module in roots if next(module.parameters(), None) is not None]
+
+
 def _line(thing: Any) -> SourceLine:
     """Return the user's line that makes an object: the innermost outside of its own methods."""
-    frame: FrameType | None = sys._getframe(1)
-    while frame is not None:
+    for frame in callers():
         kind = kind_of(frame.f_code.co_filename)
         if kind == "user" and frame.f_locals.get("self") is not thing:
             return SourceLine(frame.f_code.co_filename, frame.f_lineno)
         if kind == "caller" and calls_target(frame.f_code):
             break
-        frame = frame.f_back
     return NOWHERE

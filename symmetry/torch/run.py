@@ -51,20 +51,18 @@ from symmetry.torch.modes.scope import ModuleScope
 from symmetry.torch.objects import Objects
 from symmetry.torch.parts.arrays import Arrays
 from symmetry.torch.parts.layers import TorchLayers
-from symmetry.torch.parts.observing import TorchObserving
+from symmetry.torch.parts.observing import TorchObserving, TorchRecording
 from symmetry.torch.parts.operations import OperationModes, TorchDrawing
 from symmetry.torch.parts.optimizers import TorchOptimizers
 from symmetry.torch.parts.platform import TorchPlatform, frames, full_precision
-from symmetry.torch.parts.rehearsal import TorchRehearsing
+from symmetry.torch.parts.rehearsal import TorchRehearsing, TorchTracing
 from symmetry.torch.parts.replicas import TorchReplicas
 from symmetry.torch.parts.saving import TorchSaving
 from symmetry.torch.parts.settings import TorchSettings
 from symmetry.torch.parts.step_events import TorchStepEvents
-from symmetry.torch.parts.tracing import TorchTracing
 from symmetry.torch.probes.flowing import TorchFlowing
 from symmetry.torch.probes.loss_probe import TorchLossProbe
 from symmetry.torch.raising import readable
-from symmetry.torch.recording import TorchRecording
 from symmetry.torch.trials.first_calls import Steps
 from symmetry.torch.trials.trial import TorchTrial
 from symmetry.training.capabilities.batching import Accumulating, Padding, Reordering

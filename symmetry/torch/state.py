@@ -67,6 +67,16 @@ def as_array(tensor: Tensor, *, copy: bool = True) -> Array:
     return array
 
 
+def memory_of(tensor: Tensor) -> int:
+    """Return where a tensor's numbers lie; 0 if they lie in no one piece, or on several ranks."""
+    if tensor.layout is not torch.strided:
+        return 0
+    try:
+        return int(tensor.untyped_storage().data_ptr())
+    except (RuntimeError, NotImplementedError):  # one that only wraps others
+        return 0
+
+
 def has_numbers(tensor: Tensor) -> bool:
     """Return whether a tensor has floating-point or complex numbers, all of them in memory."""
     numbers = tensor.is_floating_point() or tensor.is_complex()

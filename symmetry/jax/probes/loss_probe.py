@@ -38,7 +38,7 @@ from symmetry.training.losses import (
     Pair,
     Tokens,
 )
-from symmetry.training.texts.padding import padding_by_mask
+from symmetry.training.texts import padding_by_mask
 from symmetry.units.state import Array
 
 _CLASSES = "cross_entropy"

@@ -16,8 +16,7 @@ import numpy as np
 
 from symmetry.jax.made import is_array, is_number
 from symmetry.jax.names import path_of
-from symmetry.training.texts.hidden import MaskedTexts
-from symmetry.training.texts.padding import padding_by_mask
+from symmetry.training.texts import MaskedTexts, padding_by_mask
 from symmetry.units.state import Array
 
 _TOKENS = ("input_ids", "inputs_embeds", "token_ids", "tokens", "inputs")

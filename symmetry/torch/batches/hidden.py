@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from symmetry.torch.batches.padding import PaddingClues, why_none_hidden, with_others_hidden
 from symmetry.torch.probes.calls import Calls, ModuleCall
-from symmetry.training.texts.padding import padding_by_mask
+from symmetry.training.texts import padding_by_mask
 
 _MASK, _TOKENS = "attention_mask", "input_ids"
 

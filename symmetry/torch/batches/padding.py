@@ -6,8 +6,8 @@ from typing import Any
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from symmetry.torch.modes.callers import user_place
-from symmetry.training.texts.hidden import MaskedTexts
+from symmetry.base.user_code import user_place
+from symmetry.training.texts import MaskedTexts
 from symmetry.units.state import Array
 
 _TOKENS = ("input_ids", "inputs_embeds")

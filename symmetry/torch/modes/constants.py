@@ -11,11 +11,11 @@ from torch.multiprocessing.reductions import StorageWeakRef
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_map
 
-from symmetry.torch.modes.callers import user_place
+from symmetry.base.user_code import user_place
 from symmetry.torch.modes.noise import MEANS
 from symmetry.torch.modes.recorder import tensors_in, written_by
 from symmetry.torch.modes.scope import ModuleScope
-from symmetry.torch.state import as_array
+from symmetry.torch.state import as_array, memory_of
 from symmetry.units.state import Array
 
 _COPIES = {"_to_copy", "clone", "lift_fresh"}
@@ -77,7 +77,7 @@ class ConstantReads(TorchDispatchMode):
 
         Which tensors have a name is said by ``names``.
         """
-        named = {_memory(tensor): name for name, tensor in names.items()}
+        named = {memory_of(tensor): name for name, tensor in names.items()}
         found = [
             seen
             for seen in self._found
@@ -86,7 +86,7 @@ class ConstantReads(TorchDispatchMode):
         ]
         places: dict[str, list[list[Tensor]]] = {}  # what is read there, by step
         for seen in found:
-            seen.name = named.get(_memory(seen.tensor))
+            seen.name = named.get(memory_of(seen.tensor))
             here = places.setdefault(seen.place, [[] for _ in range(self._step)])
             here[seen.step].append(seen.tensor)
         read = {place: [*filter(None, steps)] for place, steps in places.items()}
@@ -120,7 +120,7 @@ class ConstantReads(TorchDispatchMode):
         kwargs = kwargs or {}
         name = func._schema.name.split("::")[1]
         operands = [*filter(_plain, tensors_in((args, kwargs)))]
-        known = {_memory(tensor) for tensor in operands}
+        known = {memory_of(tensor) for tensor in operands}
         seen = {n: self._found[n] for n in map(self._number, operands) if n is not None}
         shows = func.is_view or name in _COPIES
         for each in () if shows else seen.values():
@@ -139,12 +139,12 @@ class ConstantReads(TorchDispatchMode):
         for tensor in filter(_plain, tensors_in(result)):
             if drawn:
                 self._add(tensor, drawn=True)
-            elif _memory(tensor) not in known:
+            elif memory_of(tensor) not in known:
                 self._know(tensor, next(iter(seen), None) if shows else None)
         return result
 
     def _number(self, tensor: Tensor) -> int | None:
-        number, given_up = self._numbers.get(_memory(tensor), (None, None))
+        number, given_up = self._numbers.get(memory_of(tensor), (None, None))
         if given_up is None or given_up.expired():
             self._add(tensor)
             return len(self._found) - 1
@@ -155,7 +155,7 @@ class ConstantReads(TorchDispatchMode):
         self._found.append(TorchConstant(len(self._found), tensor, drawn))
 
     def _know(self, tensor: Tensor, number: int | None) -> None:
-        self._numbers[_memory(tensor)] = number, StorageWeakRef(tensor.untyped_storage())
+        self._numbers[memory_of(tensor)] = number, StorageWeakRef(tensor.untyped_storage())
 
     def _note(self, seen: TorchConstant) -> None:
         if not seen.place:
@@ -198,8 +198,3 @@ def _shown(memory: torch.UntypedStorage, like: Tensor) -> Tensor:
 
 def _plain(value: Any) -> bool:
     return isinstance(value, Tensor) and value.layout is torch.strided and value.numel() > 0
-
-
-def _memory(tensor: Tensor) -> int:
-    memory: int = tensor.untyped_storage().data_ptr()
-    return memory

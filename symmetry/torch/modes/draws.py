@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from symmetry.torch.modes.callers import user_place
+from symmetry.base.user_code import user_place
 from symmetry.torch.modes.scope import ModuleScope
 from symmetry.units.units import Order
 

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from symmetry.base.user_code import user_place
 from symmetry.torch.modes import noise as random
-from symmetry.torch.modes.callers import user_place
 from symmetry.torch.modes.dtypes import HALF, WIDE, is_low, mapped, widened, widened_but_for
 from symmetry.torch.modes.recorder import written_by
 from symmetry.torch.modes.scope import ModuleScope

@@ -8,7 +8,7 @@ from unittest.mock import patch
 from torch import nn
 from torch.utils._pytree import tree_map
 
-from symmetry.torch.modes.callers import callers
+from symmetry.base.user_code import callers
 from symmetry.torch.modes.dtypes import is_low, widened, widened_value
 
 

@@ -13,7 +13,7 @@ from symmetry.base.randomness.generators import RandomStates
 from symmetry.base.randomness.unseeded import Unseeded
 from symmetry.torch.batches.batches import Batches
 from symmetry.torch.modes.constants import ConstantReads
-from symmetry.torch.modes.mixed_dtypes import MixedDtypes
+from symmetry.torch.modes.dtypes import MixedDtypes
 from symmetry.torch.modes.promotion import Promotion
 from symmetry.torch.modes.scope import ModuleScope
 from symmetry.training.capabilities.drawing import Drawing

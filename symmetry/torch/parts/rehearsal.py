@@ -1,20 +1,52 @@
-"""Steps up to their losses: no gradient and no update comes of them."""
+"""Steps up to their losses, of which no gradient and no update comes, and their traces."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Container, Iterable
 from contextlib import nullcontext, suppress
+from typing import Any
 
 import torch
 from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from symmetry.torch.graph import leaves_of
-from symmetry.torch.modes.copy_on_write import CopyOnWrite
+from symmetry.torch.modes.dtypes import mapped
+from symmetry.torch.modes.recorder import Recorder
 from symmetry.torch.parts.arrays import Arrays
 from symmetry.torch.parts.step_events import TorchStepEvents
 from symmetry.torch.raising import StepEnded
-from symmetry.training.capabilities.rehearsing import Rehearsing
+from symmetry.torch.state import as_array, memory_of
+from symmetry.torch.trace import Tracer
+from symmetry.training.capabilities.rehearsing import Rehearsing, Tracing
 from symmetry.training.run import Run
+from symmetry.training.trace import Trace, weights
+from symmetry.units.state import Array
+
+
+class CopyOnWrite(TorchDispatchMode):
+    """Protects some tensors: operations that would write into one write into a copy."""
+
+    def __init__(self, tensors: Iterable[Tensor] = ()) -> None:
+        super().__init__()
+        self._memories: set[int] = set()
+        self.add(tensors)
+
+    def add(self, tensors: Iterable[Tensor]) -> None:
+        """Protect these, too."""
+        self._memories |= {memory_of(tensor) for tensor in tensors}
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        if func._schema.is_mutable:
+            args = mapped(self._copied, args)
+            kwargs = {name: mapped(self._copied, value) for name, value in kwargs.items()}
+        return func(*args, **kwargs)
+
+    def _copied(self, value: Any) -> Any:
+        if isinstance(value, Tensor) and memory_of(value) in self._memories:
+            return value.clone()
+        return value
 
 
 class StepRehearsal:
@@ -107,3 +139,25 @@ class TorchRehearsing(Rehearsing):
     def loss_sums(self) -> list[float]:
         """Return the sum of all entries of each loss of the last step."""
         return self._events.loss_sums()
+
+
+class TorchTracing(Tracing):
+    """Records the operations of a run's steps."""
+
+    def __init__(self, arrays: Arrays, events: TorchStepEvents) -> None:
+        self._arrays, self._events = arrays, events
+
+    def leaves(self, names: Container[str] | None = None) -> dict[str, Array]:
+        """Return copies of the model's parameters and buffers, or of the ones with these names."""
+        return {name: as_array(tensor) for name, tensor in self._arrays.leaves(names).items()}
+
+    def trace(self, names: Container[str], step: Callable[[], None], steps: int) -> Trace:
+        """Return the trace of several steps, each taken by a call of ``step``."""
+        tracer = Tracer(self._arrays.leaves(names))
+        losses: list[Tensor] = []
+        with Recorder(tracer):
+            for _ in range(steps):
+                step()
+                losses += self._events.losses
+        weighted = [*zip(losses, weights(len(losses)), strict=True)]
+        return tracer.end(weighted, self._arrays.leaves(names))

@@ -12,7 +12,7 @@ from torch.nn import functional
 from symmetry.torch.modes.filled_rows import padding_of
 from symmetry.torch.probes.losses import signature
 from symmetry.training.losses import Padded
-from symmetry.training.texts.padding import padding_by_mask, padding_by_number
+from symmetry.training.texts import padding_by_mask, padding_by_number
 from symmetry.units.state import Array
 
 

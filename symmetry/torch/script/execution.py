@@ -36,6 +36,7 @@ from symmetry.base.calls import calling, running
 from symmetry.base.errors import NotCheckable, TrainingError
 from symmetry.sandbox.mirror_pool import MirrorPool
 from symmetry.sandbox.source import Source
+from symmetry.torch.making import roots_of
 from symmetry.torch.script.contained import contained
 from symmetry.torch.script.samples import Samples
 from symmetry.torch.script.step_boundary import NoCall, StepBoundary
@@ -219,15 +220,9 @@ class Execution:
         return nn.ModuleDict(named)
 
     def _roots(self) -> list[nn.Module]:
-        """Return the modules with parameters that are in no other, in the order they were made."""
-        made = {id(m): m for ref in self._boundary.modules if (m := ref()) is not None}
-        inner = {id(c) for module in made.values() for c in module.modules() if c is not module}
-        return [
-            module
-            for number, module in made.items()
-            if number not in inner and not isinstance(module, AveragedModel)
-            if next(module.parameters(), None) is not None
-        ]
+        """Return the modules with parameters that are in no other, but for averages of them."""
+        roots = roots_of(self._boundary.modules)
+        return [module for module in roots if not isinstance(module, AveragedModel)]
 
     def _variable(self, module: nn.Module) -> str:
         """Return the name that the script has for a module: of a variable, or of an attribute."""

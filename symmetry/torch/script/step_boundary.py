@@ -27,8 +27,8 @@ from torch.utils.data.dataloader import _BaseDataLoaderIter
 
 from symmetry.base.calls import running
 from symmetry.base.errors import NotCheckable
+from symmetry.base.user_code import user_place
 from symmetry.torch.making import note, noting
-from symmetry.torch.modes.callers import user_place
 from symmetry.torch.modes.filled_rows import seeing_filled_rows
 from symmetry.torch.script.coroutine import ThreadState, leave_modes
 from symmetry.torch.script.samples import Samples

@@ -17,8 +17,8 @@ from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from symmetry.base.user_code import callers
 from symmetry.observe.source_line import SourceLine, users_line
-from symmetry.torch.modes.callers import callers
 from symmetry.training.trial import Active
 
 _DROPOUTS = {

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from symmetry.base.errors import TrainingError
 from symmetry.base.randomness import generators
 from symmetry.observe.source_line import SourceLine, users_line
-from symmetry.torch.modes.mixed_dtypes import MixedDtypes
+from symmetry.torch.modes.dtypes import MixedDtypes
 from symmetry.torch.probes.calls import Calls, ModuleCall, copied
 from symmetry.torch.raising import StepEnded
 from symmetry.training.capabilities.step_events import StepEvents

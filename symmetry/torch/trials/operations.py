@@ -9,8 +9,8 @@ from typing import Any
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from symmetry.base.user_code import callers
 from symmetry.observe.source_line import SourceLine, users_line
-from symmetry.torch.modes.callers import callers
 from symmetry.torch.modes.recorder import IDLE, tensors_in
 from symmetry.torch.probes.calls import copied
 

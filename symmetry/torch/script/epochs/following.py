@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from symmetry.observe.source_line import NOWHERE, SourceLine, asked_at
-from symmetry.torch.script.epochs.log import Patch, memory_of
+from symmetry.torch.script.epochs.log import Patch
+from symmetry.torch.state import memory_of
 from symmetry.training.events import Copy
 
 _CLOSE = 1e-3  # of what a copy moves by, that is no multiple of the way to the trained weights

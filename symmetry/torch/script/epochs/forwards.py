@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import dis
-import sys
 import threading
 from collections.abc import Callable, Iterator
-from types import CodeType, FrameType
+from types import CodeType
 from typing import Any
 
 import torch
 from torch import nn
 
-from symmetry.base.user_code import is_user_code
+from symmetry.base.user_code import callers, is_user_code
 from symmetry.observe.source_line import asked_at
 from symmetry.torch.script.epochs.batches.recent import RecentBatches
 from symmetry.torch.script.epochs.drift import Drift
@@ -173,9 +172,7 @@ def _drops_out(module: nn.Module) -> bool:
 
 def _is_used() -> bool:
     """Return whether the user's line does anything with what a call returns."""
-    frame: FrameType | None = sys._getframe(1)
-    while frame is not None and not is_user_code(frame.f_code.co_filename):
-        frame = frame.f_back
+    frame = next((f for f in callers() if is_user_code(f.f_code.co_filename)), None)
     return frame is None or not _throws_away(frame.f_code, frame.f_lasti)
 
 

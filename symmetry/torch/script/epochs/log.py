@@ -167,11 +167,3 @@ def _digest(data: bytes) -> str:
 def shapes_of(value: Any) -> tuple[str, ...]:
     """Return the shapes of the tensors within: ``32 x 3 x 8 x 8``."""
     return tuple(" x ".join(map(str, t.shape)) or "scalar" for t in tensors_of(value))
-
-
-def memory_of(tensor: Tensor) -> int:
-    """Return where the memory of a tensor begins; 0 if it has none of its own."""
-    try:
-        return int(tensor.untyped_storage().data_ptr())
-    except (RuntimeError, NotImplementedError):
-        return 0

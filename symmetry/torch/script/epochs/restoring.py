@@ -11,7 +11,8 @@ from torch import Tensor, nn
 
 from symmetry.observe.source_line import SourceLine, asked_at
 from symmetry.torch.modes.recorder import tensors_in
-from symmetry.torch.script.epochs.log import Log, Numbers, Patch, memory_of
+from symmetry.torch.script.epochs.log import Log, Numbers, Patch
+from symmetry.torch.state import memory_of
 from symmetry.training.events import Restored, Saved
 
 _POSITION = ("epoch", "step", "iter", "global_step", "iteration", "n_iter")

@@ -17,6 +17,7 @@ from torch.optim.optimizer import (
 )
 
 from symmetry.observe.source_line import SourceLine
+from symmetry.torch.making import roots_of
 from symmetry.torch.script.epochs.batches.loaders import Loaders
 from symmetry.torch.script.epochs.batches.seeding import Seeding
 from symmetry.torch.script.epochs.following import Following
@@ -140,10 +141,7 @@ class Watchers:
 
     def _roots(self) -> list[nn.Module]:
         """Return the modules with parameters that are in no other."""
-        made = {id(m): m for ref in self._modules if (m := ref()) is not None}
-        inner = {id(c) for module in made.values() for c in module.children()}
-        roots = [module for number, module in made.items() if number not in inner]
-        return [module for module in roots if next(module.parameters(), None) is not None]
+        return roots_of(self._modules)
 
 
 def rounds(events: list[LoopEvent]) -> int:

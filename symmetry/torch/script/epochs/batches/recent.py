@@ -6,7 +6,8 @@ from typing import Any
 
 from torch import Tensor
 
-from symmetry.torch.script.epochs.log import memory_of, tensors_of
+from symmetry.torch.script.epochs.log import tensors_of
+from symmetry.torch.state import memory_of
 
 _FETCHED = 3  # batches that may be fetched before the first of them is used
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 def test_large_draws_are_remembered_and_the_generator_goes_on_as_if_they_were_made():
     import torch
 
-    from symmetry.torch.modes.init_cache import InitCache
+    from symmetry.torch.begin import InitCache
 
     known, results = {}, []
     for _ in range(2):

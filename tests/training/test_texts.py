@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from symmetry.training.texts.hidden import IGNORED, MaskedTexts
-from symmetry.training.texts.padding import padding_by_mask, padding_by_number
+from symmetry.training.texts import IGNORED, MaskedTexts, padding_by_mask, padding_by_number
 
 TOKENS = np.array([[5, 9, 2, 7, 6], [8, 4, 3, 0, 0], [1, 5, 0, 0, 0]])
 VISIBLE = TOKENS != 0

@@ -6,7 +6,7 @@ from __future__ import annotations
 def test_tensors_that_are_frozen_are_not_written_into():
     import torch
 
-    from symmetry.torch.modes.copy_on_write import CopyOnWrite
+    from symmetry.torch.parts.rehearsal import CopyOnWrite
 
     kept, free = torch.zeros(2), torch.zeros(2)
     with CopyOnWrite([kept]):
