@@ -23,6 +23,7 @@ import rich
 
 from symmetry.base.processes import FOLDER
 from symmetry.base.user_code import is_user_code, set_user_folder, user_folder
+from symmetry.sandbox import libraries
 from symmetry.sandbox.clock import Clock
 
 _ENVIRONMENT = {
@@ -37,8 +38,6 @@ _ENVIRONMENT = {
 _PRINTED = 4000  # characters of what a script prints last, that are kept
 _LINES = 20
 _MAIN = "__main__"
-# Accelerate's objects share their attributes through these classes.
-_SHARED = {"accelerate.state": ("PartialState", "AcceleratorState", "GradientState")}
 
 _SIGNALS = tuple(map(int, signal.valid_signals()))
 # That of ``signal`` makes an enumeration of each answer, which takes ten times as long.
@@ -98,7 +97,8 @@ class ProcessState:
             ((user_folder, set_user_folder), Path.cwd()),
             ((lambda: dict(os.environ), _set_environment), environment),
             ((own.get, own.put), {_MAIN: main}),
-            ((_shared, _set_shared), {}),
+            ((libraries.kept, libraries.keep), {}),
+            ((libraries.event_loop, libraries.set_event_loop), libraries.NO_LOOP),
             # Setting it twice is an error.
             (_attribute(multiprocessing.context._default_context, "_actual_context"), None),
             (_attribute(rich, "_console"), None),  # it holds the bars of progress that go on
@@ -157,19 +157,23 @@ class _Output(io.RawIOBase):
 
 
 class _OwnModules:
-    """The modules of a script: ``__main__``, and those that are imported from some folders."""
+    """The modules of a script: ``__main__``, those of some folders, and packages imported anew."""
 
-    _foreign: ClassVar[dict[tuple[str, ...], set[str]]] = {}  # names of others, by folders
+    _foreign: ClassVar[dict[tuple[str, ...], set[str]]] = {}  # names of others, by the latter two
 
     def __init__(self, mirror: str, homes: tuple[str, ...]) -> None:
         self._homes = tuple(f"{home}{os.sep}" for home in (mirror, *homes))
-        self._others = self._foreign.setdefault(homes, set())
+        self._others = self._foreign.setdefault((*homes, *sorted(libraries.ANEW)), set())
 
     def get(self) -> dict[str, ModuleType]:
         """Return the modules that are imported."""
         found = {}
         for name in sys.modules.keys() - self._others:
-            if name == _MAIN or self._is_own(sys.modules[name]):
+            if (
+                name == _MAIN
+                or name.partition(".")[0] in libraries.ANEW
+                or self._is_own(sys.modules[name])
+            ):
                 found[name] = sys.modules[name]
             else:
                 self._others.add(name)
@@ -200,21 +204,6 @@ def _set_environment(variables: Mapping[str, str]) -> None:
     for name, value in variables.items():
         if now.get(name) != value:
             os.environ[name] = value
-
-
-def _shared() -> dict[tuple[str, str], Any]:
-    return {
-        (name, kind): getattr(sys.modules[name], kind)._shared_state
-        for name, kinds in _SHARED.items()
-        if name in sys.modules
-        for kind in kinds
-    }
-
-
-def _set_shared(states: Mapping[tuple[str, str], Any]) -> None:
-    for (name, kind), state in _shared().items():
-        owner = getattr(sys.modules[name], kind)
-        owner._shared_state = states.get((name, kind), type(state)())
 
 
 def _leaving_out_users(register: Callable[..., Any]) -> Callable[..., Any]:

@@ -161,7 +161,7 @@ class Sandbox(Generic[OwnStack]):
             raise
         except SystemExit as end:
             if end.code not in (None, 0):
-                raise self._exited(end) from None
+                raise self._exited(end) from end
         except Exception as raised:
             if error is None and self.stack.as_written:
                 for line in self.printed:

@@ -393,3 +393,17 @@ def test_processes_that_a_script_starts_end_with_it(folder, monkeypatch):
     done = process(folder, "check", "--verbose", "train.py", "--only", "symmetry/repeatable")
     assert done.status == 0, done
     assert not any(map(is_alive, map(int, pids.read_text().split())))
+
+
+def test_a_script_that_begins_only_once_in_a_process_is_not_accused(folder, monkeypatch):
+    import torch
+
+    monkeypatch.setattr(torch, "begun_by_a_script", True, raising=False)
+    monkeypatch.delattr(torch, "begun_by_a_script")
+    (folder / "train.py").write_text(scripts.ONCE)
+    done = run(folder, "check", "train.py")
+    assert_one_line(
+        done,
+        "it fails as it is checked, and not by itself: train.py raised RuntimeError: it has begun "
+        "already (train.py:17)",
+    )

@@ -15,6 +15,7 @@ from types import ModuleType
 import pytest
 import rich
 
+from symmetry.sandbox import libraries
 from symmetry.sandbox.process_state import ProcessState
 
 
@@ -25,8 +26,12 @@ def main():
 
 @pytest.fixture
 def process(tmp_path, main):
+    return process_of(tmp_path, main)
+
+
+def process_of(tmp_path, main):
     folder = tmp_path / "folder"
-    folder.mkdir()
+    folder.mkdir(exist_ok=True)
     return ProcessState(
         ["train.py", "--epochs", "1"],
         [str(folder), *sys.path],
@@ -186,3 +191,20 @@ def test_a_bar_of_progress_does_not_end_with_that_of_another_script(process):
         assert rich.get_console() is own
     finally:
         process.exchange()
+
+
+def test_a_package_that_is_imported_anew_is_its_own(tmp_path, main, monkeypatch):
+    (package := tmp_path / "elsewhere").mkdir()
+    (package / "a_package_imported_anew.py").write_text("begun = []")
+    monkeypatch.syspath_prepend(str(package))
+    monkeypatch.setattr(libraries, "ANEW", {"a_package_imported_anew"})
+    begun = []
+    for _ in range(2):
+        process = process_of(tmp_path, main)
+        process.exchange()
+        try:
+            begun.append(importlib.import_module("a_package_imported_anew").begun)
+        finally:
+            process.exchange()
+        assert "a_package_imported_anew" not in sys.modules
+    assert begun[0] is not begun[1]

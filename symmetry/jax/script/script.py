@@ -9,6 +9,7 @@ from typing import Any
 
 from symmetry.base.errors import SymmetryError
 from symmetry.base.failure import PlainRun
+from symmetry.sandbox.libraries import begun_again
 from symmetry.sandbox.mirror_pool import MirrorPool
 from symmetry.sandbox.plain_run import run_plainly
 from symmetry.sandbox.sandbox import Sandbox, Uninterrupted
@@ -28,6 +29,7 @@ class JaxScript:
     def __init__(self, source: Source) -> None:
         self._source = source
         self._mirrors = MirrorPool(*source.homes)
+        self._has_begun = False
 
     def __call__(self) -> Any:
         """Return what a training returns: the state, the step and the extras.
@@ -39,6 +41,11 @@ class JaxScript:
         TrainingError
             If the script raises, or its step cannot be told.
         """
+        made = begun_again(self._run) if self._has_begun else self._run()
+        self._has_begun = True
+        return made
+
+    def _run(self) -> Any:
         import jax
 
         from symmetry.jax.loops.loop_search import LoopFound

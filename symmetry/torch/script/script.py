@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import weakref
 from contextlib import suppress
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 from symmetry.base.calls import calling
@@ -14,6 +14,7 @@ from symmetry.base.failure import PlainRun
 from symmetry.base.raised import silenced
 from symmetry.base.randomness import generators
 from symmetry.base.randomness.unseeded import giving_seeds
+from symmetry.sandbox.libraries import begun_again
 from symmetry.sandbox.mirror_pool import MirrorPool
 from symmetry.sandbox.plain_run import run_plainly
 from symmetry.sandbox.source import Source
@@ -44,7 +45,7 @@ class Script:
         self._unused: list[Execution] = []
         self._alive: weakref.WeakSet[Execution] = weakref.WeakSet()
         self._mirrors = MirrorPool(*source.homes)
-        self._begun = 0
+        self._begun, self._has_begun = 0, False  # how often; whether it has come to a step
         self._epochs: dict[tuple[int, int | None], Epochs] = {}
 
     def prepare(self) -> None:
@@ -70,6 +71,7 @@ class Script:
             except NoCall:
                 self._between = True
                 return
+            self._has_begun = True
             with suppress(TrainingError), calling("first step", self._source.name):
                 execution.step()  # or to its end
             execution.close()
@@ -88,13 +90,17 @@ class Script:
         while self._unused:
             self._unused.pop().close()
         self._collect()
-        execution = Execution(
+        begin = partial(
+            Execution,
             self._source,
             by_hand=self._by_hand,
             between=self._between,
             mirrors=self._mirrors,
             order=order,
         )
+        # It may need its samples in their order.
+        execution = begun_again(begin) if self._has_begun and order is None else begin()
+        self._has_begun = True
         self._alive.add(execution)
         step = ScriptStep(execution)
         weakref.finalize(step, self._unused.append, execution).atexit = False
@@ -113,7 +119,8 @@ class Script:
         if (seed, draw) not in self._epochs:
             while self._unused:
                 self._unused.pop().close()
-            self._epochs[seed, draw] = run_epochs(self._source, self._mirrors, seed, draw)
+            run = partial(run_epochs, self._source, self._mirrors, seed, draw)
+            self._epochs[seed, draw] = begun_again(run) if self._has_begun else run()
         return self._epochs[seed, draw]
 
     @cached_property

@@ -45,6 +45,41 @@ if __name__ == "__main__":
     main()
 """
 
+# Each update is a task of a loop that goes on behind it.
+TASKS = """
+import asyncio
+
+import torch
+from torch import nn
+
+torch.manual_seed(0)
+model = nn.Sequential(nn.Linear(6, 8), nn.ReLU(), nn.Linear(8, 3))
+optimizer = torch.optim.SGD(model.parameters(), 0.1, momentum=0.9)
+images, labels = torch.randn(96, 6), torch.randint(3, (96,))
+
+
+async def main():
+    for x, y in zip(images.split(16), labels.split(16)):
+        optimizer.zero_grad()
+        nn.functional.cross_entropy(model(x), y).backward()
+        optimizer.step()
+        await asyncio.sleep(0)
+
+
+asyncio.run(main())
+"""
+
+# Begins once in a process: what it has done there cannot be undone.
+ONCE = PLAIN.replace(
+    "def main():",
+    """if hasattr(torch, "begun_by_a_script"):
+    raise RuntimeError("it has begun already")
+torch.begun_by_a_script = True
+
+
+def main():""",
+)
+
 NETWORK = """
 from torch import nn
 

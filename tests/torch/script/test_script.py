@@ -145,3 +145,13 @@ def test_inputs_are_attacked_in_float64_as_they_are_as_written(folder, attack):
     assert losses["float64"] == pytest.approx(losses["float32"], rel=1e-5)
     assert find(training).groups
     training.close()
+
+
+def test_loops_of_tasks_take_turns(folder):
+    training = written(folder, scripts.TASKS)
+    run, other = training.begin(), training.begin()
+    for _ in range(2):
+        run.step()
+        other.step()
+    assert run.loss == other.loss
+    training.close()
