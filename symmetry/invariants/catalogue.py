@@ -32,6 +32,7 @@ FILES = (
     "loss.next_token",
     "loss.padding",
     "loss.scaling",
+    "loss.weights",
     "model.evaluation",
     "model.samples",
     "model.functions",

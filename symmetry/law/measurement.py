@@ -12,6 +12,7 @@ from symmetry.units.state import Array
 from symmetry.units.words import in_ulps
 
 LEFT_GRADIENTS = "an update reads gradients that an earlier one has used"
+UNEQUAL_MEANS = "micro-batches are divided by their own numbers of terms"
 UNSEEDED = "a random generator has no seed"
 FAILS = "the target fails by itself"
 MIXING_SOFTMAX = "a softmax runs over the samples"

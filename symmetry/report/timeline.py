@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial, singledispatch
 
 from symmetry.observe.source_line import SourceLine
+from symmetry.report.loss_weights import shown_update, weight_rows, weights_heading
 from symmetry.training.events import (
     Backward,
     Batch,
@@ -99,6 +100,8 @@ def tables(epochs: Epochs) -> Iterator[tuple[str, list[tuple[str, ...]]]]:
     ]
     if rows:
         yield "epochs", rows
+    if (update := shown_update(epochs)) is not None:
+        yield weights_heading(update), [*weight_rows(update)]
 
 
 def _model_row(model: Model) -> tuple[str, ...]:

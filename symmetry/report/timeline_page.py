@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from jinja2 import Environment, PackageLoader
 
+from symmetry.report.heat_map import CELL, LEFT, heat_maps
+from symmetry.report.loss_weights import shown_update, weight_matrices, weights_heading
 from symmetry.report.timeline import loader_name, tables, timeline
 from symmetry.training.events import (
     Backward,
@@ -48,6 +50,8 @@ def to_page(epochs: Epochs) -> str:
     environment = Environment(loader=PackageLoader("symmetry.report"), autoescape=True)
     lanes, marks = picture(epochs)
     rates = _rates(epochs)
+    update = shown_update(epochs)
+    pictures, scale = heat_maps([] if update is None else weight_matrices(update))
     return environment.get_template("timeline.html.jinja").render(
         epochs=epochs,
         script=epochs.name.partition(" ")[0],
@@ -63,6 +67,11 @@ def to_page(epochs: Epochs) -> str:
         left=_LEFT,
         lane=_LANE,
         colours=_COLOURS,
+        pictures=pictures,
+        scale=scale,
+        heading=update and weights_heading(update),
+        names=LEFT,
+        cell=CELL,
     )
 
 

@@ -22,3 +22,15 @@ def leaves_of(tensors: Iterable[Tensor]) -> list[Tensor]:
     found = [tensor for tensor in tensors if tensor.requires_grad and tensor.is_leaf]
     behind = (getattr(node, "variable", None) for node in nodes_of(tensors))
     return [*found, *(leaf for leaf in behind if leaf is not None)]
+
+
+def nodes_behind(nodes: Iterable[Any], limit: int) -> set[Any] | None:
+    """Return all nodes that some nodes depend on; None if they exceed a limit."""
+    waiting, seen = [*nodes], set[Any]()
+    while waiting:
+        following = {n for n, _ in waiting.pop().next_functions if n is not None} - seen
+        seen |= following
+        waiting += following
+        if len(seen) > limit:
+            return None
+    return seen

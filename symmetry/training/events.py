@@ -12,6 +12,7 @@ from functools import cached_property
 
 from symmetry.base.failure import Failure
 from symmetry.observe.source_line import NOWHERE, SourceLine
+from symmetry.observe.terms import Terms
 
 States = Mapping[str, str]  # a digest of the state of each shared random generator, by its name
 
@@ -104,6 +105,8 @@ class Backward(LoopEvent):
     operation: str  # that made the loss: "MeanBackward0"
     # The numbers of the events of the calls that lead to it; None if they are not known.
     calls: frozenset[int] | None = None
+    reached: frozenset[int] = frozenset()  # the numbers of these parameters
+    terms: tuple[Terms, ...] = ()  # of the loss, in the first backwards of a run
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,6 +137,8 @@ class Updated(LoopEvent):
     again: tuple[int, ...]  # those of them that the step before read, and the user's code did not
     clips: tuple[int, ...]  # those whose gradients it read
     states: States
+    # What gradients were multiplied by since the last of several backwards, at least and at most.
+    factors: tuple[float, float] = (1.0, 1.0)
 
 
 @dataclass(frozen=True, kw_only=True)

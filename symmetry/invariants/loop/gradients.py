@@ -8,7 +8,6 @@ inputs, and is not judged. Only a line that does so again and again is reported.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from itertools import pairwise
 
 from symmetry.invariants.loop.clips import CLIPS, judge_clips
 from symmetry.invariants.loop.judgement import Judgement, loop_invariant
@@ -17,15 +16,7 @@ from symmetry.law.invariant import Statement
 from symmetry.law.measurement import LEFT_GRADIENTS
 from symmetry.law.note import NoteKind
 from symmetry.observe.source_line import SourceLine
-from symmetry.training.events import (
-    Backward,
-    Batch,
-    Cleared,
-    Epochs,
-    Exhausted,
-    LoopEvent,
-    Updated,
-)
+from symmetry.training.events import Backward, Cleared, Epochs, Exhausted, Updated
 
 WINDOW = NoteKind(
     "loop/window",
@@ -33,24 +24,7 @@ WINDOW = NoteKind(
     "cleared, as with accumulation over a number that does not divide the batches. Update with the "
     "last batch as well.",
 )
-ACCUMULATION = NoteKind(
-    "loop/accumulation",
-    meaning="An update sums the gradients of several batches, and nothing divides their mean "
-    "losses, so it is as many times as large as with one batch. Divide each loss by their number.",
-)
 _AGAIN = 2  # times that a line has to do it
-# The last operation of a loss that is a mean, and is divided by nothing.
-_MEANS = {
-    "MeanBackward0",
-    "MeanBackward1",
-    "NllLossBackward0",
-    "NllLoss2DBackward0",
-    "MseLossBackward0",
-    "SmoothL1LossBackward0",
-    "HuberLossBackward0",
-    "BinaryCrossEntropyBackward0",
-    "BinaryCrossEntropyWithLogitsBackward0",
-}
 
 
 def gradients(epochs: Epochs) -> Judgement:
@@ -61,7 +35,6 @@ def gradients(epochs: Epochs) -> Judgement:
     _judge_lost(epochs, judgement)
     _judge_leftover(epochs, judgement)
     judge_clips(epochs, judgement)
-    _note_sums(epochs, judgement)
     note_schedules(epochs, judgement)
     return judgement
 
@@ -72,7 +45,7 @@ INVARIANT = loop_invariant(
         statement="gradients are clipped and read by an update before they are cleared",
         reason="a backward or a clip that no update reads does nothing",
         witness="a backward",
-        notes=(WINDOW, ACCUMULATION, CLIPS, SCHEDULE),
+        notes=(WINDOW, CLIPS, SCHEDULE),
     ),
     gradients,
 )
@@ -140,32 +113,3 @@ def _judge_leftover(epochs: Epochs, judgement: Judgement) -> None:
                 at,
                 LEFT_GRADIENTS,
             )
-
-
-def _note_sums(epochs: Epochs, judgement: Judgement) -> None:
-    """Note updates that sum up the means of several batches, which nothing divides."""
-    backwards = {e.number: e for e in epochs.events if isinstance(e, Backward)}
-    batches = _batches_before(epochs.events)
-    summed = [e for e in epochs.events if isinstance(e, Updated) and len(e.backwards) > 1]
-    alike = len({len(event.backwards) for event in summed}) == 1  # else it is zero_grad() missing
-    for event in summed if alike and len(summed) >= _AGAIN else ():
-        mine = [backwards[number] for number in event.backwards]
-        apart = all(batches[a.number] != batches[b.number] for a, b in pairwise(mine))
-        if apart and all(b.operation in _MEANS for b in mine) and len({b.at for b in mine}) == 1:
-            judgement.note(
-                ACCUMULATION,
-                f"this update sums the gradients of {len(mine)} batches, and nothing divides their "
-                f"mean losses ({mine[0].at}): it is {len(mine)} times as large as with one batch. "
-                f"Divide each loss by {len(mine)}.",
-                event.at,
-            )
-
-
-def _batches_before(events: tuple[LoopEvent, ...]) -> dict[int, int]:
-    """Return how many batches came before each backward."""
-    found, batches = {}, 0
-    for event in events:
-        batches += isinstance(event, Batch)
-        if isinstance(event, Backward):
-            found[event.number] = batches
-    return found

@@ -96,15 +96,20 @@ def measured(law: Law, *, of_functions: bool = False) -> Callable[[TrainingStart
         epochs = start.target.epochs(start.seed)
         if epochs is None:
             return Measurement.not_applicable(_NO_LOOP)
-        if not (updates := epochs.of(Updated)):
-            return Measurement.not_applicable(_NO_UPDATES)
-        judgement = law(epochs)
-        if epochs.error and judgement.applies:
-            why = f": {epochs.error}" if epochs.failure is None else ""
-            judgement.why = f"after {count(len(updates), 'update')} it fails{why}"
-        return as_measurement(judgement)
+        return judged(law, epochs)
 
     return measure
+
+
+def judged(law: Law, epochs: Epochs) -> Measurement:
+    """Return the measurement of a law on a run."""
+    if not (updates := epochs.of(Updated)):
+        return Measurement.not_applicable(_NO_UPDATES)
+    judgement = law(epochs)
+    if epochs.error and judgement.applies:
+        why = f": {epochs.error}" if epochs.failure is None else ""
+        judgement.why = f"after {count(len(updates), 'update')} it fails{why}"
+    return as_measurement(judgement)
 
 
 def as_measurement(judgement: Judgement) -> Measurement:

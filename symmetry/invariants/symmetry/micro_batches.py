@@ -37,7 +37,7 @@ from symmetry.base.errors import TrainingError
 from symmetry.base.randomness.random import Random
 from symmetry.invariants.invariant import PROMOTED, TrainingInvariant
 from symmetry.law.equivariance import largest_ratio
-from symmetry.law.measurement import Measurement, Violation
+from symmetry.law.measurement import UNEQUAL_MEANS, Measurement, Violation
 from symmetry.observe.source_line import SourceLine
 from symmetry.training.baseline import JUDGED
 from symmetry.training.capabilities.batching import Accumulating, Window
@@ -182,7 +182,7 @@ def _violation(start: TrainingStart, step: int, array: str, number: int) -> Viol
         "all micro-batches"
     )
     file, line = place.reference if (place := _unequal_mean(start)) else (None, None)
-    return Violation(message, step + 1, array, file=file, line=line)
+    return Violation(message, step + 1, array, file=file, line=line, mechanism=UNEQUAL_MEANS)
 
 
 def _unequal_mean(start: TrainingStart) -> SourceLine | None:

@@ -158,6 +158,7 @@ _enter(
 _enter(
     "mean_of_each_micro_batch",
     "symmetry/micro-batches",
+    "loss/weights",
     wrong="accumulated micro-batches are each divided by their own number of tokens",
     source="https://github.com/huggingface/transformers/pull/34191",
 )
@@ -165,6 +166,18 @@ _enter(
     "mean_by_hand_of_each_micro_batch",
     "symmetry/micro-batches",
     wrong="the losses of each accumulated micro-batch are averaged by hand",
+)
+_enter(
+    "divided_by_tokens_and_by_micro_batches",
+    "loss/weights",
+    wrong="sums are divided by all tokens of an update, and by its micro-batches once more",
+    source="https://github.com/huggingface/transformers/issues/35203",
+)
+_enter(
+    "answers_of_a_split_batch",
+    "loss/weights",
+    wrong="one loaded batch is split, and each piece is a mean over its own answers",
+    source="https://github.com/volcengine/verl/pull/3332",
 )
 _enter(
     "tags_of_padding",

@@ -111,23 +111,6 @@ def test_updates_with_gradients_of_earlier_ones_are_accused():
     assert not gradients(epochs(event(Backward), *twice)).accusations
 
 
-def windows(operation, count=3):
-    steps = []
-    for first in (0, 3, 6)[:count]:
-        for number in range(first, first + 3):
-            steps += [event(Batch), event(Backward, 6, number=number, operation=operation)]
-        steps.append(event(Updated, 8, backwards=tuple(range(first, first + 3))))
-    return epochs(*steps)
-
-
-def test_sums_of_means_that_nothing_divides_have_a_note():
-    (note,) = gradients(windows("NllLossBackward0")).notes
-    assert (note.name, note.line) == ("loop/accumulation", 8)
-    assert "sums the gradients of 3 batches" in note.text
-    assert not gradients(windows("DivBackward0")).notes
-    assert not gradients(windows("NllLossBackward0", count=1)).notes
-
-
 def scheduled(rates, batches=32):
     steps = [each for rate in rates for each in (event(Updated), event(Scheduled, rates=(rate,)))]
     run = epochs(event(Batch), event(Backward), *steps, loaders=(loader(0, batches=batches),))

@@ -20,6 +20,7 @@ from symmetry.observe.source_line import asked_at
 from symmetry.torch.objects import held_by
 from symmetry.torch.script.epochs.log import Log, Numbers, Patch, states
 from symmetry.torch.script.epochs.measuring import Measuring
+from symmetry.torch.script.epochs.terms import LossTerms
 from symmetry.training.events import (
     Backward,
     Cleared,
@@ -47,11 +48,14 @@ class GradientReads:
 
     def __init__(self, log: Log, measuring: Measuring) -> None:
         self._log, self._measuring, self._optimizers = log, measuring, Numbers()
+        self.terms, self._numbers = LossTerms(), Numbers()
         self._stepped: dict[int, bool] = {}  # optimisers by number: whether they keep a state
         # By parameter: the backwards and clips whose numbers are in its gradient now.
         self._within: dict[int, set[int]] = {}
         self._clipped: dict[int, set[int]] = {}
         self._zero: dict[int, tuple[int, int]] = {}  # gradient and version when last seen not zero
+        self._norms: dict[int, float] = {}  # of gradients behind the last of several backwards
+        self._factors = (1.0, 1.0)
         self._alive: dict[int, int] = {}  # backwards that nothing has read: parameters with them
         self._read_by: dict[int, set[int]] = {}  # by optimiser, the backwards that it has read
         self._looked_at: set[int] = set()  # backwards whose gradients the user's code has read
@@ -60,6 +64,7 @@ class GradientReads:
 
     def patches(self) -> Iterator[Patch]:
         """Yield what has to be replaced while the script runs."""
+        yield from self.terms.patches()
         yield torch.autograd, "backward", self._seen_backward(torch.autograd.backward)
         yield torch.autograd, "grad", self._seen_grad(torch.autograd.grad)
         yield Optimizer, "__init__", self._seen_init(Optimizer.__init__)
@@ -95,10 +100,11 @@ class GradientReads:
                 self._alive.pop(number, None)
                 self._looked_at.add(number)
 
-    def updates(self) -> None:
+    def updates(self, optimizer: Any) -> None:
         """See an optimiser before its step."""
         self._look()
         self._quiet = True
+        self._factors = self._changes(optimizer)
 
     def updated(self, optimizer: Any) -> None:
         """See an optimiser after its step."""
@@ -123,7 +129,18 @@ class GradientReads:
             again=tuple(sorted(again)),
             clips=tuple(sorted(clips)),
             states=states(),
+            factors=self._factors,
         )
+        self.terms.updated(len(backwards))
+
+    def _changes(self, optimizer: Any) -> tuple[float, float]:
+        """Return what gradients were multiplied by since the last of several backwards."""
+        factors = []
+        for p in held_by(optimizer):
+            if before := self._norms.pop(id(p), 0.0):
+                same = _version(p) == self._zero.get(id(p))
+                factors.append(1.0 if same else _norm(p) / before)
+        return (min(factors), max(factors)) if factors else (1.0, 1.0)
 
     def records(self) -> tuple[SteppedOptimizer, ...]:
         """Return what is known of the optimisers that stepped."""
@@ -155,12 +172,15 @@ class GradientReads:
             at, roots, number = asked_at(), _tensors_in(tensors), self._log.backwards
             beside, calls = self._leaves_and_calls(roots)
             before = {id(p): _version(p) for p in self.parameters}
-            backward(tensors, *args, **kwargs)
+            with self.terms.weighed(roots, at) as terms:
+                backward(tensors, *args, **kwargs)
             self._log.backwards += 1
             reached = [p for p in self.parameters if _version(p) != before.get(id(p))]
             for p in reached:
                 self._within.setdefault(id(p), set()).add(number)
                 self._zero[id(p)] = _version(p)
+                if len(self._within[id(p)]) > 1:
+                    self._norms[id(p)] = _norm(p) / self.terms.scale
             if reached and not beside and not self._quiet:  # a closure's optimiser reads it
                 self._alive[number] = len(reached)
             names = [root.grad_fn.name() for root in roots if root.grad_fn is not None]
@@ -172,6 +192,8 @@ class GradientReads:
                 beside=beside,
                 operation=names[0] if names else "",
                 calls=calls,
+                reached=frozenset(self._numbers.of(p) for p in reached),
+                terms=tuple(terms),
             )
             self._measuring.see("loss", "backward", roots)
 
@@ -340,6 +362,14 @@ def _version(parameter: Tensor) -> tuple[int, int]:
     """Return what changes as soon as something is written into a parameter's gradient."""
     gradient = _grad.__get__(parameter)
     return (0, 0) if gradient is None else (id(gradient), gradient._version)
+
+
+def _norm(parameter: Tensor) -> float:
+    """Return the norm of a parameter's gradient; 0 if it has none that can be read."""
+    gradient = _grad.__get__(parameter)
+    if gradient is None or gradient.layout is not torch.strided:
+        return 0.0
+    return float(torch.linalg.vector_norm(gradient.detach(), dtype=torch.float64))
 
 
 def _tensors_in(roots: Any) -> list[Tensor]:

@@ -74,6 +74,7 @@ class Watchers:
         with ExitStack() as stack:
             for owner, name, value in chain(self._patches(), more):  # some wrap others
                 stack.enter_context(patch.object(owner, name, value, create=True))
+            stack.callback(self._gradients.terms.close)
             stack.callback(register_optimizer_step_pre_hook(self._begins).remove)
             stack.callback(register_optimizer_step_post_hook(self._ends).remove)
             yield
@@ -117,14 +118,14 @@ class Watchers:
         ):
             yield from part.patches()
 
-    def _begins(self, *_: Any) -> None:
+    def _begins(self, optimizer: Any, *_: Any) -> None:
         if self._log.ended:  # a script that catches everything goes on
             self._log.suspend()
             return
         self._misspelling.look()
         self._restoring.flush()
         self._following.look(self._roots(), self._gradients.held)
-        self._gradients.updates()
+        self._gradients.updates(optimizer)
 
     def _ends(self, optimizer: Any, *_: Any) -> None:
         if not self._log.ended:

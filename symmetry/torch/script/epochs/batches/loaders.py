@@ -31,9 +31,10 @@ from symmetry.torch.script.epochs.log import (
     states,
     tensors_of,
 )
-from symmetry.training.events import Batch, Exhausted, Loader
+from symmetry.training.events import Backward, Batch, Called, Exhausted, Loader
 
 BATCHES = 2  # of each iterator, as long as there is more to learn from epochs
+_UPDATES = 3  # of several batches each, that one iterator gives
 _WINDOW = 64  # batches until gradients that are added up have to be used
 _LIBRARY = ("lightning", "pytorch_lightning")  # whose loops end where ``len`` says
 
@@ -46,6 +47,7 @@ class _Iteration:
     number: int
     backwards: int  # of the run when it began
     updates: int
+    first: int  # the number of its first event
     whole: bool  # whether it is to run to its own end
     given: int = 0  # batches
 
@@ -66,8 +68,8 @@ class _Known:
 class Loaders:
     """Ends each iterator of a ``DataLoader`` early, and says what it gives.
 
-    An iterator goes on as long as gradients are added up over its batches; where they are, one
-    short epoch runs to its own end.
+    An iterator goes on as long as gradients are added up over its batches. Where they are, the
+    first one gives some updates, and one short epoch runs to its own end.
 
     Parameters
     ----------
@@ -132,7 +134,8 @@ class Loaders:
         known, log = self._known[number], self._log
         known.iterators += 1
         whole = known.iterators == 2 and known.most > 1 and self._count(number) <= _WINDOW
-        iteration = _Iteration(number, len(self._iterations), log.backwards, log.updates, whole)
+        begin = log.backwards, log.updates, len(log.events)
+        iteration = _Iteration(number, len(self._iterations), *begin, whole)
         self._iterations[id(iterator)] = iterator, iteration  # kept: others get other numbers
 
     def _next(self, following: Callable[[Any], Any]) -> Callable[[Any], Any]:
@@ -184,7 +187,13 @@ class Loaders:
             return False  # it ends by itself
         if iteration.given >= _WINDOW:
             return True
-        adds_up = log.backwards > iteration.backwards and log.updates == iteration.updates
+        events = log.events[iteration.first :]
+        if not any(isinstance(event, Called | Backward) for event in events):
+            return False  # batches are collected, as Trainer does for an update
+        backwards, updates = log.backwards - iteration.backwards, log.updates - iteration.updates
+        adds_up = backwards > 0 and not updates
+        if self._known[iteration.loader].iterators == 1 and backwards >= 2 * updates > 0:
+            adds_up = updates < _UPDATES  # there may be no other epoch
         return not adds_up and iteration.given >= (1 if self.rounds_are_over() else self._batches)
 
     def _end(self, iteration: _Iteration, at: SourceLine, *, cut: bool) -> None:

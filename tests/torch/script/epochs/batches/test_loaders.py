@@ -20,9 +20,21 @@ for _ in range(3):
 def test_an_epoch_goes_on_until_gradients_that_add_up_are_used(folder):
     epochs = run(folder, ACCUMULATED)
     counts = [len([b for b in epochs.of(Batch) if b.iterator == n]) for n in range(3)]
-    assert counts == [4, 12, 4]  # one comes to its own end
-    assert [end.cut for end in epochs.of(Exhausted)] == [True, False, True]
-    assert len(epochs.of(Updated)) == 5
+    assert counts == [12, 12, 4]  # the first gives three updates, one comes to its own end
+    assert [end.cut for end in epochs.of(Exhausted)] == [False, False, True]
+    assert len(epochs.of(Updated)) == 7
+
+
+def test_batches_that_are_collected_for_an_update_are_not_cut(folder):
+    text = """for _ in range(2):
+    batches = iter(loader)
+    for group in zip(*[batches] * 4):
+        optimizer.zero_grad()
+        for x, y in group:
+            (nn.functional.cross_entropy(model(x), y) / 4).backward()
+        optimizer.step()
+"""
+    assert len(run(folder, text).of(Updated)) == 4
 
 
 def test_a_batch_has_the_indices_of_its_samples(folder):

@@ -1,0 +1,208 @@
+"""``loss/weights``: in one update all terms of a loss weigh the same, and together 1.
+
+Example: two micro-batches of an update, and the loss of each is the mean over its own tokens.
+
+    micro-batch 1    A A A    a token of A weighs 1/6
+    micro-batch 2    B        the one of B weighs 1/2
+
+The token of the short text counts three times as much. Divide the sum of each micro-batch by the
+number of tokens in all of them: then each weighs 1/4. If that is divided by the number of
+micro-batches once more, by the script and by a trainer, all weights together are 1/2 and not 1.
+
+The weight of a term is the gradient that arrives at it in a backward of the run: no second run is
+compared, and the loss need not be known. ``symmetry watch`` shows all weights.
+"""
+
+from __future__ import annotations
+
+from symmetry.invariants.invariant import WRITTEN, TrainingInvariant
+from symmetry.invariants.loop.judgement import Judgement, judged
+from symmetry.invariants.loss.pieces import LossSite, UpdateInPieces, updates_in_pieces
+from symmetry.law.measurement import UNEQUAL_MEANS, Measurement
+from symmetry.law.note import NoteKind
+from symmetry.observe.terms import Terms
+from symmetry.training.capabilities.step_events import StepEvents
+from symmetry.training.events import Called, Epochs
+from symmetry.training.start import TrainingStart
+
+WEIGHTS = NoteKind("loss/weights")
+ACCUMULATION = NoteKind(
+    "loop/accumulation",
+    meaning="An update sums the gradients of several batches, and nothing divides their mean "
+    "losses, so it is as many times as large as with one batch. Divide each loss by their number.",
+)
+_ONE = "no update takes several backwards of a loss with terms"
+_AGAIN = 2  # updates that have to show it
+_CLOSE = 1e-3  # of two totals that are equal
+_APART = 1e-2  # of two weights that are not
+
+
+def measure(start: TrainingStart) -> Measurement:
+    """Judge a run of a script over whole epochs, or of a function over more steps."""
+    seen = start.target.sequential or _takes_several(start)
+    epochs = start.target.events(start.seed) if seen else None
+    if epochs is None:
+        return Measurement.not_applicable(_ONE)
+    return judged(weights, epochs)
+
+
+INVARIANT = TrainingInvariant(
+    name="loss/weights",
+    statement="in an update all terms of a loss weigh the same, and together 1",
+    reason="micro-batches are one batch, cut into pieces",
+    witness="an update after several backwards",
+    targets="PyTorch trainings",
+    failure="cuts its updates into pieces that do not add up",
+    notes=(WEIGHTS, ACCUMULATION),
+    measure=measure,
+    dtypes=WRITTEN,
+    runs=1,
+)
+
+
+def _takes_several(start: TrainingStart) -> bool:
+    """Return whether a step takes several backwards."""
+    run = start.begin(noise=True)
+    run.step()
+    events = run.capability(StepEvents)
+    return events is not None and events.backwards > 1
+
+
+def weights(epochs: Epochs) -> Judgement:
+    """Judge the weights that terms have in the updates of several micro-batches."""
+    judgement = Judgement()
+    updates = [u for u in updates_in_pieces(epochs) if len(u.pieces) > 1 and u.has_lines]
+    judgement.applies = bool(updates)
+    judgement.why = "" if updates else _ONE
+    for site in dict.fromkeys(site for update in updates for site in update.sites):
+        mine = [update for update in updates if site in update.sites]
+        _judge_means([u for u in mine if _is_mean_of_means(u, site)], site, judgement)
+        _judge_total([u for u in mine if _is_divided_twice(u, site)], site, judgement)
+    _note_sums([u for u in updates if _is_sum_of_means(u)], judgement)
+    return judgement
+
+
+def _judge_means(updates: list[UpdateInPieces], site: LossSite, judgement: Judgement) -> None:
+    """Accuse micro-batches that count equally, though they hold other numbers of terms."""
+    alike = [u for u in updates if len({*u.samples}) == 1 and u.samples[0] > 1]
+    if not alike:
+        return
+    terms = [each for each in alike[0].sites[site].values() if each.count]
+    most, least = (choose(terms, key=lambda each: each.count) for choose in (max, min))
+    fact = (
+        f"each of the {len(terms)} micro-batches of an update is divided by its own number of "
+        f"terms, so that one of {least.count} terms weighs {least.weight / most.weight:.3g} times "
+        f"as much as one of {most.count}"
+    )
+    at = site.mean_at if site.mean_at.file else alike[0].asked
+    if len(alike) >= _AGAIN and terms[0].kind != "other" and any(t.count < t.size for t in terms):
+        cure = "Add up sums, and divide them by the number in all micro-batches."
+        judgement.accuse(f"{fact}. {cure}", at, UNEQUAL_MEANS)
+    else:
+        cure = "If all are to count the same, divide sums by the number in all micro-batches."
+        judgement.note(WEIGHTS, f"{fact}. {cure}", at)
+
+
+def _judge_total(updates: list[UpdateInPieces], site: LossSite, judgement: Judgement) -> None:
+    """Accuse losses that are divided by the number of micro-batches twice."""
+    if len(updates) < _AGAIN:
+        return
+    pieces, kind = len(updates[0].pieces), updates[0].sites[site][0].kind
+    fact = (
+        f"all terms of the loss in the {pieces} micro-batches of an update together weigh "
+        f"1/{pieces}, and not 1: it"
+    )
+    at = updates[0].sites[site][0].weighed_at
+    if pieces > 2:
+        text = f"{fact} is divided by their number twice. Divide it once."
+        judgement.accuse(text, at if at.file else updates[0].asked)
+    elif kind != "distance":  # half of a square is usual
+        text = f"{fact} is multiplied by 1/2, or divided by their number twice."
+        judgement.note(WEIGHTS, text, at if at.file else updates[0].asked)
+
+
+def _note_sums(updates: list[UpdateInPieces], judgement: Judgement) -> None:
+    """Note updates that sum up the means of several batches, which nothing divides."""
+    if len(updates) < _AGAIN:
+        return
+    pieces, asked = len(updates[0].pieces), updates[0].asked
+    judgement.note(
+        ACCUMULATION,
+        f"this update sums the gradients of {pieces} batches, and nothing divides their mean "
+        f"losses ({asked}): it is {pieces} times as large as with one batch. Divide each loss by "
+        f"{pieces}.",
+        updates[0].updated.at,
+    )
+
+
+def _is_mean_of_means(update: UpdateInPieces, site: LossSite) -> bool:
+    """Return whether micro-batches weigh the same, and their terms do not."""
+    terms = [each for each in update.sites[site].values() if each.count]
+    return (
+        len(terms) > 1
+        and _is_one_loss(update)
+        and all(each.are_equal and each.size > 1 for each in terms)
+        and _are_close([each.total for each in terms], _CLOSE)
+        and not _are_close([each.weight for each in terms], _APART)
+    )
+
+
+def _is_divided_twice(update: UpdateInPieces, site: LossSite) -> bool:
+    """Return whether a loss is all of the update, and weighs 1 by the number of its pieces."""
+    terms = update.sites[site]
+    return (
+        _is_only_site(update, site)
+        and _are_close([len(terms) * sum(each.total for each in terms.values()), 1.0], _CLOSE)
+        and update.updated.factors[1] < 1 + _CLOSE
+    )
+
+
+def _is_sum_of_means(update: UpdateInPieces) -> bool:
+    """Return whether the loss of each batch weighs 1, and so their number all together."""
+    site, *_ = update.sites
+    number = len(update.pieces)
+    return (
+        _is_only_site(update, site)
+        and all(_are_close([each.total, 1.0], _CLOSE) for each in update.sites[site].values())
+        and not _are_close([number * update.updated.factors[0], 1.0], _CLOSE)
+        and _are_other_batches(update)
+    )
+
+
+def _is_only_site(update: UpdateInPieces, site: LossSite) -> bool:
+    """Return whether nothing but means at one place makes the loss of each piece."""
+    terms = update.sites[site]
+    return (
+        len(update.sites) == 1
+        and len(terms) == len(update.pieces)
+        and _is_one_loss(update)
+        and all(each.size > 1 and _is_normalised(each) for each in terms.values())
+    )
+
+
+def _is_normalised(terms: Terms) -> bool:
+    return terms.are_equal or terms.are_of_equal_rows
+
+
+def _is_one_loss(update: UpdateInPieces) -> bool:
+    """Return whether one line differentiates the losses of one loader for the same parameters."""
+    backwards = [piece.backward for piece in update.pieces]
+    return (
+        len({each.at for each in backwards}) == 1
+        and len({each.reached for each in backwards}) == 1
+        and len(update.loaders) <= 1
+        and not any(each.beside for each in backwards)
+    )
+
+
+def _are_other_batches(update: UpdateInPieces) -> bool:
+    """Return whether each piece has samples of its own, and is no other view of the same ones."""
+    calls = [c for p in update.pieces for c in p.events if isinstance(c, Called) and c.digest]
+    if len({call.digest for call in calls}) < len(update.pieces):
+        return False
+    loaded = sum(len(piece.batches) for piece in update.pieces)
+    return loaded != 1 or len(update.pieces) > 2
+
+
+def _are_close(numbers: list[float], share: float) -> bool:
+    return max(numbers) - min(numbers) <= share * max(numbers)
