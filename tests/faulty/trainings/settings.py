@@ -1,156 +1,19 @@
-"""Trainings to which a setting matters that must not: each is sound without its ``wrong``."""
+"""Trainings to which a setting matters that must not."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
 from typing import Any
 
-import torch
-import torch.nn.functional as F
-from torch import Tensor, nn
-from torch.utils.checkpoint import checkpoint
-
 from tests.faulty.trainings.fault import fault
-from tests.sound.trainings import models
-from tests.sound.trainings.models import labels, numbers
-from tests.sound.trainings.steps import classify, plain
-
-
-def compiled(wrong: bool = False) -> Any:
-    """A model that is compiled by a backend, which may round each of its results to 16 bits."""
-
-    def backend(graph: Any, _: Any) -> Callable[..., Any]:
-        def run(*inputs: Any) -> Any:
-            made = graph(*inputs)
-            return tuple(x.bfloat16().float() for x in made) if wrong else made
-
-        return run
-
-    model = models.MLP()
-    fast = torch.compile(model, backend=backend)
-    return plain(model, torch.optim.SGD(model.parameters(), 0.1), partial(classify, fast))
-
-
-class _Loops(torch.optim.SGD):
-    """Updates all parameters, or all but the last where it updates them together."""
-
-    def step(self, closure: Any = None) -> None:  # type: ignore[override]
-        for group in self.param_groups:
-            params = group["params"][: -1 if group["foreach"] else None]
-            with torch.no_grad():
-                for parameter in params:
-                    parameter -= group["lr"] * parameter.grad
-
-
-def in_loops(wrong: bool = False) -> Any:
-    model = models.MLP()
-    kind = _Loops if wrong else torch.optim.SGD
-    return plain(model, kind(model.parameters(), 0.1), partial(classify, model))
-
-
-def scaled(wrong: bool = False) -> Any:
-    """A training with a gradient scaler, which may clip before it divides by the scale."""
-    model = models.MLP()
-    optimizer, scaler = torch.optim.SGD(model.parameters(), 0.1), torch.amp.GradScaler("cpu")
-
-    def step(i: int) -> None:
-        optimizer.zero_grad()
-        scaler.scale(classify(model, i)).backward()
-        if not wrong:
-            scaler.unscale_(optimizer)
-        nn.utils.clip_grad_norm_(model.parameters(), 10.0)
-        scaler.step(optimizer)
-        scaler.update()
-
-    return model, step
-
-
-class _Attending(nn.Module):
-    """Attention, which may be scaled otherwise where a fused kernel does it."""
-
-    def __init__(self, wrong: bool) -> None:
-        super().__init__()
-        self.q, self.k, self.v = (nn.Linear(6, 6) for _ in range(3))
-        self.out, self.wrong = nn.Linear(6, 4), wrong
-
-    def forward(self, x: Tensor) -> Tensor:
-        fused = self.wrong and torch.backends.cuda.flash_sdp_enabled()
-        scale = 1 / 6 if fused else None
-        found = F.scaled_dot_product_attention(self.q(x), self.k(x), self.v(x), scale=scale)
-        return self.out(found).mean(1)
-
-
-def attending(wrong: bool = False) -> Any:
-    model = _Attending(wrong)
-    optimizer = torch.optim.SGD(model.parameters(), 0.1)
-    return plain(model, optimizer, lambda i: classify(model, i, 8, 5, 6))
-
-
-class _Checkpointed(nn.Module):
-    """Layers that are computed again in backward, with a BatchNorm among them if ``wrong``."""
-
-    def __init__(self, wrong: bool) -> None:
-        super().__init__()
-        norm = nn.BatchNorm1d(8) if wrong else nn.LayerNorm(8)
-        self.inner = nn.Sequential(nn.Linear(6, 8), norm, nn.Tanh())
-        self.out = nn.Linear(8, 4)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.out(checkpoint(self.inner, x, use_reentrant=False))
-
-
-def checkpointed(wrong: bool = False) -> Any:
-    model = _Checkpointed(wrong)
-    return plain(model, torch.optim.SGD(model.parameters(), 0.1), partial(classify, model))
-
-
-class _Convolved(nn.Module):
-    """A convolution, which oneDNN may do to 16 bits."""
-
-    def __init__(self, wrong: bool) -> None:
-        super().__init__()
-        self.conv, self.out, self.wrong = nn.Conv2d(2, 5, 3), nn.Linear(5, 4), wrong
-
-    def forward(self, x: Tensor) -> Tensor:
-        made = self.conv(x)
-        if self.wrong and torch._C._get_mkldnn_enabled():
-            made = made.bfloat16().float()
-        return self.out(torch.tanh(made).mean((2, 3)))
-
-
-def convolved(wrong: bool = False) -> Any:
-    model = _Convolved(wrong)
-    optimizer = torch.optim.SGD(model.parameters(), 0.1)
-
-    def loss(i: int) -> Tensor:
-        return F.cross_entropy(model(numbers(6, 2, 6, 6, seed=i)), labels(6, 4, seed=i))
-
-    return plain(model, optimizer, loss)
-
-
-def threaded(wrong: bool = False) -> Any:
-    """A training that may lose a part of an update if there is more than one thread."""
-    model = models.MLP()
-    optimizer = torch.optim.SGD(model.parameters(), 0.1)
-
-    def lose() -> None:
-        if wrong and torch.get_num_threads() > 1:
-            with torch.no_grad():
-                next(model.parameters()).mul_(1.001)
-
-    return plain(model, optimizer, partial(classify, model), lose)
-
-
-SETTINGS: dict[str, Callable[..., Any]] = {
-    "eager": compiled,
-    "loops": in_loops,
-    "scale": scaled,
-    "attention": attending,
-    "checkpoint": checkpointed,
-    "kernels": convolved,
-    "threads": threaded,
-}
+from tests.sound.trainings.settings import (
+    attending,
+    checkpointed,
+    compiled,
+    convolved,
+    in_loops,
+    scaled,
+    threaded,
+)
 
 
 @fault("training/eager", wrong="what is compiled is rounded to 16 bits")

@@ -10,7 +10,9 @@ from tests.sound.trainings import (  # noqa: F401
     losses,
     movement,
     padding,
+    runs,
     samples,
+    settings,
 )
 from tests.sound.trainings.nearly import ENTRIES, Nearly
 from tests.sound.trainings.scripts import SCRIPTS, WITH_TIMM  # noqa: F401

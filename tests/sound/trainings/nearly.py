@@ -21,7 +21,7 @@ class Nearly:
     invariant
         The one that it provokes.
     kind
-        The verdict in float64.
+        The verdict in float64, or as written if that is all that the invariant judges.
     note
         The name of a note that it may get; empty if it gets none.
     """

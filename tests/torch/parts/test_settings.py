@@ -7,7 +7,7 @@ import pytest
 from symmetry.training.target import FunctionTraining
 from tests.checking import check_target
 from tests.conftest import slow
-from tests.faulty.trainings.settings import SETTINGS
+from tests.sound.trainings.settings import SETTINGS
 
 
 def verdict_of(setting, training, wrong=False):

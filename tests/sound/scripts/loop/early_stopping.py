@@ -25,7 +25,7 @@ for epoch in range(8):
         loss = sum(nn.functional.mse_loss(model(x), y).item() for x, y in valid)
     scheduler.step(loss)
     if loss < best:
-        best, state, waited = loss, copy.deepcopy(model.state_dict()), 0
+        best, state, waited = loss, copy.deepcopy(model.state_dict()), 0  # nearly loop/copies
         saved = {"epoch": epoch, "model": model.state_dict(), "optimizer": optimizer.state_dict()}
         torch.save(saved, "checkpoint.pt")
     else:

@@ -13,10 +13,11 @@ class Probe(nn.Module):
         )
         self.head = nn.Linear(16, 3)
         self.backbone.requires_grad_(False)
+        self.backbone.requires_grad = False  # nearly loop/attributes
 
     def train(self, mode=True):
         super().train(mode)
-        self.backbone.eval()
+        self.backbone.eval()  # nearly loop/modes
         return self
 
     def forward(self, x):

@@ -19,7 +19,7 @@ for epoch in range(3):
         fake = generator(torch.randn(len(real), 3))
         nn.functional.binary_cross_entropy_with_logits(critic(fake.detach()), zeros).backward()
         optimizer_d.step()
-        generator.zero_grad()
+        generator.zero_grad()  # nearly loop/gradients
         nn.functional.binary_cross_entropy_with_logits(critic(fake), ones).backward()
         optimizer_g.step()
         if i % 2 == 0:

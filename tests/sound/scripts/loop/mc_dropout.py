@@ -18,5 +18,5 @@ for epoch in range(3):
     model.train()
     with torch.no_grad():
         for x, y in test:
-            samples = torch.stack([model(x) for _ in range(10)])
+            samples = torch.stack([model(x) for _ in range(10)])  # nearly loop/evaluation
             print(epoch, samples.std(0).mean().item(), (samples.mean(0) - y).abs().mean().item())

@@ -17,5 +17,5 @@ for epoch in range(3):
         (nn.functional.mse_loss(decoder(z), x) + kl).backward()
         optimizer.step()
     with torch.no_grad(), torch.random.fork_rng():
-        torch.manual_seed(7)
+        torch.manual_seed(7)  # nearly loop/batches
         print(epoch, decoder(torch.randn(4, 2)).mean().item())

@@ -26,7 +26,7 @@ class Stream(IterableDataset):
             yield torch.tensor([index / 64]), torch.tensor([index % 2.0])
 
 
-def seeded(worker):
+def seeded(worker):  # nearly loop/workers
     get_worker_info().dataset.rng = np.random.default_rng(torch.initial_seed() + worker)
 
 
