@@ -32,24 +32,12 @@ _NUMBER = re.compile(r"\d+(?:[,.]\d+)*(?:e[+-]?\d+)?")
 
 @dataclass(frozen=True, order=True)
 class Accepted:
-    """A failure that is accepted.
+    """A failure that is accepted."""
 
-    Attributes
-    ----------
-    target
-        The target's name as it is typed.
-    invariant
-        The name of the invariant that is violated.
-    found
-        What ``found_of`` returns for the violation; empty accepts any.
-    reason
-        Why it is accepted.
-    """
-
-    target: str
-    invariant: str
-    found: str
-    reason: str
+    target: str  # the target's name as it is typed
+    invariant: str  # the name of the invariant that is violated
+    found: str  # what ``found_of`` returns for the violation; empty accepts any
+    reason: str  # why it is accepted
 
     @property
     def name(self) -> tuple[str, str]:

@@ -9,28 +9,15 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Smallest:
-    """The smallest arguments that still violate an invariant.
+    """The smallest arguments that still violate an invariant."""
 
-    Attributes
-    ----------
-    arguments
-        All of them in one line: ``hidden=3 batch=1``.
-    target
-        The name of the training that has them; empty if it cannot be typed.
-    alone
-        Whether the invariant can be checked on this training alone.
-    where
-        The argument that matters, and a larger one that does not violate it, in words; empty if
-        larger ones violate it, too.
-    values
-        The arguments by name.
-    """
-
-    arguments: str
-    target: str
-    alone: bool = True
+    arguments: str  # all of them in one line: ``hidden=3 batch=1``
+    target: str  # the name of the training that has them; empty if it cannot be typed
+    alone: bool = True  # whether the invariant can be checked on this training alone
+    # The argument that matters, and a larger one that does not violate it, in words; empty if
+    # larger ones violate it, too.
     where: str = ""
-    values: Mapping[str, Any] = field(default_factory=dict)
+    values: Mapping[str, Any] = field(default_factory=dict)  # the arguments by name
 
     def in_words(self) -> str:
         """Return all of it in one line."""
@@ -40,26 +27,16 @@ class Smallest:
 
 @dataclass(frozen=True)
 class Drawn:
-    """The search over a family of trainings.
+    """The search over a family of trainings."""
 
-    Attributes
-    ----------
-    tried
-        The arguments with which it ran, in the order in which they were tried.
-    refused, refusal
-        How many were refused, and the training's first reason.
-    unjudged, why
-        How many were not judged, because a run with them says nothing, and the first reason.
-    spans
-        The values of each argument that were tried, in words.
-    """
-
-    tried: tuple[str, ...]
+    tried: tuple[str, ...]  # the arguments with which it ran, in the order in which they were tried
+    # How many were refused, and the training's first reason.
     refused: int = 0
     refusal: str = ""
+    # How many were not judged, because a run with them says nothing, and the first reason.
     unjudged: int = 0
     why: str = ""
-    spans: tuple[str, ...] = ()
+    spans: tuple[str, ...] = ()  # the values of each argument that were tried, in words
 
     @property
     def number(self) -> int:

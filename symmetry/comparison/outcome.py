@@ -7,71 +7,41 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class FirstDifference:
-    """Where a training first differs from the reference.
+    """Where a training first differs from the reference."""
 
-    Attributes
-    ----------
-    phase
-        ``"data"``, ``"forward"``, ``"loss"``, ``"backward"``, ``"gradient"`` or ``"update"``; over
-        whole epochs also ``"start"`` or ``"loop"``: other parameters, or another order of events.
-    module
-        The path of the module; empty for the model itself, None where no module is meant.
-    file, line
-        The line of the operation where it is known.
-    step
-        The step, from 1.
-    text
-        All of it in words.
-    reference_file, reference_line
-        Over whole epochs: the line of the reference that corresponds.
-    """
-
+    # ``"data"``, ``"forward"``, ``"loss"``, ``"backward"``, ``"gradient"`` or ``"update"``; over
+    # whole epochs also ``"start"`` or ``"loop"``: other parameters, or another order of events.
     phase: str
+    # The path of the module; empty for the model itself, None where no module is meant.
     module: str | None
+    # The line of the operation where it is known.
     file: str | None
     line: int | None
-    step: int
-    text: str
+    step: int  # the step, from 1
+    text: str  # all of it in words
+    # Over whole epochs: the line of the reference that corresponds.
     reference_file: str | None = None
     reference_line: int | None = None
 
 
 @dataclass(frozen=True)
 class Whole:
-    """The result of a comparison over whole, shortened epochs.
+    """The result of a comparison over whole, shortened epochs."""
 
-    Attributes
-    ----------
-    same
-        Whether they are the same; None if that could not be judged.
-    first
-        Where they first differ.
-    updates, evaluated
-        How many updates, and how many calls of models for evaluation, came before that.
-    numbers
-        How many outputs, losses and parameters were judged.
-    ratio, threshold
-        The largest deviation by response; the largest that rounding explains.
-    ended
-        Why the reference's run ended.
-    note
-        Why nothing was judged.
-    left_out
-        The first losses or outputs that only one of them computes: they are not compared.
-    pooled
-        The first losses of an evaluation that both compute, in other pieces or otherwise reduced.
-    """
-
-    same: bool | None
-    first: FirstDifference | None = None
+    same: bool | None  # whether they are the same; None if that could not be judged
+    first: FirstDifference | None = None  # where they first differ
+    # How many updates, and how many calls of models for evaluation, came before that.
     updates: int = 0
     evaluated: int = 0
-    numbers: int = 0
+    numbers: int = 0  # how many outputs, losses and parameters were judged
+    # The largest deviation by response; the largest that rounding explains.
     ratio: float | None = None
     threshold: float = 0.0
-    ended: str = ""
-    note: str = ""
+    ended: str = ""  # why the reference's run ended
+    note: str = ""  # why nothing was judged
+    # The first losses or outputs that only one of them computes: they are not compared.
     left_out: str = ""
+    # The first losses of an evaluation that both compute, in other pieces or otherwise reduced.
     pooled: str = ""
 
 
@@ -87,32 +57,20 @@ class Ratio:
 
 @dataclass(frozen=True)
 class DtypeResult:
-    """The result of a comparison in one dtype.
+    """The result of a comparison in one dtype."""
 
-    Attributes
-    ----------
-    dtype
-        ``"float32"``: as written; ``"float64"``: promoted.
-    step, array, ratio
-        Where the largest ratio is, and how large; None where nothing could be judged.
-    threshold
-        The largest ratio that rounding explains; for two-layer steps on the case of ``ratio``.
-    arrays, steps
-        How many arrays of the state were judged, in how many steps.
-    note
-        Why nothing was judged, or a remark.
-    cases, case
-        For two-layer steps: how many cases were run, and the smallest that differs, in JSON.
-    """
-
-    dtype: str
+    dtype: str  # ``"float32"``: as written; ``"float64"``: promoted
+    # Where the largest ratio is, and how large; None where nothing could be judged.
     step: int | None
     array: str | None
     ratio: float | None
+    # The largest ratio that rounding explains; for two-layer steps on the case of ``ratio``.
     threshold: float
+    # How many arrays of the state were judged, in how many steps.
     arrays: int = 0
     steps: int = 0
-    note: str = ""
+    note: str = ""  # why nothing was judged, or a remark
+    # For two-layer steps: how many cases were run, and the smallest that differs, in JSON.
     cases: int = 0
     case: str = ""
 

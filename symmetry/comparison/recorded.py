@@ -95,25 +95,15 @@ class RecordedSide(Side):
 
 @dataclass(frozen=True)
 class RecordingFile:
-    """All that a file holds.
+    """All that a file holds."""
 
-    Attributes
-    ----------
-    name
-        The path of the file.
-    training
-        The name of what was recorded.
-    sides
-        By dtype.
-    """
-
-    name: str
-    training: str
+    name: str  # the path of the file
+    training: str  # the name of what was recorded
     seed: int
     reseeded: bool
     made_with: Mapping[str, str]
     left_out: tuple[str, ...]
-    sides: Mapping[str, RecordedSide]
+    sides: Mapping[str, RecordedSide]  # by dtype
 
     def side(
         self, dtype: str, steps: int, renamed: Callable[[str], str] | None = None

@@ -25,52 +25,28 @@ Tell = Callable[[str, int, int], None]  # takes a stage of the work, its number,
 
 @dataclass(frozen=True)
 class Uncovered:
-    """Slices of a parameter that belong to no group.
+    """Slices of a parameter that belong to no group."""
 
-    Attributes
-    ----------
-    array
-        The parameter's name in the state.
-    axis, size
-        The axis, and the number of its slices that have this reason.
-    why
-        The reason: ``"input"``, ``"output"``, ``"positions"``, ``"fixed by the data"``,
-        ``"no gradient"``, ``"a single slice"``, ``"a constant for each"``, ``"tied by a reshape"``,
-        ``"taken one by one"`` or ``"unlike the others"``.
-    """
-
-    array: str
+    array: str  # the parameter's name in the state
+    # The axis, and the number of its slices that have this reason.
     axis: int
     size: int
+    # The reason: ``"input"``, ``"output"``, ``"positions"``, ``"fixed by the data"``, ``"no
+    # gradient"``, ``"a single slice"``, ``"a constant for each"``, ``"tied by a reshape"``,
+    # ``"taken one by one"`` or ``"unlike the others"``.
     why: str
 
 
 @dataclass(frozen=True)
 class Unequal:
-    """A layer whose units are not all equal, since an operation does not treat them equally.
+    """A layer whose units are not all equal, since an operation does not treat them equally."""
 
-    Attributes
-    ----------
-    module
-        Its path in the model.
-    units
-        The number of its units.
-    equal
-        The number of equal ones: the size of the largest group, or 0.
-    cause
-        Why the operation does not treat them equally.
-    operation
-        Its name, as in ``aten.mul``.
-    place
-        The line that calls it.
-    """
-
-    module: str
-    units: int
-    equal: int
-    cause: Cause
-    operation: str
-    place: SourceLine
+    module: str  # its path in the model
+    units: int  # the number of its units
+    equal: int  # the number of equal ones: the size of the largest group, or 0
+    cause: Cause  # why the operation does not treat them equally
+    operation: str  # its name, as in ``aten.mul``
+    place: SourceLine  # the line that calls it
 
     @property
     def does(self) -> str:
@@ -89,26 +65,13 @@ class Unequal:
 
 @dataclass(frozen=True)
 class Dead:
-    """A layer all of whose units are 0 for every sample of the first steps, such as dead ReLUs.
+    """A layer all of whose units are 0 for every sample of the first steps, such as dead ReLUs."""
 
-    Attributes
-    ----------
-    module
-        Its path in the model.
-    units
-        The number of its units.
-    operation
-        The operation that returns the zeros, as in ``aten.relu``.
-    place
-        The line that calls it.
-    silent
-        The paths of the modules that receive no gradient, since their results pass here alone.
-    """
-
-    module: str
-    units: int
-    operation: str
-    place: SourceLine
+    module: str  # its path in the model
+    units: int  # the number of its units
+    operation: str  # the operation that returns the zeros, as in ``aten.relu``
+    place: SourceLine  # the line that calls it
+    # The paths of the modules that receive no gradient, since their results pass here alone.
     silent: tuple[str, ...]
 
     @property

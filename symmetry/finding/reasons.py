@@ -28,25 +28,16 @@ _REASONS: dict[Cause, str] = {
 
 @dataclass(frozen=True)
 class Reasons:
-    """Gives the reasons why slices of parameters belong to no group.
+    """Gives the reasons why slices of parameters belong to no group."""
 
-    Attributes
-    ----------
-    solver
-        Completes exchanges.
-    unused
-        Slices, by leaf and axis, that the loss does not depend on.
-    trained, gradients
-        The parameters that are trained, and which of their entries received a gradient; the latter
-        is empty if not all gradients could be observed.
-    layers
-        The axis along which the matrix of a layer makes its units, and how many these are.
-    """
-
-    solver: Solver
+    solver: Solver  # completes exchanges
+    # Slices, by leaf and axis, that the loss does not depend on.
     unused: Mapping[LeafAxis, Collection[int]]
+    # The parameters that are trained, and which of their entries received a gradient; the latter is
+    # empty if not all gradients could be observed.
     trained: Collection[str]
     gradients: Mapping[str, NDArray[np.bool_]]
+    # The axis along which the matrix of a layer makes its units, and how many these are.
     layers: Mapping[str, tuple[int, int]]
 
     def uncovered(self, groups: Sequence[Units]) -> Iterator[Uncovered]:

@@ -41,41 +41,24 @@ _LOSS, _ULPS = 1e-12, 30  # tolerances: relative, and in multiples of the effect
 
 @dataclass(frozen=True)
 class Rehearsal:
-    """A training whose first steps are taken again and again; ``begin`` makes one.
+    """A training whose first steps are taken again and again; ``begin`` makes one."""
 
-    Attributes
-    ----------
-    steps
-        Takes them, up to their losses.
-    first
-        The first steps, taken once as they are written.
-    start
-        The parameters and buffers as the training makes them, in float64; without buffers that
-        change their shape.
-    generic
-        A start near it at which all units are different.
-    received
-        The gradients that parameters receive from there.
-    random, model
-        Name and line of the random operations inside modules; the name of the model's class.
-    output_on_axis_1
-        Weights whose output axis is 1, not 0: embeddings, transposed convolutions.
-    layers
-        Along which axis matrices of layers make units, and how many.
-    gradients
-        Which entries of the parameters received a gradient, from the training's own start or from
-        the generic one; empty if not all gradients could be observed.
-    """
-
-    steps: LossSteps
-    first: FirstSteps
+    steps: LossSteps  # takes them, up to their losses
+    first: FirstSteps  # the first steps, taken once as they are written
+    # The parameters and buffers as the training makes them, in float64; without buffers that change
+    # their shape.
     start: State
-    generic: State
-    received: ReceivedGradients
+    generic: State  # a start near it at which all units are different
+    received: ReceivedGradients  # the gradients that parameters receive from there
+    # Name and line of the random operations inside modules; the name of the model's class.
     random: tuple[tuple[str, str], ...]
     model: str
+    # Weights whose output axis is 1, not 0: embeddings, transposed convolutions.
     output_on_axis_1: frozenset[str]
+    # Along which axis matrices of layers make units, and how many.
     layers: Mapping[str, tuple[int, int]]
+    # Which entries of the parameters received a gradient, from the training's own start or from the
+    # generic one; empty if not all gradients could be observed.
     gradients: Mapping[str, NDArray[np.bool_]]
 
     @classmethod

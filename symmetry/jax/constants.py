@@ -14,15 +14,9 @@ from symmetry.units.state import Array
 
 @dataclass
 class JaxConstant:
-    """An array that only a backward or an update reads. It is a ``Constant``.
+    """An array that only a backward or an update reads. It is a ``Constant``."""
 
-    Attributes
-    ----------
-    number
-        That of the input; or of the draw, counted down from -1.
-    """
-
-    number: int
+    number: int  # that of the input; or of the draw, counted down from -1
     entries: Array
     place: str
     drawn: bool = False

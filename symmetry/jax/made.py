@@ -20,28 +20,15 @@ _EXTRAS = {"batch", "batch_axis"}
 
 @dataclass(frozen=True)
 class MadeTraining:
-    """The result of the function of a training.
+    """The result of the function of a training."""
 
-    Attributes
-    ----------
-    state
-        The state before the first step: any pytree.
-    step
-        Takes a state, and the number of the step or its batch; it returns the next state, alone or
-        before something else.
-    batch
-        Returns the batch of a step, if the training gives it.
-    batch_axis
-        The axis of the samples in the arrays of a batch.
-    part
-        Which part of the user's own step it is, in words; empty if it is all of it.
-    """
-
-    state: Any
+    state: Any  # the state before the first step: any pytree
+    # Takes a state, and the number of the step or its batch; it returns the next state, alone or
+    # before something else.
     step: Callable[[Any, Any], Any]
-    batch: Callable[[int], Any] | None
-    batch_axis: int
-    part: str = ""
+    batch: Callable[[int], Any] | None  # returns the batch of a step, if the training gives it
+    batch_axis: int  # the axis of the samples in the arrays of a batch
+    part: str = ""  # which part of the user's own step it is, in words; empty if it is all of it
 
 
 def made_by(name: str, make: Callable[[], Any]) -> MadeTraining:

@@ -57,37 +57,24 @@ class CaseError(SymmetryError):
 class Case:
     """Sizes, hyperparameters and recipes of one run.
 
-    Attributes
-    ----------
-    n, i, h, c
-        Samples, inputs, hidden units and classes, each at least 1.
-    lr
-        Learning rate, positive and finite.
-    iterations
-        Steps of a run, at least 1.
-    dtype
-        ``"float32"`` or ``"float64"``.
-    data, weights
-        Names of recipes, one of ``DATA`` and one of ``WEIGHTS``.
-    seed
-        Feeds everything random, from 0 to 2**63 - 1.
-
     Raises
     ------
     CaseError
         If a value is out of range; the message says which, and what it may be.
     """
 
+    # Samples, inputs, hidden units and classes, each at least 1.
     n: int
     i: int
     h: int
     c: int
-    lr: float
-    iterations: int
-    dtype: str
+    lr: float  # learning rate, positive and finite
+    iterations: int  # steps of a run, at least 1
+    dtype: str  # ``"float32"`` or ``"float64"``
+    # Names of recipes, one of ``DATA`` and one of ``WEIGHTS``.
     data: str
     weights: str
-    seed: int
+    seed: int  # feeds everything random, from 0 to 2**63 - 1
 
     def __post_init__(self) -> None:
         for name, (least, largest) in _RANGES.items():

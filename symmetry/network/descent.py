@@ -11,24 +11,12 @@ from symmetry.network.core import AnyCore, Weights, update
 
 @dataclass(frozen=True)
 class Iteration:
-    """The network after one update.
+    """The network after one update."""
 
-    Attributes
-    ----------
-    iteration
-        Counted from 1.
-    weights
-        ``(w1, w2)``, or ``(u, b, v)`` of a collapsed network; fresh arrays.
-    loss
-        Mean loss on the training set after the update.
-    predictions
-        Predicted labels of the test set after the update, shape (n,).
-    """
-
-    iteration: int
-    weights: Weights
-    loss: float
-    predictions: NDArray[np.int64]
+    iteration: int  # counted from 1
+    weights: Weights  # ``(w1, w2)``, or ``(u, b, v)`` of a collapsed network; fresh arrays
+    loss: float  # mean loss on the training set after the update
+    predictions: NDArray[np.int64]  # predicted labels of the test set after the update, shape (n,)
 
 
 def train(

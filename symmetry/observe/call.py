@@ -13,68 +13,34 @@ from symmetry.units.state import Array
 
 @dataclass(slots=True, eq=False)
 class Handle:
-    """One array of a call.
+    """One array of a call."""
 
-    Attributes
-    ----------
-    values
-        A view of the framework's own memory wherever NumPy can read it.
-    memory
-        The number of the block that it lies in: the same one for all views of that.
-    alive
-        Tells whether that block exists: a later one may get the same number.
-    size
-        How many numbers the block holds.
-    """
-
-    values: Array
-    memory: int
+    values: Array  # a view of the framework's own memory wherever NumPy can read it
+    memory: int  # the number of the block that it lies in: the same one for all views of that
+    # Tells whether that block exists: a later one may get the same number.
     alive: Callable[[], bool]
-    size: int
+    size: int  # how many numbers the block holds
 
 
 @dataclass(slots=True, eq=False)
 class Call:
-    """One array operation, before it is done.
+    """One array operation, before it is done."""
 
-    Attributes
-    ----------
-    library
-        The library that a script has to import: ``"torch"``, ``"numpy"`` or ``"jax"``.
-    name
-        Its usual name: ``"aten.mm"``, ``"matmul"``, ``"dot_general"``.
-    place
-        The line of the user's code that calls it.
-    operands
-        The arrays among its arguments, in their order; the tape lets go of them after the event.
-    dtypes
-        The dtypes of the operands, as the library calls them.
-    perform
-        Takes NumPy arrays for the operands, writes into those that are written, returns the
-        results.
-    random
-        Whether its values come from a random number generator.
-    written
-        Positions of the operands that it writes into.
-    blank
-        Whether its result is uninitialised memory.
-    args, kwargs
-        Its arguments, with a slot in the place of each operand.
-    path
-        How a script calls it, or a format with a place for each argument; None if it cannot.
-    """
-
-    library: str
-    name: str
-    place: SourceLine
+    library: str  # the library that a script has to import: ``"torch"``, ``"numpy"`` or ``"jax"``
+    name: str  # its usual name: ``"aten.mm"``, ``"matmul"``, ``"dot_general"``
+    place: SourceLine  # the line of the user's code that calls it
+    # The arrays among its arguments, in their order; the tape lets go of them after the event.
     operands: tuple[Handle, ...]
-    dtypes: tuple[str, ...]
+    dtypes: tuple[str, ...]  # the dtypes of the operands, as the library calls them
+    # Takes NumPy arrays for the operands, writes into those that are written, returns the results.
     perform: Callable[[Sequence[Array]], list[Array]]
-    random: bool
-    written: tuple[int, ...] = ()
-    blank: bool = False
+    random: bool  # whether its values come from a random number generator
+    written: tuple[int, ...] = ()  # positions of the operands that it writes into
+    blank: bool = False  # whether its result is uninitialised memory
+    # Its arguments, with a slot in the place of each operand.
     args: Sequence[Any] = ()
     kwargs: Mapping[str, Any] = field(default_factory=dict)
+    # How a script calls it, or a format with a place for each argument; None if it cannot.
     path: str | None = None
 
     def write(self, names: Sequence[str]) -> str | None:

@@ -15,21 +15,13 @@ class SourceLine:
     """The line of the user's code behind an operation: the innermost frame of no library.
 
     In a backward that PyTorch derives it is the line of the forward.
-
-    Attributes
-    ----------
-    file, line
-        The frame's; an empty file if there is no such frame.
-    phase
-        The phase of the training.
-    module
-        The path of the innermost module whose forward it belongs to.
     """
 
+    # The frame's; an empty file if there is no such frame.
     file: str
     line: int
-    phase: Phase = "other"
-    module: str = ""
+    phase: Phase = "other"  # the phase of the training
+    module: str = ""  # the path of the innermost module whose forward it belongs to
 
     @property
     def source(self) -> str:

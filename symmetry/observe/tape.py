@@ -20,38 +20,20 @@ class Event:
 
     Its ``arrays`` are there while the tape hands it on, and are copied to be kept: later operations
     may write into them.
-
-    Attributes
-    ----------
-    number
-        Counted from 0, among the events.
-    turn
-        Counted from 1, among all operations: those that only show memory are no events.
-    call
-        The operation.
-    arrays
-        The arrays that it wrote into and made; then copies that a partial write wrote over.
-    fresh
-        How many of ``arrays`` came out of it.
-    signature
-        Properties by which it is matched between two runs; last, the shapes of ``arrays``.
-    makers
-        For each operand the event that last wrote its memory; None if no event did.
-    memories
-        The numbers of the blocks of memory that hold ``arrays``.
-    operands
-        Copies from before it, if they are captured.
     """
 
-    number: int
-    turn: int
+    number: int  # counted from 0, among the events
+    turn: int  # counted from 1, among all operations: those that only show memory are no events
     call: Call
+    # The arrays that it wrote into and made; then copies that a partial write wrote over.
     arrays: list[Array]
-    fresh: int
+    fresh: int  # how many of ``arrays`` came out of it
+    # Properties by which it is matched between two runs; last, the shapes of ``arrays``.
     signature: tuple[Any, ...]
+    # For each operand the event that last wrote its memory; None if no event did.
     makers: list[int | None]
-    memories: list[int]
-    operands: list[Array]
+    memories: list[int]  # the numbers of the blocks of memory that hold ``arrays``
+    operands: list[Array]  # copies from before it, if they are captured
 
     def let_go(self) -> None:
         """Let go of the memory that belongs to the code under test."""

@@ -25,27 +25,16 @@ _NORMAL = "normal for tanh and ReLU from zero weights; symmetry/clones covers it
 
 @dataclass(frozen=True, kw_only=True)
 class StepInvariant(Invariant):
-    """One statement that holds for every sound two-layer step.
-
-    Attributes
-    ----------
-    weights
-        The kinds of starts that can have the witness.
-    splits
-        Whether it is violated if clones split in a run, which rounding may explain.
-    otherwise
-        What is true where no case has the witness.
-    normal
-        For which sound steps that is to be expected.
-    """
+    """One statement that holds for every sound two-layer step."""
 
     noun: ClassVar[str] = "step"
     drawn: ClassVar[bool] = True
 
-    weights: frozenset[str] = NONZERO
+    weights: frozenset[str] = NONZERO  # the kinds of starts that can have the witness
+    # Whether it is violated if clones split in a run, which rounding may explain.
     splits: bool = False
-    otherwise: str = "nothing moved"
-    normal: str = ""
+    otherwise: str = "nothing moved"  # what is true where no case has the witness
+    normal: str = ""  # for which sound steps that is to be expected
 
 
 CATALOGUE: tuple[StepInvariant, ...] = (

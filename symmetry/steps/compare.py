@@ -51,25 +51,13 @@ def compare_steps(
 
 @dataclass(frozen=True)
 class Found:
-    """The largest deviation on one case, of what can be judged.
-
-    Attributes
-    ----------
-    step
-        From 1.
-    array
-        ``"w1"`` or ``"w2"``.
-    ratio
-        The deviation divided by the response.
-    limit
-        What rounding explains, on a case of these sizes.
-    """
+    """The largest deviation on one case, of what can be judged."""
 
     case: Case
-    step: int
-    array: str
-    ratio: float
-    limit: float
+    step: int  # from 1
+    array: str  # ``"w1"`` or ``"w2"``
+    ratio: float  # the deviation divided by the response
+    limit: float  # what rounding explains, on a case of these sizes
 
     @property
     def differs(self) -> bool:

@@ -25,21 +25,14 @@ Begin = Callable[[str, Callable[[], Any], "RunSettings", dict[Any, Any]], "Run"]
 
 @dataclass(frozen=True)
 class Framework:
-    """A framework of trainings.
+    """A framework of trainings."""
 
-    Attributes
-    ----------
-    begin
-        Begins a run. It raises ``OtherFrameworkError`` if the function returns something else.
-    recognises
-        Returns whether a function that returns this is a training of the framework; it imports
-        nothing.
-    epochs
-        Takes steps with evaluations between them: see ``Training.epochs``. None if it cannot.
-    """
-
+    # Begins a run. It raises ``OtherFrameworkError`` if the function returns something else.
     begin: Begin
+    # Returns whether a function that returns this is a training of the framework; it imports
+    # nothing.
     recognises: Callable[[Any], bool]
+    # Takes steps with evaluations between them: see ``Training.epochs``. None if it cannot.
     epochs: Callable[..., Epochs | None] | None = None
 
 

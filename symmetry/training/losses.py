@@ -24,41 +24,22 @@ _LOG_SUM = 1e-3  # how far the logarithm of that sum may be from zero
 
 @dataclass(frozen=True)
 class Argument:
-    """Facts about a tensor that a loss function is given.
+    """Facts about a tensor that a loss function is given."""
 
-    Attributes
-    ----------
-    shape
-        Its lengths.
-    trained
-        Whether it requires a gradient: it depends on what is trained.
-    floating
-        Whether it has floating-point numbers.
-    least, most
-        Its smallest and largest entry; 0 if it has none.
-    whole
-        Whether all entries are whole numbers.
-    probabilities
-        The axes of at least two entries along which all are at least zero and sum to one.
-    log_probabilities
-        Those along which the exponentials sum to one.
-    makers
-        The operations that made it, the last one first, as ``symmetry.torch.probes.provenance``
-        names them. If there are several operands, the first is followed.
-    labels
-        The entries, if they are integers or booleans; else None.
-    """
-
-    shape: tuple[int, ...]
-    trained: bool
-    floating: bool
+    shape: tuple[int, ...]  # its lengths
+    trained: bool  # whether it requires a gradient: it depends on what is trained
+    floating: bool  # whether it has floating-point numbers
+    # Its smallest and largest entry; 0 if it has none.
     least: float
     most: float
-    whole: bool
+    whole: bool  # whether all entries are whole numbers
+    # The axes of at least two entries along which all are at least zero and sum to one.
     probabilities: frozenset[int] = frozenset()
-    log_probabilities: frozenset[int] = frozenset()
+    log_probabilities: frozenset[int] = frozenset()  # those along which the exponentials sum to one
+    # The operations that made it, the last one first, as ``symmetry.torch.probes.provenance`` names
+    # them. If there are several operands, the first is followed.
     makers: tuple[str, ...] = ()
-    labels: Array | None = None
+    labels: Array | None = None  # the entries, if they are integers or booleans; else None
 
     @classmethod
     def of(cls, array: Array, *, trained: bool = False, makers: Sequence[str] = ()) -> Self:
@@ -89,32 +70,16 @@ def _one(sums: Array, tolerance: float) -> bool:
 
 @dataclass(frozen=True)
 class LossCall:
-    """One call of a loss function.
+    """One call of a loss function."""
 
-    Attributes
-    ----------
-    number
-        The calls of a run are counted from 0.
-    step
-        The step that it belongs to.
-    function
-        Its name: ``cross_entropy``.
-    arguments
-        Its tensors by name.
-    options
-        What else it is called with, by name: ``ignore_index``, ``reduction``.
-    place
-        The user's line.
-    words
-        What its framework calls functions of PyTorch, by the names of these.
-    """
-
-    number: int
-    step: int
-    function: str
-    arguments: Mapping[str, Argument]
+    number: int  # the calls of a run are counted from 0
+    step: int  # the step that it belongs to
+    function: str  # its name: ``cross_entropy``
+    arguments: Mapping[str, Argument]  # its tensors by name
+    # What else it is called with, by name: ``ignore_index``, ``reduction``.
     options: Mapping[str, Any]
-    place: SourceLine
+    place: SourceLine  # the user's line
+    # What its framework calls functions of PyTorch, by the names of these.
     words: Mapping[str, str] = field(default_factory=dict)
 
     def worded(self, text: str) -> str:
@@ -124,117 +89,62 @@ class LossCall:
 
 @dataclass(frozen=True)
 class Pair:
-    """An operation on (n, 1) and (n,) that makes (n, n): each entry meets all others.
+    """An operation on (n, 1) and (n,) that makes (n, n): each entry meets all others."""
 
-    Attributes
-    ----------
-    number
-        Those of a run are counted from 0.
-    operation
-        Its name: ``mse_loss``, ``sub``.
-    count
-        The n.
-    column_trained
-        Whether the (n, 1) depends on what is trained; then the (n,) is data, else it is the other.
-    makers
-        What made the one that is trained; see ``Argument``.
-    spread
-        Whether the data is a (n, 1) that a step has made of an (n,): it means to pair all.
-    varies
-        Whether the entries of the data differ.
-    place
-        The user's line.
-    """
-
-    number: int
-    operation: str
-    count: int
+    number: int  # those of a run are counted from 0
+    operation: str  # its name: ``mse_loss``, ``sub``
+    count: int  # n
+    # Whether the (n, 1) depends on what is trained; then the (n,) is data, else it is the other.
     column_trained: bool
-    makers: tuple[str, ...]
+    makers: tuple[str, ...]  # what made the one that is trained; see ``Argument``
+    # Whether the data is a (n, 1) that a step has made of an (n,): it means to pair all.
     spread: bool
-    varies: bool
-    place: SourceLine
+    varies: bool  # whether the entries of the data differ
+    place: SourceLine  # the user's line
 
 
 @dataclass(frozen=True)
 class Tokens:
-    """Whole numbers of shape (batch, tokens) that an outermost module call is given.
+    """Whole numbers of shape (batch, tokens) that an outermost module call is given."""
 
-    Attributes
-    ----------
-    call
-        The number of the call.
-    argument
-        Which of the tensors in its arguments it is.
-    array
-        The numbers.
-    """
-
-    call: int
-    argument: int
+    call: int  # the number of the call
+    argument: int  # which of the tensors in its arguments it is
     array: Array
 
 
 @dataclass(frozen=True)
 class Padded:
-    """Tokens of shape (batch, tokens) that an embedding looks up, some of them padding.
+    """Tokens of shape (batch, tokens) that an embedding looks up, some of them padding."""
 
-    Attributes
-    ----------
-    call
-        The number of the call of an embedding.
-    array
-        The tokens.
-    padding
-        Which of them are padding.
-    known_by
-        ``"mask"``: an attention mask hides it. ``"filled"``: the rows were filled up with it, by
-        pad_sequence, or in a batch that has a mask. ``"number"``: it is the padding_idx of the
-        embedding.
-    """
-
-    call: int
+    call: int  # the number of the call of an embedding
     array: Array
-    padding: Array
+    padding: Array  # which of them are padding
+    # ``"mask"``: an attention mask hides it. ``"filled"``: the rows were filled up with it, by
+    # pad_sequence, or in a batch that has a mask. ``"number"``: it is the padding_idx of the
+    # embedding.
     known_by: str
 
 
 @dataclass
 class Observed:
-    """Facts about the losses of a run's steps.
+    """Facts about the losses of a run's steps."""
 
-    Attributes
-    ----------
-    losses, pairs, tokens, padded
-        In the order in which they came; tokens and padding of the first step alone.
-    sums
-        Shape and line of each sum over all entries of something trained.
-    """
-
+    # In the order in which they came; tokens and padding of the first step alone.
     losses: list[LossCall] = field(default_factory=list)
     pairs: list[Pair] = field(default_factory=list)
     tokens: list[Tokens] = field(default_factory=list)
     padded: list[Padded] = field(default_factory=list)
+    # Shape and line of each sum over all entries of something trained.
     sums: list[tuple[tuple[int, ...], SourceLine]] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
 class Moved:
-    """A module whose output depends on what its inputs do not depend on.
+    """A module whose output depends on what its inputs do not depend on."""
 
-    Attributes
-    ----------
-    module
-        Its path in the model; empty for the model itself.
-    kind
-        The name of its class.
-    place
-        The user's line that calls it.
-    """
-
-    module: str
-    kind: str
-    place: SourceLine
+    module: str  # its path in the model; empty for the model itself
+    kind: str  # the name of its class
+    place: SourceLine  # the user's line that calls it
 
 
 class LossProbe(Capability):

@@ -22,21 +22,11 @@ _FIRST = "the label of a first visible token stands next to a hidden one"
 
 @dataclass(frozen=True)
 class MaskedTexts:
-    """Texts of which a mask hides some tokens.
+    """Texts of which a mask hides some tokens."""
 
-    Attributes
-    ----------
-    tokens
-        (batch, tokens), or (batch, tokens, width) of embeddings.
-    visible
-        Which of them are seen, (batch, tokens).
-    labels
-        One for each token; None if there are none.
-    """
-
-    tokens: Array
-    visible: Array
-    labels: Array | None = None
+    tokens: Array  # (batch, tokens), or (batch, tokens, width) of embeddings
+    visible: Array  # which of them are seen, (batch, tokens)
+    labels: Array | None = None  # one for each token; None if there are none
 
     def why_none_hidden(self) -> str:
         """Say why it is not known that its mask hides tokens; nothing if it is known."""

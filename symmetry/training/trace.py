@@ -19,28 +19,15 @@ Perform = Callable[[Mapping[int, Array]], list[Array]]
 
 @dataclass(frozen=True)
 class Node:
-    """One operation of a trace.
+    """One operation of a trace."""
 
-    Attributes
-    ----------
-    inputs, outputs
-        The numbers of the values that it takes and yields.
-    integers
-        Those among its arguments: sizes, numbers of groups.
-    perform
-        Performs it on other arrays.
-    operation
-        What its framework calls it, as in ``aten.mul``.
-    place
-        The user's line that called it; empty where no line did.
-    """
-
+    # The numbers of the values that it takes and yields.
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
-    integers: frozenset[int]
-    perform: Perform
-    operation: str = ""
-    place: SourceLine = NOWHERE
+    integers: frozenset[int]  # those among its arguments: sizes, numbers of groups
+    perform: Perform  # performs it on other arrays
+    operation: str = ""  # what its framework calls it, as in ``aten.mul``
+    place: SourceLine = NOWHERE  # the user's line that called it; empty where no line did
 
 
 @dataclass
@@ -48,28 +35,17 @@ class Trace:
     """Values, and the operations that make them.
 
     A framework fills it: ``add`` takes one operation after the other.
-
-    Attributes
-    ----------
-    arrays
-        The values. They stay what they are whatever becomes of the training's own arrays.
-    leaves
-        The numbers of the named arrays that units may lie in.
-    finals
-        The numbers of what the leaves' names stand for in the end.
-    nodes
-        The operations.
-    loss
-        The number of the value that stays as it is where units are exchanged.
-    maker, users
-        For each value, the number of the node that yields it, and of those that take it.
     """
 
+    # The values. They stay what they are whatever becomes of the training's own arrays.
     arrays: list[Array] = field(default_factory=list)
+    # The numbers of the named arrays that units may lie in.
     leaves: dict[str, int] = field(default_factory=dict)
+    # The numbers of what the leaves' names stand for in the end.
     finals: dict[str, int] = field(default_factory=dict)
     nodes: list[Node] = field(default_factory=list)
-    loss: int = -1
+    loss: int = -1  # the number of the value that stays as it is where units are exchanged
+    # For each value, the number of the node that yields it, and of those that take it.
     maker: dict[int, int] = field(default_factory=dict)
     users: dict[int, list[int]] = field(default_factory=lambda: defaultdict(list))
 

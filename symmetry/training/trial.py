@@ -14,25 +14,14 @@ from symmetry.units.units import Order
 
 @dataclass(frozen=True)
 class Slope:
-    """How a custom function's result changes along one direction of one of its arguments.
+    """How a custom function's result changes along one direction of one of its arguments."""
 
-    Attributes
-    ----------
-    argument
-        Its name in the forward.
-    claimed
-        The derivative by its backward.
-    wide, narrow
-        The derivative by differences of its forward, over a step and over half of it.
-    size
-        The sums of the magnitudes of the terms of ``claimed`` and of ``narrow``.
-    """
-
-    argument: str
-    claimed: float
+    argument: str  # its name in the forward
+    claimed: float  # the derivative by its backward
+    # The derivative by differences of its forward, over a step and over half of it.
     wide: float
     narrow: float
-    size: float
+    size: float  # the sums of the magnitudes of the terms of ``claimed`` and of ``narrow``
 
 
 # Why a backward need not be the derivative of its forward.
@@ -42,154 +31,80 @@ READS_ELSE = "its backward reads what its forward does not"
 
 @dataclass(frozen=True)
 class CustomFunction:
-    """One ``autograd.Function`` of the user, tried on the arguments of its first call.
+    """One ``autograd.Function`` of the user, tried on the arguments of its first call."""
 
-    Attributes
-    ----------
-    name
-        That of its class.
-    place
-        Where its backward is defined.
-    slopes
-        One for each argument that backward returns a gradient of.
-    why_not
-        Why its backward need not be the derivative of its forward; empty if it has to be.
-    test
-        A function of its framework that tests such a backward.
-    """
-
-    name: str
-    place: SourceLine
-    slopes: tuple[Slope, ...] = ()
+    name: str  # that of its class
+    place: SourceLine  # where its backward is defined
+    slopes: tuple[Slope, ...] = ()  # one for each argument that backward returns a gradient of
+    # Why its backward need not be the derivative of its forward; empty if it has to be.
     why_not: str = ""
-    test: str = "torch.autograd.gradcheck"
+    test: str = "torch.autograd.gradcheck"  # a function of its framework that tests such a backward
 
 
 @dataclass(frozen=True)
 class Active:
-    """Something that acts in evaluation mode as in training mode.
+    """Something that acts in evaluation mode as in training mode."""
 
-    Attributes
-    ----------
-    kind
-        Dropout of entries, dropout of attention weights, or the writing of running statistics.
-    cause
-        Why it does not follow the mode: ``"function"`` that is not given it, ``"module"`` that is
-        not one of the model's, or ``"named"``: the call itself says so.
-    place
-        The user's line.
-    """
-
+    # Dropout of entries, dropout of attention weights, or the writing of running statistics.
     kind: Literal["dropout", "attention", "statistics"]
+    # Why it does not follow the mode: ``"function"`` that is not given it, ``"module"`` that is not
+    # one of the model's, or ``"named"``: the call itself says so.
     cause: Literal["function", "module", "named"]
-    place: SourceLine
+    place: SourceLine  # the user's line
 
 
 @dataclass(frozen=True)
 class EvaluationCall:
-    """The first call of a module, repeated in evaluation mode.
+    """The first call of a module, repeated in evaluation mode."""
 
-    Attributes
-    ----------
-    module
-        The name of its class.
-    place
-        The user's line that calls it.
-    active
-        What acts all the same.
-    draws
-        Where random numbers are drawn.
-    differs
-        Whether another seed gives another output.
-    raised
-        What it raises in evaluation mode; empty if nothing.
-    """
-
-    module: str
-    place: SourceLine
-    active: tuple[Active, ...] = ()
-    draws: tuple[SourceLine, ...] = ()
-    differs: bool = False
-    raised: str = ""
+    module: str  # the name of its class
+    place: SourceLine  # the user's line that calls it
+    active: tuple[Active, ...] = ()  # what acts all the same
+    draws: tuple[SourceLine, ...] = ()  # where random numbers are drawn
+    differs: bool = False  # whether another seed gives another output
+    raised: str = ""  # what it raises in evaluation mode; empty if nothing
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """The behaviour of a step's modules in evaluation mode.
+    """The behaviour of a step's modules in evaluation mode."""
 
-    Attributes
-    ----------
-    calls
-        The first outermost call of each module.
-    acts
-        Whether dropout or running statistics are active in training.
-    off
-        How many layers with dropout or running statistics a training leaves in evaluation mode,
-        if it leaves the whole model so.
-    """
-
-    calls: tuple[EvaluationCall, ...] = ()
-    acts: bool = False
+    calls: tuple[EvaluationCall, ...] = ()  # the first outermost call of each module
+    acts: bool = False  # whether dropout or running statistics are active in training
+    # How many layers with dropout or running statistics a training leaves in evaluation mode, if it
+    # leaves the whole model so.
     off: int = 0
 
 
 @dataclass(frozen=True)
 class Mixer:
-    """The first operation that makes the outputs of a sample depend on another one.
+    """The first operation that makes the outputs of a sample depend on another one."""
 
-    Attributes
-    ----------
-    kind
-        ``"layout"``: a module treats another axis as the samples. ``"softmax"``: it runs
-        over the samples. ``"view"``: entries of different samples end up in one row.
-        ``"product"``: a product with a parameter sums over the samples. ``"other"``: anything else.
-    operation
-        The module or the operation.
-    shape
-        The shape of the module's input, or of the operation's result.
-    axis, samples
-        The axis that a module treats as the samples, or that a softmax or a product runs over; and
-        the axis in which the samples lie.
-    by_place
-        Whether it takes samples by their places: a product with a constant, or a selection.
-    place
-        The user's line.
-    """
-
+    # ``"layout"``: a module treats another axis as the samples. ``"softmax"``: it runs over the
+    # samples. ``"view"``: entries of different samples end up in one row. ``"product"``: a product
+    # with a parameter sums over the samples. ``"other"``: anything else.
     kind: Literal["layout", "softmax", "view", "product", "other"]
-    operation: str
-    shape: tuple[int, ...]
+    operation: str  # the module or the operation
+    shape: tuple[int, ...]  # the shape of the module's input, or of the operation's result
+    # The axis that a module treats as the samples, or that a softmax or a product runs over; and
+    # the axis in which the samples lie.
     axis: int
     samples: int
+    # Whether it takes samples by their places: a product with a constant, or a selection.
     by_place: bool
-    place: SourceLine
+    place: SourceLine  # the user's line
 
 
 @dataclass(frozen=True)
 class SampleCall:
-    """The first call of a module in evaluation mode, with one sample replaced by another one.
+    """The first call of a module in evaluation mode, with one sample replaced by another one."""
 
-    Attributes
-    ----------
-    module
-        The name of its class.
-    place
-        The user's line that calls it.
-    alone
-        Whether the outputs of this sample alone changed.
-    mixer
-        If others changed: what mixed them first.
-    why_not
-        Why nothing can be said; empty if something can.
-    mode
-        The mode that it is called in, as a sentence about it begins.
-    """
-
-    module: str
-    place: SourceLine
-    alone: bool = False
-    mixer: Mixer | None = None
-    why_not: str = ""
+    module: str  # the name of its class
+    place: SourceLine  # the user's line that calls it
+    alone: bool = False  # whether the outputs of this sample alone changed
+    mixer: Mixer | None = None  # if others changed: what mixed them first
+    why_not: str = ""  # why nothing can be said; empty if something can
+    # The mode that it is called in, as a sentence about it begins.
     mode: str = "in evaluation mode "
 
 

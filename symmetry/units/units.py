@@ -26,33 +26,22 @@ class Part:
     """Where the entries of each unit lie in one array.
 
     Unit u has the slices ``first + u * stride`` up to ``first + u * stride + block`` of an axis.
-
-    Attributes
-    ----------
-    array
-        The array's name in the state.
-    axis
-        The axis that the units lie along.
-    first, stride, block
-        The first index of unit 0, the distance from one unit to the next, the indices of one unit.
-    indices
-        The first index of each unit, where no stride fits: one of the places between has no unit.
-        It replaces ``first`` and ``stride``.
-    within
-        Triples of another axis, a start and a stop: the units lie only in that range of it (inside
-        one head, or one group of a convolution).
-    arrays
-        The array of each unit, where each is an array of its own, all of one shape: experts in a
-        list of modules. ``array`` is the first of them; the rest does not apply.
     """
 
-    array: str
-    axis: int
+    array: str  # the array's name in the state
+    axis: int  # the axis that the units lie along
+    # The first index of unit 0, the distance from one unit to the next, the indices of one unit.
     first: int = 0
     stride: int = 1
     block: int = 1
+    # The first index of each unit, where no stride fits: one of the places between has no unit. It
+    # replaces ``first`` and ``stride``.
     indices: tuple[int, ...] | None = None
+    # Triples of another axis, a start and a stop: the units lie only in that range of it (inside
+    # one head, or one group of a convolution).
     within: tuple[tuple[int, int, int], ...] = ()
+    # The array of each unit, where each is an array of its own, all of one shape: experts in a list
+    # of modules. ``array`` is the first of them; the rest does not apply.
     arrays: tuple[str, ...] = ()
 
     @property
@@ -83,18 +72,6 @@ class Units:
     Parts whose array is not in the state are skipped, so that the same units describe a start with
     its data and a result without.
 
-    Attributes
-    ----------
-    name
-        What the units are: ``"hidden units"``, ``"blocks.0.attn heads"``.
-    count
-        How many there are.
-    parts
-        Where they lie.
-    selectable
-        Whether a step may choose between them, as top-k does between experts: a sound one takes
-        the first of equal units.
-
     Examples
     --------
     >>> units = Units("hidden units", 2, (Part("w1", axis=1), Part("w2", axis=0, first=1)))
@@ -105,9 +82,11 @@ class Units:
     ((0, 1),)
     """
 
-    name: str
-    count: int
-    parts: tuple[Part, ...]
+    name: str  # what the units are: ``"hidden units"``, ``"blocks.0.attn heads"``
+    count: int  # how many there are
+    parts: tuple[Part, ...]  # where they lie
+    # Whether a step may choose between them, as top-k does between experts: a sound one takes the
+    # first of equal units.
     selectable: bool = False
 
     @cached_property

@@ -32,22 +32,13 @@ _BYTES = 16  # of a seed
 
 @dataclass(frozen=True)
 class Unseeded:
-    """A line that makes a random generator without a seed.
+    """A line that makes a random generator without a seed."""
 
-    Attributes
-    ----------
-    file, line
-        The line, of the user's code; an empty file if a library alone does it.
-    cure
-        A call with a seed.
-    direct
-        Whether the line itself makes it, and no library.
-    """
-
+    # The line, of the user's code; an empty file if a library alone does it.
     file: str
     line: int
-    cure: str
-    direct: bool
+    cure: str  # a call with a seed
+    direct: bool  # whether the line itself makes it, and no library
 
 
 class Seeds:

@@ -28,20 +28,12 @@ def unpacked(text: str) -> Any:
 
 @dataclass(frozen=True)
 class Ending:
-    """The end of a process that has not reported its exit status.
+    """The end of a process that has not reported its exit status."""
 
-    Attributes
-    ----------
-    why
-        Why it ended; if it reached a limit, "within" and the limit.
-    limited
-        Whether it reached a limit of the user. The target has not failed then.
-    own
-        Whether the check itself failed. The target has not failed then, either.
-    """
-
-    why: str
+    why: str  # why it ended; if it reached a limit, "within" and the limit
+    # Whether it reached a limit of the user. The target has not failed then.
     limited: bool = False
+    # Whether the check itself failed. The target has not failed then, either.
     own: bool = False
 
     @property
@@ -62,26 +54,13 @@ class Ending:
 
 @dataclass
 class Account:
-    """The messages of a process about its target; records are unpacked only when needed.
+    """The messages of a process about its target; records are unpacked only when needed."""
 
-    Attributes
-    ----------
-    target
-        The name of the target that is loaded or checked; empty before the first one.
-    planned
-        The check before it runs: each of its verdicts says that it was not run.
-    running
-        The verdict on what is being run, if that ends the process.
-    examined
-        Verdicts so far.
-    shown
-        Those that were shown, as they were: an expected failure, for example.
-    """
-
-    target: str = ""
-    planned: str = ""
-    running: str = ""
-    examined: list[str] = field(default_factory=list)
+    target: str = ""  # the name of the target that is loaded or checked; empty before the first one
+    planned: str = ""  # the check before it runs: each of its verdicts says that it was not run
+    running: str = ""  # the verdict on what is being run, if that ends the process
+    examined: list[str] = field(default_factory=list)  # verdicts so far
+    # Those that were shown, as they were: an expected failure, for example.
     shown: list[str] = field(default_factory=list)
 
     def hear(self, kind: str, *values: str) -> None:

@@ -30,21 +30,11 @@ _CLOSE = 1e-9  # of a learning rate; formulas of schedules round
 
 @dataclass
 class Segment:
-    """The part of a run from a batch or an update up to the next one.
+    """The part of a run from a batch or an update up to the next one."""
 
-    Attributes
-    ----------
-    anchor
-        The batch or the update; None before the first.
-    index
-        Its place among all events.
-    measured
-        The measured numbers since then.
-    """
-
-    anchor: Batch | Updated | None
-    index: int
-    measured: list[Measured] = field(default_factory=list)
+    anchor: Batch | Updated | None  # the batch or the update; None before the first
+    index: int  # its place among all events
+    measured: list[Measured] = field(default_factory=list)  # the measured numbers since then
 
     def fits(self, other: Segment) -> bool:
         """Return whether both begin with the same batch, or an update at the same rates."""

@@ -18,26 +18,14 @@ _ONE = {"samples": "sample", "inputs": "input", "classes": "class"}
 
 @dataclass(frozen=True, eq=False)
 class CapturedOperation:
-    """An operation that treats two units differently, with all that it read and wrote.
+    """An operation that treats two units differently, with all that it read and wrote."""
 
-    Attributes
-    ----------
-    runs
-        The runs that have shown it.
-    inequality
-        Its array in which the units differ.
-    event
-        The operation in the run with equal units, with its arrays.
-    named
-        The user's name of that array, and the rows of it that it holds; empty without a name.
-    operands
-        Where each operand holds the two units; None if it depends on neither.
-    """
-
-    runs: ExchangedRuns
-    inequality: Inequality
-    event: Event
+    runs: ExchangedRuns  # the runs that have shown it
+    inequality: Inequality  # its array in which the units differ
+    event: Event  # the operation in the run with equal units, with its arrays
+    # The user's name of that array, and the rows of it that it holds; empty without a name.
     named: tuple[str, str]
+    # Where each operand holds the two units; None if it depends on neither.
     operands: Sequence[Location | None]
 
     @property

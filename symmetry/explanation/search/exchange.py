@@ -19,33 +19,20 @@ _CLEAR = 100  # times what rounding was seen to do: it is none
 
 @dataclass
 class Exchange:
-    """The exchange of two units, a and b, and where the arrays of a run hold them.
+    """The exchange of two units, a and b, and where the arrays of a run hold them."""
 
-    Attributes
-    ----------
-    a, b
-        The numbers of the units.
-    rounding
-        How far rounding moves each array.
-    equal
-        Whether the two are equal in the run in which all units begin equal, if any do.
-    locations
-        Where each array holds them; None if it depends on neither.
-    pieces
-        What it holds for each of the two, if they lie along an axis.
-    over
-        Where a partial write wrote over both.
-    meeting
-        Where else both are in an array that does not fit: each operand may have them elsewhere.
-    """
-
+    # The numbers of the units.
     a: int
     b: int
-    rounding: Mapping[Key, float]
+    rounding: Mapping[Key, float]  # how far rounding moves each array
+    # Whether the two are equal in the run in which all units begin equal, if any do.
     equal: bool = True
+    # Where each array holds them; None if it depends on neither.
     locations: dict[Key, Location | None] = field(default_factory=dict)
+    # What it holds for each of the two, if they lie along an axis.
     pieces: dict[Key, list[Piece]] = field(default_factory=dict)
-    over: dict[Key, Location] = field(default_factory=dict)
+    over: dict[Key, Location] = field(default_factory=dict)  # where a partial write wrote over both
+    # Where else both are in an array that does not fit: each operand may have them elsewhere.
     meeting: dict[Key, list[Location]] = field(default_factory=dict)
 
     def see(self, key: Key, event: Event, s: Array, t: Array) -> None:

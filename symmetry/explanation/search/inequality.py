@@ -16,29 +16,17 @@ Key = tuple[int, int]  # the number of an event, the position of an array in it
 
 @dataclass
 class Piece:
-    """The entries of an array for one unit.
+    """The entries of an array for one unit."""
 
-    Attributes
-    ----------
-    index, axis
-        The place in the array; without an index it is the whole array.
-    s, t
-        The entries in the run in which the two units differ, and in the one with them exchanged.
-    tolerance
-        How far rounding may move an entry.
-    name
-        The operation's name, if the array holds this unit alone.
-    r
-        The entries in the run in which all units begin equal.
-    """
-
+    # The place in the array; without an index it is the whole array.
     index: int | None
     axis: int
+    # The entries in the run in which the two units differ, and in the one with them exchanged.
     s: Array
     t: Array
-    tolerance: float
-    name: str | None
-    r: Array | None = None
+    tolerance: float  # how far rounding may move an entry
+    name: str | None  # the operation's name, if the array holds this unit alone
+    r: Array | None = None  # the entries in the run in which all units begin equal
 
     def of(self, array: Array) -> Array:
         """Return what another array holds there."""
@@ -47,29 +35,16 @@ class Piece:
 
 @dataclass(frozen=True)
 class Inequality:
-    """An array in which the two units differ, although they begin equal.
+    """An array in which the two units differ, although they begin equal."""
 
-    Attributes
-    ----------
-    kind
-        *differs*: both are there, with other bits; or, if the units begin different, their exchange
-        does more to the array than exchange their entries. *alone*: the other one has no such
-        operation.
-    key
-        Which array it is, in the run with different units.
-    location
-        Where they are in it.
-    deviation
-        The largest difference of the two.
-    rounding
-        The largest difference that rounding alone explains.
-    """
-
+    # *differs*: both are there, with other bits; or, if the units begin different, their exchange
+    # does more to the array than exchange their entries. *alone*: the other one has no such
+    # operation.
     kind: Literal["differs", "alone"]
-    key: Key
-    location: Location
-    deviation: float = 0.0
-    rounding: float = 0.0
+    key: Key  # which array it is, in the run with different units
+    location: Location  # where they are in it
+    deviation: float = 0.0  # the largest difference of the two
+    rounding: float = 0.0  # the largest difference that rounding alone explains
 
     @property
     def event(self) -> int:

@@ -17,30 +17,18 @@ _TOLERANCES = {2: 2e-3, 4: 3e-4, 8: 1e-7}
 
 @dataclass(frozen=True)
 class Location:
-    """Where two units, a and b, are in an array.
+    """Where two units, a and b, are in an array."""
 
-    Attributes
-    ----------
-    kind
-        *axis*: at indices ``i`` and ``j`` of an axis. *entries*: at these entries of the flat
-        array, one beside the other. *alone*: only one of them is there, at index ``i`` of an axis
-        or all over the array.
-    axis
-        The axis; -1 if they lie along none.
-    i, j
-        Indices of the axis, or arrays of flat indices.
-    fits
-        Whether the exchange of the units exchanges what is there.
-    shape
-        That of the array.
-    """
-
+    # *axis*: at indices ``i`` and ``j`` of an axis. *entries*: at these entries of the flat array,
+    # one beside the other. *alone*: only one of them is there, at index ``i`` of an axis or all
+    # over the array.
     kind: Literal["axis", "entries", "alone"]
-    axis: int = -1
+    axis: int = -1  # the axis; -1 if they lie along none
+    # Indices of the axis, or arrays of flat indices.
     i: Any = None
     j: Any = None
-    fits: bool = True
-    shape: tuple[int, ...] = field(default=(), compare=False)
+    fits: bool = True  # whether the exchange of the units exchanges what is there
+    shape: tuple[int, ...] = field(default=(), compare=False)  # that of the array
 
     @property
     def both(self) -> bool:

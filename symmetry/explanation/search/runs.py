@@ -18,30 +18,15 @@ from symmetry.units.units import Units
 
 @dataclass(frozen=True)
 class WatchedRun:
-    """R: the run in which units begin equal, and split.
+    """R: the run in which units begin equal, and split."""
 
-    Attributes
-    ----------
-    watched
-        Where it begins.
-    units
-        The group whose units split.
-    events
-        Its operations, without their arrays.
-    ends
-        How many events there were after each step.
-    groups
-        Which of the units that began equal are equal at the end; empty if none began equal.
-    earlier
-        How many steps came before those that are watched.
-    """
-
-    watched: WatchedStart
-    units: Units
-    events: Sequence[Event]
-    ends: Sequence[int]
+    watched: WatchedStart  # where it begins
+    units: Units  # the group whose units split
+    events: Sequence[Event]  # its operations, without their arrays
+    ends: Sequence[int]  # how many events there were after each step
+    # Which of the units that began equal are equal at the end; empty if none began equal.
     groups: Sequence[Group]
-    earlier: int
+    earlier: int  # how many steps came before those that are watched
 
     @property
     def jax(self) -> bool:

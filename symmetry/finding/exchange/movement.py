@@ -20,23 +20,13 @@ class Movement:
     """How an operation moves the elements of its inputs, which are numbered through from 1.
 
     Actions go through it exactly: equal elements, such as zeros, keep their own numbers.
-
-    Attributes
-    ----------
-    values
-        The value of each input.
-    inputs
-        The elements' numbers, by the input's value.
-    outputs
-        For each element of an output its number; 0 for a zero that comes from no input.
-    count
-        One more than the largest number.
     """
 
-    values: tuple[int, ...]
-    inputs: dict[int, Numbers]
+    values: tuple[int, ...]  # the value of each input
+    inputs: dict[int, Numbers]  # the elements' numbers, by the input's value
+    # For each element of an output its number; 0 for a zero that comes from no input.
     outputs: list[Numbers]
-    count: int
+    count: int  # one more than the largest number
 
     def forward(self, input_actions: Sequence[Action]) -> list[Action] | None:
         """Return the actions of the outputs under those of the inputs; None if there are none."""

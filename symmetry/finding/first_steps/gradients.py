@@ -24,22 +24,14 @@ _BYTES = 80  # at the peak, for each parameter: ten copies in float64
 
 @dataclass(frozen=True)
 class ReceivedGradients:
-    """The gradients that were observed in a run's steps.
+    """The gradients that were observed in a run's steps."""
 
-    Attributes
-    ----------
-    entries, at_once
-        Which entries of the parameters received one, in all steps and in the first one alone; empty
-        if no backward left any.
-    steps
-        The steps after which all parameters that receive one have had it.
-    ends
-        For each step, how many calls leave gradients in parameters, and how many return them.
-    """
-
+    # Which entries of the parameters received one, in all steps and in the first one alone; empty
+    # if no backward left any.
     entries: Mapping[str, NDArray[np.bool_]]
     at_once: Mapping[str, NDArray[np.bool_]]
-    steps: int
+    steps: int  # the steps after which all parameters that receive one have had it
+    # For each step, how many calls leave gradients in parameters, and how many return them.
     ends: Sequence[tuple[int, int]]
 
     @property
@@ -61,21 +53,11 @@ class ReceivedGradients:
 
 @dataclass(frozen=True)
 class FirstSteps:
-    """The first steps of a training, taken as they are written.
+    """The first steps of a training, taken as they are written."""
 
-    Attributes
-    ----------
-    trained
-        The parameters that are trained.
-    later
-        Parameters and buffers after these steps.
-    gradients
-        The gradients that the parameters received.
-    """
-
-    trained: frozenset[str]
-    later: State
-    gradients: ReceivedGradients
+    trained: frozenset[str]  # the parameters that are trained
+    later: State  # parameters and buffers after these steps
+    gradients: ReceivedGradients  # the gradients that the parameters received
 
 
 def take_first_steps(training: Training) -> FirstSteps:

@@ -18,18 +18,11 @@ STEPS = 2  # a group has to hold on their batches: those that the invariants of 
 
 
 class Manner(NamedTuple):
-    """How a step is taken without backward.
+    """How a step is taken without backward."""
 
-    Attributes
-    ----------
-    gradient
-        The number that the gradients are filled with: a step may need some, or divide by them.
-    whole
-        Whether the step goes on after its last loss: the next step may need its results.
-    """
-
+    # The number that the gradients are filled with: a step may need some, or divide by them.
     gradient: float | None
-    whole: bool
+    whole: bool  # whether the step goes on after its last loss: the next step may need its results
 
 
 _MANNERS = Manner(None, False), Manner(0.0, False), Manner(1e-3, False), Manner(1e-3, True)
@@ -60,25 +53,14 @@ Until = Callable[[StepResults], bool]  # whether no more steps are needed
 
 @dataclass(frozen=True)
 class LossSteps:
-    """Takes the first steps of a training from any start, without backward.
-
-    Attributes
-    ----------
-    training
-        The training.
-    ends
-        How many calls of backward, and of functions that return gradients, each step makes: where
-        its last loss is.
-    manner
-        How a step is taken.
-    buffers
-        The names of the model's buffers.
-    """
+    """Takes the first steps of a training from any start, without backward."""
 
     training: Training
+    # How many calls of backward, and of functions that return gradients, each step makes: where its
+    # last loss is.
     ends: Sequence[tuple[int, int]]
-    manner: Manner = _MANNERS[0]
-    buffers: tuple[str, ...] = ()
+    manner: Manner = _MANNERS[0]  # how a step is taken
+    buffers: tuple[str, ...] = ()  # the names of the model's buffers
 
     def run(self, start: State | None = None) -> Run:
         """Begin a run from a start; by default from the training's own."""

@@ -20,24 +20,12 @@ _INF = math.inf
 
 @dataclass(frozen=True)
 class Fault:
-    """A fault of an argument of a loss.
+    """A fault of an argument of a loss."""
 
-    Attributes
-    ----------
-    argument
-        Its name.
-    text
-        What is wrong, why that is certain, and the cure.
-    certain
-        Whether no sound step does so; else it is usually a mistake.
-    mechanism
-        See ``Violation``.
-    """
-
-    argument: str
-    text: str
-    certain: bool = True
-    mechanism: str = ""
+    argument: str  # its name
+    text: str  # what is wrong, why that is certain, and the cure
+    certain: bool = True  # whether no sound step does so; else it is usually a mistake
+    mechanism: str = ""  # see ``Violation``
 
 
 def faults_of(call: LossCall) -> Iterator[Fault]:

@@ -40,23 +40,15 @@ NEXT_TOKEN = NoteKind("loss/next-token")
 
 @dataclass(frozen=True)
 class Reading:
-    """The tokens that the outputs of a loss depend on, around one place of the text.
-
-    Attributes
-    ----------
-    ahead
-        The first place whose output depends on tokens from ``cut`` on, though it is to predict none
-        after that one; None if there is no such place.
-    moves
-        Whether any output depends on them.
-    own, behind
-        Whether the output at ``cut`` depends on its own token; whether outputs from there on depend
-        on tokens before it. They are only looked at where the labels are not shifted.
-    """
+    """The tokens that the outputs of a loss depend on, around one place of the text."""
 
     cut: int
+    # The first place whose output depends on tokens from ``cut`` on, though it is to predict none
+    # after that one; None if there is no such place.
     ahead: int | None
-    moves: bool
+    moves: bool  # whether any output depends on them
+    # Whether the output at ``cut`` depends on its own token; whether outputs from there on depend
+    # on tokens before it. They are only looked at where the labels are not shifted.
     own: bool = False
     behind: bool = False
 

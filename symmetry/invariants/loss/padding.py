@@ -60,22 +60,13 @@ _HOW = {
 
 @dataclass(frozen=True)
 class Suspect:
-    """A loss that has a label for each place of a text, also for padding.
+    """A loss that has a label for each place of a text, also for padding."""
 
-    Attributes
-    ----------
-    loss, padded
-        The loss, and the text.
-    labels
-        One for each place, (batch, places).
-    transposed
-        Whether the loss is given the places first, and then the batch.
-    """
-
+    # The loss, and the text.
     loss: LossCall
     padded: Padded
-    labels: Array
-    transposed: bool
+    labels: Array  # one for each place, (batch, places)
+    transposed: bool  # whether the loss is given the places first, and then the batch
 
     @property
     def places(self) -> Array:

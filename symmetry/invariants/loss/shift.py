@@ -18,27 +18,14 @@ _CLASS_LOSSES = ("cross_entropy", "nll_loss")
 
 @dataclass(frozen=True)
 class Shift:
-    """Labels that are the tokens of a call, some places later.
+    """Labels that are the tokens of a call, some places later."""
 
-    Attributes
-    ----------
-    loss
-        The call of the loss.
-    tokens
-        The input of the module.
-    places
-        How many places later: 1 for the next token.
-    transposed
-        Whether the tokens are (tokens, batch), and the rows of the loss in this order, too.
-    counts
-        Which labels count, (batch, labels).
-    """
-
-    loss: LossCall
-    tokens: Tokens
-    places: int
+    loss: LossCall  # the call of the loss
+    tokens: Tokens  # the input of the module
+    places: int  # how many places later: 1 for the next token
+    # Whether the tokens are (tokens, batch), and the rows of the loss in this order, too.
     transposed: bool
-    counts: Array
+    counts: Array  # which labels count, (batch, labels)
 
     @property
     def text(self) -> Array:

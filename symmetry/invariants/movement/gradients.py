@@ -21,31 +21,19 @@ _LATE = 3  # times as many steps, until each optimiser has stepped: a GAN's gene
 
 @dataclass
 class RunGradients:
-    """The gradients of a run that updates could have used.
+    """The gradients of a run that updates could have used."""
 
-    Attributes
-    ----------
-    first
-        The first gradient of each parameter with an entry that is not zero.
-    zero
-        The parameters that had gradients of zeros alone when their optimiser stepped.
-    rates
-        The largest rate of each parameter that is held; 1 where an optimiser has no rate.
-    scheduled
-        Whether something else than the optimiser's constructor sets a rate.
-    left, used
-        Whether a backward left gradients in what is held, and one did so within an update.
-    steps
-        How many steps were taken.
-    """
-
+    # The first gradient of each parameter with an entry that is not zero.
     first: dict[str, Array] = field(default_factory=dict)
+    # The parameters that had gradients of zeros alone when their optimiser stepped.
     zero: set[str] = field(default_factory=set)
+    # The largest rate of each parameter that is held; 1 where an optimiser has no rate.
     rates: dict[str, float] = field(default_factory=dict)
-    scheduled: bool = False
+    scheduled: bool = False  # whether something else than the optimiser's constructor sets a rate
+    # Whether a backward left gradients in what is held, and one did so within an update.
     left: bool = False
     used: bool = False
-    steps: int = 0
+    steps: int = 0  # how many steps were taken
 
     @property
     def without_rate(self) -> bool:

@@ -32,44 +32,25 @@ _PUT = {"masked_fill", "fill", "full", "full_like", "where", "scalar_tensor", "l
 
 @dataclass(frozen=True)
 class FirstNotFinite:
-    """The operation that makes the first number that is not finite.
+    """The operation that makes the first number that is not finite."""
 
-    Attributes
-    ----------
-    name
-        Its name without a library, such as ``log``; empty if the number comes with the data.
-    place
-        The user's line; in a backward the line of its forward.
-    value
-        ``nan``, ``inf`` or ``-inf``, whichever its results hold first in this order.
-    cause
-        What is certain about its operands, as in ``its argument is 0``; empty if nothing is.
-    """
-
+    # Its name without a library, such as ``log``; empty if the number comes with the data.
     name: str
-    place: SourceLine
-    value: str
+    place: SourceLine  # the user's line; in a backward the line of its forward
+    value: str  # ``nan``, ``inf`` or ``-inf``, whichever its results hold first in this order
+    # What is certain about its operands, as in ``its argument is 0``; empty if nothing is.
     cause: str
 
 
 @dataclass(frozen=True)
 class _Link:
-    """An event whose results are not finite.
+    """An event whose results are not finite."""
 
-    Attributes
-    ----------
-    source
-        The event as a source.
-    nans, infinities
-        The events that made its operands with such numbers; None for what no event made.
-    memories
-        The blocks of memory that it wrote into.
-    """
-
-    source: FirstNotFinite
+    source: FirstNotFinite  # the event as a source
+    # The events that made its operands with such numbers; None for what no event made.
     nans: tuple[int | None, ...]
     infinities: tuple[int | None, ...]
-    memories: tuple[int, ...]
+    memories: tuple[int, ...]  # the blocks of memory that it wrote into
 
 
 def source_of(run: Run, parameter: str) -> FirstNotFinite | None:

@@ -30,25 +30,14 @@ _FEW = 10  # times what is measured once, and may be small by chance
 
 @dataclass(frozen=True)
 class _Slope:
-    """The slope of the loss along a direction of a parameter.
+    """The slope of the loss along a direction of a parameter."""
 
-    Attributes
-    ----------
-    claimed
-        What backward says.
-    wide, narrow
-        What differences say, over a distance and over half of it.
-    h
-        The distance.
-    rounding
-        How far rounding alone moves the loss there.
-    """
-
-    claimed: float
+    claimed: float  # what backward says
+    # What differences say, over a distance and over half of it.
     wide: float
     narrow: float
-    h: float
-    rounding: float
+    h: float  # the distance
+    rounding: float  # how far rounding alone moves the loss there
 
     def allowed(self, rounding: float) -> float:
         """Return how much both may differ if rounding moves a loss by this much elsewhere."""

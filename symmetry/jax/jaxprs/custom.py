@@ -19,18 +19,10 @@ from symmetry.jax.jaxprs.marks import mark
 
 
 class CustomCall(NamedTuple):
-    """The first call of a function with a derivative of the user's own.
-
-    Attributes
-    ----------
-    function
-        It.
-    shapes
-        The shapes of its arguments.
-    """
+    """The first call of a function with a derivative of the user's own."""
 
     function: Any
-    shapes: tuple[tuple[int, ...], ...]
+    shapes: tuple[tuple[int, ...], ...]  # the shapes of its arguments
 
     @property
     def backward(self) -> Callable[..., Any]:

@@ -19,24 +19,12 @@ _MIXING = ("dot_general", "conv_general_dilated", "gather", "concatenate", "scat
 
 
 class Draw(NamedTuple):
-    """A call of a function of jax.random.
+    """A call of a function of jax.random."""
 
-    Attributes
-    ----------
-    site
-        Where it stands in the jaxpr of the step.
-    name
-        That of the function: ``bernoulli``.
-    place
-        The user's line.
-    fixed
-        Whether its key is the same in each step.
-    """
-
-    site: Site
-    name: str
-    place: str
-    fixed: bool = False
+    site: Site  # where it stands in the jaxpr of the step
+    name: str  # that of the function: ``bernoulli``
+    place: str  # the user's line
+    fixed: bool = False  # whether its key is the same in each step
 
 
 class _Origin(NamedTuple):

@@ -35,33 +35,15 @@ Body = Callable[[Any, Any], tuple[Any, Any]]
 
 @dataclass(frozen=True)
 class Loop:
-    """A loop with the arguments of its rounds.
+    """A loop with the arguments of its rounds."""
 
-    Attributes
-    ----------
-    kind
-        The function of ``jax.lax`` that loops.
-    function
-        The body as the user has written it.
-    body
-        It, as ``lax.scan`` takes it.
-    carry
-        The state that the first round takes.
-    rows
-        The further arguments of the rounds, one row each, in their order.
-    length
-        How many rounds there are; None if that is not known.
-    is_mapped
-        Whether ``vmap`` maps it, and this is its first copy.
-    """
-
-    kind: str
-    function: Any
-    body: Body
-    carry: Any
-    rows: Any
-    length: int | None
-    is_mapped: bool = False
+    kind: str  # the function of ``jax.lax`` that loops
+    function: Any  # the body as the user has written it
+    body: Body  # the same, as ``lax.scan`` takes it
+    carry: Any  # the state that the first round takes
+    rows: Any  # the further arguments of the rounds, one row each, in their order
+    length: int | None  # how many rounds there are; None if that is not known
+    is_mapped: bool = False  # whether ``vmap`` maps it, and this is its first copy
 
     @property
     def text(self) -> str:

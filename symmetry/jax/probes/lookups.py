@@ -19,21 +19,11 @@ _FEWEST = 3  # tokens in a row
 
 @dataclass(frozen=True)
 class Lookup:
-    """An operand that holds tokens.
+    """An operand that holds tokens."""
 
-    Attributes
-    ----------
-    operand
-        Which one it is.
-    atom
-        The value there.
-    shape
-        Its lengths.
-    """
-
-    operand: Operand
-    atom: Any
-    shape: tuple[int, ...]
+    operand: Operand  # which one it is
+    atom: Any  # the value there
+    shape: tuple[int, ...]  # its lengths
 
     def tokens_in(self, value: Any) -> Array:
         """Return the tokens, (batch, tokens) or (tokens, batch)."""

@@ -24,28 +24,15 @@ _LONGER = ("broadcast_in_dim", "reshape")
 
 @dataclass(frozen=True)
 class PairSite:
-    """A pair in the jaxpr of a step.
+    """A pair in the jaxpr of a step."""
 
-    Attributes
-    ----------
-    operand
-        Its data: which operand that is.
-    axis
-        The axis of the data's entries.
-    data, trained
-        The data, and the other side before it was broadcast.
-    equation
-        The operation.
-    column_trained
-        Whether the (n, 1) is trained, and the (n,) is data.
-    """
-
-    operand: Operand
-    axis: int
+    operand: Operand  # its data: which operand that is
+    axis: int  # the axis of the data's entries
+    # The data, and the other side before it was broadcast.
     data: Any
     trained: Any
     equation: Any
-    column_trained: bool
+    column_trained: bool  # whether the (n, 1) is trained, and the (n,) is data
 
     def pair(self, forward: Forward, number: int, values: Any) -> Pair:
         """Return the facts about it; ``values`` are the entries of the data."""

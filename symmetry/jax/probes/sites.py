@@ -50,49 +50,23 @@ _CHOICES = ("gather", "mul", "dot_general", "select_n", "dynamic_slice")
 
 @dataclass(frozen=True)
 class Choice:
-    """An operation by which labels choose among the scores of classes.
+    """An operation by which labels choose among the scores of classes."""
 
-    Attributes
-    ----------
-    equation
-        Its number.
-    position
-        Which operand the scores are.
-    """
-
-    equation: int
-    position: int
+    equation: int  # its number
+    position: int  # which operand the scores are
 
 
 @dataclass(frozen=True)
 class Site:
-    """A loss in the jaxpr of a step.
+    """A loss in the jaxpr of a step."""
 
-    Attributes
-    ----------
-    function
-        The name that its formula has in PyTorch.
-    scores
-        The value that it is computed from.
-    reads
-        The operands that this value is in the formula.
-    equation
-        The number of the equation by which it is known.
-    axis
-        That of the classes; None if it has none.
-    choices
-        The operations by which labels may choose.
-    target
-        What it is compared with; None if it has labels or is not known.
-    """
-
-    function: str
-    scores: Any
-    reads: tuple[Operand, ...]
-    equation: int
-    axis: int | None = None
-    choices: tuple[Choice, ...] = ()
-    target: Any = None
+    function: str  # the name that its formula has in PyTorch
+    scores: Any  # the value that it is computed from
+    reads: tuple[Operand, ...]  # the operands that this value is in the formula
+    equation: int  # the number of the equation by which it is known
+    axis: int | None = None  # that of the classes; None if it has none
+    choices: tuple[Choice, ...] = ()  # the operations by which labels may choose
+    target: Any = None  # what it is compared with; None if it has labels or is not known
 
 
 def sites(forward: Forward) -> list[Site]:

@@ -27,21 +27,11 @@ NO_MASK = "its batch has no attention_mask or padding_mask"
 
 @dataclass(frozen=True)
 class Found:
-    """The texts of a batch.
+    """The texts of a batch."""
 
-    Attributes
-    ----------
-    texts
-        They, and what their mask says.
-    tokens
-        The number of the leaf that holds the tokens, among the leaves of the batch.
-    mask
-        The same of the mask.
-    """
-
-    texts: MaskedTexts
-    tokens: int
-    mask: int
+    texts: MaskedTexts  # the tokens, and what their mask says
+    tokens: int  # the number of the leaf that holds the tokens, among the leaves of the batch
+    mask: int  # the same of the mask
 
 
 def texts_in(batch: Any) -> Found | str:

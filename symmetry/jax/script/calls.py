@@ -40,41 +40,24 @@ class Enough(BaseException):
 
 @dataclass
 class Jitted:
-    """A function that a script jits, and its calls.
+    """A function that a script jits, and its calls."""
 
-    Attributes
-    ----------
-    name, function, call
-        Its name, the function itself, and what calls it jitted.
-    static
-        The names of the arguments that JAX compiles as constants.
-    tree
-        The tree of its arguments, which are in a dictionary by their names.
-    first
-        The leaves of the arguments of the first call.
-    given
-        The leaves of the arguments of each call; those of the state are left out.
-    state
-        Which leaf of the arguments is which leaf of the last call's result.
-    unsteady
-        Leaves of the arguments that are results of the last call, but not in each call.
-    is_varied
-        Whether it is called with arguments of other trees, too.
-    takes
-        The functions whose results are leaves of the arguments, by the numbers of these.
-    """
-
+    # Its name, the function itself, and what calls it jitted.
     name: str
     function: Callable[..., Any]
     call: Callable[..., Any]
-    static: frozenset[str]
+    static: frozenset[str]  # the names of the arguments that JAX compiles as constants
     positional: list[str] = field(default_factory=list)  # names of the first call
-    tree: Any = None
-    first: list[Any] = field(default_factory=list)
+    tree: Any = None  # the tree of its arguments, which are in a dictionary by their names
+    first: list[Any] = field(default_factory=list)  # the leaves of the arguments of the first call
+    # The leaves of the arguments of each call; those of the state are left out.
     given: list[list[Any]] = field(default_factory=list)
+    # Which leaf of the arguments is which leaf of the last call's result.
     state: dict[int, int] = field(default_factory=dict)
+    # Leaves of the arguments that are results of the last call, but not in each call.
     unsteady: set[int] = field(default_factory=set)
-    is_varied: bool = False
+    is_varied: bool = False  # whether it is called with arguments of other trees, too
+    # The functions whose results are leaves of the arguments, by the numbers of these.
     takes: dict[int, set[str]] = field(default_factory=dict)
     results: list[Any] = field(default_factory=list)  # of the last call
 

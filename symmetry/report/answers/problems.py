@@ -25,41 +25,23 @@ _WRITTEN = {"float32": "as written", "float64": "in float64"}
 
 @dataclass(frozen=True)
 class Problem:
-    """Verdicts of one cause.
+    """Verdicts of one cause."""
 
-    Attributes
-    ----------
-    text
-        A description in one or two sentences, without the line.
-    continues
-        Whether the text goes on where a line of the code is the subject: ``treats ...``.
-    fails
-        Whether the target fails by itself: it raises, exits with a status, or is killed.
-    file, line, source
-        The line of the user's code, if it is known.
-    certainty
-        How sure this is; empty if the text says it.
-    invariants
-        Names of the violated invariants.
-    where
-        The dtypes in which they are violated, if they hold in the other one.
-    repeat, more
-        Commands: one repeats the failure, one shows more; empty without one.
-    facts
-        Further lines: a label and a text each.
-    """
-
-    text: str
-    invariants: tuple[str, ...]
+    text: str  # a description in one or two sentences, without the line
+    invariants: tuple[str, ...]  # names of the violated invariants
+    # The line of the user's code, if it is known.
     file: str | None = None
     line: int | None = None
     source: str = ""
-    certainty: str = ""
-    where: str = ""
+    certainty: str = ""  # how sure this is; empty if the text says it
+    where: str = ""  # the dtypes in which they are violated, if they hold in the other one
+    # Commands: one repeats the failure, one shows more; empty without one.
     repeat: str = ""
     more: str = ""
-    facts: tuple[tuple[str, str], ...] = ()
+    facts: tuple[tuple[str, str], ...] = ()  # further lines: a label and a text each
+    # Whether the text goes on where a line of the code is the subject: ``treats ...``.
     continues: bool = False
+    # Whether the target fails by itself: it raises, exits with a status, or is killed.
     fails: bool = False
 
     @property

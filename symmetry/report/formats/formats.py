@@ -15,17 +15,10 @@ Failed = tuple[str, str]  # a target that could not be checked, and why
 
 @dataclass(frozen=True)
 class Format:
-    """One format.
+    """One format."""
 
-    Attributes
-    ----------
-    render
-        Returns the text of one check.
-    merge
-        Returns one text of several, and of targets that could not be checked.
-    """
-
-    render: Callable[[Checked, Explained | None], str]
+    render: Callable[[Checked, Explained | None], str]  # returns the text of one check
+    # Returns one text of several, and of targets that could not be checked.
     merge: Callable[[Sequence[str], Sequence[Failed]], str]
 
 

@@ -25,21 +25,11 @@ _BRACES = re.compile(r"\{([A-Za-z_]\w*)\}")
 
 @dataclass(frozen=True)
 class Family:
-    """Trainings that differ in their arguments.
+    """Trainings that differ in their arguments."""
 
-    Attributes
-    ----------
-    name
-        As the user typed it, or ``module:attribute`` of a callable.
-    strategies
-        What Hypothesis draws each argument from.
-    member
-        Returns the training with some arguments.
-    """
-
-    name: str
-    strategies: Mapping[str, Any]
-    member: Callable[[Arguments], TrainingTarget]
+    name: str  # as the user typed it, or ``module:attribute`` of a callable
+    strategies: Mapping[str, Any]  # what Hypothesis draws each argument from
+    member: Callable[[Arguments], TrainingTarget]  # returns the training with some arguments
 
     def space(self, seed: int) -> Space:
         """Return the arguments that its trainings may have."""

@@ -20,27 +20,17 @@ _REFUSALS = (ValueError, AssertionError, SystemExit)
 
 @dataclass(frozen=True)
 class SizeTrial:
-    """The outcome of a training's first steps.
+    """The outcome of a training's first steps."""
 
-    Attributes
-    ----------
-    outcome
-        *ran*; *raised*: its code raised, or the first loss is not finite; *refused*: making it
-        raised ValueError, AssertionError or SystemExit, which is how a training says that it cannot
-        have a size; *unjudged*: it says nothing, because it diverges or memory is short.
-    message
-        What was raised, in one line, without its place.
-    file, line
-        The line of the user's code that raised, if it is known.
-    making
-        Whether the training was not yet made.
-    """
-
+    # *ran*; *raised*: its code raised, or the first loss is not finite; *refused*: making it raised
+    # ValueError, AssertionError or SystemExit, which is how a training says that it cannot have a
+    # size; *unjudged*: it says nothing, because it diverges or memory is short.
     outcome: Outcome
-    message: str = ""
+    message: str = ""  # what was raised, in one line, without its place
+    # The line of the user's code that raised, if it is known.
     file: str | None = None
     line: int | None = None
-    making: bool = False
+    making: bool = False  # whether the training was not yet made
 
     @property
     def place(self) -> str:

@@ -24,17 +24,10 @@ _KEPT = 32  # batches: those of the first steps
 
 @dataclass(frozen=True)
 class _Filled:
-    """Rows that were filled up; views of them have their memory.
+    """Rows that were filled up; views of them have their memory."""
 
-    Attributes
-    ----------
-    rows
-        The numbers; while they are kept, their memory belongs to nothing else.
-    samples, padding
-        For each of them, the row that it belongs to, and whether it is padding.
-    """
-
-    rows: Tensor
+    rows: Tensor  # the numbers; while they are kept, their memory belongs to nothing else
+    # For each of them, the row that it belongs to, and whether it is padding.
     samples: Tensor
     padding: Tensor
 

@@ -15,25 +15,14 @@ from torch.utils._pytree import tree_map
 
 @dataclass(frozen=True)
 class ModuleCall:
-    """One outermost call of a module.
+    """One outermost call of a module."""
 
-    Attributes
-    ----------
-    number
-        The calls of a run are counted from 0.
-    module
-        The module that is called.
-    args, kwargs
-        Its arguments: detached copies, since a forward may write into what it is given.
-    originals
-        The arguments themselves.
-    """
-
-    number: int
-    module: nn.Module
+    number: int  # the calls of a run are counted from 0
+    module: nn.Module  # the module that is called
+    # Its arguments: detached copies, since a forward may write into what it is given.
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
-    originals: tuple[tuple[Any, ...], dict[str, Any]]
+    originals: tuple[tuple[Any, ...], dict[str, Any]]  # the arguments themselves
 
     @property
     def named(self) -> dict[str, Any]:

@@ -18,21 +18,11 @@ from symmetry.units.state import Array
 
 @dataclass(frozen=True)
 class EmbeddingCall:
-    """One call of an embedding.
+    """One call of an embedding."""
 
-    Attributes
-    ----------
-    number
-        The calls of a run are counted from 0.
-    tokens
-        The numbers that are looked up.
-    padding
-        The number that is padding (``padding_idx``); None if none is.
-    """
-
-    number: int
-    tokens: Tensor
-    padding: int | None
+    number: int  # the calls of a run are counted from 0
+    tokens: Tensor  # the numbers that are looked up
+    padding: int | None  # the number that is padding (``padding_idx``); None if none is
 
 
 class Embeddings:

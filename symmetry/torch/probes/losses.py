@@ -16,24 +16,13 @@ from symmetry.torch.probes.watched import Watched
 
 @dataclass(frozen=True)
 class FunctionCall:
-    """One call of a loss function of ``torch.nn.functional``.
+    """One call of a loss function of ``torch.nn.functional``."""
 
-    Attributes
-    ----------
-    number
-        The calls of a run are counted from 0.
-    function
-        Its name: ``cross_entropy``.
-    arguments
-        All its arguments by name, those that were left out with their defaults.
-    place
-        The user's line.
-    """
-
-    number: int
-    function: str
+    number: int  # the calls of a run are counted from 0
+    function: str  # its name: ``cross_entropy``
+    # All its arguments by name, those that were left out with their defaults.
     arguments: dict[str, Any]
-    place: SourceLine
+    place: SourceLine  # the user's line
 
 
 class Losses:

@@ -22,24 +22,12 @@ _MOST = 8  # modules: a model that is called layer by layer may have many
 
 @dataclass(frozen=True)
 class FirstCall:
-    """The first outermost call of a module.
+    """The first outermost call of a module."""
 
-    Attributes
-    ----------
-    number
-        That of the call among all outermost ones, from 0.
-    module
-        The module.
-    given
-        Its ``(args, kwargs)``.
-    place
-        The user's line that calls it.
-    """
-
-    number: int
+    number: int  # that of the call among all outermost ones, from 0
     module: nn.Module
-    given: Any
-    place: SourceLine
+    given: Any  # its ``(args, kwargs)``
+    place: SourceLine  # the user's line that calls it
 
     @property
     def name(self) -> str:
@@ -55,24 +43,13 @@ class FirstCall:
 
 @dataclass(frozen=True)
 class Steps:
-    """The parts of a run that a trial needs.
+    """The parts of a run that a trial needs."""
 
-    Attributes
-    ----------
-    model
-        The model that it trains.
-    events
-        The events of its steps.
-    modes
-        Enters the modes that every operation of a step passes through.
-    step
-        Takes the next step.
-    """
-
-    model: nn.Module
-    events: StepEvents
+    model: nn.Module  # the model that it trains
+    events: StepEvents  # the events of its steps
+    # Enters the modes that every operation of a step passes through.
     modes: Callable[[], AbstractContextManager[None]]
-    step: Callable[[], None]
+    step: Callable[[], None]  # takes the next step
 
 
 Use = Callable[[list[FirstCall], Tensor], None]

@@ -17,28 +17,16 @@ from symmetry.torch.probes.calls import copied
 
 @dataclass(frozen=True)
 class ForwardOperation:
-    """One operation.
+    """One operation."""
 
-    Attributes
-    ----------
-    name
-        That of PyTorch's operation.
-    given, made
-        Copies of the tensors that it is given and makes.
-    numbers
-        The whole numbers that it is given.
-    module
-        The class of the module of PyTorch's own that it belongs to; empty if it belongs to none.
-    place
-        The user's line.
-    """
-
-    name: str
+    name: str  # that of PyTorch's operation
+    # Copies of the tensors that it is given and makes.
     given: Sequence[Tensor]
-    numbers: Sequence[int]
+    numbers: Sequence[int]  # the whole numbers that it is given
     made: Sequence[Tensor]
+    # The class of the module of PyTorch's own that it belongs to; empty if it belongs to none.
     module: str
-    place: SourceLine
+    place: SourceLine  # the user's line
 
 
 class ForwardOperations(TorchDispatchMode):

@@ -12,52 +12,29 @@ from symmetry.training.capabilities.capability import Capability
 
 
 class Cut(NamedTuple):
-    """An operation behind which no gradient flows.
+    """An operation behind which no gradient flows."""
 
-    Attributes
-    ----------
-    operation
-        As the user has written it: ``torch.tensor()``, ``detach()``, ``torch.no_grad()``.
-    place
-        The user's line.
-    """
-
+    # As the user has written it: ``torch.tensor()``, ``detach()``, ``torch.no_grad()``.
     operation: str
-    place: SourceLine
+    place: SourceLine  # the user's line
 
 
 class LossTarget(NamedTuple):
-    """The target of an elementwise loss that a backward goes through.
+    """The target of an elementwise loss that a backward goes through."""
 
-    Attributes
-    ----------
-    function
-        The loss function: ``mse_loss``.
-    place
-        The user's line.
-    """
-
-    function: str
-    place: SourceLine
+    function: str  # the loss function: ``mse_loss``
+    place: SourceLine  # the user's line
 
 
 @dataclass(frozen=True)
 class Flow:
-    """The way from the parameters that are followed to the losses of some steps.
+    """The way from the parameters that are followed to the losses of some steps."""
 
-    Attributes
-    ----------
-    cuts
-        For losses that depend on the parameters and have no gradient with respect to them: the
-        operations that cut it off.
-    terms
-        For losses that have one: the operations that cut off terms of it.
-    targets
-        Targets that depend on the same parameters as the outputs they are compared with.
-    """
-
+    # For losses that depend on the parameters and have no gradient with respect to them: the
+    # operations that cut it off.
     cuts: tuple[Cut, ...] = ()
-    terms: tuple[Cut, ...] = ()
+    terms: tuple[Cut, ...] = ()  # for losses that have one: the operations that cut off terms of it
+    # Targets that depend on the same parameters as the outputs they are compared with.
     targets: tuple[LossTarget, ...] = ()
 
 

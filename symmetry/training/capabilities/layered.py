@@ -9,17 +9,10 @@ from symmetry.training.capabilities.capability import Capability
 
 
 class Made(NamedTuple):
-    """Where and when an object of a training was made.
+    """Where and when an object of a training was made."""
 
-    Attributes
-    ----------
-    place
-        The user's line.
-    number
-        Its number among all objects, in the order in which they are made; 0 if it is not known.
-    """
-
-    place: SourceLine
+    place: SourceLine  # the user's line
+    # Its number among all objects, in the order in which they are made; 0 if it is not known.
     number: int
 
 

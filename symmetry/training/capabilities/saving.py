@@ -9,18 +9,10 @@ from symmetry.training.capabilities.capability import Capability
 
 @dataclass(frozen=True)
 class SavedRun:
-    """A run as it was saved.
+    """A run as it was saved."""
 
-    Attributes
-    ----------
-    taken
-        How many steps it had taken.
-    content
-        Whatever its framework needs to continue.
-    """
-
-    taken: int
-    content: Any
+    taken: int  # how many steps it had taken
+    content: Any  # whatever its framework needs to continue
 
 
 class Saving(Capability):

@@ -27,21 +27,13 @@ _LARGE = 1 << 28  # bytes of tensors in a data set that is not copied
 
 @dataclass(frozen=True)
 class Emulation:
-    """The result of a comparison of two workers of a loader.
+    """The result of a comparison of two workers of a loader."""
 
-    Attributes
-    ----------
-    shared
-        "numbers" if they draw the same random numbers, "samples" if each yields the same samples,
-        and empty otherwise.
-    why
-        Why they cannot be compared.
-    generators
-        The generators from which they draw the same numbers, by name, as far as known.
-    """
-
+    # "numbers" if they draw the same random numbers, "samples" if each yields the same samples, and
+    # empty otherwise.
     shared: str = ""
-    why: str = ""
+    why: str = ""  # why they cannot be compared
+    # The generators from which they draw the same numbers, by name, as far as known.
     generators: tuple[str, ...] = ()
 
 
