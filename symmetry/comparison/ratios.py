@@ -11,13 +11,13 @@ import numpy as np
 
 from symmetry.comparison.outcome import DtypeResult
 from symmetry.comparison.side import Side, apart
-from symmetry.law.judge import POWER, Ratios, judge, ratio, worst
+from symmetry.law.judge import LARGEST_RESPONSE, Ratios, judge, ratio, worst
 from symmetry.training.observation import Observation, ObservedName
 from symmetry.training.response import DRAWS, MORE_DRAWS, THRESHOLDS
 from symmetry.units.state import State, identical
 
 Deviations = list[dict[ObservedName, float]]  # by step
-FAR = 1e6  # times the limit: beyond it more draws of the response change nothing
+FAR_LIMITS = 1e6  # beyond so many limits more draws of the response change nothing
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ def judge_sides(
         for sides, draws in (((reference,), DRAWS), (both, DRAWS), (both, most))
     )
     nearby = (_deviations(*pair)[0] for pair in again)
-    ratios = judge(deviations, measures, limit, nearby, far=FAR)
+    ratios = judge(deviations, measures, limit, nearby, far=FAR_LIMITS)
     return Judged(_result(reference, ratios, ended), ratios)
 
 
@@ -97,7 +97,7 @@ def _ratios(deviations: Deviations, sides: Sequence[Side], draws: int) -> Ratios
                 (response[step].get(key, 0.0), scale[step].get(key, 0.0))
                 for response, scale in known
             ]
-            if gap == math.inf or all(moved <= POWER * size for moved, size in pairs):
+            if gap == math.inf or all(moved <= LARGEST_RESPONSE * size for moved, size in pairs):
                 ratios[key] = ratio(gap, max(moved for moved, _ in pairs))
         found.append(ratios)
     return _on_all_ranks(found, sides)

@@ -17,7 +17,7 @@ from symmetry.training.capabilities.observing import Observing
 from symmetry.training.capabilities.platform import Platform
 from symmetry.training.capabilities.replicated import Replicated
 from symmetry.training.observation import USED, Observation, ObservedName, bare, together
-from symmetry.training.origin import APART, nearby
+from symmetry.training.origin import OTHER_START_ULPS, nearby
 from symmetry.training.response import DRAWS
 from symmetry.training.run import Run, RunSettings, needed
 from symmetry.training.target import Training
@@ -206,7 +206,7 @@ class LiveSide(Side):
     def near(self, draw: int) -> State:
         """Return a start close by, where kinks lie elsewhere, under the names that are compared."""
         start = {**self.start, **(self.given or {})}
-        eps = {self.names(name): APART * eps for name, eps in self._eps.items()}
+        eps = {self.names(name): OTHER_START_ULPS * eps for name, eps in self._eps.items()}
         random = self.asked.settings.perturbation(draw)
         return {**start, **nearby(start, eps, self._last_scale, random)}
 

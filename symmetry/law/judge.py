@@ -3,6 +3,20 @@
 A deviation that rounding explains is a small multiple of the response, which is how far one ulp
 moves the result. A larger one is measured again, with a more accurate response and at
 other places, before it counts.
+
+Example: the limit is 10 responses. One ulp moves an array by 2 at the first look, which takes few
+runs, and by 5 at the second one, which takes more.
+
+>>> few = lambda deviation: [{"w": ratio(deviation, 2.0)}]
+>>> more = lambda deviation: [{"w": ratio(deviation, 5.0)}]
+>>> judge(18.0, [few, more], limit=10.0)  # 9 responses: there is no second look
+[{'w': 9.0}]
+>>> judge(40.0, [few, more], limit=10.0)  # 20 responses; the second look explains it
+[{'w': 8.0}]
+>>> judge(90.0, [few, more], limit=10.0, again=[60.0, 70.0])  # as large at two other places
+[{'w': 12.0}]
+>>> judge(90.0, [few, more], limit=10.0, again=[30.0])  # small at another place: by chance
+[{'w': 6.0}]
 """
 
 from __future__ import annotations
@@ -11,7 +25,7 @@ import math
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from typing import TypeVar
 
-POWER = 0.01  # of its largest entry; an array that one ulp moves by more is not judged
+LARGEST_RESPONSE = 0.01  # by the largest entry: an array that one ulp moves by more is not judged
 
 Key = TypeVar("Key", bound=Hashable)
 Sides = TypeVar("Sides")

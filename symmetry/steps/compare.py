@@ -13,7 +13,7 @@ from symmetry.checker.options import CASES
 from symmetry.comparison.options import ComparisonOptions
 from symmetry.comparison.outcome import Compared, ComparedTraining, DtypeResult, FirstDifference
 from symmetry.law.case import Case, with_distinct_sizes
-from symmetry.law.judge import POWER, Ratios, judge, ratio, worst
+from symmetry.law.judge import LARGEST_RESPONSE, Ratios, judge, ratio, worst
 from symmetry.steps.cases.recipes import make_start
 from symmetry.steps.cases.shrink import shrink
 from symmetry.steps.phase import phase_of
@@ -224,7 +224,8 @@ def _ratios(sides: _Sides, responses: Sequence[Mapping[str, float]]) -> Ratios[s
             {
                 name: ratio(gap, known.get(name, 0.0))
                 for name, gap in gaps.items()
-                if gap == math.inf or (name in known and known[name] <= POWER * largest(mine[name]))
+                if gap == math.inf
+                or (name in known and known[name] <= LARGEST_RESPONSE * largest(mine[name]))
             }
         )
     return ratios

@@ -12,7 +12,9 @@ from symmetry.training.capabilities.batching import Arrangement
 from symmetry.training.run import Run
 from symmetry.units.state import Array, State, largest, size
 
-APART = 1000  # ulps between starts at which two trainings are judged, once they seem to differ
+OTHER_START_ULPS = (
+    1000  # ulps between starts at which two trainings are judged, once they seem to differ
+)
 
 
 class Origin:

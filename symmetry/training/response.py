@@ -1,4 +1,17 @@
-"""The response of a training: how far one ulp in the parameters moves each array."""
+"""The response of a training: how far one ulp in the parameters moves each array.
+
+Example: a step makes its only parameter w four times as large. It begins at 1; e is the eps.
+
+    run            start     step 1    step 2
+    unperturbed    1         4         16
+    draw 0         1 + 1e    4 + 4e    16 + 16e    from a start that is 1 eps away
+    draw 1         1 - 2e    4 - 8e    16 - 32e    from a start that is 2 eps away
+    one ulp                  16e       16e         of the largest entry of w: the least response
+    response                 16e       32e         the largest of these
+
+A start differs from the true one by up to two ulps, at random. Another run of the same training,
+whose sums are rounded otherwise, deviates by a few responses. ``THRESHOLDS`` are the limits.
+"""
 
 from __future__ import annotations
 
@@ -19,9 +32,9 @@ DRAWS, MORE_DRAWS = 4, 12  # of the response, before and after a suspicion
 # Ulps: a bias that all scores of a softmax share has a gradient of rounding alone, and an optimiser
 # scales that up. One ulp may be too little to round the chances differently; these, about 1 % and
 # the root of eps, are enough where the scores of a new model are nearly equal.
-FAR = {"float32": 2.0**16, "float64": 2.0**26}
+FAR_ULPS = {"float32": 2.0**16, "float64": 2.0**26}
 FAR_DRAWS = 2
-STILL = 4  # ulps: an array moves by up to two as its start does
+STILL_ULPS = 4  # ulps: an array moves by up to two as its start does
 
 Moved = list[dict[str, float]]  # how far each array moves, by step
 
@@ -96,9 +109,13 @@ class Response:
 
         There a smooth training moves them as many times as far; more than that is rounding.
         """
-        floors, far = self._one_ulp(), FAR[self._origin.first.settings.dtype]
+        floors, far = self._one_ulp(), FAR_ULPS[self._origin.first.settings.dtype]
         smooth = [
-            {name: far * STILL * low for name, low in floor.items() if step[name] <= STILL * low}
+            {
+                name: far * STILL_ULPS * low
+                for name, low in floor.items()
+                if step[name] <= STILL_ULPS * low
+            }
             for step, floor in zip(moved, floors, strict=True)
         ]
         for draw in range(FAR_DRAWS if any(smooth) else 0):

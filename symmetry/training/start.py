@@ -11,7 +11,7 @@ import numpy as np
 
 from symmetry.base.randomness.random import Random
 from symmetry.base.randomness.unseeded import SEEDS, Unseeded
-from symmetry.law.judge import POWER
+from symmetry.law.judge import LARGEST_RESPONSE
 from symmetry.law.start import Orders
 from symmetry.training.baseline import JUDGED, Baseline, FirstRuns, States
 from symmetry.training.capabilities.batching import Arrangement, Padding, Reordering
@@ -247,7 +247,7 @@ class TrainingStart:
                 for name, array in state.items()
                 if self.state.get(name, array).shape == array.shape
                 and comparable(name, state, lies)
-                and response[name] <= POWER * self._origin.scale[name]
+                and response[name] <= LARGEST_RESPONSE * self._origin.scale[name]
             }
             found.append(known)
         return found

@@ -6,7 +6,8 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from symmetry.training.response import DRAWS, FAR, FAR_DRAWS, MORE_DRAWS, Response
+from symmetry.training import response as module
+from symmetry.training.response import DRAWS, FAR_DRAWS, FAR_ULPS, MORE_DRAWS, Response
 from symmetry.training.run import RunSettings
 
 EPS = float(np.finfo(np.float64).eps)
@@ -52,6 +53,25 @@ def test_the_largest_movement_counts_and_one_ulp_is_the_least():
     assert Response(Origin()).of(3) == [{"w": EPS}, {"w": 2.0}]
 
 
+class FourTimes(Origin):
+    """The origin of the example: a step makes a parameter four times as large."""
+
+    scale = {"w": 16.0}  # noqa: RUF012
+    result = ({"w": np.array([4.0])}, {"w": np.array([16.0])})
+
+    def nearby(self, draw, times=1.0):
+        return 1.0 + (1, -2)[draw] * EPS
+
+    def begin(self, start):
+        starts = [{"w": np.array([start * 4**step])} for step in (1, 2)]
+        return SimpleNamespace(states=lambda *_, **__: starts)
+
+
+def test_the_example_of_the_module():
+    assert Response(FourTimes()).of(2) == [{"w": 16 * EPS}, {"w": 32 * EPS}]
+    assert "response                 16e       32e  " in module.__doc__
+
+
 def test_each_draw_is_taken_once():
     origin = Origin()
     response = Response(origin)
@@ -67,7 +87,7 @@ def test_what_one_ulp_does_not_move_is_looked_at_from_further_away():
     response = Response(origin)
     assert response.of(DRAWS)[0] == {"w": EPS}
     assert response.of(MORE_DRAWS) == [{"w": 0.25}, {"w": MORE_DRAWS - 1.0}]
-    assert origin.distances == [1.0] * MORE_DRAWS + [FAR["float64"]] * FAR_DRAWS
+    assert origin.distances == [1.0] * MORE_DRAWS + [FAR_ULPS["float64"]] * FAR_DRAWS
 
 
 def test_nothing_is_nudged_where_something_is_compiled():

@@ -23,14 +23,16 @@ from symmetry.comparison.epochs.segments import (
     unlike,
 )
 from symmetry.comparison.outcome import Whole
-from symmetry.law.judge import POWER, Ratios, judge, ratio
+from symmetry.law.judge import LARGEST_RESPONSE, Ratios, judge, ratio
 from symmetry.training.events import Called, Epochs, Updated
 from symmetry.training.response import DRAWS, MORE_DRAWS, THRESHOLDS
 from symmetry.training.start import ATTEMPTS
 from symmetry.training.target import Training
 
 LIMIT = THRESHOLDS["float32"]  # scripts run as they are written
-_FAR = 1e3  # times the limit: beyond it more runs, which take whole epochs each, change nothing
+_FAR_LIMITS = (
+    1e3  # times the limit: beyond it more runs, which take whole epochs each, change nothing
+)
 _EPS = float(np.finfo("float32").eps)
 
 
@@ -164,7 +166,7 @@ def _ratios(reference: WholeSide, other: WholeSide, fitting: int) -> Ratios[Key]
         )
     )
     nearby = (_gaps(reference.run(draw), other.run(draw), fitting) for draw in range(ATTEMPTS - 1))
-    return judge(plain, measures, LIMIT, nearby, far=_FAR)
+    return judge(plain, measures, LIMIT, nearby, far=_FAR_LIMITS)
 
 
 def _gaps(one: Sequence[Segment], other: Sequence[Segment], fitting: int) -> list[Numbers]:
@@ -179,7 +181,7 @@ def _by_response(deviations: list[Numbers], sides: Sequence[WholeSide], draws: i
         ratios: dict[Key, float] = {}
         for key, gap in each.items():
             pairs = [(response[number][key], scale[number][key]) for response, scale in known]
-            if all(moved <= POWER * size for moved, size in pairs):
+            if all(moved <= LARGEST_RESPONSE * size for moved, size in pairs):
                 ratios[key] = ratio(gap, max(moved for moved, _ in pairs))
         found.append(ratios)
     return found

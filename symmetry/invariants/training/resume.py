@@ -19,7 +19,7 @@ from symmetry.training.capabilities.optimizing import Optimizing
 from symmetry.training.capabilities.saving import SavedRun, Saving
 from symmetry.training.capabilities.step_events import StepEvents
 from symmetry.training.events import Saved
-from symmetry.training.origin import APART
+from symmetry.training.origin import OTHER_START_ULPS
 from symmetry.training.run import Run, needed
 from symmetry.training.start import TrainingStart
 from symmetry.units import compare
@@ -129,7 +129,7 @@ def _after_loading(
 ) -> Violation | None:
     """Go on from the saved state; return the first array that differs from these states."""
     sequential = start.target.sequential
-    again = start.begin(start.nearby(0, APART) if sequential else None, noise=True)
+    again = start.begin(start.nearby(0, OTHER_START_ULPS) if sequential else None, noise=True)
     which = f"a run saved after step {saved.taken} and loaded again"
     try:
         for _ in range(saved.taken if sequential else 0):

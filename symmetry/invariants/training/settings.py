@@ -13,7 +13,7 @@ from symmetry.law.measurement import Measurement
 from symmetry.training.baseline import JUDGED, LACKED, States
 from symmetry.training.capabilities.configuring import Configuring
 from symmetry.training.capabilities.step_events import StepEvents
-from symmetry.training.origin import APART
+from symmetry.training.origin import OTHER_START_ULPS
 from symmetry.training.response import MORE_DRAWS
 from symmetry.training.run import needed
 from symmetry.training.start import TrainingStart
@@ -77,7 +77,7 @@ def unaffected(start: TrainingStart, setting: str, words: str, has: str) -> Meas
             return states, start.result
         # Where an activation is almost zero, or two are almost one maximum, rounding decides what
         # is trained. That is where the start happens to lie.
-        changed = start.nearby(number, APART)
+        changed = start.nearby(number, OTHER_START_ULPS)
         return _turned(start, setting, changed), start.states(changed)
 
     texts = f"this start {words}", "the run as it is"
