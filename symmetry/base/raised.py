@@ -106,7 +106,7 @@ def in_one_line(error: BaseException) -> str:
 
 def gpu_hint(text: str) -> str:
     """Return a hint for errors that a missing device causes."""
-    if any(word in text for word in ("CUDA", "NVIDIA", "mps devices")):
+    if any(word in text for word in ("CUDA", "NVIDIA", "cuda devices", "mps devices")):
         return "; a training is checked on this machine: let it choose the device that there is"
     return ""
 
@@ -133,11 +133,14 @@ def place_of(error: BaseException) -> str:
     return f" ({line[0]}:{line[1]})" if line else ""
 
 
-def line_of(error: BaseException) -> tuple[str, int] | None:
-    """Return the file, as it is shown, and the line of the user's innermost frame."""
+def line_of(error: BaseException, *, whole: bool = False) -> tuple[str, int] | None:
+    """Return the file, as it is shown or ``whole``, and the line of the user's innermost frame."""
     lines = [
         (frame.f_code.co_filename, line)
         for frame, line in traceback.walk_tb(error.__traceback__)
         if is_user_code(frame.f_code.co_filename)
     ]
-    return (shorten(lines[-1][0]), lines[-1][1]) if lines else None
+    if not lines:
+        return None
+    file, line = lines[-1]
+    return file if whole else shorten(file), line

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import replace
 
+from symmetry.base.devices import Substitution
 from symmetry.checker.arguments import Drawn
 from symmetry.checker.plan import Plan
 from symmetry.checker.progress import Progress
@@ -23,6 +24,7 @@ class Examiner(ABC):
 
     coverage: Coverage | None = None  # of a training, once its units were found
     part = ""  # which part of the user's step is checked, in words; empty for all of it
+    substitution: Substitution | None = None  # of a training that lacks a device, or ranks
     drawn: Drawn | None = None  # of trainings with drawn arguments, once they were run
     examples: int | None = None  # in each dtype; None for a target that nothing is drawn for
 

@@ -55,6 +55,7 @@ def run(plan: Plan, progress: Progress | None = None) -> Checked:
         coverage=examiner.coverage,
         part=examiner.part,
         drawn=examiner.drawn,
+        substitution=examiner.substitution,
     )
 
 

@@ -95,16 +95,27 @@ class TrainingExaminer(Examiner):
         if self._unjudged and self._unjudged != invariant.stops:
             return replace(blank, message=f"not judged: {self._unjudged}")
         self.progress.case(invariant.name, dtype, 0, 1, None)
-        verdict = self._measured_in_memory(blank, entry)
+        verdict = self._qualified(self._measured_in_memory(blank, entry), entry)
         self.progress.examined(verdict)
         unseeded = verdict.violation is not None and verdict.violation.mechanism == UNSEEDED
         if verdict.kind == "violated" and not unseeded:  # runs with the same seeds are the same
             self._unjudged = self._unjudged or invariant.stops
         return verdict
 
+    def _qualified(self, verdict: Verdict, entry: TrainingInvariant) -> Verdict:
+        """Say where a violation was found that may be none on the device that the script needs.
+
+        There other operations are repeatable, and other numbers overflow.
+        """
+        how = self._training.substitution
+        if verdict.kind == "violated" and entry.of_device and how is not None and how.device:
+            return replace(verdict, message=f"{verdict.message} (found on the CPU)")
+        return verdict
+
     def end(self) -> None:
         """End the runs of a script, and see that it has changed no file of the user's."""
         self._starts.clear()
+        self.substitution = self._training.substitution
         self._training.close()
 
     def remarks(self, verdicts: Sequence[Verdict]) -> Sequence[str]:  # noqa: ARG002
@@ -145,7 +156,8 @@ class TrainingExaminer(Examiner):
         except (SymmetryError, TargetError) as error:
             if dtype == "float32":  # that it cannot be promoted is the same on all ranks
                 self.progress.failed(str(error))
-                if package := missing_package(error):
+                package = missing_package(error)
+                if package and not isinstance(error, NotCheckable):
                     raise SymmetryError(f"{package} is not installed: {error}") from error
             if dtype == "float32" or written is None:
                 if isinstance(error, ExtrasError | NotCheckable):

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from symmetry.base.devices import Substitution
 from symmetry.checker.arguments import Drawn, Smallest
 from symmetry.finding.coverage import Coverage
 from symmetry.law.case import Case
@@ -164,6 +165,7 @@ class Checked:
     coverage: Coverage | None = None  # of a training; None where no units were looked for
     part: str = ""  # which part of the user's step was checked, in words; empty for all of it
     drawn: Drawn | None = None  # of trainings whose arguments are drawn: what was tried
+    substitution: Substitution | None = None  # of a training that runs in place of another device
 
 
 def settled(verdicts: Sequence[Verdict], reasons: Mapping[str, str]) -> list[Verdict]:

@@ -38,7 +38,7 @@ _SECTIONS = {
     "What fails": "--strict --gate --exact --expect-units --expect-failure --baseline "
     "--update-baseline",
     "Output": "--verbose --format --json --output",
-    "How it runs": "--seed --dtype --steps --timeout --no-explain --in-process",
+    "How it runs": "--seed --dtype --steps --timeout --device --no-explain --in-process",
     "Drawn sizes, and two-layer steps": "--draw --examples --case --min-samples",
     "Several targets": "--jobs --time-limit --memory --results --since --scheduler",
 }

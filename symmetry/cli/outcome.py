@@ -108,8 +108,10 @@ def _print_answer(checked: Checked, explained: Explained | None) -> None:
     from symmetry.report.answers.answer import blocks
 
     code = exit_code(checked.verdicts, checked.gating)
-    (headline,), *others, rest = blocks(checked, explained)
+    (headline, *conditions), *others, rest = blocks(checked, explained)
     say(click.style(headline, bold=True, fg=_COLORS[code]))
+    for text in conditions:
+        say(text)
     for first, *more in others:
         for text in ("", click.style(first, bold=True), *more):
             say(text)

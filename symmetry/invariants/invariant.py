@@ -27,6 +27,7 @@ class TrainingInvariant(Invariant):
     copies: int = 3  # peak memory in copies of the state, as measured on a GPT
     cheap: bool = False  # whether it needs few runs: it is checked at every size that is drawn
     scripts: bool = False  # whether it only judges scripts
+    of_device: bool = False  # whether the verdict on a GPU may be another one than on a CPU
 
     def measured(self, start: Any) -> Measurement:
         """Return the measurement on a start, if its runs can have all that it needs."""

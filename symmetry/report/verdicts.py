@@ -298,7 +298,14 @@ def remarks(checked: Checked) -> tuple[str, ...]:
     """Return notes, warnings of the target and conditions of the check, in lines."""
     notes = map(note_line, checked.notes)
     drawn = checked.drawn.lines() if checked.drawn is not None else ()
-    return *notes, *_part(checked), *drawn, *_warnings(checked), *checked.remarks, *_limits(checked)
+    how = _substitution(checked)
+    rest = *_warnings(checked), *checked.remarks, *_limits(checked)
+    return *notes, *how, *_part(checked), *drawn, *rest
+
+
+def _substitution(checked: Checked) -> tuple[str, ...]:
+    found = checked.substitution
+    return (found.words, *found.lines()) if found is not None else ()
 
 
 def limits(checked: Checked) -> tuple[str, ...]:
@@ -347,6 +354,7 @@ def record(checked: Checked) -> dict[str, Any]:
         "without_gradient": [*_idle(checked)],
         "dead": dead_record(_dead(checked)),
         "drawn": None if checked.drawn is None else vars(checked.drawn),
+        "substitution": None if checked.substitution is None else checked.substitution.record(),
     }
 
 

@@ -59,6 +59,8 @@ class ProcessState:
         The module that the script is.
     mirror, homes
         Folders whose modules are the script's own: no run sees another one's.
+    variables
+        Variables of its environment, beside those of this process.
     switches
         What its framework has in a process.
     """
@@ -73,6 +75,7 @@ class ProcessState:
         main: ModuleType,
         mirror: str,
         homes: Sequence[str],
+        variables: Mapping[str, str],
         switches: Sequence[Switch] = (),
     ) -> None:
         self._output = _Output()
@@ -82,6 +85,7 @@ class ProcessState:
         shared = os.environ.get(FOLDER, tempfile.gettempdir())  # by all runs
         cache = os.path.join(shared, f"torchinductor_{getpass.getuser()}")
         environment = {"TORCHINDUCTOR_CACHE_DIR": cache, **os.environ, **_ENVIRONMENT}
+        environment |= variables
         environment.pop(FOLDER, None)
         logs = _handlers()
         self._theirs = {id(handler) for handlers in logs.values() for handler in handlers}

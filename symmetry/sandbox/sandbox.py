@@ -88,6 +88,10 @@ class Sandbox(Generic[OwnStack]):
         Makes a stack that a function runs on.
     switches
         What its framework has in a process.
+    refusal
+        Returns why a script that has raised something cannot be checked here, if that is so.
+    is_final
+        Whether an error ends the check: else what the script has printed is not shown.
 
     Attributes
     ----------
@@ -105,7 +109,10 @@ class Sandbox(Generic[OwnStack]):
         *,
         stack: Callable[[Callable[[], None]], OwnStack],
         switches: Sequence[Switch] = (),
+        refusal: Callable[[Exception], TrainingError | None] = lambda _: None,
+        is_final: Callable[[TrainingError], bool] = lambda _: True,
     ) -> None:
+        self._refusal, self._is_final = refusal, is_final
         self.main = ModuleType("__main__")
         self._source = source
         self._watching: Callable[[], AbstractContextManager[None]] = watching
@@ -122,6 +129,7 @@ class Sandbox(Generic[OwnStack]):
             main=self.main,
             mirror=self._mirror.top,
             homes=homes,
+            variables=source.variables,
             switches=switches,
         )
         self.stack, self._closed = stack(self._run), False
@@ -163,10 +171,12 @@ class Sandbox(Generic[OwnStack]):
             if end.code not in (None, 0):
                 raise self._exited(end) from end
         except Exception as raised:
-            if error is None and self.stack.as_written:
+            told = self._refusal(raised) or self._raised(raised)
+            told.__cause__ = raised
+            if error is None and self.stack.as_written and self._is_final(told):
                 for line in self.printed:
                     print(line, file=sys.__stderr__)
-            raise self._raised(raised) from raised
+            raise told from raised
 
     def _exited(self, end: SystemExit) -> TrainingError:
         """Return the error of a script that exits with a status, or lacks an argument."""

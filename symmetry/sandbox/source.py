@@ -1,7 +1,10 @@
 """A script as it is named: a file or a module, its arguments, and where it runs."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from symmetry.base import devices
 
 
 @dataclass(frozen=True)
@@ -20,6 +23,10 @@ class Source:
         Which of its functions may be meant, if it does not train: the end of an error.
     folder
         The working directory.
+    device
+        Whether it runs on the CPU in place of a GPU that it needs: one of ``devices.CHOICES``.
+    variables
+        Variables of its environment, beside those of this process.
     """
 
     name: str
@@ -27,6 +34,8 @@ class Source:
     arguments: tuple[str, ...] = ()
     meant: str = ""
     folder: Path = field(default_factory=Path.cwd)
+    device: str = field(default_factory=devices.chosen)
+    variables: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def homes(self) -> tuple[Path, ...]:

@@ -9,6 +9,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from symmetry.base import devices
 from symmetry.base.errors import SymmetryError
 from symmetry.sandbox.source import Source
 from symmetry.targets.imports import trains_with_jax
@@ -27,6 +28,7 @@ def script(
     *,
     module: str | None = None,
     expect_units: Mapping[str, int] | None = None,
+    device: str | None = None,
 ) -> TrainingTarget:
     """Return a script as a training, for ``symmetry.check`` and all that takes a target.
 
@@ -44,11 +46,14 @@ def script(
         Instead of a path: a module that is run as ``python -m MODULE`` does.
     expect_units
         How many equal units some modules must have: ``{"fc1": 33}``.
+    device
+        Where it runs if it needs a GPU: ``"auto"`` maps CUDA to the CPU if there is no GPU and
+        the script does not run without; ``"cuda-on-cpu"`` always does, ``"cpu"`` never.
 
     Raises
     ------
     SymmetryError
-        If there is no such file, or its framework is not installed.
+        If there is no such file or device, or its framework is not installed.
 
     Examples
     --------
@@ -57,6 +62,9 @@ def script(
     """
     if (path is None) == (module is None):
         raise SymmetryError("a script is a path, or a module")
+    device = devices.chosen() if device is None else device
+    if device not in devices.CHOICES:
+        raise SymmetryError(f"device must be one of {', '.join(devices.CHOICES)}, not {device!r}")
     words = ["-m", module] if module is not None else [os.fspath(path or "")]
     name = shlex.join([*words, *arguments])
     source: Path | str = module or ""
@@ -77,7 +85,7 @@ def script(
                 f"{name!r}: a script needs {needed}, which is not installed "
                 f"(pip install 'unit-symmetry[{framework}]')"
             )
-    run = Source(name, source, tuple(arguments), meant)
+    run = Source(name, source, tuple(arguments), meant, device=device)
     return TrainingTarget(_TRAININGS[framework](name, run, dict(expect_units or {})))
 
 

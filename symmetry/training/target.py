@@ -33,6 +33,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Self
 
+from symmetry.base.devices import Substitution
 from symmetry.base.errors import TargetError, TrainingError
 from symmetry.base.failure import PlainRun
 from symmetry.training import frameworks
@@ -69,6 +70,11 @@ class Training(ABC):
     @abstractmethod
     def expect_units(self) -> Mapping[str, int]:
         """How many units some groups must have, by the beginnings of their names."""
+
+    @property
+    def substitution(self) -> Substitution | None:
+        """How it runs, where the machine lacks something; None if nothing."""
+        return None
 
     @abstractmethod
     def expecting(self, pins: Mapping[str, int]) -> Self:

@@ -20,6 +20,18 @@ from tests.conftest import slow
 from tests.torch.script import scripts
 from tests.torch.script.epochs.helpers import HEAD
 
+GPU = """
+import os, torch
+torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
+torch.distributed.init_process_group("nccl")
+model = torch.compile(torch.nn.Linear(4, 2).cuda())
+optimizer = torch.optim.SGD(model.parameters(), 0.1)
+for _ in range(8):
+    optimizer.zero_grad()
+    model(torch.randn(8, 4)).square().mean().backward()
+    optimizer.step()
+"""
+
 
 @pytest.fixture
 def folder(tmp_path):
@@ -45,6 +57,20 @@ def run(folder, *arguments):
         finished = inside.symmetry(*arguments, cwd=folder)
     assert not [*temporary.glob("symmetry-*")]
     return finished
+
+
+def test_a_script_that_asks_for_cuda_says_how_it_ran(folder):
+    (folder / "gpu.py").write_text(GPU)
+    judged = ("gpu.py", "--only", "symmetry/repeatable", "--json", "found.json")
+    done = run(folder, "check", *judged)
+    assert done.out.splitlines()[:3] == [
+        "gpu.py: sound (1 check), run on the CPU in place of CUDA, as one rank",
+        "  mapped: nccl, .cuda",
+        "  not tested: GPU kernels, torch.compile, several ranks",
+    ]
+    found = json.loads((folder / "found.json").read_text())["substitution"]
+    assert found["in_place_of"] == "CUDA"
+    assert found["mapped"] == ["nccl", ".cuda", "torch.compile"]
 
 
 def test_a_sound_script_passes_and_leaves_nothing(folder):
@@ -209,7 +235,6 @@ def test_a_script_that_fails_late_is_a_failure_whose_line_comes_first(folder, li
         ),
         ("import sys\nopen(sys.argv[1])", "a script's arguments follow --"),
         ("input()", "it reads standard input, which is empty here"),
-        ("import torch\ntorch.nn.Linear(2, 2).cuda()", "let it choose the device that there is"),
         (FAILS.replace("range(3)", "range(1)").format("break"), "it ends after 3 updates"),
     ],
 )
@@ -217,6 +242,12 @@ def test_what_cannot_be_checked_is_no_failure(folder, text, why):
     (folder / "late.py").write_text(text)
     done = run(folder, "check", "late.py", "--only", "training/moves")
     assert_one_line(done, why)
+
+
+def test_a_script_that_must_stay_on_its_gpu_is_no_failure(folder):
+    (folder / "late.py").write_text("import torch\ntorch.nn.Linear(2, 2).cuda()")
+    done = run(folder, "check", "late.py", "--device", "cpu")
+    assert_one_line(done, "let it choose the device that there is")
 
 
 def assert_an_error(folder, line, message, run, *more):

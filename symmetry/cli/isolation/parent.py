@@ -22,7 +22,7 @@ from typing import IO, Any
 
 import click
 
-from symmetry.base import ranks
+from symmetry.base import devices, ranks
 from symmetry.base.calls import Pace
 from symmetry.base.errors import SymmetryError
 from symmetry.base.folders import TemporaryFolder
@@ -51,6 +51,7 @@ _SLOW, _SHORT, _LONG = 5, 10, 120  # seconds before the first step of a script; 
 # OpenMP's threads wait for work in a loop, and so take the processor from others: a check of a
 # script takes three times the CPU seconds. It is read once, when a library is loaded.
 _IDLE_THREADS = {"OMP_WAIT_POLICY": "passive"}
+_WITHOUT_GPU = {"CUDA_VISIBLE_DEVICES": ""}
 
 
 class Isolated(click.Command):
@@ -64,6 +65,12 @@ class Isolated(click.Command):
         super().__init__(*arguments, **settings)
         what = "Stop a call of the target after S seconds; a first call after five times as many."
         option("--timeout", "S", what, 60, click.FloatRange(min=0, min_open=True))(self)
+        what = (
+            "Where a script runs that needs a GPU: auto maps CUDA to the CPU if there is no GPU "
+            "and the script does not run without; cuda-on-cpu always does, cpu never."
+        )
+        choice = click.Choice(devices.CHOICES)
+        option("--device", None, what, devices.AUTO, choice)(self)
         what = "Run the target in this process, for debuggers: a crash ends the command, too."
         flag("--in-process", what)(self)
 
@@ -87,14 +94,16 @@ class Isolated(click.Command):
         return rest
 
     def invoke(self, ctx: click.Context) -> Any:
-        timeout, in_process = ctx.params.pop("timeout"), ctx.params.pop("in_process")
+        names = "timeout", "in_process", "device"
+        timeout, in_process, device = (ctx.params.pop(name) for name in names)
         limits = Limits()
         if ctx.params.get("line"):  # one target; what checks several has no limits itself
             limits = Limits(ctx.params["time_limit"], ctx.params["memory"])
         if in_process or isinstance(current(), child.Remote):
-            return super().invoke(ctx)
+            with devices.choosing(device):
+                return super().invoke(ctx)
         if ranks.world() > 1:  # torchrun starts the processes, and ends them
-            with terminal(quiet=ranks.rank() > 0):
+            with terminal(quiet=ranks.rank() > 0), devices.choosing(device):
                 return super().invoke(ctx)
         for name in ("SIGTERM", "SIGHUP"):  # as Ctrl-C: the other process ends with this one
             number = getattr(signal, name, None)
@@ -104,7 +113,8 @@ class Isolated(click.Command):
             terminal() as screen,
             TemporaryFolder() as folder,
         ):
-            work = _Work(ctx.find_root().obj, timeout, limits, screen, folder)
+            hidden = {} if device == devices.AUTO else _WITHOUT_GPU
+            work = _Work(ctx.find_root().obj, timeout, limits, screen, folder, hidden)
             try:
                 while isinstance(ended := work.run(), Ending):
                     if not (self.goes_on(ctx.params) and work.leave_out(ended)):
@@ -130,11 +140,18 @@ class _Work:
     """A command line, and the process that obeys it."""
 
     def __init__(
-        self, arguments: list[str], timeout: float, limits: Limits, screen: Screen, folder: str
+        self,
+        arguments: list[str],
+        timeout: float,
+        limits: Limits,
+        screen: Screen,
+        folder: str,
+        variables: Mapping[str, str],
     ) -> None:
         self._order = Order(os.urandom(8).hex(), list(arguments), screen.live)
         self._limits = limits
-        self._timeout, self._screen, self._folder = timeout, screen, folder
+        self._timeout, self._screen = timeout, screen
+        self._environment = {**_IDLE_THREADS, **os.environ, FOLDER: folder, **variables}
         self._left = _MOST_PRINTED
         self.account = Account()
         self._doing: list[Any] = []  # what was last said of it
@@ -144,7 +161,7 @@ class _Work:
         """Start a process; return its exit status, or say how it ended without one."""
         self._screen.doing("starting", 0, None)
         self.account = Account()
-        with closing(_Process(self._order, self._pass_on, self._folder)) as process:
+        with closing(_Process(self._order, self._pass_on, self._environment)) as process:
             ended = self._follow(process)
         if isinstance(ended, Ending) and not self.account.target:
             raise SymmetryError(f"the process that checks could not begin: {ended.message}")
@@ -226,9 +243,13 @@ class _Work:
 class _Process:
     """A child: only the parent receives a Ctrl-C, and ends the child at once."""
 
-    def __init__(self, order: Order, pass_on: Callable[[IO[bytes]], None], folder: str) -> None:
+    def __init__(
+        self,
+        order: Order,
+        pass_on: Callable[[IO[bytes]], None],
+        environment: Mapping[str, str],
+    ) -> None:
         self._token = order.token.encode()
-        environment = {**_IDLE_THREADS, **os.environ, FOLDER: folder}
         adopt_orphans()
         self._others = children()
         self._process = start(

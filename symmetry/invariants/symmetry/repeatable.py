@@ -6,6 +6,7 @@ from symmetry.law.statements import REPEATABLE
 
 INVARIANT = TrainingInvariant(
     **vars(REPEATABLE),
+    of_device=True,
     stops="the training does not repeat itself",
     cheap=True,
     measure=repeatable,

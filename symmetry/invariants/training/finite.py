@@ -52,6 +52,7 @@ def finite(start: TrainingStart) -> Measurement:
 
 INVARIANT = TrainingInvariant(
     name="training/finite",
+    of_device=True,
     statement="losses are finite, and no update takes a gradient that is not",
     reason="what is not finite once stays so: a scaler leaves such an update out",
     witness="an optimiser step within K",

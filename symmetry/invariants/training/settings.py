@@ -28,6 +28,7 @@ def _setting(
     *,
     default: bool = True,
     targets: str = "PyTorch trainings",
+    of_device: bool = False,
 ) -> TrainingInvariant:
     """Return the invariant that a setting does not matter."""
     return TrainingInvariant(
@@ -46,6 +47,7 @@ def _setting(
         default=default,
         dtypes=WRITTEN,
         copies=8,
+        of_device=of_device,
     )
 
 
@@ -128,6 +130,7 @@ SCALE = _setting(
     "with the loss scale times 2^-6",
     "gradient scaler",
     "gradients are divided by the scale before anything is done with them",
+    of_device=True,
 )
 ATTENTION = _setting(
     "attention",

@@ -6,6 +6,7 @@ import textwrap
 from collections.abc import Iterable, Iterator
 from itertools import chain
 
+from symmetry.base.devices import Substitution
 from symmetry.base.errors import FAILED, FOUND
 from symmetry.checker.verdict import LOSS_NOT_FINITE, Checked, Verdict, exit_code
 from symmetry.explanation.explained import Explained
@@ -29,7 +30,7 @@ def lines(checked: Checked, explained: Explained | None = None) -> Iterator[str]
 def blocks(checked: Checked, explained: Explained | None = None) -> Iterator[tuple[str, ...]]:
     """Yield the answer in one line, each problem, the notes, and the rest."""
     found = problems(checked, explained)
-    yield (headline(checked, found),)
+    yield (headline(checked, found), *(checked.substitution or Substitution()).lines())
     yield from (tuple(problem_lines(problem)) for problem in found)
     shown = (note for note in checked.notes if note not in checked.gating)
     notes = tuple(line for note in shown for line in _folded(note_line(note)))
@@ -62,7 +63,8 @@ def headline(checked: Checked, found: tuple[Problem, ...]) -> str:
         answer = and_notes(count(len(found), "problem"), checked)
     if code == FAILED:
         answer = answer.partition(":")[0]
-    return f"{checked.target}: {answer} ({count(len(judged), 'check')})"
+    how = f", {checked.substitution.words}" if checked.substitution else ""
+    return f"{checked.target}: {answer} ({count(len(judged), 'check')}){how}"
 
 
 def problem_lines(problem: Problem) -> Iterator[str]:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 
 import torch
 
-from symmetry.sandbox.mirror_pool import MirrorPool
 from symmetry.sandbox.process_state import Switch
 from symmetry.sandbox.sandbox import Sandbox
-from symmetry.sandbox.source import Source
 from symmetry.torch.script.coroutine import Coroutine
+from symmetry.torch.script.host import Host
 
 _SWITCHES: tuple[Switch, ...] = (
     (torch.get_default_dtype, torch.set_default_dtype),
@@ -23,7 +22,21 @@ _SWITCHES: tuple[Switch, ...] = (
 
 
 def contained(
-    source: Source, mirrors: MirrorPool, watching: Callable[[], AbstractContextManager[None]]
+    host: Host, watching: Callable[[], AbstractContextManager[None]]
 ) -> Sandbox[Coroutine]:
     """Return a sandbox that runs a script up to where it suspends itself: see ``Sandbox``."""
-    return Sandbox(source, mirrors, watching, stack=Coroutine, switches=_SWITCHES)
+
+    @contextmanager
+    def watched() -> Iterator[None]:
+        with host.entered(), watching():
+            yield
+
+    return Sandbox(
+        host.source,
+        host.mirrors,
+        watched,
+        stack=Coroutine,
+        switches=_SWITCHES,
+        refusal=host.refusal,
+        is_final=lambda error: not host.lacks(error),
+    )

@@ -34,10 +34,9 @@ from torch.optim.swa_utils import AveragedModel
 
 from symmetry.base.calls import calling, running
 from symmetry.base.errors import NotCheckable, TrainingError
-from symmetry.sandbox.mirror_pool import MirrorPool
-from symmetry.sandbox.source import Source
 from symmetry.torch.making import roots_of
 from symmetry.torch.script.contained import contained
+from symmetry.torch.script.host import Host
 from symmetry.torch.script.samples import Samples
 from symmetry.torch.script.step_boundary import NoCall, StepBoundary
 from symmetry.training.capabilities.batching import Arrangement
@@ -50,14 +49,12 @@ class Execution:
 
     Parameters
     ----------
-    source
-        The script.
+    host
+        The script, and where it runs.
     by_hand
         Whether it updates without an optimiser.
     between
         Whether it calls no module that it trains: then its steps begin behind an update.
-    mirrors
-        Where it takes a mirror of its folders from, and gives it back to.
     order
         The order of the samples in each batch, or other samples for micro-batches; None leaves them
         as they are.
@@ -79,15 +76,14 @@ class Execution:
 
     def __init__(
         self,
-        source: Source,
+        host: Host,
         *,
         by_hand: bool,
         between: bool = False,
-        mirrors: MirrorPool,
         order: Arrangement | None = None,
     ) -> None:
-        self._source = source
-        self._sandbox = contained(source, mirrors, lambda: self._boundary.watching())
+        self._source = host.source
+        self._sandbox = contained(host, lambda: self._boundary.watching())
         coroutine = self._sandbox.stack
         self.samples = Samples(order, coroutine, self._sandbox.main)
         self.samples.waits = between

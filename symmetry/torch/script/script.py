@@ -4,25 +4,25 @@ from __future__ import annotations
 
 import gc
 import weakref
-from contextlib import suppress
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 from symmetry.base.calls import calling
-from symmetry.base.errors import SymmetryError, TrainingError
+from symmetry.base.errors import TrainingError
 from symmetry.base.failure import PlainRun
 from symmetry.base.raised import silenced
 from symmetry.base.randomness import generators
 from symmetry.base.randomness.unseeded import giving_seeds
 from symmetry.sandbox.libraries import begun_again
-from symmetry.sandbox.mirror_pool import MirrorPool
 from symmetry.sandbox.plain_run import run_plainly
 from symmetry.sandbox.source import Source
 from symmetry.training.capabilities.batching import Arrangement
 from symmetry.training.events import Epochs
 
 if TYPE_CHECKING:
+    from symmetry.base.devices import Substitution
     from symmetry.torch.script.execution import Execution
+    from symmetry.torch.script.host import Host
     from symmetry.torch.script.samples import Samples
 
 
@@ -44,27 +44,41 @@ class Script:
         self._between = False  # whether its steps begin behind updates
         self._unused: list[Execution] = []
         self._alive: weakref.WeakSet[Execution] = weakref.WeakSet()
-        self._mirrors = MirrorPool(*source.homes)
         self._begun, self._has_begun = 0, False  # how often; whether it has come to a step
+        self._prepared = False
         self._epochs: dict[tuple[int, int | None], Epochs] = {}
 
+    @cached_property
+    def _host(self) -> Host:
+        from symmetry.torch.script.host import Host  # PyTorch is imported for a run, not before
+
+        return Host(self._source)
+
+    @property
+    def substitution(self) -> Substitution | None:
+        """How it runs, where the machine lacks something."""
+        return self._host.substitution if self._prepared else None
+
     def prepare(self) -> None:
-        """Run the first step once, to learn where steps begin and what updates.
+        """Run the first step once, to learn where steps begin, what updates, and what it lacks.
 
         Raises
         ------
         TrainingError
             If the script ends before it trains.
         """
+        if not self._prepared:
+            self._host.adapting(self._rehearse)
+            self._prepared = True
+
+    def _rehearse(self) -> None:
         from symmetry.torch.script.execution import Execution
         from symmetry.torch.script.step_boundary import NoCall, NoOptimizer
 
-        if self._begun:
-            return
         with generators.kept(generators.shared()), giving_seeds(), silenced():
             generators.seed_all(0)
             try:
-                execution = Execution(self._source, by_hand=False, mirrors=self._mirrors)
+                execution = Execution(self._host, by_hand=False)
             except NoOptimizer:
                 self._by_hand = True
                 return
@@ -72,9 +86,14 @@ class Script:
                 self._between = True
                 return
             self._has_begun = True
-            with suppress(TrainingError), calling("first step", self._source.name):
-                execution.step()  # or to its end
-            execution.close()
+            try:
+                with calling("first step", self._source.name):
+                    execution.step()  # or to its end
+            except TrainingError as error:
+                if self._host.lacks(error):
+                    raise
+            finally:
+                execution.close()
         self._by_hand = execution.by_hand
 
     def __call__(self, order: Arrangement | None = None) -> tuple[Any, ScriptStep]:
@@ -85,18 +104,13 @@ class Script:
         """
         from symmetry.torch.script.execution import Execution
 
-        if self._begun == 1 and (changed := self._mirrors.changed()):  # not to go on doing so
+        if self._begun == 1 and (changed := self._host.mirrors.changed()):  # not to go on doing so
             raise TrainingError(f"{self._source.name}: {changed}")
         while self._unused:
             self._unused.pop().close()
         self._collect()
         begin = partial(
-            Execution,
-            self._source,
-            by_hand=self._by_hand,
-            between=self._between,
-            mirrors=self._mirrors,
-            order=order,
+            Execution, self._host, by_hand=self._by_hand, between=self._between, order=order
         )
         # It may need its samples in their order.
         execution = begun_again(begin) if self._has_begun and order is None else begin()
@@ -119,14 +133,15 @@ class Script:
         if (seed, draw) not in self._epochs:
             while self._unused:
                 self._unused.pop().close()
-            run = partial(run_epochs, self._source, self._mirrors, seed, draw)
-            self._epochs[seed, draw] = begun_again(run) if self._has_begun else run()
+            run = partial(run_epochs, self._host, seed, draw)
+            again = partial(begun_again, run) if self._has_begun else run
+            self._epochs[seed, draw] = self._host.adapting(again)
         return self._epochs[seed, draw]
 
     @cached_property
     def plain_run(self) -> PlainRun:
         """The run of the script in a process of its own."""
-        return run_plainly(self._source)
+        return run_plainly(self._host.source)
 
     def close(self) -> None:
         """End all runs.
@@ -139,9 +154,8 @@ class Script:
         for execution in (*self._unused, *self._alive):
             execution.close()
         self._unused.clear()
-        self._mirrors.remove()
-        if changed := self._mirrors.changed():
-            raise SymmetryError(f"{self._source.name}: {changed}")
+        if "_host" in vars(self):
+            self._host.close()
 
     def _collect(self) -> None:
         """Free what earlier runs have left in circles, as a Lightning trainer does.

@@ -26,7 +26,6 @@ from torch.utils.data import DataLoader
 from torch.utils.data.dataloader import _BaseDataLoaderIter
 
 from symmetry.base.calls import running
-from symmetry.base.errors import NotCheckable
 from symmetry.base.user_code import user_place
 from symmetry.torch.making import note, noting
 from symmetry.torch.modes.filled_rows import seeing_filled_rows
@@ -148,10 +147,8 @@ class StepBoundary:
                 (nn.Module, "__call__", self._seen_call if self._armed else _call),
                 (DataLoader, "_get_iterator", _without_workers(DataLoader._get_iterator)),
                 (_BaseDataLoaderIter, "__next__", self._apart(_BaseDataLoaderIter.__next__)),
-                (torch.multiprocessing, "spawn", refuse_processes),
                 (BaseProcess, "start", self._elsewhere(BaseProcess.start)),
                 (subprocess.Popen, "__init__", self._elsewhere(subprocess.Popen.__init__)),
-                *of_ranks(),
             ):
                 stack.enter_context(patch.object(owner, name, value))
             stack.callback(register_optimizer_step_pre_hook(begins).remove)
@@ -258,19 +255,3 @@ def _without_workers(get: Callable[..., Any]) -> Callable[..., Any]:
         return get(loader)
 
     return in_this_process
-
-
-def of_ranks() -> Iterator[tuple[Any, str, Any]]:
-    """Let all runs share one process group: they take turns, and one may end before others."""
-    if torch.distributed.is_available():
-        if torch.distributed.is_initialized():
-            yield torch.distributed, "init_process_group", lambda *_, **__: None
-        yield torch.distributed, "destroy_process_group", lambda *_, **__: None
-
-
-def refuse_processes(*_: Any, **__: Any) -> None:
-    """Raise NotCheckable: other processes cannot be observed."""
-    raise NotCheckable(
-        "the script starts processes by itself (torch.multiprocessing.spawn): "
-        "check what it starts, under torchrun"
-    )

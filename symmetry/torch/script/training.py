@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import ClassVar, Self
 
+from symmetry.base.devices import Substitution
 from symmetry.base.failure import PlainRun
 from symmetry.torch.framework import begin
 from symmetry.torch.script.script import Script
@@ -41,6 +42,11 @@ class ScriptTraining(Training):
     def expect_units(self) -> Mapping[str, int]:
         """How many units some groups must have, by the beginnings of their names."""
         return self.pins
+
+    @property
+    def substitution(self) -> Substitution | None:
+        """How it runs, where the machine lacks something."""
+        return self.script.substitution
 
     def expecting(self, pins: Mapping[str, int]) -> Self:
         """Return the same training with required numbers of units for some modules."""

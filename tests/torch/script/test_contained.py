@@ -6,9 +6,9 @@ from contextlib import nullcontext
 
 import torch
 
-from symmetry.sandbox.mirror_pool import MirrorPool
 from symmetry.sandbox.source import Source
 from symmetry.torch.script.contained import contained
+from symmetry.torch.script.host import Host
 
 
 def test_what_a_script_sets_in_pytorch_is_its_own(tmp_path):
@@ -18,12 +18,12 @@ def test_what_a_script_sets_in_pytorch_is_its_own(tmp_path):
     threads = torch.get_num_threads()
     torch.set_num_threads(2)
     try:
-        mirrors = MirrorPool(tmp_path)
-        sandbox = contained(Source("train.py", file, folder=tmp_path), mirrors, nullcontext)
+        host = Host(Source("train.py", file, folder=tmp_path))
+        sandbox = contained(host, nullcontext)
         sandbox.resume()
         assert sandbox.stack.ended
         assert (torch.get_default_dtype(), torch.get_num_threads()) == (torch.float32, 2)
         sandbox.close(throwing=lambda: None, free=lambda: None)
-        mirrors.remove()
+        host.close()
     finally:
         torch.set_num_threads(threads)

@@ -6,7 +6,6 @@ import functools
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from itertools import chain
 from typing import Any
 from unittest.mock import patch
 
@@ -69,10 +68,10 @@ class Watchers:
         self._modules: list[weakref.ref[Any]] = []
 
     @contextmanager
-    def watching(self, *more: Patch) -> Iterator[None]:
-        """See everything that is done meanwhile, with ``more`` replaced."""
+    def watching(self) -> Iterator[None]:
+        """See everything that is done meanwhile."""
         with ExitStack() as stack:
-            for owner, name, value in chain(self._patches(), more):  # some wrap others
+            for owner, name, value in self._patches():  # some wrap others
                 stack.enter_context(patch.object(owner, name, value, create=True))
             stack.callback(self._gradients.terms.close)
             stack.callback(register_optimizer_step_pre_hook(self._begins).remove)

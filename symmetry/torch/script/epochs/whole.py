@@ -25,28 +25,22 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
-import torch
-
 from symmetry.base.calls import calling, running
 from symmetry.base.errors import TrainingError
 from symmetry.base.raised import silenced
 from symmetry.base.randomness import generators
 from symmetry.base.randomness.unseeded import giving_seeds
-from symmetry.sandbox.mirror_pool import MirrorPool
-from symmetry.sandbox.source import Source
 from symmetry.torch.script.contained import contained
 from symmetry.torch.script.epochs.batches.loaders import BATCHES
 from symmetry.torch.script.epochs.log import Log
 from symmetry.torch.script.epochs.watchers import Watchers
-from symmetry.torch.script.step_boundary import of_ranks, refuse_processes
+from symmetry.torch.script.host import Host
 from symmetry.training.events import Epochs, Updated
 
 _SECONDS, _SETUPS = 30.0, 4.0  # CPU seconds that it may take; or so many setups, if that is more
 
 
-def run_epochs(
-    source: Source, mirrors: MirrorPool, seed: int = 0, draw: int | None = None
-) -> Epochs:
+def run_epochs(host: Host, seed: int = 0, draw: int | None = None) -> Epochs:
     """Run a script over whole epochs; return what it did.
 
     If it raises because its loaders ended early, it runs once more with loaders as they are. With a
@@ -57,12 +51,12 @@ def run_epochs(
     TrainingError
         If it raises before its first update.
     """
-    shortened = _WholeRun(source, mirrors, BATCHES, seed, draw)
+    shortened = _WholeRun(host, BATCHES, seed, draw)
     found = shortened.go()
     if shortened.error is None:
         return found
     if shortened.cuts:
-        again = _WholeRun(source, mirrors, None, seed, draw)
+        again = _WholeRun(host, None, seed, draw)
         as_written = again.go()
         if again.error is None:
             failure = shortened.error.failure
@@ -77,8 +71,8 @@ class _WholeRun:
 
     Parameters
     ----------
-    source, mirrors
-        See ``Sandbox``.
+    host
+        The script, and where it runs.
     batches
         How many each iterator of a loader gives; None if no epoch is shortened.
     seed, draw
@@ -92,14 +86,13 @@ class _WholeRun:
 
     def __init__(
         self,
-        source: Source,
-        mirrors: MirrorPool,
+        host: Host,
         batches: int | None,
         seed: int,
         draw: int | None,
     ) -> None:
-        self._name, self._seed = source.name, seed
-        self._sandbox = contained(source, mirrors, self._watching)
+        self._name, self._seed = host.source.name, seed
+        self._sandbox = contained(host, self._watching)
         self.error: TrainingError | None = None
         self._log = Log(self._sandbox.stack.suspend, max(_SECONDS, _SETUPS * running.setup))
         self._watchers = Watchers(self._log, batches, seed, draw)
@@ -134,6 +127,5 @@ class _WholeRun:
     @contextmanager
     def _watching(self) -> Iterator[None]:
         """See everything that is done meanwhile."""
-        spawning = torch.multiprocessing, "spawn", refuse_processes
-        with self._watchers.watching(spawning, *of_ranks()):
+        with self._watchers.watching():
             yield

@@ -1,0 +1,1 @@
+"""CUDA for scripts on machines without a GPU: devices become the CPU where they enter PyTorch."""

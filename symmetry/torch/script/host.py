@@ -1,0 +1,161 @@
+"""Where a script runs: as it is, as one rank, or on the CPU in place of CUDA.
+
+It runs as it is first. If it raises for want of a GPU, or of ranks, it begins anew with what it
+lacks; so a script that chooses its device stays on the one that there is.
+"""
+
+from __future__ import annotations
+
+import linecache
+import re
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TypeVar
+from unittest.mock import patch
+
+import torch
+
+from symmetry.base import devices, ranks
+from symmetry.base.devices import Substitution
+from symmetry.base.errors import SymmetryError, TrainingError
+from symmetry.base.raised import line_of
+from symmetry.sandbox.mirror_pool import MirrorPool
+from symmetry.sandbox.source import Source
+from symmetry.torch.cuda.cuda_on_cpu import CudaOnCpu
+from symmetry.torch.cuda.refusing import refusal
+from symmetry.torch.script.process_group import ProcessGroup
+
+_OF_RANKS = re.compile(r"\b(?:LOCAL_|GROUP_)?(?:RANK|WORLD_SIZE)\b|MASTER_(?:ADDR|PORT)")
+_OF_CUDA = re.compile(r"cuda|nccl|nvidia|\bgpus?\b", re.IGNORECASE)
+_ONE_RANK = {
+    **dict.fromkeys(("RANK", "LOCAL_RANK", "GROUP_RANK"), "0"),
+    **dict.fromkeys(("WORLD_SIZE", "LOCAL_WORLD_SIZE"), "1"),
+    "MASTER_ADDR": "127.0.0.1",
+    "MASTER_PORT": "29500",
+}
+Outcome = TypeVar("Outcome")
+
+
+class Host:
+    """A script, and where all its runs happen.
+
+    Parameters
+    ----------
+    source
+        The script. Its ``device`` says whether it runs on the CPU in place of CUDA: always, never,
+        or if it raises without.
+
+    Attributes
+    ----------
+    source
+        The script, with the variables of its environment.
+    mirrors
+        Where runs take a mirror of its folders from, and give it back to.
+    """
+
+    def __init__(self, source: Source) -> None:
+        self.source, self.mirrors = source, MirrorPool(*source.homes)
+        self._group = ProcessGroup()
+        self._cuda: CudaOnCpu | None = None
+        if source.device != devices.AUTO and torch.cuda.is_available():
+            raise SymmetryError(
+                f"--device {source.device}: PyTorch has a GPU here already: set "
+                "CUDA_VISIBLE_DEVICES to nothing before it is imported"
+            )
+        if source.device == devices.CUDA_ON_CPU:
+            self._cuda = CudaOnCpu()
+
+    @property
+    def substitution(self) -> Substitution | None:
+        """How it runs, where the machine lacks something; None if it runs as it is."""
+        mapped = () if self._cuda is None else tuple(self._cuda.uses)
+        if not (mapped or self._group.alone):
+            return None
+        return Substitution(device="CUDA" if mapped else "", mapped=mapped, alone=self._group.alone)
+
+    @contextmanager
+    def entered(self) -> Iterator[None]:
+        """Give the script what it lacks here while the block runs."""
+        with ExitStack() as stack:
+            if self._cuda is not None:
+                stack.enter_context(self._cuda.entered())
+            for owner, name, value in self._group.patches():
+                stack.enter_context(patch.object(owner, name, value))
+            yield
+
+    def close(self) -> None:
+        """Remove what the runs have used together.
+
+        Raises
+        ------
+        SymmetryError
+            If a file of the user's has changed meanwhile.
+        """
+        self._group.close()
+        self.mirrors.remove()
+        if changed := self.mirrors.changed():
+            raise SymmetryError(f"{self.source.name}: {changed}")
+
+    def adapting(self, run: Callable[[], Outcome]) -> Outcome:
+        """Run the script; anew with what it lacks, if it raises for want of it.
+
+        Raises
+        ------
+        TrainingError
+            If it raises for another reason.
+        """
+        try:
+            return run()
+        except TrainingError as error:
+            sure = self.lacks(error)
+            if not (sure or self._may_ask_for_cuda()):
+                raise
+            self._adapt(error)
+            try:
+                return self.adapting(run)
+            except TrainingError:
+                if sure:
+                    raise
+                self._cuda = None
+                raise error from error.__cause__
+
+    def lacks(self, error: TrainingError) -> bool:
+        """Return whether a script raises for want of a GPU or of ranks, and can have these."""
+        text = _text(error)
+        ranks_too = self._can_be_alone and _OF_RANKS.search(text)
+        return bool(ranks_too or (self._can_map_cuda and _OF_CUDA.search(text)))
+
+    def refusal(self, error: Exception) -> TrainingError | None:
+        """Return why a script that has raised this cannot be checked here; None if it can."""
+        return refusal(error, on_cpu=self._cuda is not None)
+
+    @property
+    def _can_be_alone(self) -> bool:
+        return ranks.world() == 1 and not self.source.variables
+
+    @property
+    def _can_map_cuda(self) -> bool:
+        there = self._cuda is not None or torch.cuda.is_available()
+        return self.source.device == devices.AUTO and not there
+
+    def _may_ask_for_cuda(self) -> bool:
+        """Return whether a script may have ended since there is no GPU."""
+        file = self.source.script
+        if not (self._can_map_cuda and isinstance(file, Path) and file.is_file()):
+            return False
+        return _OF_CUDA.search(file.read_text(errors="replace")) is not None
+
+    def _adapt(self, error: TrainingError) -> None:
+        if self._can_be_alone and _OF_RANKS.search(_text(error)):
+            self.source = replace(self.source, variables=_ONE_RANK)
+        else:
+            self._cuda = CudaOnCpu()
+
+
+def _text(error: TrainingError) -> str:
+    """Return an error and the user's line that raised it: an assertion need not have a text."""
+    cause = error.__cause__
+    line = None if cause is None else line_of(cause, whole=True)
+    return f"{error} {linecache.getline(*line) if line else ''}"
