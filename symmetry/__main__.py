@@ -1,6 +1,18 @@
-"""``python -m symmetry`` is the command ``symmetry``."""
+"""``python -m symmetry`` is the command ``symmetry``; what it needs is imported when it runs."""
 
-from symmetry.cli import main
+import os
+import sys
+
+
+def main() -> None:
+    """Run the command line; a Ctrl-C during its imports ends it without a traceback."""
+    try:
+        from symmetry.cli import main as run
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        os._exit(130)
+    run()
+
 
 if __name__ == "__main__":
     main()

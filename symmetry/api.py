@@ -15,7 +15,7 @@ from symmetry.checker.declaration import takes
 from symmetry.checker.options import Keywords, Options
 from symmetry.checker.plan import Plan
 from symmetry.checker.progress import Progress
-from symmetry.checker.verdict import Checked, Verdict, exit_code
+from symmetry.checker.verdict import Checked, Verdict
 from symmetry.comparison import options as compared_by
 from symmetry.comparison.outcome import Compared, FirstDifference
 from symmetry.explanation.explained import Explained
@@ -77,7 +77,7 @@ class Report(Checked):
     @property
     def ok(self) -> bool:
         """Whether the command would exit with 0."""
-        return exit_code(self.verdicts, self.gating) == 0
+        return self.status == 0
 
     def __bool__(self) -> bool:
         """Return ``ok``, so that ``assert check(step)`` says what it seems to say."""

@@ -197,7 +197,7 @@ def test_dtypes_that_are_not_taken_are_skipped(pytester):
         ("42", "*is of type int*step(x, y, w1, w2, lr)*"),
         ("sound, dtype='half'", "dtype must be one of float32, float64, not 'half'"),
         ("sound, examples=0", "examples must be an integer of at least 1, not 0"),
-        ("sound, seed=-1", "seed must be an integer of at least 0, not -1"),
+        ("sound, seed=-1", "seed must be an integer from 0 to 4294967295, not -1"),
         ("sound, expected_failures={'clones': 'x'}", "cannot expect a failure of 'clones'*"),
         ("sound, expected_failures={'symmetry/pure': ''}", "*symmetry/pure needs a reason"),
     ],

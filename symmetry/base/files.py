@@ -128,8 +128,13 @@ def writable_directory(path: Path, *names: str) -> None:
 
 
 def writable_files(*paths: Path | None) -> None:
-    """Refuse places at which no file could be written; their directories must exist."""
-    for path in filter(None, paths):
+    """Refuse places at which no file could be written; their directories must exist.
+
+    The path - stands for standard output.
+    """
+    for path in paths:
+        if path is None or str(path) == "-":
+            continue
         try:
             if not path.parent.is_dir():
                 raise SymmetryError(f"cannot write {path}: {path.parent} is not a directory")

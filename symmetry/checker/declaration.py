@@ -32,6 +32,8 @@ class About:
         What the help calls its value; None for a flag or a choice.
     least
         The smallest number that makes sense.
+    most
+        The largest number that makes sense, if there is one.
     choices
         All values that make sense.
     flag
@@ -44,6 +46,7 @@ class About:
     text: str
     metavar: str | None = None
     least: int | None = None
+    most: int | None = None
     choices: tuple[str, ...] = ()
     flag: str | None = ""
     typed: str = ""
@@ -86,7 +89,7 @@ def settle(options: Any) -> None:
             object.__setattr__(options, field.name, value)
             _refuse_others(field.name, value, record.choices)
         elif is_number(field) and (value is not None or field.default is not None):
-            _refuse_less(field.name, value, record.least or 0)
+            _refuse_beyond(field.name, value, record.least or 0, record.most)
 
 
 def _refuse_others(name: str, values: Iterable[Any], choices: tuple[str, ...]) -> None:
@@ -95,9 +98,12 @@ def _refuse_others(name: str, values: Iterable[Any], choices: tuple[str, ...]) -
             raise SymmetryError(f"{name} must be one of {', '.join(choices)}, not {value!r}")
 
 
-def _refuse_less(name: str, value: Any, least: int) -> None:
-    if not isinstance(value, int) or isinstance(value, bool) or value < least:
-        raise SymmetryError(f"{name} must be an integer of at least {least}, not {value!r}")
+def _refuse_beyond(name: str, value: Any, least: int, most: int | None) -> None:
+    """Refuse what is no integer between two others."""
+    known = isinstance(value, int) and not isinstance(value, bool)
+    if not known or value < least or (most is not None and value > most):
+        range_ = f"of at least {least}" if most is None else f"from {least} to {most}"
+        raise SymmetryError(f"{name} must be an integer {range_}, not {value!r}")
 
 
 def takes(options: type, keywords: type) -> Callable[[_Function], _Function]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from os import PathLike
 from typing import TYPE_CHECKING, Any, TypedDict
 
+from symmetry.base.randomness.seeds import MOST
 from symmetry.checker.declaration import Patterns, about, settle
 from symmetry.units.dtypes import DTYPES
 
@@ -26,7 +27,10 @@ class SharedOptions:
     seed: int = field(
         default=0,
         metadata=about(
-            "Seed for all random numbers; another seed explores other runs and cases.", "N", least=0
+            "Seed for all random numbers; another seed explores other runs and cases.",
+            "N",
+            least=0,
+            most=MOST,
         ),
     )
     dtype: Patterns = field(
@@ -131,6 +135,12 @@ class Options(SharedOptions):
     gate: Patterns = field(
         default=(), metadata=about("Fail if there is a note of this name.", "NAME")
     )
+    require: Patterns = field(
+        default=(),
+        metadata=about(
+            "Pass only if the invariant NAME was judged, or at least N of them.", "NAME|N"
+        ),
+    )
 
     def __post_init__(self) -> None:
         settle(self)
@@ -161,3 +171,4 @@ class Keywords(TypedDict, total=False):
     fast: bool
     strict: bool
     gate: Patterns
+    require: Patterns

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from pathlib import Path
 
@@ -86,13 +87,69 @@ def make_plan(target: Target, options: Options) -> Plan:
             )
         if not all(reason.strip() for reason in reasons.values()):
             raise SymmetryError(f"an expected failure of {name} needs a reason")
-    _refuse_gates(options, [kind.name for each in target.invariants for kind in each.notes])
+    _refuse_gates(options, target.invariants, plan.invariants)
+    _refuse_requirements(options, target.invariants, plan.invariants)
     return replace(plan, expected=expected, baseline=options.baseline is not None)
 
 
-def _refuse_gates(options: Options, notes: Sequence[str]) -> None:
-    """Refuse a note to gate that no invariant of the target gives."""
+def _refuse_gates(
+    options: Options, every: Sequence[Invariant], selected: Sequence[Invariant]
+) -> None:
+    """Refuse a note to gate that no selected invariant gives: such a gate never fails."""
     for pattern in options.gate:
-        if not any(fnmatchcase(note, pattern) for note in notes):
-            there_are = f"there are {', '.join(notes)}" if notes else "this target has none"
-            raise SymmetryError(f"no note matches {pattern!r}: {there_are}")
+        givers = [each for each in every if _matching(pattern, _notes([each]))]
+        if not givers:
+            raise SymmetryError(f"no note matches {pattern!r}{_there_are(pattern, _notes(every))}")
+        if not any(each in givers for each in selected):
+            names = " and ".join(each.name for each in givers)
+            raise SymmetryError(
+                f"--gate {pattern} can never fail: {names} gives such a note, and is not selected"
+            )
+
+
+def _refuse_requirements(
+    options: Options, every: Sequence[Invariant], selected: Sequence[Invariant]
+) -> None:
+    """Refuse to require what no check with these options can prove."""
+    names = [each.name for each in selected]
+    for required in options.require:
+        if required.isdecimal():
+            if int(required) > len(names):
+                there = count(len(names), "invariant")
+                raise SymmetryError(f"--require {required} can never be met: {there} can be judged")
+        elif not _matching(required, [each.name for each in every]):
+            there = _there_are(required, [each.name for each in every])
+            raise SymmetryError(f"no invariant matches {required!r}{there}")
+        elif not _matching(required, names):
+            raise SymmetryError(f"--require {required} can never be met: it is not selected")
+
+
+def unmet(options: Options, judged: Mapping[str, str]) -> Iterator[str]:
+    """Yield the requirements that a check does not meet, in words.
+
+    ``judged`` has the names of all its invariants, and why they were not judged; if they were, an
+    empty text.
+    """
+    proved = sum(not why for why in judged.values())
+    for required in options.require:
+        if required.isdecimal() and proved < int(required):
+            yield f"--require {required}: only {count(proved, 'invariant')} could be judged"
+        for name in () if required.isdecimal() else _matching(required, [*judged]):
+            if judged[name]:
+                yield f"--require {required}: {name} was not judged: {judged[name]}"
+
+
+def _notes(invariants: Sequence[Invariant]) -> list[str]:
+    return [kind.name for each in invariants for kind in each.notes]
+
+
+def _matching(pattern: str, names: Sequence[str]) -> list[str]:
+    return [name for name in names if fnmatchcase(name, pattern)]
+
+
+def _there_are(pattern: str, names: Sequence[str]) -> str:
+    """Return which name may be meant, or all of them, as the end of an error."""
+    if not names:
+        return ": this target has none"
+    close = get_close_matches(pattern, names, 1)
+    return f", did you mean {close[0]!r}?" if close else f": there are {', '.join(names)}"

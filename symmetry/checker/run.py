@@ -1,15 +1,15 @@
 """Running a plan: one verdict for each invariant and dtype."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
 
 from symmetry.checker.accepted import found_of
 from symmetry.checker.options import Options
-from symmetry.checker.plan import Plan
+from symmetry.checker.plan import Plan, unmet
 from symmetry.checker.progress import Progress
 from symmetry.checker.threads import one_thread
-from symmetry.checker.verdict import Checked, Verdict, settled
+from symmetry.checker.verdict import JUDGED, Checked, Verdict, settled
 from symmetry.finding.coverage import Coverage
 from symmetry.law.note import Note
 
@@ -44,7 +44,7 @@ def run(plan: Plan, progress: Progress | None = None) -> Checked:
         if _waits(plan, waiting):
             found[number] = _settled(plan, waiting, progress, line)
     verdicts = tuple(verdict for each in found for verdict in each)
-    notes = tuple(dict.fromkeys(note for verdict in verdicts for note in verdict.notes))
+    notes = tuple(_notes(plan, verdicts))
     return replace(
         record,
         verdicts=verdicts,
@@ -56,7 +56,24 @@ def run(plan: Plan, progress: Progress | None = None) -> Checked:
         part=examiner.part,
         drawn=examiner.drawn,
         substitution=examiner.substitution,
+        unmet=tuple(unmet(options, _judged(verdicts))),
     )
+
+
+def _notes(plan: Plan, verdicts: Sequence[Verdict]) -> Iterator[Note]:
+    """Yield the notes of verdicts, each once; not those whose fact another one has said."""
+    found = dict.fromkeys(note for verdict in verdicts for note in verdict.notes)
+    said = {note.name for note in found}
+    kinds = {kind.name: kind for invariant in plan.invariants for kind in invariant.notes}
+    for note in found:
+        if note.name not in kinds or said.isdisjoint(kinds[note.name].unless):
+            yield note
+
+
+def _judged(verdicts: Sequence[Verdict]) -> dict[str, str]:
+    """Return all invariants by name, with the reason if none of its verdicts says something."""
+    judged = {verdict.invariant: verdict.message for verdict in reversed(verdicts)}
+    return judged | {verdict.invariant: "" for verdict in verdicts if verdict.kind in JUDGED}
 
 
 def _waits(plan: Plan, verdicts: Iterable[Verdict]) -> bool:

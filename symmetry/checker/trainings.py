@@ -198,7 +198,7 @@ class TrainingExaminer(Examiner):
         try:
             self.coverage = find(any_start.target)
         except (SymmetryError, TargetError) as error:
-            self._why_none = f"no equal units were looked for: {error}"
+            self._why_none = f"units were not searched, because {error}"
         except (RuntimeError, TypeError, ValueError, LookupError, NotImplementedError) as error:
             # An operation cannot be recorded or repeated; the rest can be checked all the same.
             self._why_none = f"no equal units were found: {in_one_line(error)}"

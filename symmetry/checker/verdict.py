@@ -24,6 +24,8 @@ Kind = Literal[
     "not applicable",
 ]
 
+JUDGED = ("holds", "violated", "rounding", "expected failure", "error")  # kinds that say something
+
 
 def _of_violation(name: str) -> property:
     """Return what a verdict hands on of its violation."""
@@ -166,6 +168,12 @@ class Checked:
     part: str = ""  # which part of the user's step was checked, in words; empty for all of it
     drawn: Drawn | None = None  # of trainings whose arguments are drawn: what was tried
     substitution: Substitution | None = None  # of a training that runs in place of another device
+    unmet: tuple[str, ...] = ()  # requirements of the user that it does not meet, in words
+
+    @property
+    def status(self) -> int:
+        """The exit status that it means."""
+        return exit_code(self.verdicts, self.gating, self.unmet)
 
 
 def settled(verdicts: Sequence[Verdict], reasons: Mapping[str, str]) -> list[Verdict]:
@@ -207,18 +215,20 @@ def exit_code_accepting(checked: Checked) -> int:
         replace(v, stale=False, kind="expected failure" if v.kind in failures else v.kind)
         for v in checked.verdicts
     )
-    return exit_code(verdicts, checked.gating)
+    return exit_code(verdicts, checked.gating, checked.unmet)
 
 
-def exit_code(verdicts: Iterable[Verdict], gating: Sequence[Note] = ()) -> int:
+def exit_code(
+    verdicts: Iterable[Verdict], gating: Sequence[Note] = (), unmet: Sequence[str] = ()
+) -> int:
     """Return 1 if a verdict or a note gates; 2 if passing would prove nothing; else 0.
 
-    Passing proves nothing if no case counted, if an invariant of units had no equal units, or if a
-    limit came before the last verdict.
+    Passing proves nothing if no case counted, if an invariant of units had no equal units, if a
+    limit came before the last verdict, or if a requirement is not met.
     """
     verdicts = tuple(verdicts)
     if gating or any(verdict.gates for verdict in verdicts):
         return 1
     proved = any(verdict.counted for verdict in verdicts)
     without = any(verdict.unproved or verdict.kind == "not finished" for verdict in verdicts)
-    return 0 if proved and not without else 2
+    return 0 if proved and not (without or unmet) else 2

@@ -17,6 +17,7 @@ from symmetry.cli.isolation.parent import Isolated
 from symmetry.cli.options import (
     PATH,
     POSITIVE,
+    STANDARD,
     WHOLE,
     declared_options,
     flag,
@@ -32,10 +33,9 @@ if TYPE_CHECKING:
     from symmetry.cli.outcome import Output
     from symmetry.explanation.explained import Explained
 
-_OUTPUT = ("verbose", "format_", "json", "output", "line")
 _SECTIONS = {
     "Which checks": "--only --skip --fast --list --about",
-    "What fails": "--strict --gate --exact --expect-units --expect-failure --baseline "
+    "What fails": "--strict --gate --require --exact --expect-units --expect-failure --baseline "
     "--update-baseline",
     "Output": "--verbose --format --json --output",
     "How it runs": "--seed --dtype --steps --timeout --device --no-explain --in-process",
@@ -86,7 +86,7 @@ class _Check(Isolated):
         from symmetry.cli.outcome import Output, conclude
 
         found, shown = whole
-        output = Output(**{name: params[name] for name in _OUTPUT})
+        output = Output.of({**params})
         current().listing = output.listing
         for verdict in found.verdicts[shown:]:
             current().verdict(verdict)
@@ -104,7 +104,7 @@ class _Check(Isolated):
         if not params["verbose"] and params["format_"] == "text":  # else they were printed already
             for verdict in verdicts:
                 say(line(verdict))
-        if params["json"] is None:
+        if params["json"] in (None, STANDARD):
             return
         found = Checked(names[0], params["seed"], None, verdicts, complete=False)
         write_all({params["json"]: to_json(found)})
@@ -130,7 +130,7 @@ class _Check(Isolated):
 )
 @option("--about", "NAME", "Print the meaning of an invariant or a note, with examples.")
 @flag("--no-explain", "Do not look for the operation behind the first violation that repeats.")
-@option("--json", "FILE", "Write the result to FILE as JSON.", kind=PATH)
+@option("--json", "FILE", "Write the result to FILE as JSON; - is --format json.", kind=PATH)
 @option("--output", "DIR", "Write a report in Markdown into DIR.", kind=PATH)
 @flag("--list", "Print the invariants, all facts with --verbose, and check nothing.", "list_")
 @option(
@@ -190,10 +190,10 @@ def command(
     folder with scripts that train, the command says what to type; in another one it checks numba,
     and says so.
 
-    A verdict is: holds; violated; rounding, if units split by rounding alone, which --exact makes a
+    A verdict is: holds; violated; rounding, if units split only by rounding, which --exact makes a
     violation; vacuous, if nothing in the target could have violated it; not applicable; expected
-    failure; error, if the target raised; not finished, if a limit came first. Violations, errors
-    and expected failures that do not fail gate.
+    failure; error, if the target raised; not finished, if a limit came first. The exit status is 1
+    if an invariant is violated, an error occurs, or an expected failure no longer fails.
 
     The first line is the answer. Each problem follows with the line of the code, if it is known,
     and the command that repeats it; then notes: facts that are usually mistakes, and fail a check
@@ -222,7 +222,7 @@ def command(
     from symmetry.cli.baseline import BaselineFile
     from symmetry.cli.outcome import Output
 
-    output = Output(**{name: options.pop(name) for name in _OUTPUT})
+    output = Output.of(options)
     several = {name: options.pop(name) for name in _SEVERAL}
     baseline = BaselineFile(options["baseline"], update_baseline)
     if output.line is None:

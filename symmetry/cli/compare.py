@@ -10,7 +10,15 @@ import click
 from symmetry.base.errors import FAILED, SymmetryError
 from symmetry.base.names import RECORDED
 from symmetry.cli.isolation.parent import Isolated
-from symmetry.cli.options import PATH, as_typed, declared_options, flag, option, read_cases
+from symmetry.cli.options import (
+    PATH,
+    STANDARD,
+    as_typed,
+    declared_options,
+    flag,
+    option,
+    read_cases,
+)
 from symmetry.cli.screen import current, say, terminal
 from symmetry.comparison.options import ComparisonKeywords, ComparisonOptions
 
@@ -18,7 +26,7 @@ from symmetry.comparison.options import ComparisonKeywords, ComparisonOptions
 @click.command("compare", cls=Isolated, short_help="Is it still the same training?")
 @click.argument("targets", nargs=-1, required=True, metavar="FIRST OTHER...")
 @declared_options(ComparisonOptions, ComparisonKeywords)
-@option("--json", "FILE", "Write the result to FILE as JSON.", kind=PATH)
+@option("--json", "FILE", "Write the result to FILE as JSON; - is standard output.", kind=PATH)
 @option("--output", "DIR", "Write a report, comparison.md, into DIR: ratios by module.", kind=PATH)
 @flag("--quiet", "Print nothing but errors.")
 def command(
@@ -74,8 +82,12 @@ def command(
         )
         found = session.compare(targets, asked)
         for line in lines(found):
-            say(line)
-    contents: dict[Path, str | bytes] = {} if json is None else {json: to_json(found)}
+            say(line, err=json == STANDARD)
+    contents: dict[Path, str | bytes] = {}
+    if json == STANDARD:
+        say(to_json(found).rstrip())
+    elif json is not None:
+        contents[json] = to_json(found)
     if output is not None:
         contents |= render_compared(found, as_typed()).contents(output)
     if ranks.rank() == 0:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import click
 
 from symmetry.base.errors import FOUND, OK, SymmetryError
 from symmetry.cli.isolation.parent import Isolated
-from symmetry.cli.options import DTYPE, FROM_ZERO, PATH, RATE, WHOLE, option, read_case
+from symmetry.cli.options import DTYPE, PATH, RATE, SEED, STANDARD, WHOLE, option, read_case
 from symmetry.cli.screen import current, say
 
 # The options of steps, and what a case calls them.
@@ -44,8 +45,8 @@ _KEYS |= {"iterations": "iterations", "lr": "lr"}
     "Compute in this dtype.  [default: float32; a training: float64, then float32]",
     kind=DTYPE,
 )
-@option("--seed", "N", "Seed for all random numbers.  [default: 0]", kind=FROM_ZERO)
-@option("--json", "FILE", "Write the result to FILE as JSON.", kind=PATH)
+@option("--seed", "N", "Seed for all random numbers.  [default: 0]", kind=SEED)
+@option("--json", "FILE", "Write the result to FILE as JSON; - is standard output.", kind=PATH)
 @option(
     "--script",
     "FILE",
@@ -88,30 +89,35 @@ def command(target: str, json: Path | None, script: Path | None, **given: Any) -
     if "case" in given:
         given["case"] = read_case(given["case"], "explained")
     resolved = resolve(target)
+    tell = partial(say, err=json == STANDARD)
     try:
         explanation = session.explain(resolved, **given, sizes=sizes, data=load_mnist)
     except SymmetryError as error:
-        if _explain_other_laws(resolved, given):
+        if _explain_other_laws(resolved, given, tell):
             return FOUND
         raise error from None
-    others = explanation.outcome != "explained" and _explain_other_laws(resolved, given)
+    others = explanation.outcome != "explained" and _explain_other_laws(resolved, given, tell)
     for line in lines(explanation) if not others else ():
-        say(line)
+        tell(line)
     if explanation.threads:
-        say(f"{'threads':<12}{explanation.threads}")
-    contents: dict[Path, str | bytes] = {json: to_json(explanation)} if json else {}
+        tell(f"{'threads':<12}{explanation.threads}")
+    contents: dict[Path, str | bytes] = {}
+    if json == STANDARD:
+        say(to_json(explanation).rstrip())
+    elif json is not None:
+        contents[json] = to_json(explanation)
     written = next((c.script for c in explanation.culprits if c.script is not None), None)
     if script is not None and written is not None:
         contents |= written.files(script)
     write_all(contents)
     for file in contents:
-        say(f"wrote {file}")
+        tell(f"wrote {file}")
     if script is not None and written is None:
-        say(f"no operation can be done again alone: {script} was not written")
+        tell(f"no operation can be done again alone: {script} was not written")
     return FOUND if explanation.splits or others else OK
 
 
-def _explain_other_laws(target: Any, given: Mapping[str, Any]) -> bool:
+def _explain_other_laws(target: Any, given: Mapping[str, Any], tell: Callable[[str], None]) -> bool:
     """Explain the problems of a training that are not about units; return whether it has some."""
     from symmetry import session
     from symmetry.checker.options import Options
@@ -123,5 +129,5 @@ def _explain_other_laws(target: Any, given: Mapping[str, Any]) -> bool:
     checked = session.check(session.plan_check(target.name, Options(fast=True, seed=seed)))
     found = [*law_lines(checked)]
     for line in found:
-        say(line)
+        tell(line)
     return bool(found)

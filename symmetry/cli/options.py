@@ -13,6 +13,7 @@ import click
 
 from symmetry.base.errors import SymmetryError
 from symmetry.base.names import split_tail
+from symmetry.base.randomness.seeds import MOST
 from symmetry.checker.declaration import About, declared, is_number
 from symmetry.units.dtypes import DTYPES
 
@@ -50,7 +51,8 @@ class WholeNumber(click.IntRange):
 REPORTS = Path("reports")  # the directory of the reports that are written without any option
 _CLASSES = 10  # of the digits
 
-WHOLE, FROM_ZERO = WholeNumber(min=1), WholeNumber(min=0)
+WHOLE, SEED = WholeNumber(min=1), WholeNumber(0, MOST)
+STANDARD = Path("-")  # standard output, where a file is expected
 PATH, RATE, DTYPE = given_path, learning_rate, click.Choice(DTYPES)
 POSITIVE = click.FloatRange(min=0, min_open=True)
 
@@ -97,7 +99,7 @@ def _declared(field: Field[Any], about: About) -> Decorator:
         name,
         field.name,
         metavar=about.metavar,
-        type=WholeNumber(min=about.least) if is_number(field) else _kind(about),
+        type=WholeNumber(about.least, about.most) if is_number(field) else _kind(about),
         default=field.default if is_number(field) else None,
         show_default=is_number(field) and field.default is not None,
         help=" ".join(filter(None, (about.text, "Repeatable." * more["multiple"], about.typed))),

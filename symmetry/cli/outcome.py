@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from symmetry.base.errors import FAILED, FOUND, OK, SymmetryError
 from symmetry.base.memory import used
 from symmetry.base.records import dump
-from symmetry.cli.options import as_typed
+from symmetry.cli.options import STANDARD, as_typed
 from symmetry.cli.screen import say
 
 if TYPE_CHECKING:
@@ -45,6 +45,18 @@ class Output:
     json: Path | None
     output: Path | None
     line: Path | None = None
+
+    @classmethod
+    def of(cls, options: dict[str, Any]) -> Output:
+        """Take what concerns it out of the options of a check."""
+        output = cls(**{each.name: options.pop(each.name) for each in fields(cls)})
+        if output.json != STANDARD:
+            return output
+        if output.format_ not in ("text", "json"):
+            raise click.UsageError(
+                f"--json - and --format {output.format_} cannot both be printed."
+            )
+        return replace(output, json=None, format_="json")
 
     @property
     def text(self) -> bool:
@@ -83,9 +95,8 @@ def conclude(checked: Checked, explained: Explained | None, output: Output) -> i
     SymmetryError
         If the check proved nothing.
     """
-    from symmetry.checker.verdict import exit_code
     from symmetry.report.formats.formats import render
-    from symmetry.report.verdicts import conclusion, last_line
+    from symmetry.report.verdicts import conclusion, judged, summary
 
     if not output.text:
         say(render(output.format_, checked, explained))
@@ -94,20 +105,19 @@ def conclude(checked: Checked, explained: Explained | None, output: Output) -> i
     else:
         _print_answer(checked, explained)
     _write(checked, output)
-    code = exit_code(checked.verdicts, checked.gating)
+    code = checked.status
     if code == FAILED:
         raise SymmetryError(conclusion(checked))
     if output.listing:
-        say(last_line(checked))
+        say(f"{conclusion(checked)} ({judged(checked)}; verdicts: {summary(checked.verdicts)})")
     return code
 
 
 def _print_answer(checked: Checked, explained: Explained | None) -> None:
     """Print the answer; the first lines of problems stand out on a terminal."""
-    from symmetry.checker.verdict import exit_code
     from symmetry.report.answers.answer import blocks
 
-    code = exit_code(checked.verdicts, checked.gating)
+    code = checked.status
     (headline, *conditions), *others, rest = blocks(checked, explained)
     say(click.style(headline, bold=True, fg=_COLORS[code]))
     for text in conditions:

@@ -10,8 +10,8 @@ import click
 
 from symmetry.base.errors import FOUND, OK, SymmetryError
 from symmetry.cli.options import (
-    FROM_ZERO,
     PATH,
+    SEED,
     WHOLE,
     experiment_options,
     flag,
@@ -38,7 +38,7 @@ _TEXTS = ("mnist.md", "mnist.json")
     "zero",
     click.Choice(["zero", "random"]),
 )
-@option("--seed", "N", "Seed of the random start, of this run or of its control.", 0, FROM_ZERO)
+@option("--seed", "N", "Seed of the random start, of this run or of its control.", 0, SEED)
 @flag("--collapsed", "Train the collapsed network only: one unit for all.")
 @flag("--no-control", "Leave out the control run from a random start.")
 @option(

@@ -6,7 +6,7 @@ import click
 
 from symmetry.base.errors import OK
 from symmetry.cli.isolation.parent import Isolated
-from symmetry.cli.options import PATH, option
+from symmetry.cli.options import PATH, STANDARD, option
 from symmetry.cli.screen import current, say, terminal
 
 
@@ -16,7 +16,7 @@ from symmetry.cli.screen import current, say, terminal
     short_help="Find the groups of equal units in the model of a training.",
 )
 @click.argument("name")
-@option("--json", "FILE", "Write the groups to FILE as JSON.", kind=PATH)
+@option("--json", "FILE", "Write the groups to FILE as JSON; - is standard output.", kind=PATH)
 def command(name: str, json: Path | None) -> int:
     """Find the groups of equal units in the model of a training.
 
@@ -40,8 +40,10 @@ def command(name: str, json: Path | None) -> int:
     current().enter(name)
     with terminal():
         coverage = find_units(name, progress=current().doing)
-    if json is not None:
-        write_all({json: coverage.to_json()})
     for line in lines(coverage):
-        say(line)
+        say(line, err=json == STANDARD)
+    if json == STANDARD:
+        say(coverage.to_json().rstrip())
+    elif json is not None:
+        write_all({json: coverage.to_json()})
     return OK

@@ -6,13 +6,13 @@ import click
 
 from symmetry.base.errors import OK
 from symmetry.cli.isolation.parent import Isolated
-from symmetry.cli.options import FROM_ZERO, PATH, option
+from symmetry.cli.options import PATH, SEED, option
 from symmetry.cli.screen import current, say, terminal
 
 
 @click.command("watch", cls=Isolated, short_help="Show what a training script does, in order.")
 @click.argument("name")
-@option("--seed", "N", "Seed for all random numbers.", 0, FROM_ZERO)
+@option("--seed", "N", "Seed for all random numbers.", 0, SEED)
 @option("--output", "FILE", "Write the timeline as a page with a picture (.html).", kind=PATH)
 def command(name: str, seed: int, output: Path | None) -> int:
     """Run a training script once, and show what it does in which order.

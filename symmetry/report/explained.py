@@ -34,7 +34,7 @@ def headline(explained: Explained) -> str:
     first_culprit = explained.culprits[0]
     if explained.outcome == "rounding":
         return (
-            f"{explained.target}: {explained.units} differ by rounding alone, first in "
+            f"{explained.target}: {explained.units} differ only by rounding, first in "
             f"{named(first_culprit)}"
         )
     kind = explained.units if explained.units == "samples" else f"the {explained.units}"

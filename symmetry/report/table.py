@@ -11,7 +11,7 @@ from typing import Any
 
 from symmetry.base.errors import FAILED, FOUND, OK
 from symmetry.base.records import dump
-from symmetry.checker.verdict import Checked, Verdict, exit_code, exit_code_accepting
+from symmetry.checker.verdict import Checked, Verdict, exit_code_accepting
 from symmetry.report.files import ReportFiles
 from symmetry.report.filling import fill_in, render
 from symmetry.report.verdicts import conclusion, deviation, record, summary
@@ -30,7 +30,7 @@ _SUSPICIONS = (  # the worst first
     "vacuous",
     "sound",
 )
-_OF_A_RUN = {"target", "table", "seconds", "cpu_seconds", "memory", "ended"}
+_OF_A_RUN = {"table", "seconds", "cpu_seconds", "memory", "ended"}
 _NO_NEWS = {"largest", "exit_code_accepting"}
 _ENDS = {  # what the messages say of a check that is not whole
     "time": "(--time-limit)",
@@ -42,7 +42,7 @@ _ENDS = {  # what the messages say of a check that is not whole
 def line_of(checked: Checked) -> dict[str, Any]:
     """Return the record of a check for the process that checks many targets."""
     table = {
-        "exit_code": exit_code(checked.verdicts, checked.gating),
+        "exit_code": checked.status,
         "exit_code_accepting": exit_code_accepting(checked),
         "in_short": conclusion(checked),
         "float32": _kinds(checked, "float32"),

@@ -8,14 +8,16 @@ import json
 import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from importlib.metadata import version
 from itertools import chain
 from typing import Any, get_args
 
 from symmetry.base import ranks
+from symmetry.base.errors import FAILED, FOUND, OK
 from symmetry.base.names import words_of
 from symmetry.base.records import dump
 from symmetry.base.user_code import spell
-from symmetry.checker.verdict import Checked, Kind, Verdict, exit_code
+from symmetry.checker.verdict import JUDGED, Checked, Kind, Verdict
 from symmetry.finding.coverage import Dead, Unequal
 from symmetry.law.measurement import Violation
 from symmetry.law.note import Note
@@ -32,6 +34,8 @@ SIGNATURE = (
 )
 # What JSON has of a failure.
 _OF_FAILURES = "iteration", "matrix", "units", "entry", "relative", "groups", "growth", "rounding"
+SCHEMA = 1  # the version of the shape of JSON: it grows if a key changes or goes
+_OUTCOMES = {OK: "sound", FOUND: "problems", FAILED: "not proved"}
 _NAME = 20  # letters of a name in a column; a few are longer
 _KIND = max(map(len, KINDS))
 
@@ -57,7 +61,7 @@ def gist(verdict: Verdict) -> str:
     before = {
         "vacuous": "not tested: ",
         "expected failure": f"{verdict.reason}: ",
-        "rounding": "by rounding alone: ",
+        "rounding": "only by rounding: ",
     }
     return before.get(verdict.kind, "") + verdict.message
 
@@ -226,17 +230,19 @@ def summary(verdicts: Sequence[Verdict]) -> str:
 def conclusion(checked: Checked) -> str:
     """Return what all verdicts mean together, in a few words."""
     verdicts = checked.verdicts
-    code = exit_code(verdicts, checked.gating)
+    code = checked.status
     late = _late(verdicts)
     if code == 1:
         fails = any(verdict.kind == "error" for verdict in verdicts)
         return "; ".join(filter(None, (_gating(checked), "" if fails else late)))
     if late:
         return f"{late}, and nothing is violated so far"
+    if checked.unmet:
+        return f"a requirement is not met: {'; '.join(checked.unmet)}"
     if code == 2 and (unproved := [v for v in verdicts if v.unproved]):
         skips = " ".join(f"--skip {name}" for name in _names(unproved))
         reason = unproved[0].message.removeprefix("no equal units were found: ")
-        reason = reason.removeprefix("no equal units were looked for: ")
+        reason = reason.removeprefix("units were not searched, because ")
         texts = (layer.text for layer in _dead(checked))
         reason = next(chain(texts, without_units(_layers(checked))), reason)
         return f"no equal units were checked: {reason}; {skips} lets it pass"
@@ -335,6 +341,11 @@ def last_line(checked: Checked) -> str:
     return f"{conclusion(checked)} ({summary(checked.verdicts)})"
 
 
+def judged(checked: Checked) -> str:
+    """Return how many invariants were judged: in one precision, or in both."""
+    return count(len({v.invariant for v in checked.verdicts if v.kind in JUDGED}), "check")
+
+
 def to_json(checked: Checked) -> str:
     """Return a whole check for programs; the shape is a promise."""
     return dump(record(checked)) + "\n"
@@ -343,6 +354,12 @@ def to_json(checked: Checked) -> str:
 def record(checked: Checked) -> dict[str, Any]:
     """Return a whole check as JSON has it."""
     return {
+        "schema": SCHEMA,
+        "version": version("unit-symmetry"),
+        "target": checked.target,
+        "verdict": _OUTCOMES[checked.status],
+        "exit_status": checked.status,
+        "conclusion": conclusion(checked),
         "trainer": checked.target,
         "seed": checked.seed,
         "examples": checked.examples,
@@ -415,7 +432,7 @@ def _meaning(verdict: Verdict) -> str:
     if verdict.kind == "rounding":
         return ", no sign of a bug: one unit's sums are rounded differently from another's"
     if violation.rounding:
-        return " because it must hold exactly, though by rounding alone: no sign of a bug"
+        return " because it must hold exactly, though only by rounding: no sign of a bug"
     if verdict.margin is not None and (violation.rounding is None or verdict.about.drawn):
         times = f"{verdict.margin:.3g}".replace("inf", "infinitely many")
         return f", by {times} times what rounding explains"

@@ -8,11 +8,14 @@ import pytest
 
 from symmetry.base.errors import SymmetryError
 from symmetry.law.case import Case
+from symmetry.report.verdicts import conclusion
 from symmetry.steps.cases.strategies import draw_cases
 from symmetry.targets.resolve import as_step_target, resolve
+from symmetry.training.target import FunctionTraining
 from tests.catalogues import STEPS, select
 from tests.checking import check_target, plan_of
 from tests.steps import checked as steps
+from tests.training.small import training
 
 CASE = Case(9, 4, 5, 3, 0.5, 3, "float32", "pixels", "scaled", 0)
 OWN = as_step_target(steps.sound, "mine")
@@ -71,7 +74,12 @@ def test_a_plan_that_is_run_says_what_it_checked():
     ("options", "message"),
     [
         ({"examples": 0}, "examples must be an integer of at least 1, not 0"),
-        ({"seed": -1}, "seed must be an integer of at least 0, not -1"),
+        ({"seed": -1}, "seed must be an integer from 0 to 4294967295, not -1"),
+        ({"seed": 10**23}, "seed must be an integer from 0 to 4294967295, not 1"),
+        ({"require": "13"}, "--require 13 can never be met: 10 invariants can be judged"),
+        ({"require": "network/gradient"}, "--require network/gradient can never be met: it is not"),
+        ({"require": "symmetry/pur"}, "no invariant matches 'symmetry/pur', did you mean"),
+        ({"gate": "loss/scaling"}, "no note matches 'loss/scaling': this target has none"),
         ({"min_samples": True}, "min_samples must be an integer of at least 1, not True"),
         ({"dtype": ["half"]}, "dtype must be one of float32, float64, not 'half'"),
         ({"expected_failures": {"clone": "x"}}, "cannot expect a failure of 'clone': there are"),
@@ -81,3 +89,41 @@ def test_a_plan_that_is_run_says_what_it_checked():
 def test_what_makes_no_sense_is_one_line(options, message):
     with pytest.raises(SymmetryError, match=message):
         plan_of(OWN, **options)
+
+
+SMALL = FunctionTraining("small", training())
+
+
+def test_a_gate_or_a_requirement_that_is_not_selected_is_refused():
+    gate = {"gate": "model/draws", "only": "symmetry/repeatable"}
+    with pytest.raises(SymmetryError, match="--gate model/draws can never fail: model/evaluation"):
+        plan_of(SMALL, **gate)
+    assert plan_of(SMALL, **gate | {"only": "model/*"}).invariants
+    with pytest.raises(SymmetryError, match="--require model/samples can never be met: it is not"):
+        plan_of(SMALL, require="model/samples", only="symmetry/repeatable")
+    with pytest.raises(SymmetryError, match="no note matches 'model/draw', did you mean 'model/dr"):
+        plan_of(SMALL, gate="model/draw")
+
+
+def test_a_requirement_that_is_not_met_is_told():
+    only = ("symmetry/repeatable", "training/moves", "loop/batches")
+    met = check_target(SMALL, only=only, dtype="float32", require=["2", "training/moves"])
+    assert (met.unmet, met.status) == ((), 0)
+    missed = check_target(SMALL, only=only, dtype="float32", require=["3", "loop/*"])
+    assert missed.status == 2
+    first, second = missed.unmet
+    assert first == "--require 3: only 2 invariants could be judged"
+    assert second.startswith("--require loop/*: loop/batches was not judged: only a script")
+    assert conclusion(missed).startswith("a requirement is not met: --require 3: only 2 inv")
+
+
+def test_a_fact_is_noted_once():
+    def evaluating():
+        model, step = training()()
+        model.append(torch.nn.Dropout())
+        return model.eval(), step
+
+    import torch
+
+    found = check_target(FunctionTraining("f", evaluating), only=["model/*", "loop/modes"])
+    assert [note.name for note in found.notes] == ["model/evaluation-mode"]

@@ -54,6 +54,8 @@ def test_the_exit_status():
     assert exit_code([verdict("violated"), verdict("vacuous", 0, unproved=True)]) == 1
     assert exit_code([verdict("holds"), verdict("not finished", 0)]) == 2
     assert exit_code([verdict("violated"), verdict("not finished", 0)]) == 1
+    assert exit_code([verdict("holds")], unmet=["--require 2"]) == 2
+    assert exit_code([verdict("violated")], unmet=["--require 2"]) == 1
 
 
 def test_an_expectation_is_met_by_a_failure_in_any_dtype():

@@ -93,7 +93,7 @@ def test_the_core_by_default(tmp_path: Path) -> None:
         "",
         "wrote out.json",
         "wrote new/reports/invariants.md",
-        f"sound ({2 * number} hold)",
+        f"sound ({number} checks; verdicts: {2 * number} hold)",
     ]
     assert len(results(tmp_path)) == 2 * number
     report = (tmp_path / "new/reports/invariants.md").read_text()
@@ -111,7 +111,7 @@ def test_a_violation_is_told_and_can_be_repeated(folder: Path) -> None:
     assert any(t.startswith("symmetry/w2-rows in float32: violated, by more than") for t in lines)
     assert lines[-2:] == [
         "wrote out.json",
-        "1 invariant violated: look at symmetry/w2-rows (1 violated)",
+        "1 invariant violated: look at symmetry/w2-rows (1 check; verdicts: 1 violated)",
     ]
     result = results(folder)["symmetry/w2-rows", "float32"]
     assert result["verdict"] == "violated"
@@ -155,12 +155,12 @@ def test_own_steps_are_checked_for_symmetry_and_told_how_to_ask_for_more(folder:
     few = symmetry("check", "--verbose", "steps:sound", "--examples", 4, cwd=folder)
     assert few.status == 0
     assert note in few.out.splitlines()
-    assert f"sound ({2 * len(OWN)} hold)" in few.out
+    assert f"sound ({len(OWN)} checks; verdicts: {2 * len(OWN)} hold)" in few.out
     all_ = symmetry("check", "--verbose", "steps:sound", "--examples", 4, "--only", "*", cwd=folder)
     assert all_.status == 0
     assert "not checked" not in all_.out
     number = len(CATALOGUE)
-    assert f"sound ({2 * number} hold)" in all_.out
+    assert f"sound ({number} checks; verdicts: {2 * number} hold)" in all_.out
 
 
 @pytest.mark.slow
@@ -205,7 +205,9 @@ def test_a_step_that_raises(folder: Path) -> None:
     assert finished.status == 1
     assert "error             the step raised ValueError: no (steps.py:" in finished.out
     assert "  case       1 sample, 1 input, 1 hidden unit, 1 class; 1 iteration" in finished.out
-    assert finished.out.endswith("the target does not work: look at symmetry/pure (1 error)\n")
+    assert finished.out.endswith(
+        "the target does not work: look at symmetry/pure (1 check; verdicts: 1 error)\n"
+    )
 
 
 @pytest.mark.slow
@@ -233,6 +235,23 @@ def test_a_step_that_ends_its_process_passes_nothing_and_hides_nothing(folder: P
     assert finished.out.splitlines()[-1].startswith("the target does not work: look at symmetry/")
 
 
+def test_json_goes_to_standard_output(folder: Path) -> None:
+    few = ("--only", "*/pure", "--examples", 2)
+    finished = symmetry("check", "steps:sound", *few, "--json", "-", cwd=folder)
+    assert finished.status == 0
+    assert json.loads(finished.out)["verdict"] == "sound"
+    assert not (folder / "-").exists()
+    both = symmetry("check", "steps:sound", *few, "--json", "-", "--format", "sarif", cwd=folder)
+    assert_one_line(both, "--json - and --format sarif cannot both be printed")
+
+
+def test_a_requirement_that_is_not_met_proves_nothing(folder: Path) -> None:
+    arguments = ("check", "steps:frozen", "--only", "*/w1-columns", "--examples", 2)
+    finished = symmetry(*arguments, "--require", "symmetry/*", cwd=folder)
+    assert_one_line(finished, "a requirement is not met: --require symmetry/*: symmetry/w1-columns")
+    assert_one_line(symmetry(*arguments, "--require", "2", cwd=folder), "--require 2 can never be")
+
+
 def test_an_expected_failure(folder: Path) -> None:
     expected = ("--expect-failure", "symmetry/w2-rows=known = see #12")
     finished = symmetry("check", "--verbose", "steps:broken", *W2_ROWS, *expected, cwd=folder)
@@ -241,7 +260,7 @@ def test_an_expected_failure(folder: Path) -> None:
     finished = symmetry("check", "--verbose", "steps:sound", *W2_ROWS, *expected, cwd=folder)
     assert finished.status == 1
     assert "was expected to fail (known = see #12), but" in finished.out
-    assert "expected to fail, but not failing: symmetry/w2-rows (1 holds)" in finished.out
+    assert "expected to fail, but not failing: symmetry/w2-rows (1 check; " in finished.out
 
 
 def test_a_replayed_case_is_run_as_it_is(folder: Path) -> None:
@@ -489,7 +508,7 @@ def test_a_terminal_gets_colours_and_a_bar(folder: Path) -> None:
     assert "symmetry/w2-rows float32" in text  # beside the bar
     assert "\x1b[1msymmetry/w2-rows in float32: violated, by more than rounding" in text
     plain = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", text)
-    assert "look at symmetry/w2-rows (1 violated)\r\n" in plain
+    assert "look at symmetry/w2-rows (1 check; verdicts: 1 violated)\r\n" in plain
 
 
 def _read(terminal: int) -> bytes:

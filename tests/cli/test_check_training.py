@@ -127,7 +127,7 @@ def test_a_layer_without_equal_units_is_told_with_its_line(folder):
     assert done.status == 0, done.err
     *_, silent, named, _, last = done.out.splitlines()
     assert (silent, named) == ("no gradient reaches unused in the first two steps", NAMED)
-    assert last == "sound, but for 1 layer without equal units (1 holds)"
+    assert last == "sound, but for 1 layer without equal units (1 check; verdicts: 1 holds)"
     found = json.loads((folder / "found.json").read_text())
     layer = {"module": "l1", "units": 16, "why": NAMED.rpartition(": ")[2]}
     assert found["without_units"] == [{**layer, "file": "scaled.py", "line": 14}]

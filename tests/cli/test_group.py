@@ -6,12 +6,15 @@ import subprocess
 import sys
 from importlib.metadata import version
 from pathlib import Path
+from textwrap import dedent
 
 import pytest
 
 import symmetry.cli as cli
 from symmetry.base.errors import SymmetryError
 from tests.cli.process import SYMMETRY, assert_one_line, environment, symmetry
+from tests.cli.test_check_training import TRAINING
+from tests.conftest import slow
 
 HEAVY = ("numba", "numpy", "matplotlib", "rich", "hypothesis", "jinja2", "torch", "jax")
 
@@ -111,6 +114,32 @@ def test_every_error_is_one_line(
     assert captured.out == ""
     assert captured.err.startswith(printed)
     assert captured.err.count("\n") == bool(printed)
+
+
+def test_an_interruption_of_the_imports_has_no_traceback(tmp_path: Path) -> None:
+    code = (
+        "import runpy, sys\n"
+        "class Interrupting:\n"
+        "    def find_spec(self, name, *_):\n"
+        "        if name == 'symmetry.cli':\n"
+        "            raise KeyboardInterrupt\n"
+        "sys.meta_path.insert(0, Interrupting())\n"
+        "runpy.run_module('symmetry', run_name='__main__', alter_sys=True)\n"
+    )
+    finished = symmetry(command=(sys.executable, "-c", code), cwd=tmp_path)
+    assert (finished.status, finished.out, finished.err) == (130, "", "interrupted\n")
+
+
+@pytest.mark.parametrize("command", ["units", slow("compare"), slow("explain")])
+def test_json_may_go_to_standard_output(command: str, tmp_path: Path) -> None:
+    names = {"compare": ("numpy", "numpy"), "explain": ("numpy",)}
+    few = {"compare": ("--examples", "2"), "explain": ("--samples", "9", "--inputs", "4")}
+    (tmp_path / "train.py").write_text(dedent(TRAINING))
+    words = (command, *names.get(command, ("train.py:training",)), *few.get(command, ()))
+    finished = symmetry(*words, "--json", "-", cwd=tmp_path)
+    assert finished.status in (0, 1), finished
+    assert json.loads(finished.out)
+    assert finished.err.strip()
 
 
 def test_a_fault_of_the_program_is_no_verdict(

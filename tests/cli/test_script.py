@@ -148,7 +148,7 @@ def test_units_of_a_module_are_explained_and_expected(folder):
     pinned = ("--only", "training/units", "--expect-units", "first=7")
     done = run(folder, "check", "--verbose", *words, *pinned, "--", "--epochs", "1")
     assert done.status == 1, done
-    assert "first is to have 7 equal units, found 6 in first units" in done.out
+    assert "expected 7 equal units in first: it has 6 in first units" in done.out
     assert "training/units --expect-units first=7 --dtype float32 -- --epochs 1" in done.out
 
 

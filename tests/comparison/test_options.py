@@ -13,7 +13,7 @@ from symmetry.comparison.options import ComparisonOptions
     [
         ({"steps": 0}, "steps must be an integer of at least 1, not 0"),
         ({"steps": True}, "steps must be an integer of at least 1, not True"),
-        ({"seed": -1}, "seed must be an integer of at least 0, not -1"),
+        ({"seed": -1}, "seed must be an integer from 0 to 4294967295, not -1"),
         ({"examples": 1.5}, "examples must be an integer of at least 1, not 1.5"),
         ({"dtype": "float16"}, "dtype must be one of float32, float64, not 'float16'"),
         ({"progress": print}, "progress must be a symmetry.Progress"),

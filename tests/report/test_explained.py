@@ -119,7 +119,7 @@ def test_what_could_not_be_found_is_said() -> None:
 
 def test_rounding_is_not_accused() -> None:
     first = replace(EXPLAINED, outcome="rounding")
-    assert "mine: fc1 hidden units differ by rounding alone, first in optimiser:" in first.headline
+    assert "mine: fc1 hidden units differ only by rounding, first in optimiser:" in first.headline
 
 
 def test_a_step_of_no_training_is_named_by_its_operation() -> None:

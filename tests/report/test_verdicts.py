@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 from dataclasses import replace
+from importlib.metadata import version
 
 import pytest
 
@@ -59,7 +60,7 @@ COMMAND = f"symmetry check numpy --only symmetry/w2-rows --case '{CASE.to_json()
         ),
         (
             replace(VIOLATED, kind="rounding"),
-            "rounding          by rounding alone: after step 3 hidden unit 1 is no",
+            "rounding          only by rounding: after step 3 hidden unit 1 is no",
         ),
         (EXPECTED, "expected failure  known, see #12: after step 3 hidden unit 1 is no longer"),
         (VACUOUS, "vacuous           not tested: nothing moved in 100 cases (normal)"),
@@ -114,7 +115,7 @@ def test_the_details_name_the_line_of_the_users_code():
 @pytest.mark.parametrize(
     ("verdict", "meaning"),
     [
-        (VIOLATED, "violated because it must hold exactly, though by rounding alone: no sign of a"),
+        (VIOLATED, "violated because it must hold exactly, though only by rounding: no sign of a"),
         (replace(VIOLATED, kind="rounding"), "rounding, no sign of a bug: one unit's sums are"),
         (ERROR, "error, the step does not work in this case"),
         (
@@ -354,6 +355,13 @@ def test_json():
         "seed": 0,
         "examples": 100,
     }
+    assert {key: record[key] for key in ("schema", "version", "target", "verdict")} == {
+        "schema": 1,
+        "version": version("unit-symmetry"),
+        "target": "numpy",
+        "verdict": "problems",
+    }
+    assert (record["exit_status"], record["conclusion"]) == (1, conclusion(checked))
     violated, holds, error, expected = record["results"]
     assert violated == {
         "name": "symmetry/w2-rows",

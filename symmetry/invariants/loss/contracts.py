@@ -48,8 +48,7 @@ def _cross_entropy(call: LossCall) -> Iterator[Fault]:
     elif axis in scores.probabilities:
         yield Fault("input", _SOFTMAX_TWICE)
     elif other := _other_axis(scores.probabilities or scores.log_probabilities, axis):
-        text = _WRONG_AXIS.format(loss="cross_entropy", other=other, axis=axis)
-        yield Fault("input", text, mechanism=MIXING_SOFTMAX)
+        yield _wrong_axis("cross_entropy", other, axis)
     elif made_by(scores) == "sigmoid":
         yield Fault("input", _SIGMOID_AS_LOGITS)
     elif bound := _BOUNDED.get(made_by(scores)):
@@ -64,12 +63,18 @@ def _nll_loss(call: LossCall) -> Iterator[Fault]:
     if axis in scores.probabilities:
         yield Fault("input", _NO_LOGARITHM)
     elif other := _other_axis(scores.log_probabilities, axis):
-        text = _WRONG_AXIS.format(loss="nll_loss", other=other, axis=axis)
-        yield Fault("input", text, mechanism=MIXING_SOFTMAX)
+        yield _wrong_axis("nll_loss", other, axis)
     else:
         origin = "the output of a linear layer" if linear else "numbers"
         text = _NOT_NORMALISED.format(loss="nll_loss", origin=origin)
         yield Fault("input", text, certain=linear)
+
+
+def _wrong_axis(loss: str, other: str, axis: int) -> Fault:
+    """Return the fault that a softmax runs over another axis than the classes."""
+    cure = _AXIS_CURES[loss].format(axis=axis)
+    text = _WRONG_AXIS.format(loss=loss, other=other, axis=axis, cure=cure)
+    return Fault("input", text, mechanism=MIXING_SOFTMAX)
 
 
 def _ctc_loss(call: LossCall) -> Iterator[Fault]:
@@ -148,8 +153,12 @@ _SOFTMAX_TWICE = (
 _WRONG_AXIS = (
     "what {loss} is given is normalised along axis {other}, but the classes lie along axis {axis}: "
     "a softmax runs over the wrong axis, and outputs of different samples depend on each other. "
-    "Let it run over axis {axis}, or use cross_entropy with the logits"
+    "{cure}"
 )
+_AXIS_CURES = {
+    "cross_entropy": "Leave it out: cross_entropy takes the logits",
+    "nll_loss": "Let it run over axis {axis}, or use cross_entropy with the logits",
+}
 _SIGMOID_AS_LOGITS = (
     "cross_entropy is given the output of a sigmoid and applies softmax to it: give it the logits, "
     "or use binary_cross_entropy_with_logits where classes do not exclude each other"

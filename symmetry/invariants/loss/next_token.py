@@ -122,9 +122,8 @@ def _wrong(shift: Shift, reading: Reading) -> str | None:
         )
     if shift.places == 0 and reading.ahead is None and reading.own and reading.behind:
         return (
-            "the labels are not shifted: each output has to predict the token at its own place, "
-            "which it has read, by a model that reads backwards alone. Compare the output at each "
-            "place with the next token: logits[:, :-1] with tokens[:, 1:]"
+            "the label of each position is its own input token, which the model has read: shift "
+            "the labels by one. Compare logits[:, :-1] with tokens[:, 1:]"
         )
     return None
 
@@ -161,7 +160,12 @@ def _cure(kind: str) -> str:
         return "pad its input on the left alone"
     if any(name in kind for name in ("GRU", "LSTM", "RNN")):
         return "let it read in one direction"
-    return "give it a causal mask"
+    if kind == "MultiheadAttention":
+        return "give it a causal mask"
+    return (
+        "give it a causal mask; if it has one, let its softmax run over the keys, and split heads "
+        "by transpose(), not by view() alone"
+    )
 
 
 def _readings(start: TrainingStart, shift: Shift) -> Iterator[Reading]:

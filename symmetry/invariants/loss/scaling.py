@@ -63,7 +63,9 @@ def scaling(start: TrainingStart) -> Measurement:
     except TrainingError as error:
         return Measurement.cannot_judge(f"with each sample twice, {error}")
     if kind == "mixed":
-        return Measurement.cannot_judge("see the note", notes=(SCALING.at(_TEXT, place),))
+        return Measurement.cannot_judge(
+            "the weights may fit this batch size", notes=(SCALING.at(_TEXT, place),)
+        )
     if kind == "together":
         return Measurement.cannot_judge("the loss takes samples together")
     return Measurement(counted=True)

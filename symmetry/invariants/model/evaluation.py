@@ -14,6 +14,7 @@ EVALUATION_MODE = NoteKind(
     "model/evaluation-mode",
     meaning="A model trains in evaluation mode, so that its dropouts and running statistics are "
     "off. Call model.train() before training.",
+    unless=("loop/eval-mode",),
 )
 KEPT_DROPOUT = NoteKind(
     "model/kept-dropout",

@@ -114,7 +114,7 @@ def _violated(start: TrainingStart, text: str, step: int, parameter: str) -> Mea
 
 def _reason(source: FirstNotFinite, derived: list[str]) -> str:
     if not source.name:
-        return f"its data hold {source.value}, which no operation of the step makes"
+        return f"the data already contain {source.value} before the step"
     if source.place.phase == "backward":
         return f"the derivative of {(derived or [source.name])[0]} is not finite there"
     return f"{source.name} returns {source.value}" + f", since {source.cause}" * bool(source.cause)

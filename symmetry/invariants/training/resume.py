@@ -68,7 +68,7 @@ def resume(start: TrainingStart) -> Measurement:
             return Measurement(has_moved(states[saved.taken - 1], states[-1:]))
         violated.append((saved, found))
     if not violated:
-        note = f"at no point of {start.steps} steps has the optimiser used all gradients"
+        note = f"in {start.steps} steps some gradients always wait for a later update"
         return Measurement(counted=False, note=note)
     violated = [each for each in violated if each[1] is not _HANDED_ON]
     if not violated:

@@ -17,9 +17,9 @@ def pins(start: TrainingStart) -> Measurement:
         found = _pinned(start.groups, name)
         if not any(units.count == number for units in found):
             counts = ", ".join(f"{units.count} in {units.name}" for units in found)
-            known = ", ".join(units.name for units in start.groups) or "no units at all"
-            counts = counts or f"none of that name, but {known}"
-            message = f"{name} is to have {number} equal units, found {counts}"
+            known = ", ".join(units.name for units in start.groups) or "no equal units at all"
+            found_are = f"it has {counts}" if counts else f"there is no {name}, but {known}"
+            message = f"expected {number} equal units in {name}: {found_are}"
             return Measurement.violated(
                 Violation(message, 0, "", group=name, pin=f"{name}={number}")
             )

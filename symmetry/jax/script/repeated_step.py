@@ -37,7 +37,7 @@ def training_of(name: str, functions: Sequence[Jitted], meant: str) -> tuple[Any
     steps = [each for each in functions if each.size]
     if not steps:
         raise NotCheckable(
-            f"{name}: no jitted function of it is called with its own results: jit the step that "
+            f"{name}: the outputs of no jitted function are its next inputs: jit the step that "
             f"returns the next state; or {_WRITE}{meant}"
         )
     step = max(steps, key=lambda each: each.size)

@@ -8,15 +8,14 @@ from itertools import chain
 
 from symmetry.base.devices import Substitution
 from symmetry.base.errors import FAILED, FOUND
-from symmetry.checker.verdict import LOSS_NOT_FINITE, Checked, Verdict, exit_code
+from symmetry.checker.verdict import JUDGED, LOSS_NOT_FINITE, Checked, Verdict
 from symmetry.explanation.explained import Explained
 from symmetry.report.answers.problems import Problem, problems
 from symmetry.report.filling import fill_in
-from symmetry.report.verdicts import and_notes, conclusion, details, gist, limits, note_line
+from symmetry.report.verdicts import and_notes, conclusion, details, gist, judged, limits, note_line
 from symmetry.units.words import count
 
 WIDTH = 100  # characters of a line of prose
-_JUDGED = ("holds", "violated", "rounding", "expected failure", "error")
 
 
 def lines(checked: Checked, explained: Explained | None = None) -> Iterator[str]:
@@ -52,19 +51,18 @@ def headline(checked: Checked, found: tuple[Problem, ...]) -> str:
     If the target fails by itself, that is the answer. A check that proved nothing fails with its
     reason in an error, which is not repeated here.
     """
-    judged = {v.invariant for v in checked.verdicts if v.kind in _JUDGED}
     if found and found[0].fails:
         others = f"{count(len(found) - 1, 'more problem')}, " if found[1:] else ""
         fails = f"{checked.target}{' fails' if found[0].place else ''}: {found[0].sentence}"
-        return f"{fails} ({others}{count(len(judged), 'check')})"
-    code = exit_code(checked.verdicts, checked.gating)
+        return f"{fails} ({others}{judged(checked)})"
+    code = checked.status
     answer = conclusion(checked)
     if code == FOUND:
         answer = and_notes(count(len(found), "problem"), checked)
     if code == FAILED:
         answer = answer.partition(":")[0]
     how = f", {checked.substitution.words}" if checked.substitution else ""
-    return f"{checked.target}: {answer} ({count(len(judged), 'check')}){how}"
+    return f"{checked.target}: {answer} ({judged(checked)}){how}"
 
 
 def problem_lines(problem: Problem) -> Iterator[str]:
@@ -96,11 +94,12 @@ def _rest(verdicts: Iterable[Verdict]) -> Iterator[str]:
     kinds: dict[str, set[str]] = {}
     for verdict in verdicts:
         kinds.setdefault(verdict.kind, set()).add(verdict.invariant)
-    settled = set(chain.from_iterable(kinds.get(kind, ()) for kind in _JUDGED))
+    settled = set(chain.from_iterable(kinds.get(kind, ()) for kind in JUDGED))
     reasons = {
         v.invariant: v.message
         for v in verdicts
-        if v.kind == "vacuous" and not v.stale and v.invariant not in settled
+        # A note says the same of the line.
+        if v.kind == "vacuous" and not (v.stale or v.notes) and v.invariant not in settled
     }
     for reason in dict.fromkeys(reasons.values()):
         names = ", ".join(name for name, own in reasons.items() if own == reason)
@@ -115,7 +114,7 @@ def _rest(verdicts: Iterable[Verdict]) -> Iterator[str]:
         parts.append(f"{count(len(holding), 'check')} {_verb(holding, 'holds', 'hold')}.")
     if rounding:
         verb = _verb(rounding, "differs", "differ")
-        parts.append(f"{count(len(rounding), 'check')} {verb} by rounding alone.")
+        parts.append(f"{count(len(rounding), 'check')} {verb} only by rounding: nothing to do.")
     if expected:
         parts.append(f"{len(expected)} {_verb(expected, 'fails', 'fail')} as expected.")
     if late := kinds.get("not finished", set()):

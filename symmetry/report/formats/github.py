@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from symmetry.base.errors import FAILED
-from symmetry.checker.verdict import Checked, exit_code
+from symmetry.checker.verdict import Checked
 from symmetry.explanation.explained import Explained
 from symmetry.report.answers.problems import problems
 from symmetry.report.formats.message import message, notes, title
@@ -18,7 +18,7 @@ def render(checked: Checked, explained: Explained | None = None) -> str:
         _command("error", title(checked, p), message(p), p.file, p.line)
         for p in problems(checked, explained)
     ]
-    if exit_code(checked.verdicts, checked.gating) == FAILED:
+    if checked.status == FAILED:
         lines.append(_command("error", checked.target, conclusion(checked)))
     lines += [
         _command("warning", f"{checked.target}: {note.name}", note.text, note.file, note.line)

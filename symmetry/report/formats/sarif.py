@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import quote
 
 from symmetry.base.errors import FAILED
-from symmetry.checker.verdict import Checked, exit_code
+from symmetry.checker.verdict import Checked
 from symmetry.explanation.explained import Explained
 from symmetry.report.answers.problems import problems
 from symmetry.report.formats.message import message, notes
@@ -31,7 +31,7 @@ def render(checked: Checked, explained: Explained | None = None) -> str:
     statements = {v.invariant: v.about.statement for v in checked.verdicts}
     rules = dict.fromkeys(result["ruleId"] for result in results)
     described = {rule: statements.get(rule) or rule for rule in rules}
-    proved = exit_code(checked.verdicts, checked.gating) != FAILED
+    proved = checked.status != FAILED
     return _log([_run(results, described, "" if proved else conclusion(checked))])
 
 

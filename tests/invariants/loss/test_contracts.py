@@ -25,6 +25,7 @@ COLUMN = trained([0.3], [0.9])
     [
         (call("cross_entropy", input=PROBABILITIES, target=LABELS), "applies softmax to them"),
         (call("cross_entropy", input=OVER_SAMPLES, target=LABELS), "normalised along axis 0"),
+        (call("cross_entropy", input=OVER_SAMPLES, target=LABELS), "Leave it out: cross_entropy"),
         (call("cross_entropy", input=COLUMN, target=LABELS), "it is always zero"),
         (
             call(

@@ -42,7 +42,9 @@ def test_a_leak_names_the_first_module_that_mixes_tokens(make, module, cure):
 
 
 def test_labels_that_are_not_shifted_or_shifted_twice_are_told_apart():
-    assert "labels are not shifted" in message(next_token, losses.labels_not_shifted)
+    assert "the label of each position is its own input token" in message(
+        next_token, losses.labels_not_shifted
+    )
     assert "2 places later" in message(next_token, losses.labels_shifted_twice)
 
 

@@ -125,7 +125,7 @@ for x, y in batches(30):
     ("text", "words"),
     [
         ("for x, y in batches(9):\n    jax.grad(loss_of)(params, x, y)\n", "no jitted function"),
-        (LOOP.replace("@jax.jit", ""), "no jitted function of it is called with its own results"),
+        (LOOP.replace("@jax.jit", ""), "the outputs of no jitted function are its next inputs"),
         (
             LOOP.replace("step(params, x, y)", "step(params, x, y, old)").replace(
                 "for x, y", "old = params\nfor x, y"
