@@ -43,6 +43,7 @@ FILES = (
     "loop.batches",
     "loop.workers",
     "loop.gradients",
+    "loop.schedule",
     "loop.attributes",
     "training.gradient",
 )

@@ -1,6 +1,7 @@
 """The objects of a training, and finding those that it makes without naming them."""
 
 import inspect
+import math
 import random
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
@@ -189,6 +190,11 @@ def held_by(optimizer: Any) -> list[Any]:
     return [p for group in optimizer.param_groups for p in group["params"]]
 
 
+def rates_of(optimizer: Any) -> tuple[float, ...]:
+    """Return the learning rate of each group of an optimiser; nan where it has none."""
+    return tuple(float(group.get("lr", math.nan)) for group in optimizer.param_groups)
+
+
 def _wraps(thing: Any) -> bool:
     """Return whether it only hands its calls on to an optimiser, as Accelerate's does."""
     return isinstance(thing, torch.optim.Optimizer) and not can_be_hooked(thing)
@@ -223,13 +229,13 @@ def _collecting() -> Iterator[list[Any]]:
     with ExitStack() as stack:
         stack.enter_context(noting_modules())
         # Some subclasses, SequentialLR for one, do not call the method that they override.
-        for kind in (kind for base in _FOUND for kind in _family(base)):
+        for kind in (kind for base in _FOUND for kind in family_of(base)):
             if original := vars(kind).get("__init__"):
                 stack.enter_context(patch.object(kind, "__init__", hooked(original)))
         yield made
 
 
-def _family(kind: type) -> list[type]:
+def family_of(kind: type) -> list[type]:
     """Return a class and all classes that come from it."""
     children: list[type] = kind.__subclasses__()
-    return [kind, *(k for child in children for k in _family(child))]
+    return [kind, *(k for child in children for k in family_of(child))]

@@ -147,6 +147,7 @@ class Scheduled(LoopEvent):
 
     kind: str
     rates: tuple[float, ...]  # the new ones
+    scheduler: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -364,6 +365,15 @@ class SteppedOptimizer:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Scheduler:
+    """A scheduler that stepped, and is in no other."""
+
+    number: int
+    kind: str
+    steps: int | None  # after which its rates end, or do not change any more; None if never
+
+
+@dataclass(frozen=True, kw_only=True)
 class Epochs:
     """A run over whole epochs: its events, and what took part in them.
 
@@ -399,6 +409,7 @@ class Epochs:
     loaders: tuple[Loader, ...]
     models: tuple[Model, ...]
     optimizers: tuple[SteppedOptimizer, ...]
+    schedulers: tuple[Scheduler, ...] = ()
     copies: tuple[Copy, ...] = ()
     ended: str
     is_whole: bool

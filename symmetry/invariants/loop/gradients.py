@@ -11,7 +11,6 @@ from collections import Counter, defaultdict
 
 from symmetry.invariants.loop.clips import CLIPS, judge_clips
 from symmetry.invariants.loop.judgement import Judgement, loop_invariant
-from symmetry.invariants.loop.schedules import SCHEDULE, note_schedules
 from symmetry.law.invariant import Statement
 from symmetry.law.measurement import LEFT_GRADIENTS
 from symmetry.law.note import NoteKind
@@ -35,7 +34,6 @@ def gradients(epochs: Epochs) -> Judgement:
     _judge_lost(epochs, judgement)
     _judge_leftover(epochs, judgement)
     judge_clips(epochs, judgement)
-    note_schedules(epochs, judgement)
     return judgement
 
 
@@ -45,7 +43,7 @@ INVARIANT = loop_invariant(
         statement="gradients are clipped and read by an update before they are cleared",
         reason="a backward or a clip that no update reads does nothing",
         witness="a backward",
-        notes=(WINDOW, CLIPS, SCHEDULE),
+        notes=(WINDOW, CLIPS),
     ),
     gradients,
 )

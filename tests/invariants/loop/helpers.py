@@ -12,13 +12,14 @@ from symmetry.invariants.loop.evaluation import evaluation
 from symmetry.invariants.loop.gradients import gradients
 from symmetry.invariants.loop.judgement import Judgement
 from symmetry.invariants.loop.modes import modes
+from symmetry.invariants.loop.schedule import schedule
 from symmetry.invariants.loop.workers import workers
 from symmetry.training.events import Epochs
 from tests.sound.trainings.scripts import script
 
 LAWS = {
     f"loop/{law.__name__}": law
-    for law in (modes, evaluation, copies, batches, workers, gradients, attributes)
+    for law in (modes, evaluation, copies, batches, workers, gradients, schedule, attributes)
 }
 
 

@@ -9,14 +9,12 @@ import pytest
 from symmetry.invariants.loop.gradients import gradients
 from symmetry.training.events import (
     Backward,
-    Batch,
     Cleared,
     Clipped,
     Exhausted,
-    Scheduled,
     Updated,
 )
-from tests.invariants.loop.made import at, epochs, event, loader
+from tests.invariants.loop.made import at, epochs, event
 
 
 def lost(number, *between):
@@ -109,17 +107,3 @@ def test_updates_with_gradients_of_earlier_ones_are_accused():
     assert "zero_grad() is missing" in accusation.text
     twice = [event(Updated, 8, backwards=(0,), again=(0,))] * 2  # two steps on one gradient
     assert not gradients(epochs(event(Backward), *twice)).accusations
-
-
-def scheduled(rates, batches=32):
-    steps = [each for rate in rates for each in (event(Updated), event(Scheduled, rates=(rate,)))]
-    run = epochs(event(Batch), event(Backward), *steps, loaders=(loader(0, batches=batches),))
-    return [note.name for note in gradients(run).notes]
-
-
-def test_a_rate_that_vanishes_in_the_first_epoch_has_a_note():
-    falling = [0.1, 0.01, 1e-3, 1e-4]
-    assert scheduled([*falling, *[1e-5] * 6]) == ["loop/schedule"]
-    assert scheduled(falling) == []  # the script may be at its end
-    assert scheduled([*falling, *[1e-5] * 6], batches=6) == []  # in the first epoch but one
-    assert scheduled([1e-6, 0.01, 0.1, *[0.1] * 6]) == []  # a warm-up

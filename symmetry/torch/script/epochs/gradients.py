@@ -13,11 +13,10 @@ from torch import Tensor, nn
 from torch.amp import GradScaler
 from torch.nn.utils import clip_grad as clipping
 from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LRScheduler
 
 from symmetry.base.user_code import kind_of
 from symmetry.observe.source_line import asked_at
-from symmetry.torch.objects import held_by
+from symmetry.torch.objects import family_of, held_by, rates_of
 from symmetry.torch.script.epochs.log import Log, Numbers, Patch, states
 from symmetry.torch.script.epochs.measuring import Measuring
 from symmetry.torch.script.epochs.terms import LossTerms
@@ -25,7 +24,6 @@ from symmetry.training.events import (
     Backward,
     Cleared,
     Clipped,
-    Scheduled,
     SteppedOptimizer,
     Updated,
 )
@@ -69,7 +67,7 @@ class GradientReads:
         yield torch.autograd, "grad", self._seen_grad(torch.autograd.grad)
         yield Optimizer, "__init__", self._seen_init(Optimizer.__init__)
         yield nn.Module, "zero_grad", self._seen_zero(nn.Module.zero_grad)
-        for kind in _family(Optimizer):
+        for kind in family_of(Optimizer):
             if "zero_grad" in vars(kind):
                 yield kind, "zero_grad", self._seen_zero(vars(kind)["zero_grad"])
         for name in _CLIPS:
@@ -78,9 +76,6 @@ class GradientReads:
             yield nn.utils, name, clip
         for name in ("step", "unscale_"):
             yield GradScaler, name, self._seen_scaler(getattr(GradScaler, name))
-        for kind in _family(LRScheduler):
-            if "step" in vars(kind):
-                yield kind, "step", self._seen_schedule(vars(kind)["step"])
 
     @property
     def held(self) -> set[int]:
@@ -124,7 +119,7 @@ class GradientReads:
         self._log.add(
             Updated,
             optimizer=number,
-            rates=_rates(optimizer),
+            rates=rates_of(optimizer),
             backwards=tuple(sorted(backwards)),
             again=tuple(sorted(again)),
             clips=tuple(sorted(clips)),
@@ -289,23 +284,6 @@ class GradientReads:
 
         return seen
 
-    def _seen_schedule(self, step: Callable[..., Any]) -> Callable[..., Any]:
-        inside = False
-
-        def seen(scheduler: Any, *args: Any, **kwargs: Any) -> Any:
-            nonlocal inside
-            if inside or "_last_lr" not in vars(scheduler):  # its first step is its own
-                return step(scheduler, *args, **kwargs)
-            inside = True
-            try:
-                return step(scheduler, *args, **kwargs)
-            finally:
-                inside = False
-                kind, rates = type(scheduler).__name__, _rates(scheduler.optimizer)
-                self._log.add(Scheduled, kind=kind, rates=rates)
-
-        return seen
-
     def _look(self) -> None:
         """See which gradients were cleared by hand: set to None, or to zero."""
         within = (p for p in self.parameters if self._within.get(id(p)))
@@ -345,17 +323,6 @@ def gradient_property(gradients: GradientReads) -> property:
         return _grad.__get__(parameter)
 
     return property(get, _grad.__set__, _grad.__delete__)
-
-
-def _family(kind: type) -> Iterator[type]:
-    yield kind
-    children: list[type] = kind.__subclasses__()
-    for below in children:
-        yield from _family(below)
-
-
-def _rates(optimizer: Any) -> tuple[float, ...]:
-    return tuple(float(group.get("lr", math.nan)) for group in optimizer.param_groups)
 
 
 def _version(parameter: Tensor) -> tuple[int, int]:

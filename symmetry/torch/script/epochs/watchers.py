@@ -26,6 +26,7 @@ from symmetry.torch.script.epochs.log import Log, Patch
 from symmetry.torch.script.epochs.measuring import Measuring
 from symmetry.torch.script.epochs.misspelling import Misspelling
 from symmetry.torch.script.epochs.restoring import Restoring
+from symmetry.torch.script.epochs.schedules import Schedules
 from symmetry.torch.script.epochs.start import StartingParameters
 from symmetry.training.events import Called, Epochs, LoopEvent, Updated
 
@@ -64,7 +65,7 @@ class Watchers:
         )
         self._restoring = Restoring(log, lambda: self._gradients.parameters)
         self._misspelling, self._following = Misspelling(log), Following()
-        self._seeding = Seeding(log)
+        self._seeding, self._schedules = Seeding(log), Schedules(log)
         self._modules: list[weakref.ref[Any]] = []
 
     @contextmanager
@@ -91,6 +92,7 @@ class Watchers:
             loaders=self.loaders.records(),
             models=self._forwards.records(),
             optimizers=self._gradients.records(),
+            schedulers=self._schedules.records(),
             copies=self._following.records(evaluated),
             ended=ended or "the script's end",
             is_whole=not ended,
@@ -114,6 +116,7 @@ class Watchers:
             self._seeding,
             self._misspelling,
             self._following,
+            self._schedules,
         ):
             yield from part.patches()
 

@@ -1,0 +1,166 @@
+"""``loop/schedule``: a schedule ends where the loop ends.
+
+Example: gradients of four batches are added up, and a schedule is made for the number of updates.
+
+    scheduler = get_cosine_schedule_with_warmup(optimizer, 10, epochs * len(loader) // 4)
+    for step, (x, y) in enumerate(loader):
+        (loss(model(x), y) / 4).backward()
+        if (step + 1) % 4 == 0:
+            optimizer.step()
+            optimizer.zero_grad()
+        scheduler.step()                     four times an update
+
+The rate is zero after a quarter of the training. Step a schedule where the optimiser steps. It is a
+violation only if the numbers coincide: the schedule has as many steps as there are updates in all
+epochs, and takes several with each. It is a note if it has as many steps as there are batches, and
+takes one with each update, so that it never ends; or if it ends long before the first epoch does.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from symmetry.invariants.loop.judgement import Judgement, loop_invariant
+from symmetry.law.invariant import Statement
+from symmetry.law.note import NoteKind
+from symmetry.training.events import (
+    Epochs,
+    Exhausted,
+    Scheduled,
+    Scheduler,
+    Updated,
+)
+
+SCHEDULE = NoteKind("loop/schedule")
+_VANISHED = 1.001e-3  # of the largest rate so far
+_FEWEST = 4  # updates in all epochs: few numbers coincide by chance
+
+
+def schedule(epochs: Epochs) -> Judgement:
+    """Judge the schedulers of a run."""
+    judgement = Judgement()
+    judgement.applies = bool(epochs.of(Scheduled))
+    judgement.why = "" if judgement.applies else "it steps no scheduler"
+    for scheduler in epochs.schedulers:
+        _judge_end(epochs, scheduler, judgement)
+    if not judgement.accusations:
+        _note_early_ends(epochs, judgement)
+    return judgement
+
+
+INVARIANT = loop_invariant(
+    Statement(
+        name="loop/schedule",
+        statement="a schedule that is made for the updates of a loop is stepped with each of them",
+        reason="it ends where the loop ends",
+        witness="a scheduler that is stepped",
+        notes=(SCHEDULE,),
+    ),
+    schedule,
+)
+
+
+def _judge_end(epochs: Epochs, scheduler: Scheduler, judgement: Judgement) -> None:
+    """Accuse a scheduler that is made for updates, and steps several times in each."""
+    if not epochs.is_whole or scheduler.steps is None or len(epochs.optimizers) > 1:
+        return
+    if (usual := _usual(epochs, scheduler)) is None:
+        return
+    pieces, times = usual
+    lengths = _batches(epochs)
+    fewest, most = (sum(n // pieces for n in lengths), sum(-(-n // pieces) for n in lengths))
+    steps, kind, at = scheduler.steps, scheduler.kind, _steps_of(epochs, scheduler)[0].at
+    if fewest < _FEWEST:
+        return
+    if times > 1 and fewest <= steps <= most:
+        judgement.accuse(
+            f"{kind} is made for {steps} steps, as many as there are updates in all epochs, but it "
+            f"takes {times} with each update: the learning rate is at its end after 1/{times} of "
+            "the training. Step it where the optimiser steps.",
+            at,
+        )
+    elif times == 1 and pieces > 1 and steps == sum(lengths):
+        judgement.note(
+            SCHEDULE,
+            f"{kind} is made for {steps} steps, as many as there are batches in all epochs, but "
+            f"it takes one with each update of {pieces} batches: only 1/{pieces} of the schedule "
+            "is run. Make it for the number of updates.",
+            at,
+        )
+
+
+def _usual(epochs: Epochs, scheduler: Scheduler) -> tuple[int, int] | None:
+    """Return how many backwards an update usually has, and how many steps of a scheduler.
+
+    None with fewer than two updates.
+    """
+    pieces: Counter[int] = Counter()
+    times: Counter[int] = Counter()
+    steps = 0
+    for event in epochs.events:
+        if isinstance(event, Scheduled) and event.scheduler == scheduler.number:
+            steps += 1
+        elif isinstance(event, Updated):
+            if pieces:
+                times[steps] += 1
+            pieces[len(event.backwards)] += 1
+            steps = 0
+    if not times:
+        return None
+    return max(pieces.most_common(1)[0][0], 1), times.most_common(1)[0][0]
+
+
+def _batches(epochs: Epochs) -> list[int]:
+    """Return how many batches each epoch has that is trained on; nothing if it is not known."""
+    ends = [e for e in epochs.events if isinstance(e, Exhausted)]
+    lengths = [
+        epochs.loaders[e.loader].batches for e in ends if e.loader in epochs.training_loaders
+    ]
+    return [n for n in lengths if n is not None] if None not in lengths else []
+
+
+def _steps_of(epochs: Epochs, scheduler: Scheduler) -> list[Scheduled]:
+    """Return the steps of a scheduler."""
+    steps = (event for event in epochs.events if isinstance(event, Scheduled))
+    return [event for event in steps if event.scheduler == scheduler.number]
+
+
+def _note_early_ends(epochs: Epochs, judgement: Judgement) -> None:
+    """Note schedulers that are stepped with each batch, and end within the first epoch."""
+    batches = max(
+        (x.batches or 0 for x in epochs.loaders if x.number in epochs.training_loaders), default=0
+    )
+    updates = len(epochs.of(Updated))
+    for kind in dict.fromkeys(e.kind for e in epochs.events if isinstance(e, Scheduled)):
+        steps = [e for e in epochs.events if isinstance(e, Scheduled) and e.kind == kind]
+        vanishes = _vanishes(steps)
+        if vanishes is None or not _with_each_batch(epochs, steps):
+            continue
+        # Half of what was seen comes behind: the script is not just at its end.
+        if 2 * vanishes <= updates and 2 * vanishes <= batches:
+            judgement.note(
+                SCHEDULE,
+                f"{kind} is stepped with each batch, and the learning rate is almost zero "
+                f"after {vanishes} of the {batches} batches of the first epoch. Step it once an "
+                "epoch, or count its steps in batches.",
+                steps[0].at,
+            )
+
+
+def _vanishes(steps: list[Scheduled]) -> int | None:
+    """Return after how many steps the rate has vanished; None if it does not."""
+    largest = 0.0
+    for number, step in enumerate(steps):
+        rate = max(step.rates, default=0.0)
+        if rate <= _VANISHED * largest:
+            return number + 1
+        largest = max(largest, rate)
+    return None
+
+
+def _with_each_batch(epochs: Epochs, steps: list[Scheduled]) -> bool:
+    """Return whether a scheduler is stepped more often than epochs end."""
+    ends = sum(
+        isinstance(e, Exhausted) and e.loader in epochs.training_loaders for e in epochs.events
+    )
+    return len(steps) > ends + 1

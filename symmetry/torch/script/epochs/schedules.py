@@ -1,0 +1,99 @@
+"""The steps of schedulers, and after how many of them a schedule is at its end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from torch.optim.lr_scheduler import LRScheduler
+
+from symmetry.base.randomness import generators
+from symmetry.torch.objects import family_of, rates_of
+from symmetry.torch.script.epochs.log import Log, Numbers, Patch
+from symmetry.training.events import Scheduled, Scheduler
+
+_FIRST = 20_000  # steps of a function that are looked at one by one
+_FAR = tuple(1 << power for power in (22, 23, 24))  # beyond the end of any training
+_ZERO = 1e-6  # of the largest rate
+
+
+class Schedules:
+    """Sees the steps of schedulers.
+
+    Parameters
+    ----------
+    log
+        Where events go.
+    """
+
+    def __init__(self, log: Log) -> None:
+        self._log, self._schedulers, self._inside = log, Numbers(), False
+
+    def patches(self) -> Iterator[Patch]:
+        """Yield what has to be replaced while the script runs."""
+        for kind in family_of(LRScheduler):
+            if "step" in vars(kind):
+                yield kind, "step", self._seen(vars(kind)["step"])
+
+    def _seen(self, step: Callable[..., Any]) -> Callable[..., Any]:
+        def seen(scheduler: Any, *args: Any, **kwargs: Any) -> Any:
+            if self._inside or "_last_lr" not in vars(scheduler):  # its first step is its own
+                return step(scheduler, *args, **kwargs)
+            self._inside = True  # one scheduler may step others
+            try:
+                return step(scheduler, *args, **kwargs)
+            finally:
+                self._inside = False
+                number, rates = self._schedulers.of(scheduler), rates_of(scheduler.optimizer)
+                kind = type(scheduler).__name__
+                self._log.add(Scheduled, kind=kind, rates=rates, scheduler=number)
+
+        return seen
+
+    def records(self) -> tuple[Scheduler, ...]:
+        """Return what is known of the schedulers that stepped."""
+        parts = {id(p) for each in self._schedulers for p in getattr(each, "_schedulers", ())}
+        with generators.kept(generators.shared()):
+            return tuple(
+                Scheduler(number=number, kind=type(scheduler).__name__, steps=_end(scheduler))
+                for number, scheduler in enumerate(self._schedulers)
+                if id(scheduler) not in parts
+            )
+
+
+def _end(scheduler: Any) -> int | None:
+    """Return after how many steps the rates of a scheduler end; None if they do not."""
+    kind = type(scheduler).__name__
+    if kind == "OneCycleLR":
+        return int(scheduler.total_steps)
+    if kind == "CosineAnnealingLR":
+        return int(scheduler.T_max)
+    if kind == "PolynomialLR" or (kind == "LinearLR" and _falls(scheduler)):
+        return int(scheduler.total_iters)
+    if kind == "SequentialLR":
+        last = _end(scheduler._schedulers[-1])
+        return None if last is None else int(scheduler._milestones[-1]) + last
+    if kind == "LambdaLR":
+        ends = [_end_of(function) for function in scheduler.lr_lambdas]
+        return max((end for end in ends if end is not None), default=None)
+    return None
+
+
+def _falls(scheduler: Any) -> bool:
+    return bool(scheduler.end_factor < scheduler.start_factor)
+
+
+def _end_of(function: Callable[[int], float]) -> int | None:
+    """Return the first step behind the largest rate that is zero, or from which all are equal."""
+    try:
+        rates = [float(function(step)) for step in range(_FIRST)]
+        last, *far = (float(function(step)) for step in _FAR)
+    except Exception:  # it may hold for the steps of the training only
+        return None
+    top = max(rates)
+    begin = rates.index(top) + 1
+    zero = next((n for n in range(begin, _FIRST) if rates[n] <= _ZERO * top), None)
+    if zero is not None or any(rate != last for rate in far) or rates[-1] != last:
+        return zero
+    changing = [step for step, rate in enumerate(rates) if rate != last]
+    return changing[-1] + 1 if changing else None

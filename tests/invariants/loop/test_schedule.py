@@ -1,0 +1,97 @@
+"""Schedulers that do not end where the loop ends, from events that are written down here."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from symmetry.invariants.loop.schedule import schedule
+from symmetry.training.events import Backward, Batch, Exhausted, Scheduled, Scheduler, Updated
+from tests.invariants.loop.made import at, epochs, event, loader
+
+
+def run(rates, *, batches, ends=1):
+    """Return a run of an epoch or more in which each update is followed by a new rate."""
+    events = [event(Batch), event(Backward)]
+    for rate in rates:
+        events += [event(Updated), event(Scheduled, 9, rates=(rate,))]
+    events += [event(Exhausted, iterator=n) for n in range(ends)]
+    return epochs(*events, loaders=(loader(0, batches=batches),))
+
+
+COSINE = [0.05 * (1 + math.cos(math.pi * n / 10)) for n in range(1, 21)]
+
+
+def test_a_rate_that_vanishes_in_the_first_epoch_is_noted_at_its_line():
+    (note,) = schedule(run(COSINE, batches=100)).notes
+    assert note.name == "loop/schedule"
+    assert "StepLR is stepped with each batch" in note.text
+    assert "after 10 of the 100 batches" in note.text
+    assert (note.file, note.line) == ("train.py", 9)
+
+
+@pytest.mark.parametrize(
+    ("rates", "options"),
+    [
+        ([0.1] * 20, {"batches": 100}),  # never vanishes
+        (COSINE[:12], {"batches": 100}),  # the script may be at its end
+        (COSINE, {"batches": 15}),  # more than half of the epoch is over
+        (COSINE, {"batches": 100, "ends": 20}),  # one step for each epoch
+        ([1e-6, 0.01, 0.1, *[0.1] * 6], {"batches": 100}),  # a warm-up
+    ],
+)
+def test_other_rates_are_not_noted(rates, options):
+    assert schedule(run(rates, **options)).notes == []
+
+
+def pieces(number, *, steps, each_batch, ends=3, batches=16, **facts):
+    """Return a run whose updates have so many batches, with a schedule of so many steps."""
+    events, count = [], 0
+    for end in range(ends):
+        for _ in range(2):
+            for _ in range(number):
+                events += [event(Batch), event(Backward, number=count)]
+                events += [event(Scheduled, 9)] * each_batch
+                count += 1
+            events += [event(Updated, backwards=tuple(range(count - number, count)))]
+            events += [event(Scheduled, 9)] * (not each_batch)
+        events += [event(Exhausted, iterator=end, cut=True)]
+    scheduler = Scheduler(number=0, kind="LambdaLR", steps=steps)
+    given = {"loaders": (loader(0, batches=batches),), "schedulers": (scheduler,), **facts}
+    return schedule(epochs(*events, **given))
+
+
+def test_a_schedule_of_updates_that_is_stepped_with_each_batch_is_accused():
+    (accusation,) = pieces(4, steps=12, each_batch=True).accusations
+    assert accusation.at == at(9)
+    assert accusation.text == (
+        "LambdaLR is made for 12 steps, as many as there are updates in all epochs, but it takes 4 "
+        "with each update: the learning rate is at its end after 1/4 of the training. Step it "
+        "where the optimiser steps."
+    )
+
+
+def test_a_schedule_of_batches_that_is_stepped_with_each_update_has_a_note():
+    judgement = pieces(4, steps=48, each_batch=False)
+    assert not judgement.accusations
+    (note,) = judgement.notes
+    assert (note.name, note.line) == ("loop/schedule", 9)
+    assert "only 1/4 of the schedule is run" in note.text
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {"steps": 12, "each_batch": False},
+        {"steps": 48, "each_batch": True},
+        {"steps": 13, "each_batch": True},  # no coincidence
+        {"steps": None, "each_batch": True},  # it never ends
+        {"steps": 12, "each_batch": True, "is_whole": False},
+        {"steps": 3, "each_batch": True, "batches": 4},  # few updates
+        {"steps": 12, "each_batch": True, "batches": None},
+    ],
+)
+def test_other_schedules_are_sound(facts):
+    judgement = pieces(4, **facts)
+    assert (judgement.accusations, judgement.notes) == ([], [])
