@@ -12,7 +12,7 @@ from functools import cached_property
 from symmetry.base.errors import LossNotFinite, TrainingError
 from symmetry.base.raised import heard
 from symmetry.base.randomness.unseeded import Unseeded
-from symmetry.training.capabilities.batching import Accumulating, Padding, Window
+from symmetry.training.capabilities.batching import Accumulating, Padding, Reordering, Window
 from symmetry.training.capabilities.configuring import Configuring
 from symmetry.training.capabilities.drawing import Drawing
 from symmetry.training.capabilities.platform import Platform
@@ -41,6 +41,7 @@ class Baseline:
     size: int  # bytes of a state after the steps
     random: tuple[tuple[str, str], ...]  # operations of the model, where that is promoted
     samples: int | None  # in each batch; None where that is not known to be one number
+    doubt: str  # why it is not certain that samples may be rearranged; empty if it is
     window: Window | None  # the micro-batches of the first update, if it accumulates gradients
     on_gpu: bool  # which may add in another order each time
     compiles: bool  # by something that compiles nothing where results are nudged
@@ -180,6 +181,7 @@ def _observed(run: Run, probe: LossProbe | None) -> tuple[Baseline, States]:
         )
     platform, padding = run.capability(Platform), run.capability(Padding)
     accumulating, drawing = run.capability(Accumulating), run.capability(Drawing)
+    reordering = run.capability(Reordering)
     baseline = Baseline(
         state=start,
         precision=precision,
@@ -190,6 +192,7 @@ def _observed(run: Run, probe: LossProbe | None) -> tuple[Baseline, States]:
         size=sum(array.nbytes for array in last.values()),
         random=tuple(run.random),
         samples=run.samples(),
+        doubt=reordering.doubt if reordering else "",
         window=accumulating.window if accumulating else None,
         on_gpu=platform is not None and platform.on_gpu,
         compiles=platform is not None and platform.compiles,

@@ -28,6 +28,8 @@ def samples(start: TrainingStart) -> Measurement:
         other = start.begin(order=replaced(count, sample), noise=True)
         changed[sample] = needed(other, Sampling).given()
     calls = trial.with_samples(changed, count)
+    if start.baseline.doubt and any(call.mixer is not None for call in calls):
+        return Measurement.cannot_judge(start.baseline.doubt)
     for call in calls:
         if call.mixer is not None and (text := _wrong(call.mixer, call.mode)):
             place = call.mixer.place

@@ -16,6 +16,7 @@ from symmetry.training.trial import Trial
 from symmetry.units.state import Array
 from symmetry.units.units import Order
 
+_NOT_READ = "comes from neither a DataLoader nor rows of a tensor"
 _NOT_GIVEN = "is not given as extras['batch']"
 _PIECES = 113  # stream of the seed
 _MANY = 4  # pieces can be put in an order that does not shift them all by one distance
@@ -32,7 +33,7 @@ def samples(start: TrainingStart) -> Measurement:
     """
     count = start.baseline.samples
     if count is None or count < 2:
-        given = "comes from no DataLoader" if start.target.sequential else _NOT_GIVEN
+        given = _NOT_READ if start.target.sequential else _NOT_GIVEN
         return Measurement.not_applicable(
             f"its batch {given}, or has no axis of at least two samples"
         )
@@ -60,6 +61,8 @@ INVARIANT = TrainingInvariant(
 
 def _excuse(start: TrainingStart, count: int) -> str:
     """Say why a sound step may depend on the order of its samples; nothing if none is known."""
+    if start.baseline.doubt:
+        return start.baseline.doubt
     states, seen = start.resampled_with_draws(start.sample_order(count, 0))
     if seen and (not all(seen.values()) or holds(start, states)):
         place = next((place for place, follows in seen.items() if not follows), next(iter(seen)))

@@ -116,6 +116,12 @@ class Batches(Reordering, Accumulating, Padding):
         return lengths.pop() if len(lengths) == 1 else None
 
     @property
+    def doubt(self) -> str:
+        """Why the rows that a script reads for a batch may be no samples; empty if they are."""
+        rows = None if self._loaded is None else self._loaded.rows
+        return "" if rows is None else rows.doubt
+
+    @property
     def window(self) -> Window | None:
         """The samples of the first update's micro-batches, if a script's loader makes them."""
         return None if self._loaded is None else self._loaded.micro_batches.window
@@ -128,7 +134,9 @@ class Batches(Reordering, Accumulating, Padding):
 
     def follow_samples(self, count: int) -> Mapping[str, bool]:
         """Reorder the steps' draws for each of ``count`` samples; return which lines did so."""
-        self._draws = SampleDraws(count, self._order, self._scope)
+        rows = None if self._loaded is None else self._loaded.rows
+        choosing = frozenset[str]() if rows is None else rows.draws
+        self._draws = SampleDraws(count, self._order, self._scope, choosing)
         if self._loaded is not None:
             return ChainMap(self._loaded.drawn, self._draws.seen)
         return self._draws.seen

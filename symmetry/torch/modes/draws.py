@@ -16,6 +16,7 @@ from symmetry.units.units import Order
 _FILLS = {"rand", "rand_like", "randn", "randn_like", "normal", "uniform", "exponential"}
 _FILLS |= {"cauchy", "log_normal", "geometric", "randint", "randint_like", "random", "bernoulli"}
 BY_OTHERS = "by NumPy or Python"
+_CHOOSING = ("randperm", "randint")
 _OF_WHOLE = {"randint", "randint_like", "random"}  # numbers that may be those of samples
 
 
@@ -25,6 +26,15 @@ class SampleDraws(TorchDispatchMode):
     The batch, and what the model's forward replaces by its mean, are not looked at. Numbers that
     choose samples are not put in order: it is not known what they are used for.
 
+    Parameters
+    ----------
+    count, order
+        Of the samples.
+    inside
+        Whether the model is being run.
+    choosing
+        The lines whose whole numbers are known to choose the samples of a batch.
+
     Attributes
     ----------
     seen
@@ -33,8 +43,15 @@ class SampleDraws(TorchDispatchMode):
         Whether nothing is looked at.
     """
 
-    def __init__(self, count: int, order: Order | None, inside: ModuleScope) -> None:
+    def __init__(
+        self,
+        count: int,
+        order: Order | None,
+        inside: ModuleScope,
+        choosing: frozenset[str] = frozenset(),
+    ) -> None:
         super().__init__()
+        self._choosing = choosing
         self.seen: dict[str, bool] = {}
         self.paused = False
         self._count, self._order, self._inside = count, order, inside
@@ -44,6 +61,8 @@ class SampleDraws(TorchDispatchMode):
         name = func._schema.name.split("::")[1].rstrip("_")
         draws = torch.Tag.nondeterministic_seeded in func.tags and "attention" not in name
         if not draws or self.paused or self._inside.draws() or not isinstance(result, Tensor):
+            return result
+        if self._choosing and name in _CHOOSING and user_place() in self._choosing:
             return result
         if self._count in result.shape:
             follows = name in _FILLS and not self._depends(func, args, name)

@@ -26,6 +26,8 @@ from __future__ import annotations
 
 import gc
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from types import ModuleType
 from typing import Any
 
@@ -37,6 +39,8 @@ from symmetry.base.errors import NotCheckable, TrainingError
 from symmetry.torch.making import roots_of
 from symmetry.torch.script.contained import contained
 from symmetry.torch.script.host import Host
+from symmetry.torch.script.row_reads import RowReads
+from symmetry.torch.script.rows import Rows
 from symmetry.torch.script.samples import Samples
 from symmetry.torch.script.step_boundary import NoCall, StepBoundary
 from symmetry.training.capabilities.batching import Arrangement
@@ -58,6 +62,10 @@ class Execution:
     order
         The order of the samples in each batch, or other samples for micro-batches; None leaves them
         as they are.
+    rows
+        The rows that it reads for a batch, if they are known.
+    reads
+        What finds these rows.
 
     Attributes
     ----------
@@ -81,11 +89,13 @@ class Execution:
         by_hand: bool,
         between: bool = False,
         order: Arrangement | None = None,
+        rows: Rows | None = None,
+        reads: RowReads | None = None,
     ) -> None:
-        self._source = host.source
-        self._sandbox = contained(host, lambda: self._boundary.watching())
+        self._source, self._reads = host.source, reads
+        self._sandbox = contained(host, self._watching)
         coroutine = self._sandbox.stack
-        self.samples = Samples(order, coroutine, self._sandbox.main)
+        self.samples = Samples(order, coroutine, self._sandbox.main, rows)
         self.samples.waits = between
         self._boundary = StepBoundary(
             coroutine.suspend, self.samples, by_hand=by_hand, between=between
@@ -126,6 +136,20 @@ class Execution:
         """Whether it has ended, has called backward, and no optimiser has stepped."""
         boundary = self._boundary
         return self._sandbox.stack.ended and boundary.backwards > 0 and not boundary.updates
+
+    @property
+    def rows(self) -> Rows | None:
+        """The rows that it has read for a batch, if these are followed, and no loader makes any."""
+        if self._reads is None or self.samples.has_loader:
+            return None
+        return self._reads.found([*filter(None, (ref() for ref in self._boundary.modules))])
+
+    @contextmanager
+    def _watching(self) -> Iterator[None]:
+        """See everything that the script does meanwhile."""
+        reads = nullcontext() if self._reads is None else self._reads.watching()
+        with self._boundary.watching(), reads, self.samples.rearranged():
+            yield
 
     def step(self) -> None:
         """Go on to the first training forward behind the next update, or to the end."""

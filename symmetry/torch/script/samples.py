@@ -1,4 +1,4 @@
-"""The samples that a script's loaders put together into batches: how many, and in which order."""
+"""The samples that a script puts together into batches: how many, and in which order."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from symmetry.torch.modes.filled_rows import see_batch
 from symmetry.torch.modes.recorder import tensors_in
 from symmetry.torch.objects import generators_in
 from symmetry.torch.script.coroutine import Coroutine
+from symmetry.torch.script.rows import Rearranging, Rows
 from symmetry.training.capabilities.batching import Arrangement, Window
 
 _BEFORE_FORWARD = "between the first batch and the forward"
@@ -27,7 +28,8 @@ _COLLATED = "where the batch is collated"
 class Samples:
     """Puts the samples of each batch in another order, just before a loader collates them.
 
-    There they are still a list. Numbers that were drawn for a sample move with it.
+    There they are still a list. Numbers that were drawn for a sample move with it. A script without
+    a loader reads rows of its data: these are rearranged where it reads them.
 
     Parameters
     ----------
@@ -37,12 +39,14 @@ class Samples:
         leaves the samples as they are.
     coroutine, main
         The script, whose variables may hold random generators.
+    rows
+        The rows that it reads for a batch; None if a loader makes batches, or it is not known.
 
     Attributes
     ----------
     count
-        How many samples a whole batch of the last loader has; None if its batches have a tensor
-        without an axis of the samples.
+        How many samples a whole batch has; None if the last loader's batches have a tensor without
+        an axis of the samples.
     drawn
         Where random numbers were drawn that may belong to samples and did not move with them; by
         place, always False. It is only looked for where there is an order.
@@ -50,10 +54,20 @@ class Samples:
         The batches before the first update.
     waits
         Whether batches stay as they are, since the first step has not begun.
+    has_loader
+        Whether a loader has made a batch.
     """
 
-    def __init__(self, order: Arrangement | None, coroutine: Coroutine, main: ModuleType) -> None:
-        self.count: int | None = None
+    def __init__(
+        self,
+        order: Arrangement | None,
+        coroutine: Coroutine,
+        main: ModuleType,
+        rows: Rows | None = None,
+    ) -> None:
+        self.rows = rows
+        self.count = None if rows is None else rows.count
+        self.has_loader = False
         self.drawn: dict[str, bool] = {}
         self.waits = False
         self.micro_batches = MicroBatches(order if isinstance(order, Window) else None)
@@ -65,6 +79,7 @@ class Samples:
     @contextmanager
     def moving(self, iterator: Any) -> Iterator[None]:
         """Rearrange the samples of the batch that a loader makes meanwhile."""
+        self.has_loader = True
         loader: Any = getattr(iterator, "_dataset_fetcher", None)
         own = _puts_in_order(getattr(iterator, "_index_sampler", None))
         if own or not getattr(loader, "auto_collation", False):  # it makes no batches of samples
@@ -75,6 +90,25 @@ class Samples:
         with patch.object(loader, "collate_fn", self._collating(loader, loader.collate_fn)):
             yield
         self._states = self._states_now()
+
+    @contextmanager
+    def rearranged(self) -> Iterator[None]:
+        """Rearrange the rows that the script reads for its batches meanwhile."""
+        if self.rows is None or self._order is None:
+            yield
+            return
+        with Rearranging(self.rows, self._put).watching():
+            yield
+
+    def _put(self, rows: torch.Tensor) -> torch.Tensor:
+        """Return the rows of a batch, or of a smaller one, in the order."""
+        self._states = self._states_now()
+        assert self.rows is not None
+        assert self._order is not None
+        if self.waits or not rows.ndim or len(rows) > self.rows.count:
+            return rows
+        places = [int(k) for k in self._order if k < len(rows)]
+        return rows.index_select(0, torch.tensor(places, device=rows.device))
 
     def look(self, *, torch_too: bool = False) -> None:
         """Note what was drawn since the last batch by NumPy or Python, and on request by PyTorch.

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from symmetry.base.devices import Substitution
     from symmetry.torch.script.execution import Execution
     from symmetry.torch.script.host import Host
+    from symmetry.torch.script.rows import Rows
     from symmetry.torch.script.samples import Samples
 
 
@@ -42,6 +43,7 @@ class Script:
         self._source = source
         self._by_hand = False  # whether it updates without an optimiser
         self._between = False  # whether its steps begin behind updates
+        self._rows: Rows | None = None  # that it reads for a batch, if no loader makes any
         self._unused: list[Execution] = []
         self._alive: weakref.WeakSet[Execution] = weakref.WeakSet()
         self._begun, self._has_begun = 0, False  # how often; whether it has come to a step
@@ -60,7 +62,7 @@ class Script:
         return self._host.substitution if self._prepared else None
 
     def prepare(self) -> None:
-        """Run the first step once, to learn where steps begin, what updates, and what it lacks.
+        """Run the first step once: where steps begin, what updates, what it lacks, what a batch is.
 
         Raises
         ------
@@ -72,29 +74,34 @@ class Script:
             self._prepared = True
 
     def _rehearse(self) -> None:
-        from symmetry.torch.script.execution import Execution
         from symmetry.torch.script.step_boundary import NoCall, NoOptimizer
 
         with generators.kept(generators.shared()), giving_seeds(), silenced():
-            generators.seed_all(0)
             try:
-                execution = Execution(self._host, by_hand=False)
+                self._take_first_step()
             except NoOptimizer:
                 self._by_hand = True
-                return
+                self._take_first_step()
             except NoCall:
                 self._between = True
-                return
-            self._has_begun = True
-            try:
-                with calling("first step", self._source.name):
-                    execution.step()  # or to its end
-            except TrainingError as error:
-                if self._host.lacks(error):
-                    raise
-            finally:
-                execution.close()
-        self._by_hand = execution.by_hand
+
+    def _take_first_step(self) -> None:
+        from symmetry.torch.script.execution import Execution
+        from symmetry.torch.script.row_reads import RowReads
+
+        generators.seed_all(0)
+        execution = Execution(self._host, by_hand=self._by_hand, reads=RowReads())
+        self._has_begun = True
+        try:
+            with calling("first step", self._source.name):
+                execution.step()  # or to its end
+        except TrainingError as error:
+            if self._host.lacks(error):
+                raise
+        finally:
+            self._by_hand = self._by_hand or execution.by_hand
+            self._rows = execution.rows
+            execution.close()
 
     def __call__(self, order: Arrangement | None = None) -> tuple[Any, ScriptStep]:
         """Return what a training returns: the model, and the step.
@@ -110,7 +117,12 @@ class Script:
             self._unused.pop().close()
         self._collect()
         begin = partial(
-            Execution, self._host, by_hand=self._by_hand, between=self._between, order=order
+            Execution,
+            self._host,
+            by_hand=self._by_hand,
+            between=self._between,
+            order=order,
+            rows=self._rows,
         )
         # It may need its samples in their order.
         execution = begun_again(begin) if self._has_begun and order is None else begin()

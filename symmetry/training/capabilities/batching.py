@@ -16,6 +16,11 @@ class Reordering(Capability):
 
     absent = "what it draws for its samples cannot be put in another order"
 
+    @property
+    def doubt(self) -> str:
+        """Why it is not certain that samples may be rearranged; empty if it is."""
+        return ""
+
     @abstractmethod
     def follow_samples(self, count: int) -> Mapping[str, bool]:
         """Reorder the steps' draws for each of ``count`` samples as the samples are.

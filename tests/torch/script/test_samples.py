@@ -97,7 +97,10 @@ def test_numbers_drawn_by_a_dataset_move_with_their_sample(folder):
 def test_without_a_loader_of_samples_nothing_is_rearranged(folder, text):
     kind, message = judged(written(folder, text))
     assert kind == "not applicable"
-    assert message == "its batch comes from no DataLoader, or has no axis of at least two samples"
+    assert message == (
+        "its batch comes from neither a DataLoader nor rows of a tensor, "
+        "or has no axis of at least two samples"
+    )
 
 
 def test_a_smaller_batch_has_the_same_order_without_the_samples_that_it_lacks(folder):

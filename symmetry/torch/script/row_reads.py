@@ -1,0 +1,224 @@
+"""Finds the rows that a script reads for its first batch, and whether they are samples.
+
+Example: a loop that shuffles and slices, as most small scripts do.
+
+    order = torch.randperm(512)             drawn: rows in this order are in none of their own
+    for i in range(0, 512, 32):
+        index = order[i : i + 32]           a read of 32 numbers, behind the next two
+        x, y = images[index], labels[index]     two reads of 32 rows, at places that are drawn
+        loss = entropy(net(x), y)           x meets weights: a batch has 32 samples. y meets what
+                                            the model returns: it has their labels
+
+Rows in the order of the data may be steps of time: it is doubtful that they may be rearranged,
+unless PyTorch has drawn their places. So it is where rows have partners that come from no read, as
+in ``(weights * loss).mean()``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+from unittest.mock import patch
+
+import torch
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
+from torch.utils._pytree import tree_leaves
+from torch.utils.weak import WeakIdKeyDictionary
+
+from symmetry.observe.source_line import SourceLine, asked_at
+from symmetry.torch.modes.callers import user_place
+from symmetry.torch.script.rows import Rows, Site, reads_rows, site_of, tensors_in
+
+_DRAWS = ("randperm", "randint")
+# What leaves rows in the order that they have.
+_KEEPING = {"__getitem__", "index_select", "split", "chunk", "tensor_split", "narrow", "unbind"}
+_KEEPING |= {"to", "type", "long", "int", "float", "double", "half", "bool", "cpu", "cuda"}
+_KEEPING |= {"clone", "contiguous", "detach", "pin_memory", "view", "reshape", "add", "__add__"}
+_KEEPING |= {"__radd__", "sub", "__sub__", "mul", "__mul__", "__rmul__", "div", "__truediv__"}
+_KEEPING |= {"remainder", "__mod__"}
+_INDEXING = ("__getitem__", "index_select")
+_FEWEST = 2  # rows of a batch
+
+Lines = frozenset[str]
+
+
+@dataclass(frozen=True, eq=False)
+class _Read:
+    """A read of rows."""
+
+    site: Site
+    at: SourceLine
+    rows: int
+    draws: Lines  # that its places come from; empty if rows are in the order of the data
+
+
+class _Origin(NamedTuple):
+    """The reads and draws that a tensor comes from."""
+
+    reads: frozenset[_Read] = frozenset()
+    draws: Lines = frozenset()  # of the order of its rows
+    numbers: Lines = frozenset()  # of its whole numbers, which may be an index
+    begun: Lines = frozenset()  # of the place at which it begins
+    behind: frozenset[_Read] = frozenset()  # of indices by which its rows were read
+
+    @property
+    def places(self) -> Lines:
+        """The draws of the rows that are read by it, if it is an index."""
+        return self.draws | self.numbers
+
+
+class _Partner(NamedTuple):
+    """A tensor of no read that meets rows."""
+
+    tensor: int  # its ``id``
+    lengths: frozenset[int]  # of the axes along which its numbers differ
+    at: SourceLine
+
+
+_NOTHING = _Origin()
+
+
+class RowReads(TorchFunctionMode):
+    """Follows the rows that a script reads, from its start through its first step."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._origins = WeakIdKeyDictionary()
+        self._met: set[_Read] = set()
+        self._behind: set[_Read] = set()
+        self._partners: list[_Partner] = []
+        self._count: int | None = None
+
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        """Follow what the block does."""
+        convert = torch.from_numpy
+
+        def converted(array: Any) -> Tensor:  # no mode sees it
+            made: Tensor = convert(array)
+            self._see("from_numpy", (array,), {}, made)
+            return made
+
+        with self, patch.object(torch, "from_numpy", converted):
+            yield
+
+    def found(self, modules: Sequence[nn.Module]) -> Rows | None:
+        """Return the rows of the batches; the buffers of ``modules`` are no partners of rows."""
+        reads = [read for read in self._met if read.rows == self._count]
+        if self._count is None or not reads:
+            return None
+        sites = frozenset(read.site for read in reads)
+        draws = Lines().union(*(read.draws for read in reads))
+        return Rows(self._count, sites, draws, self._doubt(reads, modules))
+
+    def _doubt(self, reads: Sequence[_Read], modules: Sequence[nn.Module]) -> str:
+        buffers = {id(buffer) for module in modules for buffer in module.buffers()}
+        places = [
+            p.at for p in self._partners if self._count in p.lengths and p.tensor not in buffers
+        ]
+        places += [read.at for read in reads if read in self._behind]
+        if places:
+            return f"each row may have a partner at its place in the batch ({places[0]})"
+        in_order = [read.at for read in reads if not read.draws]
+        return f"the order of the rows may have a meaning ({in_order[0]})" if in_order else ""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        result = func(*args, **kwargs)
+        if not torch.compiler.is_compiling():
+            with suppress(RuntimeError, TypeError, NotImplementedError):  # of wrapped tensors
+                self._see(func.__name__, args, kwargs, result)
+        return result
+
+    def _see(self, name: str, args: Sequence[Any], kwargs: dict[str, Any], result: Any) -> None:
+        made = [leaf for leaf in tree_leaves(result) if isinstance(leaf, Tensor)]
+        if name in _DRAWS:
+            origin = _Origin(numbers=Lines({user_place()}))
+        elif reads_rows(name, args, kwargs, result):
+            origin = self._read(name, args, kwargs, made)
+        else:
+            origin = self._computed(name, [*args, *kwargs.values()])
+        if name == "__setitem__":
+            made = tensors_in(args[:1])
+        for tensor in made if origin != _NOTHING else ():
+            self._origins[tensor] = origin
+
+    def _computed(self, name: str, given: Sequence[Any]) -> _Origin:
+        """Return the origin of what is computed, and see what meets there."""
+        tensors = tensors_in(given)
+        self._meet(tensors)
+        known = [self._origin(tensor) for tensor in tensors]
+        sources, index = (known[:1], known[1:]) if name in _INDEXING else (known, [])
+        kept = sources if name in _KEEPING else []
+        places = _union(origin.places for origin in index)
+        whole = any(tensor.ndim for tensor in tensors[1:])
+        return _Origin(
+            reads=_union(origin.reads for origin in known),
+            draws=_union(origin.draws for origin in kept) | (places if whole else Lines()),
+            numbers=_union(origin.numbers for origin in kept),
+            begun=_union(origin.begun for origin in known) | (Lines() if whole else places),
+            behind=_union(origin.behind for origin in known),
+        )
+
+    def _read(
+        self, name: str, args: Sequence[Any], kwargs: dict[str, Any], made: Sequence[Tensor]
+    ) -> _Origin:
+        """Return the origin of rows that are read."""
+        pieces = [self._origin(tensor) for tensor in tensors_in(args[:1])]
+        index = tensors_in([*args[1:], *kwargs.values()])
+        by = [self._origin(tensor) for tensor in index]
+        begun = _union(origin.places for origin in by)
+        if name == "stack":
+            placed = all(origin.begun for origin in pieces)
+            draws = _union(o.begun for o in pieces) if placed else Lines()
+        elif any(tensor.ndim for tensor in index):
+            draws = begun
+        else:
+            draws = _union(origin.draws for origin in pieces)
+        read = _Read(site_of(name), asked_at(), max(map(len, made)), draws)
+        behind = _union(origin.behind for origin in pieces) | _union(
+            origin.behind | origin.reads for origin in by
+        )
+        reads, numbers = _union(o.reads for o in pieces), _union(o.numbers for o in pieces)
+        return _Origin(reads | {read}, draws, numbers, begun, behind)
+
+    def _origin(self, tensor: Tensor) -> _Origin:
+        found: _Origin = self._origins.get(tensor, _NOTHING)
+        return found
+
+    def _meet(self, tensors: Sequence[Tensor]) -> None:
+        """See which rows are taken together with something that has a gradient."""
+        if not torch.is_grad_enabled():
+            return
+        trains = any(tensor.requires_grad for tensor in tensors)
+        rows = {id(t) for t in tensors if self._origin(t).reads}
+        for tensor in tensors:
+            if id(tensor) in rows and trains:
+                self._use(tensor)
+            elif id(tensor) not in rows and (rows or trains) and not tensor.requires_grad:
+                self._see_partner(tensor)
+
+    def _use(self, tensor: Tensor) -> None:
+        """See rows, or what was computed from them, where something is trained with them."""
+        origin = self._origin(tensor)
+        self._met |= origin.reads
+        self._behind |= origin.behind
+        if self._count is None and not tensor.requires_grad and tensor.ndim:
+            counts = {read.rows for read in origin.reads if read.rows >= _FEWEST}
+            self._count = len(tensor) if len(tensor) in counts else None
+
+    def _see_partner(self, tensor: Tensor) -> None:
+        """Note a tensor of no read, if its numbers differ along an axis."""
+        if tensor.layout is not torch.strided or tensor.is_meta or tensor.numel() < _FEWEST:
+            return
+        axes = [axis for axis, length in enumerate(tensor.shape) if length >= _FEWEST]
+        differ = (a for a in axes if bool((tensor != tensor.narrow(a, 0, 1)).any()))
+        lengths = frozenset(tensor.shape[axis] for axis in differ)
+        self._partners.append(_Partner(id(tensor), lengths, asked_at()))
+
+
+def _union(sets: Iterator[frozenset[Any]]) -> frozenset[Any]:
+    return frozenset().union(*sets)

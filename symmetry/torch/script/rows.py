@@ -1,0 +1,139 @@
+"""The rows that a script takes for a batch without a ``DataLoader``, and puts in another order.
+
+    x = images[order[i : i + 32]]       order[i : i + 32] returns 32 of 512 numbers, and
+                                        images[...] 32 of 512 rows
+
+A function reads rows if it returns fewer of them than its source has. So do ``torch.stack``, which
+makes a batch of its rows, and ``torch.tensor`` of what is no tensor.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+from unittest.mock import patch
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.overrides import TorchFunctionMode
+from torch.utils._pytree import tree_leaves
+
+from symmetry.base.user_code import is_user_code
+from symmetry.torch.modes.callers import callers
+
+_AXES = {"index_select": 1, "narrow": 1, "split": 2, "chunk": 2, "tensor_split": 2}  # their places
+_CONVERSIONS = {"tensor", "as_tensor", "asarray", "from_numpy"}
+READING = frozenset({"__getitem__", "stack", *_AXES, *_CONVERSIONS})
+
+
+class Site(NamedTuple):
+    """The instruction of a user's that calls a function."""
+
+    file: str
+    function: int  # its first line
+    instruction: int
+    called: str
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The rows that are the samples of a script's batches."""
+
+    count: int  # of a batch
+    sites: frozenset[Site] = field(repr=False)  # that read them
+    draws: frozenset[str]  # the lines that draw their places
+    doubt: str  # why it is not certain that they may be rearranged; empty if it is
+
+
+class Rearranging(TorchFunctionMode):
+    """Puts the rows that a script reads for a batch into another order.
+
+    Parameters
+    ----------
+    rows
+        Where it reads them.
+    put
+        Returns rows in their order.
+    """
+
+    def __init__(self, rows: Rows, put: Callable[[Tensor], Tensor]) -> None:
+        super().__init__()
+        self._rows, self._put = rows, put
+
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        """Rearrange what the block reads."""
+        convert = torch.from_numpy
+
+        def converted(array: Any) -> Any:
+            return self._rearranged("from_numpy", convert(array))
+
+        with self, patch.object(torch, "from_numpy", converted):
+            yield
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        result = func(*args, **(kwargs or {}))
+        if torch.compiler.is_compiling() or func.__name__ not in READING:
+            return result
+        return self._rearranged(func.__name__, result)
+
+    def _rearranged(self, name: str, result: Any) -> Any:
+        if site_of(name) not in self._rows.sites or in_a_module():
+            return result
+        if isinstance(result, Tensor):
+            return self._put(result)
+        return type(result)(map(self._put, result))
+
+
+def reads_rows(name: str, args: Sequence[Any], kwargs: dict[str, Any], result: Any) -> bool:
+    """Return whether a function returns some of the rows of its data, or makes rows of pieces."""
+    if name not in READING or in_a_module():
+        return False
+    if name in _CONVERSIONS:
+        return isinstance(result, Tensor) and result.ndim > 0 and not tensors_in(args[:1])
+    if name == "stack":
+        return not _axis(args, kwargs, 1) and not result.requires_grad
+    first = result if isinstance(result, Tensor) else next(iter(result), None)
+    source = args[0] if args else None
+    if not isinstance(first, Tensor) or not first.ndim or not isinstance(source, Tensor):
+        return False
+    along = _takes_rows(args[1]) if name == "__getitem__" else not _axis(args, kwargs, _AXES[name])
+    return along and len(first) < len(source) and not source.requires_grad
+
+
+def _axis(args: Sequence[Any], kwargs: dict[str, Any], place: int) -> int:
+    axis: int = args[place] if len(args) > place else kwargs.get("dim", 0)
+    return axis
+
+
+def _takes_rows(key: Any) -> bool:
+    """Return whether an index takes several rows, and no more than a slice of each."""
+    first, *others = key if isinstance(key, tuple) and key else (key,)
+    several = isinstance(first, slice | list | range | np.ndarray)
+    several = several or (isinstance(first, Tensor) and first.ndim > 0)
+    return several and all(isinstance(k, slice | int) or k in (None, ...) for k in others)
+
+
+def tensors_in(values: Sequence[Any]) -> list[Tensor]:
+    """Return the tensors in arguments, also those that begin and end slices."""
+    leaves = list[Any]()
+    for leaf in tree_leaves([*values]):
+        leaves += [leaf.start, leaf.stop] if isinstance(leaf, slice) else [leaf]
+    return [leaf for leaf in leaves if isinstance(leaf, Tensor)]
+
+
+def in_a_module() -> bool:
+    """Return whether the forward of a module is being run: what it reads is no batch."""
+    return any(frame.f_code.co_name == "_call_impl" for frame in callers())
+
+
+def site_of(called: str) -> Site:
+    """Return the instruction of the user's that is running."""
+    for frame in callers():
+        code = frame.f_code
+        if is_user_code(code.co_filename):
+            return Site(code.co_filename, code.co_firstlineno, frame.f_lasti, called)
+    return Site("", 0, 0, called)
