@@ -30,6 +30,16 @@ _enter(
     wrong="the last sample of each of the loader's batches is left out",
 )
 _enter(
+    "last_row_left_out",
+    "symmetry/samples",
+    wrong="the loss leaves out the last row of each slice",
+)
+_enter(
+    "heads_from_other_rows",
+    "model/samples",
+    wrong="a view mixes the rows of a slice",
+)
+_enter(
     "clipped_but_for_one_row",
     "symmetry/permutation",
     "symmetry/clones",
