@@ -28,8 +28,8 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.weak import WeakIdKeyDictionary
 
+from symmetry.base.user_code import user_place
 from symmetry.observe.source_line import SourceLine, asked_at
-from symmetry.torch.modes.callers import user_place
 from symmetry.torch.script.rows import Rows, Site, reads_rows, site_of, tensors_in
 
 _DRAWS = ("randperm", "randint")

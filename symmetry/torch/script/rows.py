@@ -21,8 +21,7 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_leaves
 
-from symmetry.base.user_code import is_user_code
-from symmetry.torch.modes.callers import callers
+from symmetry.base.user_code import callers, is_user_code
 
 _AXES = {"index_select": 1, "narrow": 1, "split": 2, "chunk": 2, "tensor_split": 2}  # their places
 _CONVERSIONS = {"tensor", "as_tensor", "asarray", "from_numpy"}
