@@ -29,7 +29,7 @@ class SampleDraws(TorchDispatchMode):
     Parameters
     ----------
     count, order
-        Of the samples.
+        The number of samples, and their order.
     inside
         Whether the model is being run.
     choosing
