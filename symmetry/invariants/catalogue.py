@@ -18,6 +18,7 @@ FILES = (
     "symmetry.micro_batches",
     "symmetry.stuck",
     "training.settings",
+    "training.checkpoint",
     "training.padding",
     "training.resume",
     "training.devices",

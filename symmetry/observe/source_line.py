@@ -82,6 +82,21 @@ def users_line() -> SourceLine:
     return library
 
 
+def recomputing_line() -> SourceLine | None:
+    """Return the line of the user's own backward that is running, if one is.
+
+    It is the one that calls, not the lines of modules that it calls.
+    """
+    found = None
+    for frame in callers():
+        kind = kind_of(frame.f_code.co_filename)
+        if kind == "backward":
+            return found
+        if kind == "user":
+            found = _place(frame.f_code.co_filename, frame.f_lineno)
+    return None
+
+
 def defined_at(function: Any) -> SourceLine:
     """Return the line where a function of the user's own is defined."""
     code = getattr(function, "__code__", None)

@@ -55,6 +55,7 @@ from symmetry.torch.parts.observing import TorchObserving, TorchRecording
 from symmetry.torch.parts.operations import OperationModes, TorchDrawing
 from symmetry.torch.parts.optimizers import TorchOptimizers
 from symmetry.torch.parts.platform import TorchPlatform, frames, full_precision
+from symmetry.torch.parts.recomputing import TorchRecomputing
 from symmetry.torch.parts.rehearsal import TorchRehearsing, TorchTracing
 from symmetry.torch.parts.replicas import TorchReplicas
 from symmetry.torch.parts.saving import TorchSaving
@@ -74,6 +75,7 @@ from symmetry.training.capabilities.layered import Layered
 from symmetry.training.capabilities.observing import Observing, Recording
 from symmetry.training.capabilities.optimizing import Optimizing
 from symmetry.training.capabilities.platform import Platform
+from symmetry.training.capabilities.recomputing import Recomputing
 from symmetry.training.capabilities.rehearsing import Rehearsing, Tracing
 from symmetry.training.capabilities.replicated import Replicated
 from symmetry.training.capabilities.saving import Saving
@@ -248,6 +250,7 @@ _CAPABILITIES: Mapping[type, Callable[[TorchRun], Any]] = {
     Padding: lambda run: run.batches,
     Saving: lambda run: TorchSaving(run, run.arrays, run.random_states),
     Configuring: lambda run: TorchSettings(run.objects),
+    Recomputing: lambda _: TorchRecomputing(),
     Observing: lambda run: TorchObserving(run, run.arrays, run.events, run.operations),
     Recording: lambda run: TorchRecording(run, run.arrays),
     Replicated: lambda run: TorchReplicas(run.parameters),

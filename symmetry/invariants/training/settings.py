@@ -4,6 +4,7 @@ The response of the changed run counts, too: other kernels may push a number ove
 ulp in the parameters does not reach without them.
 """
 
+from collections.abc import Container
 from functools import partial
 
 from symmetry.base.errors import TrainingError
@@ -51,10 +52,13 @@ def _setting(
     )
 
 
-def unaffected(start: TrainingStart, setting: str, words: str, has: str) -> Measurement:
+def unaffected(
+    start: TrainingStart, setting: str, words: str, has: str, but: Container[str] = ()
+) -> Measurement:
     """Compare a run in which a setting is turned with the run as it is.
 
-    ``words`` say how it is turned, and what it ``has`` where there is something to turn.
+    ``words`` say how it is turned, and what it ``has`` where there is something to turn. All arrays
+    are compared ``but`` some.
     What deviates is looked at again with the response of the turned run: other kernels may push a
     number over a kink that one ulp in the parameters does not reach without them.
 
@@ -76,11 +80,12 @@ def unaffected(start: TrainingStart, setting: str, words: str, has: str) -> Meas
 
     def sides(number: int) -> tuple[States, States]:
         if not number:
-            return states, start.result
+            return _without(but, states), _without(but, start.result)
         # Where an activation is almost zero, or two are almost one maximum, rounding decides what
         # is trained. That is where the start happens to lie.
         changed = start.nearby(number, OTHER_START_ULPS)
-        return _turned(start, setting, changed), start.states(changed)
+        turned = _turned(start, setting, changed)
+        return _without(but, turned), _without(but, start.states(changed))
 
     texts = f"this start {words}", "the run as it is"
     found = compare_sides(start, sides, *texts)
@@ -88,6 +93,10 @@ def unaffected(start: TrainingStart, setting: str, words: str, has: str) -> Meas
         return found
     near = (_turned(start, setting, start.nearby(draw)) for draw in range(MORE_DRAWS))
     return compare_sides(start.responding(states, near), sides, *texts)
+
+
+def _without(names: Container[str], states: States) -> States:
+    return [{n: array for n, array in state.items() if n not in names} for state in states]
 
 
 def _turned(start: TrainingStart, setting: str, near: State) -> States:
@@ -138,12 +147,6 @@ ATTENTION = _setting(
     "scaled_dot_product_attention",
     "it is another way to compute the same",
     default=False,
-)
-CHECKPOINT = _setting(
-    "checkpoint",
-    "with checkpointing that keeps instead of computing again",
-    "checkpoint",
-    "what is computed again is the same",
 )
 KERNELS = _setting(
     "kernels",

@@ -8,6 +8,7 @@ from tests.faulty.trainings.fault import fault
 from tests.sound.trainings.settings import (
     attending,
     checkpointed,
+    checkpointed_by_hand,
     compiled,
     convolved,
     in_loops,
@@ -36,9 +37,14 @@ def fused_attention_scaled_wrongly() -> Any:
     return attending(wrong=True)
 
 
-@fault("training/checkpoint", wrong="what is computed again updates statistics again")
-def statistics_updated_twice() -> Any:
+@fault("training/checkpoint", wrong="a function that is computed again drops out anew")
+def dropped_out_again() -> Any:
     return checkpointed(wrong=True)
+
+
+@fault("training/checkpoint", wrong="a checkpoint of one's own does not keep the random state")
+def kept_without_its_random_state() -> Any:
+    return checkpointed_by_hand(wrong=True)
 
 
 @fault("training/kernels", wrong="one kernel of the convolution rounds to 16 bits")

@@ -88,21 +88,63 @@ def attending(wrong: bool = False) -> Any:
 
 
 class _Checkpointed(nn.Module):
-    """Layers that are computed again in backward, with a BatchNorm among them if ``wrong``."""
+    """Layers that drop out and are computed again in backward: with other numbers if ``wrong``."""
 
-    def __init__(self, wrong: bool) -> None:
+    def __init__(self, wrong: bool, norm: nn.Module, *, reentrant: bool) -> None:
         super().__init__()
-        norm = nn.BatchNorm1d(8) if wrong else nn.LayerNorm(8)
-        self.inner = nn.Sequential(nn.Linear(6, 8), norm, nn.Tanh())
-        self.out = nn.Linear(8, 4)
+        self.first, self.norm, self.out = nn.Linear(6, 8), norm, nn.Linear(8, 4)
+        self.wrong, self.reentrant = wrong, reentrant
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.out(checkpoint(self.inner, x, use_reentrant=False))
+        keep = not self.wrong
+        again = partial(checkpoint, use_reentrant=self.reentrant, preserve_rng_state=keep)
+        return self.out(again(lambda z: F.dropout(self.norm(z).tanh(), 0.5), self.first(x)))
 
 
-def checkpointed(wrong: bool = False) -> Any:
-    model = _Checkpointed(wrong)
+def checkpointed(
+    wrong: bool = False, norm: type[nn.Module] = nn.LayerNorm, *, reentrant: bool = False
+) -> Any:
+    model = _Checkpointed(wrong, norm(8), reentrant=reentrant)
     return plain(model, torch.optim.SGD(model.parameters(), 0.1), partial(classify, model))
+
+
+class _Again(torch.autograd.Function):
+    """Calls a module again in the backward; with other random numbers if ``wrong``."""
+
+    @staticmethod
+    def forward(ctx: Any, wrong: bool, module: nn.Module, x: Tensor, *parameters: Tensor) -> Tensor:
+        ctx.wrong, ctx.module, ctx.parameters = wrong, module, parameters
+        ctx.state = torch.get_rng_state()
+        ctx.save_for_backward(x)
+        with torch.no_grad():
+            return module(x)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Any:
+        (x,) = (each.detach().requires_grad_() for each in ctx.saved_tensors)
+        with torch.enable_grad(), torch.random.fork_rng(devices=[]):
+            if not ctx.wrong:
+                torch.set_rng_state(ctx.state)
+            out = ctx.module(x)
+        return None, None, *torch.autograd.grad(out, (x, *ctx.parameters), gradient)
+
+
+@nearly("training/checkpoint")
+def checkpointed_by_hand(wrong: bool = False) -> Any:
+    first, out = nn.Linear(6, 8), nn.Linear(8, 4)
+    inner = nn.Sequential(nn.Linear(8, 8), nn.Dropout(0.5), nn.Tanh())
+    model = nn.ModuleList([first, inner, out])
+
+    def loss(i: int) -> Tensor:
+        made = _Again.apply(wrong, inner, first(numbers(12, 6, seed=i)), *inner.parameters())
+        return F.cross_entropy(out(made), labels(12, 4, seed=i))
+
+    return plain(model, torch.optim.SGD(model.parameters(), 0.1), loss)
+
+
+@nearly("training/checkpoint", note="training/statistics")
+def statistics_updated_twice() -> Any:
+    return checkpointed(norm=nn.BatchNorm1d, reentrant=True)
 
 
 class _Convolved(nn.Module):
