@@ -5,8 +5,8 @@ thread reports it to the parent process, which ends a call that goes on for too 
 """
 
 import os
-from collections.abc import Hashable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import NamedTuple
 
 _seen: set[Hashable] = set()
@@ -66,20 +66,26 @@ class Pace(NamedTuple):
 
 
 running = Running()
+# What each call of a target runs in, by the target's name.
+surroundings: dict[str, Callable[[], AbstractContextManager[None]]] = {}
 
 
 @contextmanager
 def calling(*kind: Hashable, counts: bool = True) -> Iterator[None]:
     """Mark the block as a call of user code; calls of one ``kind`` share what they compile.
 
+    If the kind has the name of a target with ``surroundings``, the block runs in them.
     Loading a target does not count: a target that has been loaded may still never do anything.
     """
     process = os.getpid()
     running.first = kind not in _seen
     running.loading = not counts
     running.inside = True
+    names = (each.partition(" ")[0] for each in kind if isinstance(each, str))
+    around = next((surroundings[name] for name in names if name in surroundings), nullcontext)
     try:
-        yield
+        with around():
+            yield
     finally:
         if os.getpid() != process:  # the call has forked, and came back twice: once is enough
             os._exit(1)

@@ -70,7 +70,8 @@ def load_file(target: str, path: str) -> ModuleType:
 @contextmanager
 def readable(target: str, doing: str) -> Iterator[None]:
     """Turn what the user's code raises, ``SystemExit`` included, into a line that says where."""
-    with calling("loading", counts=False), raised_as(SymmetryError, f"{target!r}: {doing}"):
+    raising = raised_as(SymmetryError, f"{target!r}: {doing}")
+    with calling("loading", target, counts=False), raising:
         yield
 
 

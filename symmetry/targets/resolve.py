@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import difflib
 import importlib
 import inspect
+import os
 import reprlib
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -13,9 +15,12 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from symmetry.base.calls import surroundings
 from symmetry.base.errors import SymmetryError
 from symmetry.base.names import split_arguments, words_of
 from symmetry.law.target import Target
+from symmetry.sandbox.mirrored_calls import MirroredCalls
+from symmetry.targets.binding import functions_in, trains_at_import
 from symmetry.targets.drawn.arguments import Arguments, read
 from symmetry.targets.drawn.draws import drawn_function, drawn_script, is_drawn
 from symmetry.targets.folder import training_scripts
@@ -150,8 +155,29 @@ def _import(name: str, source: str, attribute: str) -> ModuleType:
             f"unknown target {name!r}{_meant(name)}: expected a script such as train.py, "
             f"package.module:attribute, path/to/file.py:attribute, or one of {', '.join(BUILTIN)}"
         )
-    load = load_file if source.endswith(".py") else load_module
-    return load(name, source)
+    is_file = source.endswith(".py")
+    if is_file:
+        _refuse_scripts(name, source, attribute)
+    home = Path(os.path.realpath(source)).parent  # of links in a circle, too
+    folders = (home, Path.cwd()) if is_file else (Path.cwd(),)
+    surroundings[name] = MirroredCalls(*folders)  # of an import, and of the training's calls
+    return (load_file if is_file else load_module)(name, source)
+
+
+def _refuse_scripts(name: str, source: str, attribute: str) -> None:
+    """Refuse what is no function of a file that trains when it is imported."""
+    try:
+        tree = ast.parse(Path(source).read_bytes())
+    except (OSError, ValueError, SyntaxError):
+        return  # the import says what is wrong
+    functions = functions_in(tree)
+    if functions is None or not trains_at_import(tree):
+        return
+    if attribute.partition(".")[0] not in functions and not is_pattern(name):
+        raise SymmetryError(
+            f"{name!r}: {attribute} is no function, and {source} trains when it is imported: "
+            f"to check the script, symmetry check {source}"
+        )
 
 
 def _pairs(name: str, generator: Callable[[], Any]) -> Iterator[tuple[str, Callable[..., Any]]]:

@@ -6,11 +6,12 @@ import json
 import signal
 import subprocess
 import sys
-import textwrap
+from textwrap import dedent
 
 import pytest
 
 from tests.cli.inside import symmetry
+from tests.cli.process import assert_one_line
 
 TRAINING = """
     import torch
@@ -34,14 +35,34 @@ TRAINING = """
 
 @pytest.fixture
 def folder(tmp_path):
-    (tmp_path / "sound.py").write_text(textwrap.dedent(TRAINING))
+    (tmp_path / "sound.py").write_text(dedent(TRAINING))
     broken = TRAINING.replace("# here", "model[0].weight.grad[-1] = 0")
-    (tmp_path / "broken.py").write_text(textwrap.dedent(broken))
+    (tmp_path / "broken.py").write_text(dedent(broken))
     return tmp_path
 
 
 def check(folder, *arguments):
     return symmetry("check", "--verbose", *arguments, cwd=folder)
+
+
+def test_neither_an_import_nor_a_step_changes_files(folder):
+    writes = "open('log.txt', 'a').write('its')"
+    text = dedent(TRAINING).replace("# here", writes)
+    here = "import pathlib\nhere = pathlib.Path(__file__).parent\n(here / 'it').write_text('its')\n"
+    (folder / "writes.py").write_text(f"{here}{text}")
+    (folder / "log.txt").write_text("mine")
+    names = sorted(path.name for path in folder.iterdir())
+    done = check(folder, "writes.py:training", "--only", "training/moves", "--json", "found.json")
+    assert done.status == 0, done
+    assert (folder / "log.txt").read_text() == "mine"
+    assert sorted(path.name for path in folder.iterdir()) == sorted([*names, "found.json"])
+
+
+def test_a_script_is_not_imported_for_what_is_no_function(folder):
+    text = dedent(TRAINING) + "model, step = training()\nfor i in range(9):\n    model.train()\n"
+    (folder / "script.py").write_text(f"{text}open('ran', 'w')\n")
+    assert_one_line(check(folder, "script.py:model"), "model is no function, and script.py trains")
+    assert not (folder / "ran").exists()
 
 
 def test_a_broken_training_is_violated_and_reported(folder):
@@ -80,7 +101,7 @@ def test_units_do_not_apply_to_a_training_without_hidden_layers(folder):
     linear = TRAINING.replace(
         "nn.Sequential(nn.Linear(5, 6), nn.Tanh(), nn.Linear(6, 3))", "nn.Linear(5, 3)"
     )
-    (folder / "linear.py").write_text(textwrap.dedent(linear))
+    (folder / "linear.py").write_text(dedent(linear))
     quick = ("--dtype", "float32", "--only", "symmetry/*")
     done = check(folder, "linear.py:training", *quick, "--json", "found.json")
     assert done.status == 0
@@ -121,7 +142,7 @@ NAMED = "l1: 16 units, none equal: scaled.py:14 multiplies each by a number of i
 
 
 def test_a_layer_without_equal_units_is_told_with_its_line(folder):
-    (folder / "scaled.py").write_text(textwrap.dedent(SCALED))
+    (folder / "scaled.py").write_text(dedent(SCALED))
     only = ("--only", "symmetry/permutation", "--dtype", "float32", "--json", "found.json")
     done = check(folder, "scaled.py:training", *only)
     assert done.status == 0, done.err
@@ -136,7 +157,7 @@ def test_a_layer_without_equal_units_is_told_with_its_line(folder):
 
 def test_where_no_other_layer_has_units_the_line_is_the_reason(folder):
     alone = SCALED.replace("self.out(torch.tanh(self.l2(h)))", "self.out(h[:, :6])")
-    (folder / "scaled.py").write_text(textwrap.dedent(alone))
+    (folder / "scaled.py").write_text(dedent(alone))
     done = check(folder, "scaled.py:training", "--only", "symmetry/permutation")
     assert done.status == 2
     assert done.err.splitlines()[-1] == (
@@ -148,7 +169,7 @@ def test_what_libraries_warn_of_is_told_once(folder):
     odd = TRAINING.replace("nn.Linear(6, 3)", "nn.Linear(6, 1)").replace(
         "nn.functional.cross_entropy(model(x), y)", "nn.functional.mse_loss(model(x), x[:, 0])"
     )
-    (folder / "odd.py").write_text(textwrap.dedent(odd))
+    (folder / "odd.py").write_text(dedent(odd))
     quick = ("--dtype", "float32", "--only", "symmetry/repeatable", "--json", "found.json")
     done = check(folder, "odd.py:training", *quick)
     assert done.out.count("warning: UserWarning: Using a target size") == 1

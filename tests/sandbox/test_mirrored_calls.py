@@ -1,0 +1,63 @@
+"""Calls in a mirror: what they write stays there, and everything else is as before."""
+
+from __future__ import annotations
+
+import builtins
+import os
+from pathlib import Path
+
+import pytest
+
+from symmetry.base.calls import calling, surroundings
+from symmetry.base.user_code import user_folder
+from symmetry.sandbox.mirrored_calls import MirroredCalls
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.txt").write_text("mine")
+    return tmp_path
+
+
+def test_calls_write_into_the_mirror_and_find_it_again(folder):
+    mirrored = MirroredCalls(folder)
+    with mirrored():
+        Path("mine.txt").write_text("its")
+        (folder / "new.txt").write_text("its")
+        assert user_folder() == folder
+    assert [path.name for path in folder.iterdir()] == ["mine.txt"]
+    assert Path("mine.txt").read_text() == "mine"
+    with mirrored():
+        assert [Path(name).read_text() for name in ("mine.txt", "new.txt")] == ["its", "its"]
+
+
+def goes_deeper(mirrored):
+    with mirrored():
+        Path("deeper").mkdir()
+        os.chdir("deeper")
+        with mirrored():  # it is in it already
+            assert Path.cwd().name == "deeper"
+        raise ValueError("no")
+
+
+def test_everything_is_as_before_a_call(folder):
+    before = Path.cwd(), builtins.open, user_folder()
+    mirrored = MirroredCalls(folder)
+    with pytest.raises(ValueError, match="no"):
+        goes_deeper(mirrored)
+    assert (Path.cwd(), builtins.open, user_folder()) == before
+    with mirrored():
+        assert Path.cwd().name == "deeper"
+        assert builtins.open is not before[1]
+
+
+def test_calls_of_a_target_run_in_its_surroundings(folder, monkeypatch):
+    monkeypatch.setitem(surroundings, "f.py:training", MirroredCalls(folder))
+    for name in ("f.py:training", "f.py:training hidden=3"):
+        with calling("step", name, "float32"):
+            Path("its.txt").write_text("its")
+        assert not Path("its.txt").exists()
+    with calling("step", "g.py:training"):
+        Path("its.txt").write_text("its")
+    assert Path("its.txt").exists()
