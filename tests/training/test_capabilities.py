@@ -5,12 +5,13 @@ from __future__ import annotations
 import importlib
 import inspect
 import pkgutil
-from abc import ABC
 
 import pytest
 
 from symmetry.base.errors import TrainingError
 from symmetry.training import capabilities
+from symmetry.training.capabilities.capability import Capability
+from symmetry.training.capabilities.replicated import Copied
 from symmetry.training.run import needed
 from tests.torch.runs import run, training
 
@@ -19,10 +20,9 @@ DECLARED = [
     for module in pkgutil.iter_modules(capabilities.__path__, f"{capabilities.__name__}.")
     for value in vars(importlib.import_module(module.name)).values()
     if inspect.isclass(value)
-    and ABC in value.__bases__
+    and issubclass(value, Capability)
     and value.__module__ == module.name
-    # What Optimizing has several of; and copies on devices, which are JAX's.
-    and value.__name__ not in ("Optimizer", "Copied")
+    and value not in (Capability, Copied)  # copies on devices are JAX's
 ]
 
 
