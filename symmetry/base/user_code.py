@@ -2,26 +2,24 @@
 
 import sys
 import sysconfig
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from types import CodeType, FrameType
-from typing import Any, Literal
+from typing import Any
 
-Phase = Literal["forward", "backward", "optimizer", "other"]
+from symmetry.base import libraries
+from symmetry.base.libraries import Phase
+
+PHASES: tuple[Phase, ...] = ("forward", "backward", "optimizer")
 
 _PACKAGE = Path(__file__).parents[1]
 _INSTALLED = {"site-packages", "dist-packages"}
-_LIBRARIES = ("torch", "numpy", "jax", "jaxlib", "numba")
+_COMPUTING = {"numpy", "numba"}  # libraries whose files are nothing that a user has installed
 _OUR_STEPS = (("steps", "builtin"), ("network",))  # our folders with steps that are checked
 # What calls the user's step, by file: any function of it, or the one of this name.
-_CALLERS: dict[tuple[str, ...], str] = {("steps", "step.py"): "", ("torch", "run.py"): "step"}
+_CALLERS: dict[tuple[str, ...], str] = {("steps", "step.py"): ""}
 _user_folder: Path | None = None
-PHASES: dict[str, Phase] = {
-    "torch/autograd": "backward",
-    "torch/optim": "optimizer",
-    "torch/nn": "forward",
-}
 
 
 def callers() -> Iterator[FrameType]:
@@ -57,21 +55,28 @@ def kind_of(file: str) -> Any:
     if path.is_relative_to(_PACKAGE):
         ours = path.relative_to(_PACKAGE).parts
         checked = any(ours[: len(folder)] == folder for folder in _OUR_STEPS)
-        return "user" if checked else "caller" * (ours in _CALLERS)
+        return "user" if checked else "caller" * (ours in _callers())
     if not _INSTALLED.isdisjoint(path.parts):
         below = path.parts[max(path.parts.index(name) for name in _INSTALLED & {*path.parts}) + 1 :]
-        if below[0] not in _LIBRARIES:
+        known = libraries.registered()
+        if below[0] not in _COMPUTING.union(*(each.packages for each in known)):
             return "installed"
-        return PHASES.get("/".join(below[:2]), "")
+        phases = (each.phases.get("/".join(below[:2])) for each in known)
+        return next(filter(None, phases), "")
     library = path.is_relative_to(sysconfig.get_path("stdlib"))
     in_a_file = path.suffix and not file.startswith("<")  # <string>, <frozen importlib._bootstrap>
     in_a_cell = file.startswith("<ipython-input-")  # of IPython in a terminal
     return "user" if in_a_cell or (in_a_file and not library) else ""
 
 
+def _callers() -> Mapping[tuple[str, ...], str]:
+    callers = (each.callers for each in libraries.registered())
+    return dict(item for each in (_CALLERS, *callers) for item in each.items())
+
+
 def calls_target(code: CodeType) -> bool:
     """Return whether a function of a caller's file calls the user's step."""
-    name = _CALLERS[Path(code.co_filename).relative_to(_PACKAGE).parts]
+    name = _callers()[Path(code.co_filename).relative_to(_PACKAGE).parts]
     return name in ("", code.co_name)
 
 

@@ -4,20 +4,21 @@ How many threads share a product decides the order of its sums, so a verdict can
 is also the quickest for small products: two threads spin for each other on a busy machine.
 """
 
-import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
 from threadpoolctl import threadpool_limits
+
+from symmetry.base import libraries
 
 
 @contextmanager
 def one_thread() -> Iterator[None]:
     """Limit every BLAS and OpenMP library that is loaded, and restore the numbers afterwards."""
     with ExitStack() as stack:
-        if torch := sys.modules.get("torch"):  # it may have its own pool; it is not imported here
-            stack.callback(torch.set_num_threads, torch.get_num_threads())
-            torch.set_num_threads(1)
+        for library in libraries.imported():
+            if library.one_thread is not None:
+                stack.callback(library.one_thread())
         stack.enter_context(threadpool_limits(limits=1))
         yield
 
@@ -25,6 +26,4 @@ def one_thread() -> Iterator[None]:
 def in_words() -> str:
     """Say what ``one_thread`` does, and what it cannot do, with the libraries loaded now."""
     text = "one BLAS and OpenMP thread: with more, sums may be taken in another order"
-    if "jax" in sys.modules:
-        text += "; JAX's own threads were started with it and cannot be limited"
-    return text
+    return "; ".join((text, *(each.threads for each in libraries.imported() if each.threads)))

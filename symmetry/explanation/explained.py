@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
-from symmetry.base.user_code import Phase
+from symmetry.base.libraries import Phase
 from symmetry.explanation.operation.repetition import ReplayScript
 from symmetry.finding.coverage import Unequal
 

@@ -3,19 +3,43 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from symmetry.base import libraries
+from symmetry.jax.library import JAX
 from symmetry.training import frameworks
 
 if TYPE_CHECKING:
     from symmetry.jax.run import JaxRun
+    from symmetry.sandbox.source import Source
+    from symmetry.training.target import Training
 
 OLDEST = 0, 10
 
 
 def register() -> None:
     """Let runs of JAX trainings begin here."""
-    frameworks.register("jax", frameworks.Framework(begin, recognises))
+    libraries.register(JAX)
+    frameworks.register(
+        "jax",
+        frameworks.Framework(
+            begin,
+            recognises,
+            title="JAX",
+            script=script,
+            needed=("jax",),
+            imports=frozenset({"jax", "flax", "equinox", "haiku", "optax"}),
+            calls=frozenset({"grad", "value_and_grad", "filter_grad", "filter_value_and_grad"}),
+        ),
+    )
+
+
+def script(name: str, source: Source, pins: Mapping[str, int]) -> Training:
+    """Return a script as a training."""
+    from symmetry.jax.script.script import JaxScript, JaxScriptTraining
+
+    return JaxScriptTraining(name, JaxScript(source), pins, frameworks.cache_of("jax"))
 
 
 def recognises(returned: Any) -> bool:

@@ -7,14 +7,16 @@ from functools import cache
 from types import FrameType
 from typing import Any
 
-from symmetry.base.user_code import PHASES, Phase, callers, calls_target, kind_of, shorten, spell
+from symmetry.base import libraries
+from symmetry.base.libraries import Phase
+from symmetry.base.user_code import PHASES, callers, calls_target, kind_of, shorten, spell
 
 
 @dataclass(frozen=True)
 class SourceLine:
     """The line of the user's code behind an operation: the innermost frame of no library.
 
-    In a backward that PyTorch derives it is the line of the forward.
+    In a backward that a library derives it is the line of the forward.
     """
 
     # The frame's; an empty file if there is no such frame.
@@ -110,7 +112,9 @@ class SourceLines:
 
     def __init__(self, modules: dict[int, str] | None = None) -> None:
         self._modules = {} if modules is None else modules
-        self._forwards: dict[int, SourceLine] = {}  # by the number of the node that autograd made
+        known = libraries.registered()
+        self._nodes = [(each, each.nodes) for each in known if each.nodes is not None]
+        self._forwards: dict[int | None, SourceLine] = {}  # by the number of its last node
 
     def here(self, *, asking: bool = True) -> SourceLine:
         """Return the place of the running operation: the innermost code that is the user's own.
@@ -120,17 +124,16 @@ class SourceLines:
         false: then there is no place.
         """
         found, asked = self._on_stack()
-        torch = sys.modules.get("torch")
-        if torch is None:
-            return found
-        if found.phase == "backward" and asked:
-            node = torch._C._current_autograd_node()
-            forward = node and self._forwards.get(node._sequence_nr())
-            if forward is None:
-                return found if asking else SourceLine("", 0, "backward")
-            return replace(forward, phase="backward")
-        if found.phase != "backward":
-            self._forwards.setdefault(torch.autograd._get_sequence_nr() - 1, found)
+        for library, nodes in self._nodes:
+            if not library.is_imported:
+                continue
+            if found.phase == "backward" and asked:
+                forward = self._forwards.get(nodes.running())
+                if forward is None:
+                    return found if asking else SourceLine("", 0, "backward")
+                return replace(forward, phase="backward")
+            if found.phase != "backward":
+                self._forwards.setdefault(nodes.last(), found)
         return found
 
     def _on_stack(self) -> tuple[SourceLine, bool]:
@@ -146,7 +149,7 @@ class SourceLines:
             if kind == "caller" and calls_target(frame.f_code):
                 # What is beyond asked for the check, not for the operation.
                 break
-            if kind in PHASES.values():
+            if kind in PHASES:
                 if kind == "forward" and frame.f_code.co_name == "_call_impl":
                     called = frame.f_locals["self"]
                     module = module or self._modules.get(id(called), "")

@@ -23,6 +23,7 @@ from types import CodeType
 from typing import Any
 
 from symmetry.base.folders import TemporaryFolder
+from symmetry.base.libraries import registered
 from symmetry.base.processes import FOLDER
 from symmetry.sandbox.originals import Known, Originals, known_of
 from symmetry.sandbox.shared import is_shared
@@ -35,16 +36,13 @@ _ABOVE = 3  # folders above a mirrored one whose other entries are links
 # What makes or removes entries of folders, with the number of paths that it takes.
 _ENTRIES = {"mkdir": 1, "rmdir": 1, "remove": 1, "unlink": 1, "rename": 2, "replace": 2}
 _ENTRIES |= {"link": 2, "symlink": 2}
-# What writes files without Python's ``open``. The path is the argument of the number -1 - n.
+# What writes files without Python's ``open``, beside what libraries register. The path is the
+# argument of the number -1 - n.
 _WRITERS = (
     ("os", "truncate", -1),
     ("os", "chmod", -1),
     ("os", "utime", -1),
     ("sqlite3", "connect", -1),
-    ("torch", "save", -2),
-    ("torch.jit", "save", -2),
-    ("safetensors.torch", "serialize_file", -2),
-    ("safetensors.numpy", "serialize_file", -2),
 )
 
 # What reads entries of folders: a script finds there what it has written.
@@ -150,7 +148,8 @@ class FolderMirror:
             yield os, name, self._reading(getattr(os, name))
         for name, paths in _ENTRIES.items():
             yield os, name, self._guarded(getattr(os, name), paths, self._own_parents)
-        for module, name, number in _WRITERS:
+        of_libraries = (writer for library in registered() for writer in library.writers)
+        for module, name, number in (*_WRITERS, *of_libraries):
             if owner := sys.modules.get(module):
                 yield owner, name, self._guarded(getattr(owner, name), number, self._rewritten)
 

@@ -16,19 +16,15 @@ from traceback import walk_tb
 from typing import Any, TypeVar
 
 from symmetry.base.errors import TrainingError
+from symmetry.base.libraries import Kept, registered
 from symmetry.base.user_code import kind_of
 
 Began = TypeVar("Began")
-Key = tuple[str, str, str]  # a module, a class in it, and an attribute
 
 _OF_HYDRA = {"GlobalHydra", "HydraConfig", "JobRuntime"}  # others are filled by imports
 
 
 ANEW: set[str] = set()  # packages that each start imports anew
-
-
-def _nothing(now: Any) -> Any:
-    return type(now)()
 
 
 def _without_a_job(instances: Mapping[type, Any]) -> Any:
@@ -39,34 +35,33 @@ def _built_in(resolvers: Mapping[str, Any]) -> Any:
     return {name: each for name, each in resolvers.items() if name.startswith("oc.")}
 
 
-# What they hold in a process that has begun nothing, given what they hold now.
-_KEPT: Mapping[Key, Callable[[Any], Any]] = {
-    ("accelerate.state", "PartialState", "_shared_state"): _nothing,
-    ("accelerate.state", "AcceleratorState", "_shared_state"): _nothing,
-    ("accelerate.state", "GradientState", "_shared_state"): _nothing,
+# What they hold in a process that has begun nothing, given what they hold now; beside these those
+# that are registered.
+_KEPT: Mapping[Kept, Callable[[Any], Any]] = {
     ("hydra.core.singleton", "Singleton", "_instances"): _without_a_job,
     ("omegaconf.basecontainer", "BaseContainer", "_resolvers"): _built_in,
 }
 
 
-def kept() -> dict[Key, Any]:
+def kept() -> dict[Kept, Any]:
     """Return the state of the libraries that are imported."""
-    return {key: getattr(owner, key[2]) for key, owner in _owners()}
+    return {key: getattr(owner, key[2]) for key, owner, _ in _owners()}
 
 
-def keep(states: Mapping[Key, Any]) -> None:
+def keep(states: Mapping[Kept, Any]) -> None:
     """Set the state of the libraries that are imported; others begin as in a fresh process."""
-    for key, owner in _owners():
+    for key, owner, fresh in _owners():
         now = getattr(owner, key[2])
-        setattr(owner, key[2], states[key] if key in states else _KEPT[key](now))
+        setattr(owner, key[2], states[key] if key in states else fresh(now))
 
 
-def _owners() -> Iterator[tuple[Key, Any]]:
-    for key in _KEPT:
-        module, kind, name = key
-        owner = getattr(sys.modules.get(module), kind, None)
-        if hasattr(owner, name):
-            yield key, owner
+def _owners() -> Iterator[tuple[Kept, Any, Callable[[Any], Any]]]:
+    for kept in (_KEPT, *(library.kept for library in registered())):
+        for key, fresh in kept.items():
+            module, kind, name = key
+            owner = getattr(sys.modules.get(module), kind, None)
+            if hasattr(owner, name):
+                yield key, owner, fresh
 
 
 def event_loop() -> tuple[Any, ...]:

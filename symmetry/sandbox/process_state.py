@@ -21,6 +21,7 @@ from typing import Any, ClassVar
 
 import rich
 
+from symmetry.base.libraries import registered
 from symmetry.base.processes import FOLDER
 from symmetry.base.user_code import is_user_code, set_user_folder, user_folder
 from symmetry.sandbox import libraries
@@ -83,9 +84,10 @@ class ProcessState:
         stream = io.TextIOWrapper(output, "utf-8", errors="replace", write_through=True)
         own, self._clock = _OwnModules(mirror, tuple(homes)), Clock()
         shared = os.environ.get(FOLDER, tempfile.gettempdir())  # by all runs
-        cache = os.path.join(shared, f"torchinductor_{getpass.getuser()}")
-        environment = {"TORCHINDUCTOR_CACHE_DIR": cache, **os.environ, **_ENVIRONMENT}
-        environment |= variables
+        caches = (library.cache for library in registered() if library.cache)
+        named = {name: f"{folder}_{getpass.getuser()}" for name, folder in caches}
+        own_caches = {name: os.path.join(shared, folder) for name, folder in named.items()}
+        environment = {**own_caches, **os.environ, **_ENVIRONMENT, **variables}
         environment.pop(FOLDER, None)
         logs = _handlers()
         self._theirs = {id(handler) for handlers in logs.values() for handler in handlers}

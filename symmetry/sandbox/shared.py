@@ -3,10 +3,12 @@
 import os
 from pathlib import Path
 
+from symmetry.base.libraries import registered
+
 _SYSTEM = ("/dev/", "/proc/", "/sys/")
 _FOLDERS = {"__pycache__", "site-packages", "dist-packages"}
-# Variables of the environment that name the caches of libraries.
-_CACHES = ("HF_HOME", "HF_HUB_CACHE", "HF_DATASETS_CACHE", "TORCH_HOME", "KERAS_HOME", "NLTK_DATA")
+# Variables of the environment that name caches, beside those that libraries register.
+_CACHES = ("HF_HOME", "HF_HUB_CACHE", "HF_DATASETS_CACHE", "KERAS_HOME", "NLTK_DATA")
 
 
 def is_shared(path: str, temporary: str) -> bool:
@@ -23,5 +25,6 @@ def is_shared(path: str, temporary: str) -> bool:
         return True
     if any(part.startswith(".") or part in _FOLDERS for part in Path(path).parts):
         return True
-    caches = (os.path.abspath(os.environ[name]) for name in _CACHES if os.environ.get(name))
+    names = (*_CACHES, *(name for library in registered() for name in library.homes))
+    caches = (os.path.abspath(os.environ[name]) for name in names if os.environ.get(name))
     return any(path.startswith(cache + os.sep) for cache in caches)

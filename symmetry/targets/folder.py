@@ -5,15 +5,13 @@ from __future__ import annotations
 import ast
 from pathlib import Path
 
-from symmetry.targets.imports import JAX, imported, read_attributes
-
-_TORCH = {"torch", "lightning", "pytorch_lightning", "transformers", "accelerate"}
-_CALLS = {"backward", "fit", "train"}
-_GRADIENTS = {"grad", "value_and_grad", "filter_grad", "filter_value_and_grad"}
+from symmetry.base.libraries import trainers
+from symmetry.targets.imports import imported, read_attributes
+from symmetry.training import frameworks
 
 
 def training_scripts(folder: Path) -> tuple[str, ...]:
-    """Return the names of Python files that train with PyTorch or JAX when they are run, sorted.
+    """Return the names of Python files that train when they are run, sorted.
 
     A file that only defines functions and classes is left out: another one imports it.
     """
@@ -27,5 +25,7 @@ def _trains(file: Path) -> bool:
         return False
     libraries, calls = imported(tree), read_attributes(tree)
     acts = any(isinstance(node, ast.If | ast.For | ast.While | ast.With) for node in tree.body)
-    trains = (libraries & _TORCH and calls & _CALLS) or (libraries & JAX and calls & _GRADIENTS)
-    return acts and bool(trains)
+    return acts and any(
+        libraries & (framework.imports | trainers(name)) and calls & framework.calls
+        for name, framework in frameworks.registered().items()
+    )

@@ -6,19 +6,25 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
-JAX = {"jax", "flax", "equinox", "haiku", "optax"}
-_TORCH = {"accelerate", "lightning", "pytorch_lightning", "trl"}  # they train with nothing else
+from symmetry.base.libraries import trainers
+from symmetry.training import frameworks
 
 
-def trains_with_jax(file: Path) -> bool:
-    """Return whether a script trains with JAX: it imports it, and calls no ``backward``.
+def framework_of(file: Path) -> str:
+    """Return the name of the framework that a script is written in; the first one if none shows.
 
-    A loop in JAX may take its batches from PyTorch's loaders.
+    A loop in one framework may take its batches from another one. So what only one of them has
+    decides: a trainer, or an attribute such as ``backward``. Else the later one that is imported.
     """
     files = [*_own_files(file)]
     names = {name for each in files for name in imported(each)}
-    backward = any("backward" in read_attributes(each) for each in files)
-    return bool(names & JAX) and not backward and not names & _TORCH
+    attributes = {name for each in files for name in read_attributes(each)}
+    known = frameworks.registered()
+    for name, framework in known.items():
+        if attributes & framework.decisive or names & trainers(name, decisive=True):
+            return name
+    there = [name for name, framework in known.items() if names & framework.imports]
+    return [next(iter(known)), *there][-1]
 
 
 def _own_files(file: Path) -> Iterator[ast.Module]:

@@ -12,14 +12,11 @@ from pathlib import Path
 from symmetry.base import devices
 from symmetry.base.errors import SymmetryError
 from symmetry.sandbox.source import Source
-from symmetry.targets.imports import trains_with_jax
+from symmetry.targets.imports import framework_of
 from symmetry.targets.load import defined_in, nearest
 from symmetry.targets.training import TrainingTarget
 from symmetry.targets.uncalled import meant_instead
-from symmetry.training.frameworks import cache_of
-from symmetry.training.target import Training
-
-_NEEDED = {"torch": ("torch", "greenlet"), "jax": ("jax",)}
+from symmetry.training import frameworks
 
 
 def script(
@@ -78,15 +75,18 @@ def script(
         if defined_in(source) is None:
             raise SymmetryError(f"{name!r}: {source} is not valid Python{_error_in(source)}")
         meant = meant_instead(os.fspath(path), source)
-    framework = "jax" if trains_with_jax(_file_of(source)) else "torch"
-    for needed in _NEEDED[framework]:
+    library = framework_of(_file_of(source))
+    framework = frameworks.registered()[library]
+    for needed in framework.needed:
         if importlib.util.find_spec(needed) is None:
             raise SymmetryError(
                 f"{name!r}: a script needs {needed}, which is not installed "
-                f"(pip install 'unit-symmetry[{framework}]')"
+                f"(pip install 'unit-symmetry[{library}]')"
             )
     run = Source(name, source, tuple(arguments), meant, device=device)
-    return TrainingTarget(_TRAININGS[framework](name, run, dict(expect_units or {})))
+    if framework.script is None:
+        raise SymmetryError(f"{name!r}: a training in {framework.title} has to be a function")
+    return TrainingTarget(framework.script(name, run, dict(expect_units or {})))
 
 
 def _error_in(file: Path) -> str:
@@ -106,22 +106,6 @@ def _file_of(source: Path | str) -> Path:
         return source
     beside = Path(*source.split(".")).with_suffix(".py")
     return beside if beside.is_file() else Path(*source.split("."), "__main__.py")
-
-
-def _of_torch(name: str, source: Source, pins: Mapping[str, int]) -> Training:
-    from symmetry.torch.script.script import Script
-    from symmetry.torch.script.training import ScriptTraining
-
-    return ScriptTraining(name, Script(source), pins)
-
-
-def _of_jax(name: str, source: Source, pins: Mapping[str, int]) -> Training:
-    from symmetry.jax.script.script import JaxScript, JaxScriptTraining
-
-    return JaxScriptTraining(name, JaxScript(source), pins, cache_of("jax"))
-
-
-_TRAININGS = {"torch": _of_torch, "jax": _of_jax}
 
 
 def script_named(words: Sequence[str]) -> TrainingTarget:

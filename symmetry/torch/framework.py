@@ -3,20 +3,57 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator, Mapping
+from importlib import import_module
+from pkgutil import iter_modules
 from typing import TYPE_CHECKING, Any
 
+from symmetry.base import libraries
+from symmetry.base.libraries import Library
+from symmetry.torch import libraries as beside
+from symmetry.torch.library import TORCH
 from symmetry.training import frameworks
 
 if TYPE_CHECKING:
+    from symmetry.sandbox.source import Source
     from symmetry.torch.run import TorchRun
     from symmetry.training.events import Epochs
+    from symmetry.training.target import Training
 
 OLDEST = 2, 6
 
 
 def register() -> None:
     """Let runs of PyTorch trainings begin here."""
-    frameworks.register("torch", frameworks.Framework(begin, recognises, epochs))
+    libraries.register(TORCH, *_beside())
+    frameworks.register(
+        "torch",
+        frameworks.Framework(
+            begin,
+            recognises,
+            epochs,
+            title="PyTorch",
+            script=script,
+            needed=("torch", "greenlet"),
+            imports=frozenset({"torch"}),
+            decisive=frozenset({"backward"}),
+            calls=frozenset({"backward", "fit", "train"}),
+        ),
+    )
+
+
+def _beside() -> Iterator[Library]:
+    """Yield the libraries that have a file in ``symmetry.torch.libraries``."""
+    for file in iter_modules(beside.__path__, f"{beside.__name__}."):
+        yield import_module(file.name).LIBRARY
+
+
+def script(name: str, source: Source, pins: Mapping[str, int]) -> Training:
+    """Return a script as a training."""
+    from symmetry.torch.script.script import Script
+    from symmetry.torch.script.training import ScriptTraining
+
+    return ScriptTraining(name, Script(source), pins)
 
 
 def recognises(returned: Any) -> bool:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from symmetry.base.errors import SymmetryError, TrainingError
 
 if TYPE_CHECKING:
+    from symmetry.sandbox.source import Source
     from symmetry.training.events import Epochs
     from symmetry.training.run import Run, RunSettings
 
@@ -34,6 +35,15 @@ class Framework:
     recognises: Callable[[Any], bool]
     # Takes steps with evaluations between them: see ``Training.epochs``. None if it cannot.
     epochs: Callable[..., Epochs | None] | None = None
+    title: str = ""  # its name in messages
+    # Returns a script as a ``Training``, and the packages that it takes.
+    script: Callable[[str, Source, Mapping[str, int]], Any] | None = None
+    needed: tuple[str, ...] = ()
+    # A script is written in it if it imports one of these words; if it reads an attribute of these
+    # names, it is written in no other one; it trains if it reads one of the names of ``calls``.
+    imports: frozenset[str] = frozenset()
+    decisive: frozenset[str] = frozenset()
+    calls: frozenset[str] = frozenset()
 
 
 class OtherFrameworkError(TrainingError):
@@ -58,6 +68,11 @@ _FRAMEWORKS: dict[str, Framework] = {}
 def register(name: str, framework: Framework) -> None:
     """Let runs of the framework whose library has this name begin so."""
     _FRAMEWORKS[name] = framework
+
+
+def registered() -> Mapping[str, Framework]:
+    """Return the frameworks by the names of their libraries, in the order of registration."""
+    return _FRAMEWORKS
 
 
 def cache_of(name: str) -> dict[Any, Any]:

@@ -1,24 +1,20 @@
-"""Random generators of Python, NumPy and PyTorch: those that all code shares, and their states."""
+"""Random generators that all code shares: of Python, NumPy and further libraries; their states."""
 
 import random
-import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from functools import cache
 from typing import Any
 
 import numpy as np
 
+from symmetry.base import libraries
 from symmetry.base.randomness.unseeded import SEEDS, Unseeded, giving_seeds
 
 
 def shared() -> list[Any]:
-    """Return the generators that all code shares; PyTorch's if it has been imported."""
-    torch = sys.modules.get("torch")
-    if torch is None:
-        return [SEEDS, random, np.random]
-    cuda = torch.cuda.default_generators if torch.cuda.is_initialized() else ()
-    return [SEEDS, random, np.random, torch.default_generator, *cuda]
+    """Return the generators that all code shares, of the libraries that are imported."""
+    further = (generator for each in libraries.imported() for generator in each.generators())
+    return [SEEDS, random, np.random, *further]
 
 
 def seed_all(seed: int) -> None:
@@ -26,20 +22,8 @@ def seed_all(seed: int) -> None:
     SEEDS.seed(seed)
     random.seed(seed)
     np.random.seed(seed)
-    torch = sys.modules.get("torch")
-    if torch is None:
-        return
-    if _is_for_cpus(torch):  # ``manual_seed`` formats the stack for each device that is not there
-        torch.default_generator.manual_seed(seed)
-    else:
-        torch.manual_seed(seed)
-
-
-@cache
-def _is_for_cpus(torch: Any) -> bool:
-    """Return whether this PyTorch was built for CPUs alone."""
-    others = (torch.version.cuda, torch.version.hip, getattr(torch.version, "xpu", None))
-    return not any(others) and not torch.backends.mps.is_built()
+    for library in libraries.imported():
+        library.seed(seed)
 
 
 def states_of(generators: Iterable[Any]) -> list[Any]:

@@ -25,6 +25,7 @@ from unittest.mock import patch
 
 from numpy.random import bit_generator
 
+from symmetry.base import libraries
 from symmetry.base.user_code import is_user_code, shorten
 
 _BYTES = 16  # of a seed
@@ -100,7 +101,7 @@ SEEDS = Seeds()
 
 @contextmanager
 def giving_seeds() -> Iterator[None]:
-    """Give seeds to generators that NumPy, Python and PyTorch make, or seed again, without one."""
+    """Give seeds to generators that are made, or seeded again, without one."""
     here = os.getpid()
     source: Any = bit_generator
     drawn, seeded = source.randbits, random.Random.seed
@@ -116,25 +117,21 @@ def giving_seeds() -> Iterator[None]:
         seeded(self, a, version)
 
     shared: Any = random._inst
-    torch: Any = sys.modules.get("torch")
     replaced: list[tuple[Any, str, Callable[..., Any]]] = [
         (source, "randbits", bits),
         (random.Random, "seed", seed),
         (random, "seed", lambda a=None, version=2: seed(shared, a, version)),
     ]
-    if torch is not None:
-        replaced.append((torch, "seed", lambda: _seed_torch(torch)))
+    for library in libraries.imported():
+        replaced += [(owner, name, _seeding(*how)) for owner, name, *how in library.seedings()]
     with ExitStack() as stack:
         for owner, name, function in replaced:
             stack.enter_context(patch.object(owner, name, function))
         yield
 
 
-def _seed_torch(torch: Any) -> int:
-    seed = SEEDS.next("torch.manual_seed(0)") % (1 << 63)
-    torch.default_generator.manual_seed(seed)  # whoever calls ``torch.manual_seed`` is watched
-    torch.cuda.manual_seed_all(seed)
-    return seed
+def _seeding(cure: str, seed: Callable[[int], Any]) -> Callable[[], Any]:
+    return lambda: seed(SEEDS.next(cure))
 
 
 def _needed_by(cure: str) -> tuple[tuple[str, ...], Unseeded]:

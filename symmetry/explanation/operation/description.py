@@ -7,7 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
-from symmetry.base.user_code import Phase
+from symmetry.base.libraries import Phase
 from symmetry.explanation.explained import Culprit, Operand
 from symmetry.explanation.operation.captured import CapturedOperation
 from symmetry.explanation.operation.cause import Cause, cause_of

@@ -6,7 +6,8 @@ from typing import Any
 
 from jax._src import source_info_util
 
-from symmetry.base.user_code import Phase, kind_of
+from symmetry.base.libraries import Phase
+from symmetry.base.user_code import kind_of
 from symmetry.observe.source_line import NOWHERE, SourceLine
 
 

@@ -9,8 +9,8 @@ from typing import ClassVar, Self
 
 from symmetry.base.devices import Substitution
 from symmetry.base.failure import PlainRun
-from symmetry.torch.framework import begin
 from symmetry.torch.script.script import Script
+from symmetry.training import frameworks
 from symmetry.training.events import Epochs
 from symmetry.training.run import AS_WRITTEN, Run, RunSettings
 from symmetry.training.target import Training
@@ -60,7 +60,7 @@ class ScriptTraining(Training):
         """
         self.script.prepare()
         make = partial(self.script, settings.order)
-        return begin(self.name, make, settings)
+        return frameworks.begin(self.name, make, settings, frameworks.cache_of("torch"))
 
     def epochs(self, seed: int = 0, draw: int | None = None) -> Epochs | None:
         """Run the script over whole epochs, once."""

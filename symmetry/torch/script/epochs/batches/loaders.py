@@ -10,6 +10,7 @@ from typing import Any
 from torch.utils.data import DataLoader
 from torch.utils.data.dataloader import _BaseDataLoaderIter
 
+from symmetry.base.libraries import cuts_loops
 from symmetry.observe.source_line import SourceLine, asked_at, defined_at
 from symmetry.torch.script.epochs.batches.contents import (
     classes_of,
@@ -36,7 +37,6 @@ from symmetry.training.events import Backward, Batch, Called, Exhausted, Loader
 BATCHES = 2  # of each iterator, as long as there is more to learn from epochs
 _UPDATES = 3  # of several batches each, that one iterator gives
 _WINDOW = 64  # batches until gradients that are added up have to be used
-_LIBRARY = ("lightning", "pytorch_lightning")  # whose loops end where ``len`` says
 
 
 @dataclass
@@ -208,7 +208,7 @@ class Loaders:
         def shown(loader: Any) -> int:
             asked_by = sys._getframe(1).f_globals.get("__name__", "").partition(".")[0]
             whole = length(loader)
-            if self._batches is None or asked_by not in _LIBRARY:
+            if self._batches is None or not cuts_loops(asked_by):
                 return whole
             self.cuts += whole > self._batches
             return min(whole, self._batches)

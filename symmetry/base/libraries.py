@@ -1,0 +1,109 @@
+"""Libraries that scripts compute or train with: each registers itself.
+
+A library stands above this floor, and is imported by its users, never from here: functions of one
+that is not imported are not called.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+Phase = Literal["forward", "backward", "optimizer", "other"]
+# A function that seeds a generator without a seed: its owner and its name, a call with a seed, and
+# the same with a seed.
+Seeding = tuple[Any, str, str, Callable[[int], Any]]
+Kept = tuple[str, str, str]  # a module, a class in it, and an attribute
+
+
+def emptied(now: Any) -> Any:
+    """Return what a collection is in a process that has begun nothing."""
+    return type(now)()
+
+
+def _nothing() -> Sequence[Any]:
+    return ()
+
+
+class Nodes(Protocol):
+    """The numbers of the nodes of a library's graphs: a backward passes those of its forward."""
+
+    def running(self) -> int | None:
+        """Return the node whose derivative is computed now."""
+
+    def last(self) -> int:
+        """Return the node that was made last."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Library:
+    """A library that scripts compute or train with."""
+
+    imports: tuple[str, ...]  # the first words of its imports
+    trains_with: str = ""  # the framework that it is a trainer of, by its import
+    decides: bool = False  # whether a script that imports it trains with nothing else
+    packages: frozenset[str] = frozenset()  # whose files are nothing that a user has installed
+    # The phase of a training that code below a folder belongs to: {"torch/optim": "optimizer"}.
+    phases: Mapping[str, Phase] = field(default_factory=dict)
+    # Files of this package that call the user's step: any function of it, or the one of this name.
+    callers: Mapping[tuple[str, ...], str] = field(default_factory=dict)
+    # Functions that write files without Python's open: a module, a name, and of which argument the
+    # path is: that of the number -1 - n.
+    writers: tuple[tuple[str, str, int], ...] = ()
+    # Variables of the environment that name folders of its cache: those that a script shares with
+    # all others, and one that all runs share, with the name of the folder.
+    homes: tuple[str, ...] = ()
+    cache: tuple[str, str] | None = None
+    # State of its classes in a process, with what it is in a process that has begun nothing.
+    kept: Mapping[Kept, Callable[[Any], Any]] = field(default_factory=dict)
+    cuts_loops: bool = False  # whether its loops over batches end where ``len`` says
+
+    generators: Callable[[], Sequence[Any]] = _nothing  # that all code shares
+    seed: Callable[[int], None] = lambda _: None  # seeds these
+    seedings: Callable[[], Sequence[Seeding]] = _nothing  # of these and others
+    one_thread: Callable[[], Callable[[], None]] | None = None  # returns what restores the number
+    threads: str = ""  # what cannot be limited, in words
+    # The nodes of its graphs, by number: the one whose derivative is computed now, and the last one
+    # that was made.
+    nodes: Nodes | None = None
+
+    @property
+    def is_imported(self) -> bool:
+        """Whether a script, or somebody else, has imported it."""
+        return not sys.modules.keys().isdisjoint(self.imports)
+
+
+_LIBRARIES: dict[tuple[str, ...], Library] = {}
+
+
+def register(*libraries: Library) -> None:
+    """Add libraries; one of the same imports takes the place of an earlier one."""
+    _LIBRARIES.update((library.imports, library) for library in libraries)
+
+
+def registered() -> tuple[Library, ...]:
+    """Return all libraries, in the order in which they were registered."""
+    return tuple(_LIBRARIES.values())
+
+
+def imported() -> Iterator[Library]:
+    """Yield those that are imported by now."""
+    return (library for library in registered() if library.is_imported)
+
+
+def trainers(framework: str, *, decisive: bool = False) -> frozenset[str]:
+    """Return the imports of the trainers of a framework, or of those that train with nothing else.
+
+    The framework is named by its import.
+    """
+    of_it = (each for each in registered() if each.trains_with == framework)
+    return frozenset(
+        word for each in of_it if each.decides or not decisive for word in each.imports
+    )
+
+
+def cuts_loops(word: str) -> bool:
+    """Return whether the loops of a library end where ``len`` says, by the word of its imports."""
+    return any(each.cuts_loops and word in each.imports for each in registered())

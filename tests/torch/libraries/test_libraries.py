@@ -1,0 +1,47 @@
+"""Each trainer library is one file, and what is known of it by name is there."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from importlib.util import find_spec
+from pkgutil import iter_modules
+
+import pytest
+
+from symmetry.base.libraries import cuts_loops, registered, trainers
+from symmetry.torch import libraries
+from tests.conftest import needs
+
+FILES = [file.name for file in iter_modules(libraries.__path__, f"{libraries.__name__}.")]
+KEPT = [kept for library in registered() for kept in library.kept]
+WRITERS = [writer for library in registered() for writer in library.writers]
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_a_file_registers_one(file: str) -> None:
+    assert import_module(file).LIBRARY in registered()
+
+
+def test_those_that_train_with_nothing_else_decide_about_a_script() -> None:
+    assert {"lightning", "pytorch_lightning", "accelerate", "trl"} <= trainers(
+        "torch", decisive=True
+    )
+    assert "transformers" in trainers("torch") - trainers("torch", decisive=True)
+    assert not trainers("jax")
+
+
+def test_loops_of_lightning_end_where_len_says() -> None:
+    assert cuts_loops("pytorch_lightning")
+    assert not cuts_loops("torch")
+
+
+@needs("accelerate")
+@pytest.mark.parametrize(("module", "kind", "name"), KEPT)
+def test_what_is_kept_in_a_process_is_there(module: str, kind: str, name: str) -> None:
+    assert hasattr(getattr(import_module(module), kind), name)
+
+
+@pytest.mark.parametrize(("module", "name", "_"), WRITERS)
+def test_what_writes_files_is_there(module: str, name: str, _: int) -> None:
+    if find_spec(module.partition(".")[0]) is not None:
+        assert hasattr(import_module(module), name)
