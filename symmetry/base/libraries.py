@@ -37,6 +37,17 @@ class Nodes(Protocol):
         """Return the node that was made last."""
 
 
+@dataclass(frozen=True)
+class Replay:
+    """How a script performs one of its operations again."""
+
+    imports: str  # a line, such as ``import numpy as np``; empty for NumPy, which is always there
+    seed: str  # a line that seeds its random numbers
+    # Returns the expression of an array, given that of a NumPy array, and a dtype.
+    array: Callable[[str, str], str]
+    result: str  # an expression of the result as a NumPy array
+
+
 @dataclass(frozen=True, kw_only=True)
 class Library:
     """A library that scripts compute or train with."""
@@ -68,6 +79,9 @@ class Library:
     # The nodes of its graphs, by number: the one whose derivative is computed now, and the last one
     # that was made.
     nodes: Nodes | None = None
+    observed: str = ""  # what an explanation says of its operations
+    has_compiled: Callable[[], bool] = lambda: False  # operations, which no explanation has seen
+    replay: Replay | None = None
 
     @property
     def is_imported(self) -> bool:
@@ -107,3 +121,8 @@ def trainers(framework: str, *, decisive: bool = False) -> frozenset[str]:
 def cuts_loops(word: str) -> bool:
     """Return whether the loops of a library end where ``len`` says, by the word of its imports."""
     return any(each.cuts_loops and word in each.imports for each in registered())
+
+
+def of_call(package: str) -> Library | None:
+    """Return the library of a call, by the word of its import; None if it is not registered."""
+    return next((each for each in registered() if each.imports[0] == package), None)

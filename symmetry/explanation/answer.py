@@ -7,6 +7,7 @@ again and again up to that step: see ``symmetry.explanation.search``.
 import sys
 from dataclasses import replace
 
+from symmetry.base.libraries import imported
 from symmetry.explanation.conclusion import NOT_THE_CAUSE, ROUNDING, concluded
 from symmetry.explanation.explained import Difference, Explained
 from symmetry.explanation.search.exchanged_runs import ExchangedRuns
@@ -66,16 +67,15 @@ def _explain_split(watched: WatchedStart, split: FirstSplit, compared: int) -> E
     explanation = _unexplained(run, compared, split.step, split.array, split.difference)
     if run.groups:
         return concluded(explanation, *_followed(run))
-    dynamo = sys.modules.get("torch._dynamo.utils")  # torch.compile compiles no watched run
-    compiled = dynamo is not None and dynamo.counters["frames"]["ok"] > 0
-    return replace(explanation, outcome="compiled only") if compiled or run.jax else explanation
+    # Nothing is compiled in a watched run.
+    compiled = any(library.has_compiled() for library in imported()) or run.remarks
+    return replace(explanation, outcome="compiled only") if compiled else explanation
 
 
 def _unexplained(
     run: WatchedRun, compared: int, step: int, array: str, difference: Difference | None = None
 ) -> Explained:
     """Say what is known before the watched run is looked at."""
-    jax = ("JAX's operations were evaluated one by one, not compiled",) if run.jax else ()
     return Explained(
         target=run.watched.name,
         outcome="not while observed",
@@ -85,7 +85,7 @@ def _unexplained(
         array=array,
         difference=difference,
         observed=len(run.events),
-        remarks=(*run.watched.remarks, *jax),
+        remarks=(*run.watched.remarks, *run.remarks),
     )
 
 

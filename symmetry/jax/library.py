@@ -7,5 +7,6 @@ from symmetry.base.libraries import Library
 JAX = Library(
     imports=("jax",),
     packages=frozenset({"jax", "jaxlib"}),
+    observed="JAX's operations were evaluated one by one, not compiled",
     threads="JAX's own threads were started with it and cannot be limited",
 )

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any
 
-from symmetry.base.libraries import Library, Seeding
+from symmetry.base.libraries import Library, Replay, Seeding
 
 
 def _torch() -> Any:
@@ -66,6 +66,15 @@ class _Nodes:
         return int(_torch().autograd._get_sequence_nr()) - 1
 
 
+def _has_compiled() -> bool:
+    dynamo = sys.modules.get("torch._dynamo.utils")
+    return dynamo is not None and dynamo.counters["frames"]["ok"] > 0
+
+
+def _array(text: str, dtype: str) -> str:
+    return f"torch.from_numpy({text})" + (".bfloat16()" if dtype == "bfloat16" else "")
+
+
 TORCH = Library(
     imports=("torch",),
     packages=frozenset({"torch"}),
@@ -79,4 +88,11 @@ TORCH = Library(
     seedings=_seedings,
     one_thread=_one_thread,
     nodes=_Nodes(),
+    has_compiled=_has_compiled,
+    replay=Replay(
+        imports="import torch",
+        seed="torch.manual_seed(0)",
+        array=_array,
+        result="result.detach().double().numpy()",
+    ),
 )

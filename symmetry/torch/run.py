@@ -73,7 +73,7 @@ from symmetry.training.capabilities.drawing import Drawing
 from symmetry.training.capabilities.flowing import Flowing
 from symmetry.training.capabilities.layered import Layered
 from symmetry.training.capabilities.observing import Observing, Recording
-from symmetry.training.capabilities.optimizing import Optimizing
+from symmetry.training.capabilities.optimizing import Freezing, Optimizing
 from symmetry.training.capabilities.platform import Platform
 from symmetry.training.capabilities.recomputing import Recomputing
 from symmetry.training.capabilities.rehearsing import Rehearsing, Tracing
@@ -244,6 +244,7 @@ def _trial(run: TorchRun) -> TorchTrial:
 _CAPABILITIES: Mapping[type, Callable[[TorchRun], Any]] = {
     StepEvents: lambda run: run.events,
     Optimizing: lambda run: run.optimizers,
+    Freezing: lambda run: run.optimizers,
     Differentiating: lambda run: run.arrays,
     Reordering: lambda run: run.batches,
     Accumulating: lambda run: run.batches,

@@ -23,9 +23,6 @@ from symmetry.training.target import Training
 from symmetry.units.state import Array, State, has_moved
 
 JUDGED = 2  # steps: a bug on odd steps shows, and chaos has no time to grow
-LACKED = frozenset(
-    {"jit", "scale", "attention", "checkpoint", "inplace", "kernels"}
-)  # by many trainings
 
 States = list[dict[str, Array]]
 
@@ -43,7 +40,7 @@ class Baseline:
     samples: int | None  # in each batch; None where that is not known to be one number
     doubt: str  # why it is not certain that samples may be rearranged; empty if it is
     window: Window | None  # the micro-batches of the first update, if it accumulates gradients
-    on_gpu: bool  # which may add in another order each time
+    reorders: str  # how to make sums repeatable that are added in another order each time
     compiles: bool  # by something that compiles nothing where results are nudged
     nothing_hidden: str  # why no token can be replaced that a mask hides; empty if one may be
     observed: Observed | None  # its losses and tokens, where it is promoted
@@ -123,24 +120,25 @@ class FirstRuns:
 
     @cached_property
     def turnable(self) -> frozenset[str]:
-        """The settings that many trainings lack, and that may have an effect here.
+        """The settings that may have an effect here.
 
-        All are turned at once, in one run; where that cannot be done it may be any.
+        Those that many trainings lack are turned at once, in one run; where that cannot be done it
+        may be any.
         """
         run = self._begin(noise=not self.settings.promotes and not self.random)
         configuring = run.capability(Configuring)
         if configuring is None:
-            return LACKED
+            return frozenset()
         try:
             with ExitStack() as stack:
                 turned = {
                     name: stack.enter_context(configuring.with_setting(name))
-                    for name in sorted(LACKED)
+                    for name in sorted(configuring.rare)
                 }
                 deque(run.states(JUDGED, copy=False), maxlen=0)
         except TrainingError:
-            return LACKED
-        return frozenset(name for name, was in turned.items() if was())
+            return configuring.settings
+        return configuring.settings - {name for name, was in turned.items() if not was()}
 
     def release(self) -> None:
         """Free the states."""
@@ -194,7 +192,7 @@ def _observed(run: Run, probe: LossProbe | None) -> tuple[Baseline, States]:
         samples=run.samples(),
         doubt=reordering.doubt if reordering else "",
         window=accumulating.window if accumulating else None,
-        on_gpu=platform is not None and platform.on_gpu,
+        reorders="" if platform is None else platform.reorders,
         compiles=platform is not None and platform.compiles,
         nothing_hidden=padding.why_nothing_hidden(JUDGED) if padding else Padding.absent,
         observed=observed,

@@ -79,11 +79,12 @@ class LossCall:
     # What else it is called with, by name: ``ignore_index``, ``reduction``.
     options: Mapping[str, Any]
     place: SourceLine  # the user's line
-    # What its framework calls functions of PyTorch, by the names of these.
+    # What its framework calls the functions that texts name, by the names there.
     words: Mapping[str, str] = field(default_factory=dict)
+    ignores: bool = True  # whether its framework lets a loss ignore a label
 
     def worded(self, text: str) -> str:
-        """Return a text that names functions of PyTorch, in words of its own framework."""
+        """Return a text that names functions, in the words of its own framework."""
         return re.sub(r"\w+", lambda word: self.words.get(word[0], word[0]), text)
 
 

@@ -11,7 +11,7 @@ An invariant declares those that it needs, ``needs=(Saving,)``; where one is lac
 applicable. To add a capability:
 
 1. declare it: a class with abstract methods in a file of ``training/capabilities/``;
-2. implement it for a framework: a subclass in a file of ``torch/parts/`` or ``jax/parts/``;
+2. implement it for a framework: a subclass in a file of its ``parts/``;
 3. add one line to the table ``_CAPABILITIES`` of its ``run.py``: it says how a run makes it.
 """
 

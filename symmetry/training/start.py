@@ -98,7 +98,7 @@ class TrainingStart:
 
     @property
     def turnable(self) -> frozenset[str]:
-        """The settings that many trainings lack, and that this one may have."""
+        """The settings that may have an effect on it."""
         return self._origin.first.turnable
 
     @property
@@ -108,9 +108,8 @@ class TrainingStart:
 
     @property
     def repeatability_hint(self) -> str:
-        """The cure for sums on a GPU that are not repeatable; empty without a GPU."""
-        cure = "; torch.use_deterministic_algorithms(True) makes sums of GPUs repeatable"
-        return cure * self.baseline.on_gpu
+        """The cure for sums that are not repeatable; empty where they are."""
+        return f"; {self.baseline.reorders}" if self.baseline.reorders else ""
 
     def at(self, changed: State) -> TrainingStart:
         """Return the same start with other arrays, and the same units."""

@@ -38,7 +38,7 @@ class CustomFunction:
     slopes: tuple[Slope, ...] = ()  # one for each argument that backward returns a gradient of
     # Why its backward need not be the derivative of its forward; empty if it has to be.
     why_not: str = ""
-    test: str = "torch.autograd.gradcheck"  # a function of its framework that tests such a backward
+    test: str = ""  # a function of its framework that tests such a backward
 
 
 @dataclass(frozen=True)

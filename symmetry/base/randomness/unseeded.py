@@ -123,7 +123,8 @@ def giving_seeds() -> Iterator[None]:
         (random, "seed", lambda a=None, version=2: seed(shared, a, version)),
     ]
     for library in libraries.imported():
-        replaced += [(owner, name, _seeding(*how)) for owner, name, *how in library.seedings()]
+        for owner, name, cure, given in library.seedings():
+            replaced.append((owner, name, _seeding(cure, given)))
     with ExitStack() as stack:
         for owner, name, function in replaced:
             stack.enter_context(patch.object(owner, name, function))

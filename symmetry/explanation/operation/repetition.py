@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from symmetry.base.libraries import Replay, of_call
 from symmetry.explanation.operation.captured import CapturedOperation
 from symmetry.explanation.search.inequality import apart
 from symmetry.observe.tape import Event
@@ -76,7 +77,7 @@ class Repetition:
         return brought[q] if q < len(brought) == event.fresh else None
 
 
-_SEEDS = {"numpy": "np.random.seed(0)", "torch": "torch.manual_seed(0)"}
+_NUMPY = Replay("", "np.random.seed(0)", lambda text, _: text, "result")
 _BOTH = """\
 units, rows = saved["units"].tolist(), result.ravel()[saved["entries"]]
 usual = rows[0]
@@ -110,18 +111,18 @@ def write(event: Event, q: int, entries: Mapping[int, Array], comment: str) -> R
     first. There are no entries if the operation belongs to one unit alone.
     """
     call, names = event.call, [f"a{n}" for n in range(len(event.operands))]
-    line = call.write(names)
-    if line is None or call.library not in _SEEDS:
+    line, replay = call.write(names), _replay_of(call.library)
+    if line is None or replay is None:
         return None
     arrays: dict[str, Array] = {}
     body = [f"# {comment}", "from pathlib import Path", "", "import numpy as np"]
-    body += ["import torch"] if call.library == "torch" else []
+    body += [replay.imports] if replay.imports else []
     body += ["", 'saved = np.load(Path(__file__).with_suffix(".npz"))']
     for name, operand, dtype in zip(names, event.operands, call.dtypes, strict=True):
         order = sorted(range(operand.ndim), key=lambda axis: -abs(operand.strides[axis]))
         arrays[name] = np.array(operand.transpose(order), order="C")
-        body.append(f"{name} = {_made_anew(name, order, call.library, dtype)}")
-    body += [_SEEDS[call.library]] if call.random else []
+        body.append(f"{name} = {replay.array(_transposed(name, order), dtype)}")
+    body += [replay.seed] if call.random else []
     written = list(call.written)
     if q < len(written):
         body += [line, f"result = {names[written[q]]}"]
@@ -129,8 +130,8 @@ def write(event: Event, q: int, entries: Mapping[int, Array], comment: str) -> R
         body += [f"result = {line}"]
         if event.fresh - len(written) > 1:
             body += [f"result = result[{q - len(written)}]"]
-    if call.library == "torch":
-        body += ["result = result.detach().double().numpy()"]
+    if replay.result != "result":
+        body += [f"result = {replay.result}"]
     if entries:
         arrays |= {"units": np.array([*entries]), "entries": np.stack([*entries.values()])}
     else:
@@ -138,11 +139,17 @@ def write(event: Event, q: int, entries: Mapping[int, Array], comment: str) -> R
     return ReplayScript("\n".join([*body, _BOTH if entries else _ALONE]), arrays)
 
 
-def _made_anew(name: str, order: Sequence[int], library: str, dtype: str) -> str:
+def _replay_of(library: str) -> Replay | None:
+    if library == "numpy":
+        return _NUMPY
+    known = of_call(library)
+    return None if known is None else known.replay
+
+
+def _transposed(name: str, order: Sequence[int]) -> str:
+    """Return the expression of an operand whose axes were saved in this order."""
     inverse = [order.index(axis) for axis in range(len(order))]
     text = f'saved["{name}"]'
     if inverse != sorted(inverse):
         text += f".transpose({', '.join(map(str, inverse))})"
-    if library == "torch":
-        text = f"torch.from_numpy({text})" + (".bfloat16()" if dtype == "bfloat16" else "")
     return text

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from symmetry.base.errors import TargetError
+from symmetry.base.libraries import of_call
 from symmetry.explanation.starts import WatchedStart
 from symmetry.observe.tape import Event, Tape
 from symmetry.units.compare import Group
@@ -29,9 +30,11 @@ class WatchedRun:
     earlier: int  # how many steps came before those that are watched
 
     @property
-    def jax(self) -> bool:
-        """Whether some of its operations are JAX's."""
-        return any(event.call.library == "jax" for event in self.events)
+    def remarks(self) -> tuple[str, ...]:
+        """Remarks on the libraries that its operations are of."""
+        called = dict.fromkeys(event.call.library for event in self.events)
+        known = filter(None, map(of_call, called))
+        return tuple(library.observed for library in known if library.observed)
 
     def step_of(self, number: int) -> int:
         """Return in which step, from 1, an event lies."""

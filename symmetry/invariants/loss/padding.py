@@ -50,7 +50,7 @@ _LABELLED = (
     f"Give padding the label {_IGNORED}, name its label as ignore_index, or leave its places out "
     "by the mask"
 )
-_CURE = "Multiply the loss of each place by the mask"  # no label is ignored outside of PyTorch
+_CURE = "Multiply the loss of each place by the mask"
 _HOW = {
     "mask": "the attention mask hides them",
     "filled": "they fill the rows up to one length",
@@ -200,7 +200,7 @@ def _text(suspect: Suspect) -> str:
     text = (
         f"{padding.sum()} of the {padding.size} tokens are padding ({how}), and the loss counts "
         f"the outputs there, with the label {label}: it teaches to predict padding, and that "
-        f"counts as much as the texts. {_CURE if suspect.loss.words else _LABELLED}"
+        f"counts as much as the texts. {_LABELLED if suspect.loss.ignores else _CURE}"
     )
     if suspect.is_text and not suspect.is_masked:
         text += ". If it also ends the text, let only the first one count"

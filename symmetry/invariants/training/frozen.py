@@ -13,7 +13,7 @@ from symmetry.invariants.invariant import WRITTEN, TrainingInvariant
 from symmetry.invariants.movement.gradients import current
 from symmetry.law.measurement import Measurement, Violation
 from symmetry.observe.source_line import SourceLine
-from symmetry.training.capabilities.optimizing import Optimizing
+from symmetry.training.capabilities.optimizing import Freezing, Optimizing
 from symmetry.training.capabilities.step_events import StepEvents
 from symmetry.training.run import needed
 from symmetry.training.start import TrainingStart
@@ -27,7 +27,7 @@ def frozen(start: TrainingStart) -> Measurement:
     One with a gradient that is not zero was given it by hand: evolution strategies do so.
     """
     run = start.begin(noise=True)
-    optimizing = needed(run, Optimizing)
+    optimizing, freezing = needed(run, Optimizing), needed(run, Freezing)
     if not optimizing.optimizers:
         return Measurement.not_applicable(Optimizing.absent)
     before: dict[str, Array] = {}
@@ -37,7 +37,7 @@ def frozen(start: TrainingStart) -> Measurement:
     def begins(optimizer: Any) -> None:
         nonlocal counted
         before.clear()
-        held = [name for name in optimizer.rates() if name not in optimizing.trainable]
+        held = [name for name in optimizer.rates() if name not in freezing.trainable]
         if not held:
             return
         gradients, arrays = current(run), run.parameter_arrays()
@@ -77,7 +77,7 @@ INVARIANT = TrainingInvariant(
     reason="what is frozen is left out of the optimiser, or has no gradient",
     witness="a frozen parameter that an optimiser holds",
     targets="PyTorch trainings",
-    needs=(Optimizing,),
+    needs=(Optimizing, Freezing),
     measure=frozen,
     dtypes=WRITTEN,
     runs=1,

@@ -19,7 +19,7 @@ from symmetry.law.note import Note, NoteKind
 from symmetry.observe.source_line import NOWHERE, SourceLine
 from symmetry.training.capabilities.flowing import Cut, Flowing
 from symmetry.training.capabilities.layered import Layered
-from symmetry.training.capabilities.optimizing import Optimizing
+from symmetry.training.capabilities.optimizing import Freezing, Optimizing
 from symmetry.training.capabilities.step_events import StepEvents
 from symmetry.training.run import needed
 from symmetry.training.start import TrainingStart
@@ -27,16 +27,6 @@ from symmetry.units import compare
 from symmetry.units.state import Array, largest
 from symmetry.units.words import count
 
-# What to do about an operation that cuts the gradient off.
-_CURES = {
-    "torch.tensor()": "it copies the numbers and not how they were made: use torch.stack()",
-    "torch.as_tensor()": "it copies the numbers and not how they were made: use torch.stack()",
-    "torch.no_grad()": "nothing is recorded there: leave that block out",
-    "item()": "it returns a plain number: leave it out on the way to the loss",
-    "detach()": "leave it out on the way to the loss",
-    "argmax()": "it has no derivative: give the loss the scores themselves",
-    "round()": "its derivative is zero everywhere",
-}
 _PLAIN = "what follows has no gradient: leave it out on the way to the loss"
 UNHELD = NoteKind(
     "training/unheld",
@@ -52,10 +42,11 @@ def moves(start: TrainingStart) -> Measurement:
     optimizing = needed(run, Optimizing)
     if not optimizing.optimizers:
         return Measurement.not_applicable(Optimizing.absent)
-    if not optimizing.declares_frozen:
+    freezing = run.capability(Freezing)
+    if freezing is None:
         return moves_undeclared(start)
     held, begun = optimizing.held, run.parameter_arrays()
-    trainable = [name for name in run.parameters if name in optimizing.trainable]
+    trainable = [name for name in run.parameters if name in freezing.trainable]
     seen = gradients_of(run, start.steps)
     end = run.parameter_arrays()
     still = [n for n in trainable if compare.identical(begun[n], end[n])]
@@ -149,7 +140,7 @@ def _unreached(start: TrainingStart, seen: RunGradients, own: frozenset[str]) ->
 def cut_off(cut: Cut) -> str:
     """Say where the gradient is cut off, and what to do about it."""
     at = f" ({cut.place})" if cut.place.file else ""
-    return f"{cut.operation}{at} cuts the gradient off: {_CURES.get(cut.operation, _PLAIN)}."
+    return f"{cut.operation}{at} cuts the gradient off: {cut.cure or _PLAIN}."
 
 
 def _unmoved(

@@ -11,7 +11,7 @@ from symmetry.base.errors import TrainingError
 from symmetry.invariants.invariant import WRITTEN, TrainingInvariant
 from symmetry.law.equivariance import compare_sides
 from symmetry.law.measurement import Measurement
-from symmetry.training.baseline import JUDGED, LACKED, States
+from symmetry.training.baseline import JUDGED, States
 from symmetry.training.capabilities.configuring import Configuring
 from symmetry.training.capabilities.step_events import StepEvents
 from symmetry.training.origin import OTHER_START_ULPS
@@ -65,7 +65,7 @@ def unaffected(
     Witness: the state moved.
     """
     lacks = Measurement.not_applicable(f"it has no {has}")
-    if setting in LACKED - start.turnable or (setting == "eager" and not start.baseline.compiles):
+    if setting not in start.turnable or (setting == "eager" and not start.baseline.compiles):
         return lacks
     run = start.begin()
     try:

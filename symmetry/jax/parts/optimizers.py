@@ -15,8 +15,6 @@ from symmetry.training.capabilities.optimizing import Optimizing
 class JaxOptimizers(Optimizing):
     """The optimiser of a run: there is one for all parameters, or none that is known."""
 
-    declares_frozen = False
-
     def __init__(self, stepper: Stepper) -> None:
         self._stepper = stepper
 
@@ -30,11 +28,6 @@ class JaxOptimizers(Optimizing):
     def held(self) -> frozenset[str]:
         """The parameters."""
         return frozenset(self._stepper.leaves.parameters)
-
-    @property
-    def trainable(self) -> frozenset[str]:
-        """The parameters."""
-        return self.held
 
     def updated_at(self, name: str) -> SourceLine:
         """Return the user's line that makes the next value of a parameter."""

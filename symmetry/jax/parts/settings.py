@@ -27,20 +27,19 @@ class JaxSettings(Configuring):
         Returns a program of fresh objects.
     """
 
+    settings = rare = frozenset({"jit"})
+
     def __init__(self, stepper: Stepper, made_again: Callable[[], Program]) -> None:
         self._stepper, self._made_again = stepper, made_again
 
     @contextmanager
     def with_setting(
         self,
-        setting: str,
+        setting: str,  # noqa: ARG002
         part: slice = ALL,  # noqa: ARG002
     ) -> Iterator[Callable[[], bool]]:
         """Take the steps without ``jax.jit`` while the block runs; JAX has no other setting."""
         stepper = self._stepper
-        if setting != "jit":
-            yield lambda: False
-            return
         if not stepper.manner.noise and stepper.traced.noise:
             raise TrainingError("its noise can be left out of compiled steps only")
         if _has_16_bits(stepper.traced.jaxpr):  # the compiler keeps more bits within what it fuses

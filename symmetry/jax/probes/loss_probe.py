@@ -50,6 +50,17 @@ _WORDS = {
 }
 
 
+def _call(
+    number: int,
+    function: str,
+    arguments: Mapping[str, Argument],
+    options: Mapping[str, Any],
+    place: SourceLine,
+) -> LossCall:
+    """Return a call of a loss, which no library of JAX lets ignore a label."""
+    return LossCall(number, 0, function, arguments, options, place, _WORDS, ignores=False)
+
+
 class JaxLossProbe(LossProbe, LeakSearch):
     """Reads the losses of a run's next step off its jaxpr; it is a ``LossProbe``.
 
@@ -217,7 +228,7 @@ class JaxLossProbe(LossProbe, LeakSearch):
             else:
                 yield from self._along_another_axis(number, site, place)
                 continue
-            yield LossCall(number, 0, site.function, arguments, options, place, _WORDS)
+            yield _call(number, site.function, arguments, options, place)
 
     def _along_another_axis(self, number: int, site: Site, place: SourceLine) -> Iterator[LossCall]:
         """Yield a loss whose labels choose along another axis than the softmax runs over.
@@ -236,7 +247,7 @@ class JaxLossProbe(LossProbe, LeakSearch):
                 given = self._argument(scores)
                 if given.log_probabilities and not (labels == np.arange(labels.size)).all():
                     arguments = {"input": given, "target": Argument.of(labels)}
-                    yield LossCall(number, 0, "nll_loss", arguments, {"axis": axis}, place, _WORDS)
+                    yield _call(number, "nll_loss", arguments, {"axis": axis}, place)
                     return
 
     def _argument(self, atom: Any) -> Argument:

@@ -10,7 +10,7 @@ from torch import nn
 from symmetry.torch.making import made
 from symmetry.torch.objects import Objects, held_by
 from symmetry.training.capabilities.layered import Made
-from symmetry.training.capabilities.optimizing import Optimizer, Optimizing
+from symmetry.training.capabilities.optimizing import Freezing, Optimizer, Optimizing
 
 
 class TorchOptimizer(Optimizer):
@@ -62,7 +62,7 @@ class TorchOptimizer(Optimizer):
             group["lr"] = rate
 
 
-class TorchOptimizers(Optimizing):
+class TorchOptimizers(Optimizing, Freezing):
     """The optimisers of a run."""
 
     def __init__(self, objects: Objects, parameters: Mapping[str, nn.Parameter]) -> None:

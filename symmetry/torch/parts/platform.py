@@ -19,9 +19,11 @@ class TorchPlatform(Platform):
         self._arrays, self._before = arrays, frames_before
 
     @property
-    def on_gpu(self) -> bool:
-        """Whether a parameter is on a GPU."""
-        return any(parameter.is_cuda for parameter in self._arrays.parameters.values())
+    def reorders(self) -> str:
+        """How to make sums repeatable, if a parameter is on a GPU."""
+        on_gpu = any(parameter.is_cuda for parameter in self._arrays.parameters.values())
+        cure = "torch.use_deterministic_algorithms(True) makes sums of GPUs repeatable"
+        return cure if on_gpu else ""
 
     @property
     def compiles(self) -> bool:

@@ -36,6 +36,9 @@ class _Content(NamedTuple):
 class TorchSaving(Saving):
     """Saves the state dictionaries, random states and gradients of a run."""
 
+    lacks = "some of its state is in no state_dict()"
+    cure = "of a shuffled loader: make the batch a function of i"
+
     def __init__(self, run: Run, arrays: Arrays, random_states: RandomStates) -> None:
         self._run, self._arrays, self._random_states = run, arrays, random_states
 

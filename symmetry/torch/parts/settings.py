@@ -141,15 +141,8 @@ def _working_in_place(objects: Objects) -> list[Any]:
     return [m for m in objects.model.modules() if getattr(m, "inplace", False) is True]
 
 
-@contextmanager
-def _jit(_: Objects) -> Iterator[Changed]:
-    """Change nothing: it is a setting of JAX."""
-    yield lambda: False
-
-
 SETTINGS: Mapping[str, Callable[..., Any]] = {
     "eager": _eager,
-    "jit": _jit,
     "loops": _loops,
     "scale": _scale,
     "attention": _attention,
@@ -162,6 +155,9 @@ SETTINGS: Mapping[str, Callable[..., Any]] = {
 
 class TorchSettings(Configuring):
     """Changes settings of PyTorch while a run takes steps."""
+
+    settings = frozenset(SETTINGS)
+    rare = frozenset({"scale", "attention", "checkpoint", "inplace", "kernels"})
 
     def __init__(self, objects: Objects) -> None:
         self._objects = objects

@@ -24,6 +24,20 @@ _READ = {"data", "T", "mT", "H", "mH", "real", "imag"}  # attributes that are te
 _ELEMENTWISE = {"mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss"}
 _SUMS = {"add", "add_", "sub", "sub_", "rsub", "__add__", "__radd__", "__iadd__", "__sub__"}
 _SUMS |= {"__rsub__", "__isub__"}
+# What to do about an operation that cuts the gradient off.
+_CURES = {
+    "torch.tensor()": "it copies the numbers and not how they were made: use torch.stack()",
+    "torch.as_tensor()": "it copies the numbers and not how they were made: use torch.stack()",
+    "torch.no_grad()": "nothing is recorded there: leave that block out",
+    "item()": "it returns a plain number: leave it out on the way to the loss",
+    "detach()": "leave it out on the way to the loss",
+    "argmax()": "it has no derivative: give the loss the scores themselves",
+    "round()": "its derivative is zero everywhere",
+}
+
+
+def _cut(operation: str) -> Cut:
+    return Cut(operation, users_line(), _CURES.get(operation, ""))
 
 
 class _Followed(NamedTuple):
@@ -92,7 +106,7 @@ class FlowMode(TorchFunctionMode):
             if id(leaf) in self._sources:  # an update writes into it
                 continue
             flows = isinstance(leaf, Tensor) and leaf.grad_fn is not None
-            here = cut or (None if flows else Cut(_word(name), users_line()))
+            here = cut or (None if flows else _cut(_word(name)))
             if isinstance(leaf, Tensor):
                 self._known[leaf] = _Followed(here, terms)
             elif math.isfinite(leaf) and not leaf.is_integer():  # 0 and 1 are anybody's

@@ -100,7 +100,7 @@ class _FirstCall:
         name = self._function.__name__
         place = SourceLine(backward.__code__.co_filename, _line_of(backward))
         try:
-            return CustomFunction(name, place, *self._slopes())
+            return CustomFunction(name, place, *self._slopes(), "torch.autograd.gradcheck")
         except Exception as error:
             text = f"it raises when it is called again: {in_one_line(error)}"
             return CustomFunction(name, place, why_not=text)

@@ -3,6 +3,7 @@
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
+from typing import ClassVar
 
 from symmetry.observe.source_line import SourceLine
 from symmetry.training.capabilities.capability import Capability
@@ -14,6 +15,9 @@ class Configuring(Capability):
     """Changes settings of the framework while a run takes steps."""
 
     absent = "its runs cannot be taken with other settings"
+
+    settings: ClassVar[frozenset[str]]  # those that its framework has
+    rare: ClassVar[frozenset[str]]  # those of them that many trainings lack
 
     @abstractmethod
     def with_setting(

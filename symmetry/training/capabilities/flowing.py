@@ -14,9 +14,9 @@ from symmetry.training.capabilities.capability import Capability
 class Cut(NamedTuple):
     """An operation behind which no gradient flows."""
 
-    # As the user has written it: ``torch.tensor()``, ``detach()``, ``torch.no_grad()``.
-    operation: str
+    operation: str  # as the user has written it: ``detach()``
     place: SourceLine  # the user's line
+    cure: str = ""  # what to do about it, if that is special
 
 
 class LossTarget(NamedTuple):

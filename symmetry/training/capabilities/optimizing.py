@@ -2,7 +2,6 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import ClassVar
 
 from symmetry.observe.source_line import NOWHERE, SourceLine
 from symmetry.training.capabilities.capability import Capability
@@ -44,16 +43,9 @@ class Optimizer(ABC):
 
 
 class Optimizing(Capability):
-    """The optimisers of a run, with the parameters that they hold.
-
-    Attributes
-    ----------
-    declares_frozen
-        Whether a parameter says itself that it is frozen; else a mistake looks like a purpose.
-    """
+    """The optimisers of a run, with the parameters that they hold."""
 
     absent = "it has no optimiser"
-    declares_frozen: ClassVar[bool] = True
 
     @property
     @abstractmethod
@@ -65,11 +57,20 @@ class Optimizing(Capability):
     def held(self) -> frozenset[str]:
         """The parameters that an optimiser holds."""
 
+    def updated_at(self, name: str) -> SourceLine:  # noqa: ARG002
+        """Return the user's line that updates a parameter, if the framework shows it."""
+        return NOWHERE
+
+
+class Freezing(Capability):
+    """The parameters of a run, each of which shows whether it is frozen.
+
+    Without it, a parameter that is frozen by mistake looks like one that is frozen on purpose.
+    """
+
+    absent = "its parameters do not show whether they are frozen"
+
     @property
     @abstractmethod
     def trainable(self) -> frozenset[str]:
         """The parameters that require a gradient."""
-
-    def updated_at(self, name: str) -> SourceLine:  # noqa: ARG002
-        """Return the user's line that updates a parameter, if the framework shows it."""
-        return NOWHERE

@@ -10,8 +10,8 @@ class Platform(Capability):
 
     @property
     @abstractmethod
-    def on_gpu(self) -> bool:
-        """Whether the machine may add in another order each time."""
+    def reorders(self) -> str:
+        """How to make its sums repeatable, if the machine may add in another order each time."""
 
     @property
     @abstractmethod

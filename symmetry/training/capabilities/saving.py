@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from symmetry.training.capabilities.capability import Capability
 
@@ -16,19 +16,11 @@ class SavedRun:
 
 
 class Saving(Capability):
-    """Saves a run, and lets a fresh one continue from there.
-
-    Attributes
-    ----------
-    lacks
-        What is wrong if a run does not continue, in words of the framework.
-    cure
-        What to do about it where it is no script.
-    """
+    """Saves a run, and lets a fresh one continue from there."""
 
     absent = "its runs cannot be saved"
-    lacks = "some of its state is in no state_dict()"
-    cure = "of a shuffled loader: make the batch a function of i"
+    lacks: ClassVar[str]  # what is wrong if a run does not continue, in words of the framework
+    cure: ClassVar[str]  # what to do about it where it is no script
 
     @abstractmethod
     def save(self) -> SavedRun:
