@@ -10,11 +10,13 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 import click
+from click.shell_completion import shell_complete
 
 from symmetry.base.errors import FAILED, INTERRUPTED, OK, SymmetryError
 from symmetry.cli import check, compare, explain, record, run, units, watch
 from symmetry.cli.screen import say
 
+_COMPLETE = "_SYMMETRY_COMPLETE"  # the variable that click names so
 _LONGEST = 590  # characters of an error: it is one line, and people have to read it
 
 
@@ -35,8 +37,11 @@ def group(context: click.Context) -> None:
     change, `record` writes a run into a file to compare with later. `run` repeats the experiment on
     MNIST that this began with: from zero weights all hidden units stay equal.
 
-    Exit status: 0 all is as it should be, 1 an invariant is violated, 2 the command could not do
-    its work, 130 interrupted.
+    Completion in bash: eval "$(_SYMMETRY_COMPLETE=bash_source symmetry)"; also zsh_source and
+    fish_source.
+
+    Exit status: 0 all is as it should be, 1 an invariant is violated or the script fails, 2 the
+    command could not do its work or proved nothing, 130 interrupted.
     """
     if context.invoked_subcommand is None:
         click.echo(context.get_help(), err=True)
@@ -55,6 +60,8 @@ def main(command: click.Command = group, name: str = "symmetry") -> None:
     for stream in ("stdout", "stderr"):  # a shell can close them
         if getattr(sys, stream) is None:
             setattr(sys, stream, io.StringIO())
+    if _COMPLETE in os.environ:
+        sys.exit(shell_complete(command, {}, name, _COMPLETE, os.environ[_COMPLETE]))
     try:
         status = execute(sys.argv[1:], command, name)
     except Exception:  # a fault of this program, which must not look like a verdict

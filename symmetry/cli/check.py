@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from symmetry.base import ranks
 from symmetry.base.errors import OK, SymmetryError
 from symmetry.checker.accepted import read_accepted, reasons_for
 from symmetry.checker.options import Keywords, Options
+from symmetry.cli.configuration import OF_SEVERAL, TABLE, TARGETS, configuration, described
 from symmetry.cli.isolation.parent import Isolated
 from symmetry.cli.options import (
     PATH,
@@ -37,7 +39,7 @@ _SECTIONS = {
     "Which checks": "--only --skip --fast --list --about",
     "What fails": "--strict --gate --require --exact --expect-units --expect-failure --baseline "
     "--update-baseline",
-    "Output": "--verbose --format --json --output",
+    "Output": "--quiet --verbose --format --json --output",
     "How it runs": "--seed --dtype --steps --timeout --device --no-explain --in-process",
     "Drawn sizes, and two-layer steps": "--draw --examples --case --min-samples",
     "Several targets": "--jobs --time-limit --memory --results --since --scheduler",
@@ -55,6 +57,7 @@ _NO_SCRIPT = (
     "another script: symmetry check path/to/train.py"
 )
 _SEVERAL = ("jobs", "results", "since", "scheduler")  # options that several targets have
+_INFORMING = {"--help", "-h", "--list", "--about"}  # nothing is checked
 
 
 class _Check(Isolated):
@@ -71,6 +74,22 @@ class _Check(Isolated):
             rows = [record for name in names if (record := records[name]) is not None]
             with formatter.section(heading):
                 formatter.write_dl(rows)
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Take what is not typed from pyproject.toml."""
+        found = {} if _INFORMING.intersection(args) else configuration(self)
+        if "--line" in args:  # another process checks several targets, and writes their files
+            found = {name: value for name, value in found.items() if name not in OF_SEVERAL}
+        ctx.default_map = ctx.meta[TABLE] = found
+        rest = super().parse_args(ctx, args)
+        if not ctx.params["targets"]:
+            ctx.params["targets"] = tuple(found.get(TARGETS, ()))
+        # A command that repeats one failure is no whole check, which has to have all of these.
+        if ctx.get_parameter_source("only") is ParameterSource.COMMANDLINE:
+            for name in ("gate", "require"):
+                if ctx.get_parameter_source(name) is ParameterSource.DEFAULT_MAP:
+                    ctx.params[name] = ()
+        return rest
 
     def goes_on(self, params: Mapping[str, Any]) -> bool:
         return len(params["targets"]) > 1
@@ -119,6 +138,7 @@ class _Check(Isolated):
     "Write the failures of this check into the file of --baseline, remove those that are no more, "
     "and exit with 0.",
 )
+@flag("--quiet", "Print nothing if the check passes.")
 @flag("--verbose", "Print every verdict as it comes, and all that is known of a failure.")
 @click.option(
     "--format",
@@ -188,12 +208,16 @@ def command(
     training: FILE:FUNCTION is all of them, FILE:FUNCTION:NAME is one. Several targets are checked
     by processes of their own; their table begins with what is most suspicious. Without NAME, in a
     folder with scripts that train, the command says what to type; in another one it checks numba,
-    and says so.
+    and says so. A folder as NAME stands for its scripts that train.
 
     A verdict is: holds; violated; rounding, if units split only by rounding, which --exact makes a
     violation; vacuous, if nothing in the target could have violated it; not applicable; expected
     failure; error, if the target raised; not finished, if a limit came first. The exit status is 1
     if an invariant is violated, an error occurs, or an expected failure no longer fails.
+
+    Options may be in the table [tool.symmetry] of pyproject.toml, in the working directory, by
+    their names without dashes, such as skip = ["training/padding"]; and targets = ["train.py
+    --epochs 1"], which are checked without NAME. --verbose shows them.
 
     The first line is the answer. Each problem follows with the line of the code, if it is known,
     and the command that repeats it; then notes: facts that are usually mistakes, and fail a check
@@ -223,6 +247,8 @@ def command(
     from symmetry.cli.outcome import Output
 
     output = Output.of(options)
+    if output.listing and (table := click.get_current_context().meta[TABLE]):
+        say(described(table))
     several = {name: options.pop(name) for name in _SEVERAL}
     baseline = BaselineFile(options["baseline"], update_baseline)
     if output.line is None:
@@ -297,7 +323,7 @@ def _expand(given: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
             current().enter(name)
             found.append(expand(name))
         except SymmetryError:
-            if is_pattern(name):
+            if is_pattern(name) or Path(name).is_dir():
                 raise
             found.append(((name,), ()))  # what is wrong with one target is no matter of the others
     return tuple(n for names, _ in found for n in names), tuple(t for _, out in found for t in out)

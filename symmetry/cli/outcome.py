@@ -38,6 +38,8 @@ class Output:
         Directory of the Markdown report.
     line
         File of the line that a process sends to the one that checks several targets.
+    quiet
+        Whether nothing is printed of a check that passes.
     """
 
     verbose: bool
@@ -45,6 +47,7 @@ class Output:
     json: Path | None
     output: Path | None
     line: Path | None = None
+    quiet: bool = False
 
     @classmethod
     def of(cls, options: dict[str, Any]) -> Output:
@@ -66,7 +69,7 @@ class Output:
     @property
     def listing(self) -> bool:
         """Whether each verdict is printed as it comes."""
-        return self.verbose and self.text
+        return self.verbose and self.text and not self.quiet
 
     def refuse(self, report: str) -> None:
         """Refuse files that cannot be written, before anything is checked."""
@@ -98,7 +101,9 @@ def conclude(checked: Checked, explained: Explained | None, output: Output) -> i
     from symmetry.report.formats.formats import render
     from symmetry.report.verdicts import conclusion, judged, summary
 
-    if not output.text:
+    if output.quiet and output.text and checked.status == OK:
+        pass
+    elif not output.text:
         say(render(output.format_, checked, explained))
     elif output.verbose:
         _print_details(checked, explained)

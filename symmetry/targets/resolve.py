@@ -8,6 +8,7 @@ import importlib
 import inspect
 import os
 import reprlib
+import shlex
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
@@ -97,12 +98,14 @@ def resolve_training(target: str | Callable[..., Any] | Target, why: str) -> Tra
 def expand(name: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return the names that a name stands for, and a line for each thing that is left out.
 
-    The attribute may be a pattern as of the shell: ``models.py:train_*`` stands for every step and
-    every training of that name which the module itself defines. It may be a generator function that
-    yields pairs of a name and a training: ``models.py:trainings`` stands for all of them, and
-    ``models.py:trainings:gpt*`` for some. If there is no target, or the module cannot be imported,
-    that is a ``SymmetryError``.
+    The attribute may be a pattern as of the shell: ``models.py:train_*`` stands for every step
+    and every training of that name which the module itself defines. It may be a generator
+    function that yields pairs of a name and a training: ``models.py:trainings`` stands for all of
+    them, and ``models.py:trainings:gpt*`` for some. A folder stands for its scripts that train.
+    If there is no target, or the module cannot be imported, that is a ``SymmetryError``.
     """
+    if Path(name).is_dir():
+        return _scripts_in(name), ()
     if ":" not in name or words_of(name) is not None or split_arguments(name)[1]:
         return (name,), ()
     source, pattern, item = _parts(name)
@@ -132,6 +135,13 @@ def expand(name: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
         why = "; ".join(left_out) or f"{source} defines no such name"
         raise SymmetryError(f"nothing to check in {name!r}: {why}")
     return tuple(found), tuple(left_out)
+
+
+def _scripts_in(folder: str) -> tuple[str, ...]:
+    scripts = training_scripts(Path(folder))
+    if not scripts:
+        raise SymmetryError(f"nothing to check in {folder!r}: none of its scripts trains")
+    return tuple(shlex.quote(str(Path(folder, script))) for script in scripts)
 
 
 def is_pattern(name: str) -> bool:

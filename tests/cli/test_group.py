@@ -116,6 +116,14 @@ def test_every_error_is_one_line(
     assert captured.err.count("\n") == bool(printed)
 
 
+def test_a_shell_may_ask_how_to_complete(tmp_path: Path) -> None:
+    asked = {"COMP_WORDS": "symmetry check --upd", "COMP_CWORD": "2"}
+    for shell in ("bash_source", "zsh_source", "fish_source"):
+        assert "symmetry" in symmetry(cwd=tmp_path, _SYMMETRY_COMPLETE=shell).out
+    done = symmetry(cwd=tmp_path, _SYMMETRY_COMPLETE="bash_complete", **asked)
+    assert done.out == "plain,--update-baseline\n"
+
+
 def test_an_interruption_of_the_imports_has_no_traceback(tmp_path: Path) -> None:
     code = (
         "import runpy, sys\n"

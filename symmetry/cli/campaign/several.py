@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from symmetry.base.errors import SymmetryError
+from symmetry.base.errors import OK, SymmetryError
 from symmetry.base.folders import TemporaryFolder
 from symmetry.base.processes import command
 from symmetry.cli.options import as_typed, typed_options
@@ -93,9 +93,11 @@ def check_several(
     printed: dict[str, str] = {}
     show = (lambda _, text: say(text)) if to.text else printed.__setitem__
     lines = check_all(names, work, show=show, **how)
-    if to.text:
+    code = table.worst_code(lines, accepting=baseline.update)
+    silent = to.quiet and code == OK
+    if to.text and not silent:
         _print_table(lines, left_out, since, before)
-    else:
+    elif not to.text:
         _print_merged(lines, printed, to.format_)
     contents: dict[Path, str | bytes] = {}
     if to.json is not None:
@@ -104,9 +106,9 @@ def check_several(
         contents |= table.render_models(lines, left_out, as_typed()).contents(to.output)
     to.write(contents)
     baseline.end(lines)
-    if to.text:
+    if to.text and not silent:
         say(table.sum_up(lines))
-    return table.worst_code(lines, accepting=baseline.update)
+    return code
 
 
 def _print_table(
