@@ -1,15 +1,14 @@
 """A temporary folder that looks like the folders of a script, which so writes into none of them.
 
-A library that opens files by itself, in C say, is seen only if it is one of ``_WRITERS``: another
-one finds copies of small files, and ``Originals`` reports its writes through the link to a large
-one.
+A library that opens files by itself, in C say, is seen only if it has one of ``path_functions``:
+another one finds copies of small files, and ``Originals`` reports its writes through the link to a
+large one.
 """
 
 from __future__ import annotations
 
 import builtins
 import importlib.machinery
-import io
 import os
 import shutil
 import stat
@@ -17,10 +16,11 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import partial, wraps
 from pathlib import Path
 from types import CodeType
-from typing import Any
+from typing import Any, Literal
 
 from symmetry.base.folders import TemporaryFolder
 from symmetry.base.libraries import registered
@@ -33,20 +33,37 @@ _WHOLE = {".git", ".venv", "venv", "node_modules", "__pycache__"}  # one link ea
 _SMALL, _ALL_SMALL = 1 << 20, 1 << 24  # bytes of a file that is copied, and of all of them
 _ABOVE = 3  # folders above a mirrored one whose other entries are links
 
-# What makes or removes entries of folders, with the number of paths that it takes.
-_ENTRIES = {"mkdir": 1, "rmdir": 1, "remove": 1, "unlink": 1, "rename": 2, "replace": 2}
-_ENTRIES |= {"link": 2, "symlink": 2}
-# What writes files without Python's ``open``, beside what libraries register. The path is the
-# argument of the number -1 - n.
-_WRITERS = (
-    ("os", "truncate", -1),
-    ("os", "chmod", -1),
-    ("os", "utime", -1),
-    ("sqlite3", "connect", -1),
-)
+_Deed = Literal["ask", "enter", "read", "resolve", "open", "number", "entries", "tree", "content"]
 
-# What reads entries of folders: a script finds there what it has written.
-_READERS = ("stat", "access", "listdir", "scandir", "chdir")
+
+@dataclass(frozen=True)
+class PathFunction:
+    """A function that takes paths, and what it does with them."""
+
+    module: str
+    name: str
+    does: _Deed
+    paths: tuple[int, ...] = (0,)  # which of its arguments are paths
+
+
+_FUNCTIONS = (
+    PathFunction("os", "getcwd", "ask"),
+    PathFunction("os", "getcwdb", "ask"),
+    PathFunction("os", "chdir", "enter"),
+    # A script finds there what it has written.
+    *(PathFunction("os", name, "read") for name in ("stat", "access", "listdir", "scandir")),
+    PathFunction("os.path", "realpath", "resolve"),
+    PathFunction("builtins", "open", "open"),
+    PathFunction("io", "open", "open"),
+    PathFunction("os", "open", "number"),
+    *(PathFunction("os", name, "entries") for name in ("mkdir", "rmdir", "remove", "unlink")),
+    *(PathFunction("os", name, "entries", (0, 1)) for name in ("rename", "replace")),
+    *(PathFunction("os", name, "entries", (0, 1)) for name in ("link", "symlink")),
+    PathFunction("shutil", "rmtree", "tree"),
+    # These write files without Python's ``open``, as some functions of libraries do.
+    *(PathFunction("os", name, "content") for name in ("truncate", "chmod", "utime")),
+    PathFunction("sqlite3", "connect", "content"),
+)
 
 # What libraries in C write: by a path that is not the mirror's they would change a copied file's
 # original. Of other small files nothing is said: the check's own output may be one.
@@ -64,11 +81,19 @@ _open, _open_by_number, _scandir, _stat = builtins.open, os.open, os.scandir, os
 _remove, _make_folder, _symlink = os.unlink, os.mkdir, os.symlink
 
 
+def path_functions() -> Iterator[PathFunction]:
+    """Yield the functions that a script finds replaced."""
+    yield from _FUNCTIONS
+    for library in registered():
+        for module, name, number in library.writers:
+            yield PathFunction(module, name, "content", (-1 - number,))
+
+
 class FolderMirror:
     """Links to all files of some folders, at the same places below a temporary one.
 
     Small files are copies, except for code: it is linked, and so differs from files of the script.
-    Where a link is opened for writing a copy takes its place. The patches turn paths into the
+    Where a link is opened for writing a copy takes its place. ``Route`` turns paths into the
     folders into paths into the mirror, so that files next to ``Path(__file__).resolve()`` are in
     it, too. A folder elsewhere is mirrored as soon as a script changes something in it.
 
@@ -135,23 +160,25 @@ class FolderMirror:
         outside = self._drive + path.removeprefix(self.top)
         return outside if known_of(outside) == known_of(path) else path
 
-    def patches(self) -> Iterator[tuple[Any, str, Any]]:
-        """Yield what has to be replaced while the script runs: owner, name, and the replacement."""
-        real = os.path.realpath
-        yield builtins, "open", self._opened
-        yield io, "open", self._opened
-        yield os, "open", self._opened_by_number
-        yield os.path, "realpath", lambda *args, **kwargs: self._inside(real(*args, **kwargs))
-        yield sys, "path_hooks", [self._finder, *sys.path_hooks]
-        yield shutil, "rmtree", self._guarded(shutil.rmtree, 1, self._own)
-        for name in _READERS:
-            yield os, name, self._reading(getattr(os, name))
-        for name, paths in _ENTRIES.items():
-            yield os, name, self._guarded(getattr(os, name), paths, self._own_parents)
-        of_libraries = (writer for library in registered() for writer in library.writers)
-        for module, name, number in (*_WRITERS, *of_libraries):
-            if owner := sys.modules.get(module):
-                yield owner, name, self._guarded(getattr(owner, name), number, self._rewritten)
+    def replacing(self, function: PathFunction, call: Callable[..., Any]) -> Any:
+        """Return what stands for a function while the script runs; ``call`` is what it was."""
+        match function.does:
+            case "ask":
+                return call
+            case "enter" | "read":
+                return self._reading(call)
+            case "resolve":
+                return lambda *args, **kwargs: self._inside(call(*args, **kwargs))
+            case "open":
+                return self._opened
+            case "number":
+                return self._opened_by_number
+            case "entries":
+                return self._guarded(call, function.paths, self._own_parents)
+            case "tree":
+                return self._guarded(call, function.paths, self._own)
+            case "content":
+                return self._guarded(call, function.paths, self._rewritten)
 
     def forget_imports(self) -> None:
         """Remove what Python remembers of imports from here."""
@@ -208,11 +235,12 @@ class FolderMirror:
 
     def _inside(self, path: Any) -> Any:
         """Return the path in the mirror of a path into one of the folders; others as they are."""
-        if isinstance(path, str | os.PathLike) and not isinstance(name := os.fspath(path), bytes):
-            whole = os.path.abspath(name)
+        if isinstance(path, str | bytes | os.PathLike):
+            name = os.fspath(path)
+            whole = os.path.abspath(os.fsdecode(name))
             ours = whole.startswith(self.top + os.sep)
             if not ours and any(f"{whole}{os.sep}".startswith(top) for top in self._tops):
-                return self.of(whole)
+                return os.fsencode(self.of(whole)) if isinstance(name, bytes) else self.of(whole)
         return path
 
     def _written(self, path: Any) -> Any:
@@ -255,12 +283,13 @@ class FolderMirror:
 
         return reading
 
-    def _guarded(self, call: Callable[..., Any], paths: int, own: Callable[[str], None]) -> Any:
-        """Return a function whose first arguments, or the one of a number below 0, are paths.
+    def _guarded(
+        self, call: Callable[..., Any], numbers: tuple[int, ...], own: Callable[[str], None]
+    ) -> Any:
+        """Return a function whose arguments of these numbers are paths.
 
         What it does to them is done in the mirror.
         """
-        numbers = range(paths) if paths > 0 else (-1 - paths,)
 
         @wraps(call)
         def guarded(*args: Any, **kwargs: Any) -> Any:
@@ -269,7 +298,7 @@ class FolderMirror:
             for number in () if any(kwargs[key] is not None for key in beside) else numbers:
                 if number < len(given):
                     given[number] = self._written(given[number])
-                    if isinstance(given[number], str | os.PathLike):
+                    if isinstance(given[number], str | bytes | os.PathLike):
                         own(os.path.abspath(os.fsdecode(given[number])))
             return call(*given, **kwargs)
 
@@ -280,7 +309,7 @@ class FolderMirror:
         if {*mode}.isdisjoint("wax+"):
             return _open(self._inside(file), mode, *args, **kwargs)
         file = self._written(file)
-        if isinstance(file, str | os.PathLike):
+        if isinstance(file, str | bytes | os.PathLike):
             path = os.path.abspath(os.fsdecode(file))
             if path.startswith(self.top + os.sep):
                 self.unlink(path, keep="w" not in mode)
@@ -288,7 +317,7 @@ class FolderMirror:
 
     def _opened_by_number(self, path: Any, flags: int, *args: Any, **kwargs: Any) -> int:
         """Open a file as ``os.open`` does; one that is written is a copy, as above."""
-        if kwargs.get("dir_fd") is None and isinstance(path, str | os.PathLike):
+        if kwargs.get("dir_fd") is None and isinstance(path, str | bytes | os.PathLike):
             if flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC):
                 path = self._written(path)
                 self._rewritten(os.path.abspath(os.fsdecode(path)))
@@ -327,7 +356,7 @@ class FolderMirror:
                     for entry in entries:
                         _link(entry.path, os.path.join(way, entry.name))
 
-    def _finder(self, path: str) -> Any:
+    def finder(self, path: str) -> Any:
         """Find modules in the mirror; their code has the name of the file that was mirrored."""
         if not path.startswith(self.top):
             raise ImportError(path)

@@ -9,12 +9,12 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
-from unittest.mock import patch
 
 from symmetry.base.user_code import set_user_folder, user_folder
 from symmetry.sandbox.folder_mirror import FolderMirror
+from symmetry.sandbox.routes import Route
 
 
 class MirroredCalls:
@@ -28,7 +28,7 @@ class MirroredCalls:
 
     def __init__(self, *folders: Path) -> None:
         self._folders = folders
-        self._mirror: FolderMirror | None = None
+        self._route: Route | None = None
         self._folder = ""  # the working directory that the last call has left
         self._inside = False
 
@@ -38,17 +38,16 @@ class MirroredCalls:
         if self._inside:
             yield
             return
-        if self._mirror is None:
-            self._mirror = FolderMirror(*self._folders, told=_tell)
-            self._folder = self._mirror.of(Path.cwd())
+        if self._route is None:
+            mirror = FolderMirror(*self._folders, told=_tell)
+            self._folder = mirror.of(Path.cwd())
+            self._route = Route(mirror, self._folder)
         outside, shown = os.getcwd(), user_folder()
         os.chdir(self._folder)
         set_user_folder(Path(outside))
         self._inside = True
         try:
-            with ExitStack() as stack:
-                for owner, attribute, value in self._mirror.patches():
-                    stack.enter_context(patch.object(owner, attribute, value))
+            with self._route.taken():
                 yield
         finally:
             self._inside = False

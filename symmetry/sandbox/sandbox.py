@@ -8,11 +8,10 @@ import linecache
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Generic, Protocol, TypeVar
-from unittest.mock import patch
 
 from symmetry.base.calls import calling
 from symmetry.base.errors import NotCheckable, TrainingError
@@ -20,6 +19,7 @@ from symmetry.base.raised import failure_of, gpu_hint, in_one_line, line_of, pla
 from symmetry.sandbox.folder_mirror import code_of
 from symmetry.sandbox.mirror_pool import MirrorPool
 from symmetry.sandbox.process_state import ProcessState, Switch
+from symmetry.sandbox.routes import Route
 from symmetry.sandbox.source import Source
 
 _THROWS = 3  # until a script that catches everything is left alone
@@ -117,6 +117,7 @@ class Sandbox(Generic[OwnStack]):
         self._source = source
         self._watching: Callable[[], AbstractContextManager[None]] = watching
         self._mirrors, self._mirror = mirrors, mirrors.take()
+        self._route = Route(self._mirror, self._mirror.of(source.folder))
         self._file = source.script
         if isinstance(source.script, Path):
             self._file = self.main.__file__ = self._mirror.of(source.script)
@@ -220,6 +221,7 @@ class Sandbox(Generic[OwnStack]):
         self._watching = nullcontext  # what is suspended in a circle of objects is never freed
         self._process_state.close_logs()
         self._mirror.forget_imports()
+        self._route.end()
         if self.stack.ended:
             self._mirrors.give(self._mirror)
         else:
@@ -242,10 +244,7 @@ class Sandbox(Generic[OwnStack]):
         """Give the script its folders and process state, and watch it."""
         self._process_state.exchange()
         try:
-            with ExitStack() as stack:
-                for owner, attribute, value in self._mirror.patches():
-                    stack.enter_context(patch.object(owner, attribute, value))
-                stack.enter_context(self._watching())
+            with self._route.taken(), self._watching():
                 yield
         finally:
             self._process_state.exchange()

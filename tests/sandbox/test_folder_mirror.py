@@ -6,6 +6,7 @@ import importlib
 import os
 import shutil
 import sys
+from contextlib import chdir, contextmanager
 from pathlib import Path
 from unittest.mock import patch
 
@@ -13,6 +14,7 @@ import pytest
 
 from symmetry.sandbox import folder_mirror
 from symmetry.sandbox.folder_mirror import FolderMirror
+from symmetry.sandbox.routes import Route
 
 MANY = 30  # files of a folder, where more than `few` are one link
 
@@ -33,14 +35,21 @@ def told():
     return []
 
 
+@contextmanager
+def entered(mirror, folder=None):
+    """Let paths lead into a mirror, with a working directory in it."""
+    folder = folder or str(Path.cwd())
+    route = Route(mirror, folder)
+    with chdir(folder), route.taken():
+        yield
+    route.end()
+
+
 @pytest.fixture
-def inside(work, told, monkeypatch):
+def inside(work, told):
     """Yield the mirror, with everything replaced that a script finds replaced."""
     mirror = FolderMirror(work, told=told.append)
-    with monkeypatch.context() as changed:
-        changed.chdir(mirror.of(work))
-        for owner, name, value in mirror.patches():
-            changed.setattr(owner, name, value)
+    with entered(mirror, mirror.of(work)):
         yield mirror
     mirror.remove()
     assert not Path(mirror.top).exists()
@@ -106,9 +115,7 @@ def test_folders_elsewhere_stay_as_they_are(work, told, tmp_path_factory, monkey
     mirror = FolderMirror(work, told=told.append)
     monkeypatch.setattr(mirror, "_temporary", "/nowhere")
     for _ in range(2):  # the second run finds all as the first one did
-        with monkeypatch.context() as changed:
-            for owner, name, value in mirror.patches():
-                changed.setattr(owner, name, value)
+        with entered(mirror):
             assert contents(folder) == before
             change(folder)
             assert contents(folder) != before  # the script finds its own changes
@@ -201,9 +208,7 @@ def test_copies_of_code_have_the_names_of_the_users_files_too(work, told, monkey
         assert mirror.original(str(code)) == str(code)
         mirror.restore()
         assert code.read_text() == (work / "part.py").read_text()
-    with monkeypatch.context() as changed:
-        for owner, name, value in mirror.patches():
-            changed.setattr(owner, name, value)
+    with entered(mirror):
         Path(mirror.of(work / "data" / "text.txt")).write_text("new")
     assert (work / "data" / "text.txt").read_text() == "old"
     mirror.remove()
@@ -223,10 +228,7 @@ def test_what_other_languages_write_leaves_the_users_file(work, told, monkeypatc
     for name in ("model.pt", "model.safetensors"):
         (work / name).write_text("theirs")
     mirror = FolderMirror(work, told=told.append)
-    with monkeypatch.context() as changed:
-        changed.chdir(mirror.of(work))
-        for owner, name, value in mirror.patches():
-            changed.setattr(owner, name, value)
+    with entered(mirror, mirror.of(work)):
         torch.save({"a": torch.ones(2)}, "model.pt")
         tensors.save_file({"a": torch.ones(2)}, "model.safetensors")
         assert torch.load("model.pt")["a"].tolist() == [1, 1]
@@ -252,10 +254,7 @@ def test_what_other_languages_write_leaves_the_users_file(work, told, monkeypatc
 def test_a_linked_folder_is_never_changed(work, told, few, monkeypatch, change):
     theirs = many_files(work.parent / "many")
     mirror = FolderMirror(work, told=told.append)
-    with monkeypatch.context() as changed:
-        changed.chdir(mirror.of(work))
-        for owner, name, value in mirror.patches():
-            changed.setattr(owner, name, value)
+    with entered(mirror, mirror.of(work)):
         change(Path("../many"))
     assert len([*theirs.iterdir()]) == MANY
     assert {file.read_text() for file in theirs.iterdir()} == {"theirs"}

@@ -69,6 +69,38 @@ async def main():
 asyncio.run(main())
 """
 
+# A thread writes what each update has queued, as writers of logs do: often while it is suspended.
+THREAD = """
+import queue
+import threading
+
+import torch
+from torch import nn
+
+torch.manual_seed(0)
+lines = queue.Queue()
+
+
+def write():
+    while True:
+        line = lines.get()
+        with open(b"log.txt", "a") as log:
+            log.write(line)
+
+
+threading.Thread(target=write, daemon=True).start()
+model = nn.Sequential(nn.Linear(6, 8), nn.ReLU(), nn.Linear(8, 3))
+optimizer = torch.optim.SGD(model.parameters(), 0.1)
+for _ in range(8):
+    x, y = torch.randn(16, 6), torch.randint(3, (16,))
+    optimizer.zero_grad()
+    loss = nn.functional.cross_entropy(model(x), y)
+    loss.backward()
+    optimizer.step()
+    for _ in range(100):
+        lines.put(f"{loss.item()}\\n")
+"""
+
 # Begins once in a process: what it has done there cannot be undone.
 ONCE = PLAIN.replace(
     "def main():",

@@ -6,6 +6,7 @@ import gc
 import os
 import sqlite3
 import sys
+import time
 import weakref
 from contextlib import closing
 from pathlib import Path
@@ -155,3 +156,17 @@ def test_loops_of_tasks_take_turns(folder):
         other.step()
     assert run.loss == other.loss
     training.close()
+
+
+def test_a_thread_that_goes_on_changes_nothing_in_the_folder(folder):
+    (folder / "log.txt").write_bytes(b"theirs\n")
+    training = written(folder, scripts.THREAD)
+    before = {path: path.read_bytes() for path in folder.iterdir()}
+    run = training.begin()
+    for _ in range(3):
+        run.step()
+        time.sleep(0.05)
+        training.begin().step()
+    training.close()
+    time.sleep(0.05)
+    assert {path: path.read_bytes() for path in folder.iterdir()} == before
