@@ -158,6 +158,8 @@ class StepBoundary:
     @property
     def _seen_call(self) -> Callable[..., Any]:
         def seen_call(module: nn.Module, *args: Any, **kwargs: Any) -> Any:
+            if torch.jit.is_tracing():  # it draws the graph of a model: no result is used
+                return _call(module, *args, **kwargs)
             if not (torch.is_grad_enabled() or self._evaluating):
                 self.evaluated = self.evaluated or next(module.parameters(), None) is not None
                 with self._evaluated():

@@ -69,6 +69,23 @@ async def main():
 asyncio.run(main())
 """
 
+# Draws the graph of its model before and within the training, as TensorBoard does.
+TRACED = """
+import torch
+from torch import nn
+
+torch.manual_seed(0)
+model = nn.Sequential(nn.Linear(6, 8), nn.ReLU(), nn.Linear(8, 3))
+optimizer = torch.optim.SGD(model.parameters(), 0.1)
+torch.jit.trace(model, torch.randn(2, 6))
+for _ in range(6):
+    x, y = torch.randn(16, 6), torch.randint(3, (16,))
+    optimizer.zero_grad()
+    nn.functional.cross_entropy(model(x), y).backward()
+    optimizer.step()
+    torch.jit.trace(model, x)
+"""
+
 # A thread writes what each update has queued, as writers of logs do: often while it is suspended.
 THREAD = """
 import queue

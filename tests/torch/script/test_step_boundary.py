@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from symmetry.base.calls import Running
+from symmetry.finding.find import find
+from symmetry.training.events import Called
 from tests.torch.script import scripts
 from tests.torch.script.helpers import steps_of, written
 
@@ -73,3 +75,13 @@ def test_calls_without_gradients_are_counted_with_their_line(folder, monkeypatch
     assert seen.evaluates == f"other.py:{line}"
     assert seen.evaluated > 0
     run.close()
+
+
+def test_no_step_begins_where_a_graph_is_drawn(folder):
+    training = written(folder, scripts.TRACED)
+    assert len(steps_of(training)) == 6
+    assert len(steps_of(training, dtype="float64")) == 6
+    assert find(training).groups
+    calls = training.epochs().of(Called)
+    assert len(calls) == 6
+    training.close()

@@ -83,7 +83,7 @@ class Forwards:
         """Return whether a call is one of a model: not of a loss, nor computed again."""
         if threading.get_ident() != self._thread or torch.compiler.is_compiling():
             return False
-        if torch._C._current_autograd_node() is not None:
+        if torch.jit.is_tracing() or torch._C._current_autograd_node() is not None:
             return False
         return next(module.parameters(), None) is not None
 
