@@ -40,6 +40,7 @@ def process_of(tmp_path, main):
         main=main,
         mirror=str(tmp_path),
         homes=[str(folder)],
+        variables={},
         switches=[(sys.getrecursionlimit, sys.setrecursionlimit)],  # as a framework's
     )
 
