@@ -118,21 +118,31 @@ def test_a_rank_that_raises_ends_all() -> None:
     assert "step(0) raised RuntimeError: no room on this rank" in done.stderr
 
 
+FUNCTION = (
+    "import torch\n"
+    "def training():\n"
+    "    model = torch.nn.Linear(2, 2)\n"
+    "    optimizer = torch.optim.SGD(model.parameters(), 0.1)\n"
+    "    def step(i):\n"
+    "        optimizer.zero_grad()\n"
+    "        model(torch.ones(3, 2)).square().mean().backward()\n"
+    "        optimizer.step()\n"
+    "    return model, step\n"
+)
+
+
 def test_without_ranks_it_does_not_apply(tmp_path: Path) -> None:
-    (tmp_path / "train.py").write_text(
-        "import torch\n"
-        "def training():\n"
-        "    model = torch.nn.Linear(2, 2)\n"
-        "    optimizer = torch.optim.SGD(model.parameters(), 0.1)\n"
-        "    def step(i):\n"
-        "        optimizer.zero_grad()\n"
-        "        model(torch.ones(3, 2)).square().mean().backward()\n"
-        "        optimizer.step()\n"
-        "    return model, step\n"
-    )
+    (tmp_path / "train.py").write_text(FUNCTION)
     alone = ("check", "--verbose", "train.py:training", "--only", "training/replicas")
     done = inside.symmetry(*alone, cwd=tmp_path)
-    assert "not applicable    there is one process: run it under torchrun" in done.out
+    assert "not applicable    it has one rank: --ranks 2 runs a script" in done.out
+
+
+def test_a_function_has_no_ranks_of_its_own(tmp_path: Path) -> None:
+    (tmp_path / "train.py").write_text(FUNCTION)
+    done = inside.symmetry("check", "--ranks", "2", "train.py:training", cwd=tmp_path)
+    assert done.status == 2
+    assert "--ranks is for scripts: a function runs under torchrun" in done.err
 
 
 @pytest.mark.slow

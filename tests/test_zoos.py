@@ -19,8 +19,13 @@ from tests.jax import sound as jax_sound
 from tests.sound.trainings import NEARLY
 
 TESTS = Path(__file__).parent
+ON_RANKS = TESTS / "torch" / "script" / "ranks" / "test_ranks.py"
 ELSEWHERE = {  # with the words for both
     "training/replicas": (TESTS / "test_ranks.py", "DRIFTING", "SOUND"),
+    **{
+        f"ranks/{name}": (ON_RANKS, "FAULTS", "SOUND")
+        for name in ("world", "draws", "data", "weights", "schedule")
+    },
     "training/devices": (TESTS / "jax" / "test_devices.py", "violated", "holds"),
 }
 

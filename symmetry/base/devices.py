@@ -42,24 +42,31 @@ class Substitution:
         What it uses of this device, and gets in another form.
     alone
         Whether it is one rank that needs several.
+    ranks
+        On how many it runs as well.
     """
 
     device: str = ""
     mapped: tuple[str, ...] = ()
     alone: bool = False
+    ranks: int = 1
 
     @property
     def words(self) -> str:
         """How it runs, in a few words."""
-        if not self.device:
-            return "run as one rank"
-        return f"run on the CPU in place of {self.device}{', as one rank' * self.alone}"
+        several = f" and on {self.ranks}" if self.ranks > 1 else ""
+        as_one = f"as one rank{several}" * self.alone
+        on_cpu = f"on the CPU in place of {self.device}" if self.device else ""
+        return f"run {', '.join(filter(None, (on_cpu, as_one)))}"
 
     @property
     def untested(self) -> tuple[str, ...]:
         """The parts that a check leaves out."""
         on_device = ("GPU kernels", *(each for each in _NOT_RUN if each in self.mapped))
-        return (*on_device * bool(self.device), *("several ranks",) * self.alone)
+        return (
+            *on_device * bool(self.device),
+            *("several ranks (--ranks 2)",) * (self.alone and self.ranks == 1),
+        )
 
     def lines(self) -> tuple[str, ...]:
         """Return what is mapped, and what is not tested, in lines; none if nothing is lacking."""

@@ -65,7 +65,13 @@ class TrainingExaminer(Examiner):
         self._noise: dict[str, None] = {}
 
     def begin(self) -> None:
-        """See in which precisions the training fits into memory, runs, and gives finite losses."""
+        """Run it on its ranks, if they are compared; then see in which precisions it runs as one.
+
+        There it has to fit into memory, and to give finite losses.
+        """
+        if any(_entry(each).ranks for each in self.invariants):
+            self.progress.case("several ranks", "float32", 0, 1, None)
+            self._training.on_ranks()  # where nothing has run, processes can be forked
         for dtype in self._starts:
             self._try(dtype)
             if self._loss is not None:

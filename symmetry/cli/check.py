@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from symmetry.base import ranks
 from symmetry.base.errors import OK, SymmetryError
+from symmetry.base.names import words_of
+from symmetry.base.ranks import choosing, forget, rank, world
 from symmetry.checker.accepted import read_accepted, reasons_for
 from symmetry.checker.options import Keywords, Options
 from symmetry.cli.configuration import OF_SEVERAL, TABLE, TARGETS, configuration, described
@@ -40,7 +41,7 @@ _SECTIONS = {
     "What fails": "--strict --gate --require --exact --expect-units --expect-failure --baseline "
     "--update-baseline",
     "Output": "--quiet --verbose --format --json --output",
-    "How it runs": "--seed --dtype --steps --timeout --device --no-explain --in-process",
+    "How it runs": "--seed --dtype --steps --timeout --device --ranks --no-explain --in-process",
     "Drawn sizes, and two-layer steps": "--draw --examples --case --min-samples",
     "Several targets": "--jobs --time-limit --memory --results --since --scheduler",
 }
@@ -90,6 +91,18 @@ class _Check(Isolated):
                 if ctx.get_parameter_source(name) is ParameterSource.DEFAULT_MAP:
                     ctx.params[name] = ()
         return rest
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; under torchrun the first process alone starts the ranks of a script."""
+        number = world()
+        if number > 1 and all(words_of(name) for name in ctx.params["targets"]):
+            if rank() > 0:
+                return OK
+            forget()
+            root = ctx.find_root()
+            root.obj = [root.obj[0], "--ranks", str(number), *root.obj[1:]]
+            ctx.params["ranks"] = number
+        return super().invoke(ctx)
 
     def goes_on(self, params: Mapping[str, Any]) -> bool:
         return len(params["targets"]) > 1
@@ -165,6 +178,13 @@ class _Check(Isolated):
     "Stop a target that needs more memory; keep the verdicts found by then.",
     kind=POSITIVE,
 )
+@option(
+    "--ranks",
+    "N",
+    "Run a script on N ranks as well, without torchrun, and check what has to be the same on all.",
+    1,
+    WHOLE,
+)
 @option("--jobs", "N", "Check N targets in parallel.", 1, WHOLE)
 @option(
     "--results",
@@ -188,6 +208,7 @@ def command(
     no_explain: bool,
     time_limit: float | None,
     memory: float | None,
+    ranks: int,
     **options: Any,
 ) -> int:
     """Check trainings, and two-layer training steps, against the invariants.
@@ -259,13 +280,14 @@ def command(
     if output.line is None and (
         len(names) > 1 or names != targets or any(apart) or time_limit or memory
     ):
-        if ranks.world() > 1:
+        if world() > 1:
             raise click.UsageError("torchrun is for one target, and these may be several.")
         from symmetry.cli.campaign.several import check_several
 
         return check_several(names, left_out, output, baseline, **several)
     asked = Options(**options, cases=None if cases is None else read_cases(cases))
-    return _check_one(names[0], asked, output, baseline, explained=not no_explain)
+    with choosing(ranks):
+        return _check_one(names[0], asked, output, baseline, explained=not no_explain)
 
 
 def _default() -> tuple[str, ...]:

@@ -11,6 +11,11 @@ from symmetry.invariants.invariant import TrainingInvariant
 # Each file holds one invariant; that of settings one for each setting.
 FILES = (
     "training.replicas",
+    "ranks.world",
+    "ranks.draws",
+    "ranks.data",
+    "ranks.weights",
+    "ranks.schedule",
     "symmetry.repeatable",
     "symmetry.permutation",
     "symmetry.clones",
@@ -58,7 +63,7 @@ def _invariants_of(file: str) -> tuple[TrainingInvariant, ...]:
 CATALOGUE = tuple(invariant for file in FILES for invariant in _invariants_of(file))
 
 
-def catalogue() -> tuple[TrainingInvariant, ...]:
+def catalogue(*, on_ranks: int = 1) -> tuple[TrainingInvariant, ...]:
     """Return the catalogue; several ranks are compared by default where there are several."""
-    several = ranks.world() > 1
+    several = max(on_ranks, ranks.world()) > 1
     return tuple(replace(each, default=several) if each.ranks else each for each in CATALOGUE)

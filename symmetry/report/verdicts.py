@@ -12,7 +12,7 @@ from importlib.metadata import version
 from itertools import chain
 from typing import Any, get_args
 
-from symmetry.base import ranks
+from symmetry.base import devices, ranks
 from symmetry.base.errors import FAILED, FOUND, OK
 from symmetry.base.names import words_of
 from symmetry.base.records import dump
@@ -190,6 +190,10 @@ def command_for(target: str, verdict: Verdict, *others: Verdict) -> str | None:
         target = verdict.smallest.target
         options["only"] = verdict.invariant if verdict.smallest.alone else None
     dtype = verdict.dtype if options["only"] and not others else ()
+    if getattr(verdict.about, "ranks", False) and ranks.chosen() > 1:
+        options["ranks"] = ranks.chosen()
+    if devices.chosen() != devices.AUTO:
+        options["device"] = devices.chosen()
     line = command_line("check", target, **options, dtype=dtype)
     return f"torchrun --nproc-per-node {ranks.world()} -m {line}" if ranks.world() > 1 else line
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from symmetry.base import devices
+from symmetry.base import devices, ranks
 
 
 @dataclass(frozen=True)
@@ -25,6 +25,8 @@ class Source:
         The working directory.
     device
         Whether it runs on the CPU in place of a GPU that it needs: one of ``devices.CHOICES``.
+    ranks
+        How many ranks it runs on, to be checked for what differs between them.
     variables
         Variables of its environment, beside those of this process.
     """
@@ -35,6 +37,7 @@ class Source:
     meant: str = ""
     folder: Path = field(default_factory=Path.cwd)
     device: str = field(default_factory=devices.chosen)
+    ranks: int = field(default_factory=ranks.chosen)
     variables: Mapping[str, str] = field(default_factory=dict)
 
     @property

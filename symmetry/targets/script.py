@@ -11,6 +11,7 @@ from pathlib import Path
 
 from symmetry.base import devices
 from symmetry.base.errors import SymmetryError
+from symmetry.base.ranks import chosen
 from symmetry.sandbox.source import Source
 from symmetry.targets.imports import framework_of
 from symmetry.targets.load import defined_in, nearest
@@ -26,6 +27,7 @@ def script(
     module: str | None = None,
     expect_units: Mapping[str, int] | None = None,
     device: str | None = None,
+    ranks: int | None = None,
 ) -> TrainingTarget:
     """Return a script as a training, for ``symmetry.check`` and all that takes a target.
 
@@ -46,6 +48,8 @@ def script(
     device
         Where it runs if it needs a GPU: ``"auto"`` maps CUDA to the CPU if there is no GPU and
         the script does not run without; ``"cuda-on-cpu"`` always does, ``"cpu"`` never.
+    ranks
+        On how many ranks it runs as well, to be checked for what has to be the same on all.
 
     Raises
     ------
@@ -83,10 +87,14 @@ def script(
                 f"{name!r}: a script needs {needed}, which is not installed "
                 f"(pip install 'unit-symmetry[{library}]')"
             )
-    run = Source(name, source, tuple(arguments), meant, device=device)
+    number = chosen() if ranks is None else ranks
+    run = Source(name, source, tuple(arguments), meant, device=device, ranks=number)
     if framework.script is None:
         raise SymmetryError(f"{name!r}: a training in {framework.title} has to be a function")
-    return TrainingTarget(framework.script(name, run, dict(expect_units or {})))
+    training = framework.script(name, run, dict(expect_units or {}))
+    if training.ranks < number:
+        raise SymmetryError(f"{name!r}: a script in {framework.title} has no ranks")
+    return TrainingTarget(training)
 
 
 def _error_in(file: Path) -> str:

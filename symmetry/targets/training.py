@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from symmetry.base.errors import SymmetryError
-from symmetry.base.ranks import world
+from symmetry.base.ranks import chosen, world
 from symmetry.checker.examiner import Examiner
 from symmetry.checker.options import Options
 from symmetry.checker.plan import Plan
@@ -52,7 +52,7 @@ class TrainingTarget:
     @property
     def invariants(self) -> Sequence[TrainingInvariant]:
         """The catalogue of trainings."""
-        return catalogue()
+        return catalogue(on_ranks=self.training.ranks)
 
     def plan(self, options: Options) -> Plan:
         """Return the plan of a check; the number of units may be pinned by an option."""
@@ -61,6 +61,10 @@ class TrainingTarget:
             if options.dtype and "float32" not in dtypes:
                 raise SymmetryError("under torchrun a training is checked as written: in float32")
             dtypes = ("float32",)
+        if chosen() > max(world(), self.training.ranks):
+            raise SymmetryError(
+                f"{self.name}: --ranks is for scripts: a function runs under torchrun"
+            )
         if options.cases is not None:
             raise SymmetryError(f"{self.name} is a training: it has no cases to be run")
         pinned = replace(self, training=self.training.expecting(options.expect_units))

@@ -38,6 +38,7 @@ from symmetry.base.errors import TargetError, TrainingError
 from symmetry.base.failure import PlainRun
 from symmetry.training import frameworks
 from symmetry.training.events import Epochs
+from symmetry.training.rank_runs import RankRuns
 from symmetry.training.run import AS_WRITTEN, Run, RunSettings
 from symmetry.units.dtypes import DTYPES
 
@@ -70,6 +71,21 @@ class Training(ABC):
     @abstractmethod
     def expect_units(self) -> Mapping[str, int]:
         """How many units some groups must have, by the beginnings of their names."""
+
+    @property
+    def ranks(self) -> int:
+        """How many ranks it runs on, to be checked for what differs between them."""
+        return 1
+
+    def on_ranks(self) -> RankRuns | None:
+        """Run it on several ranks, once, before anything else; None if it has one rank.
+
+        Raises
+        ------
+        SymmetryError
+            If it fails there.
+        """
+        return None
 
     @property
     def substitution(self) -> Substitution | None:

@@ -66,7 +66,7 @@ def test_a_script_that_asks_for_cuda_says_how_it_ran(folder):
     assert done.out.splitlines()[:3] == [
         "gpu.py: sound (1 check), run on the CPU in place of CUDA, as one rank",
         "  mapped: nccl, .cuda",
-        "  not tested: GPU kernels, torch.compile, several ranks",
+        "  not tested: GPU kernels, torch.compile, several ranks (--ranks 2)",
     ]
     found = json.loads((folder / "found.json").read_text())["substitution"]
     assert found["in_place_of"] == "CUDA"

@@ -4,8 +4,10 @@ from collections.abc import Mapping, Sequence
 
 from symmetry.base import ranks
 from symmetry.invariants.invariant import WRITTEN, TrainingInvariant
+from symmetry.invariants.ranks.one import ONE_RANK
 from symmetry.law.measurement import Measurement, Violation
 from symmetry.training.capabilities.replicated import Replicated
+from symmetry.training.rank_runs import RankRuns
 from symmetry.training.run import needed
 from symmetry.training.start import TrainingStart
 
@@ -16,8 +18,10 @@ def replicas(start: TrainingStart) -> Measurement:
     Parameters only: statistics of a BatchNorm differ between ranks by design. A tensor that is
     sharded has no copies. All ranks get the same measurement.
     """
+    if (runs := start.target.on_ranks()) is not None:
+        return _of(runs)
     if ranks.world() == 1:
-        return Measurement.not_applicable("there is one process: run it under torchrun")
+        return Measurement.not_applicable(ONE_RANK)
     run = start.begin(noise=True)
     replicated = needed(run, Replicated)
     before = after = replicated.digests()
@@ -45,6 +49,18 @@ INVARIANT = TrainingInvariant(
     stops="its ranks do not hold the same parameters",
     ranks=True,
 )
+
+
+def _of(runs: RankRuns) -> Measurement:
+    """Compare the parameters of ranks that have run before."""
+    steps = [*zip(*(run.parameters for run in runs.each), strict=True)]
+    for step, everyone in enumerate(steps):
+        if (found := _compare(step, everyone)) is not None:
+            return Measurement.violated(found)
+    before, after = steps[0][0], steps[-1][0]
+    if not before:
+        return Measurement(False, note="no parameter is held by several ranks")
+    return Measurement(after != before, note="no parameter moved" * (after == before))
 
 
 def _compare(step: int, everyone: Sequence[Mapping[str, str]]) -> Violation | None:

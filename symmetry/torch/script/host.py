@@ -7,6 +7,7 @@ lacks; so a script that chooses its device stays on the one that there is.
 from __future__ import annotations
 
 import linecache
+import logging
 import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -35,6 +36,8 @@ _ONE_RANK = {
     "MASTER_ADDR": "127.0.0.1",
     "MASTER_PORT": "29500",
 }
+# It writes a traceback for each operation that a mode makes of other dtypes than it expects.
+_META = logging.getLogger("torch._subclasses.fake_tensor")
 Outcome = TypeVar("Outcome")
 
 
@@ -73,7 +76,8 @@ class Host:
         mapped = () if self._cuda is None else tuple(self._cuda.uses)
         if not (mapped or self._group.alone):
             return None
-        return Substitution(device="CUDA" if mapped else "", mapped=mapped, alone=self._group.alone)
+        device = "CUDA" if mapped else ""
+        return Substitution(device, mapped, self._group.alone, self.source.ranks)
 
     @contextmanager
     def entered(self) -> Iterator[None]:
@@ -83,6 +87,7 @@ class Host:
                 stack.enter_context(self._cuda.entered())
             for owner, name, value in self._group.patches():
                 stack.enter_context(patch.object(owner, name, value))
+            stack.enter_context(patch.object(_META, "disabled", True))
             yield
 
     def close(self) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from functools import wraps
 from types import SimpleNamespace
 from typing import Any
@@ -44,12 +46,17 @@ class ProcessGroup:
             if distributed.is_initialized():
                 return
             self._made = True
-            if ranks.world() > 1:
-                plain(*args, **kwargs)
-                return
             backend = args[0] if args else kwargs.get("backend")
-            self.alone = self.alone or kwargs.get("world_size") != 1
-            plain(backend, store=distributed.HashStore(), rank=0, world_size=1)
+            if ranks.STORE in os.environ:  # over a file: no port has to be free
+                store = distributed.FileStore(os.environ[ranks.STORE], ranks.world())
+                patience = timedelta(seconds=float(os.environ[ranks.PATIENCE]))
+                own = {"rank": ranks.rank(), "world_size": ranks.world(), "timeout": patience}
+                plain(backend, store=store, **own)
+            elif ranks.world() > 1:
+                plain(*args, **kwargs)
+            else:
+                self.alone = self.alone or kwargs.get("world_size") != 1
+                plain(backend, store=distributed.HashStore(), rank=0, world_size=1)
 
         return init
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import weakref
+from collections.abc import Callable
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from symmetry.torch.script.host import Host
     from symmetry.torch.script.rows import Rows
     from symmetry.torch.script.samples import Samples
+    from symmetry.training.rank_runs import RankRuns
+    from symmetry.training.target import Training
 
 
 class Script:
@@ -40,7 +43,7 @@ class Script:
     """
 
     def __init__(self, source: Source) -> None:
-        self._source = source
+        self.source = source
         self._by_hand = False  # whether it updates without an optimiser
         self._between = False  # whether its steps begin behind updates
         self._rows: Rows | None = None  # that it reads for a batch, if no loader makes any
@@ -48,13 +51,14 @@ class Script:
         self._alive: weakref.WeakSet[Execution] = weakref.WeakSet()
         self._begun, self._has_begun = 0, False  # how often; whether it has come to a step
         self._prepared = False
+        self._rank_runs: RankRuns | None = None
         self._epochs: dict[tuple[int, int | None], Epochs] = {}
 
     @cached_property
     def _host(self) -> Host:
         from symmetry.torch.script.host import Host  # PyTorch is imported for a run, not before
 
-        return Host(self._source)
+        return Host(self.source)
 
     @property
     def substitution(self) -> Substitution | None:
@@ -93,7 +97,7 @@ class Script:
         execution = Execution(self._host, by_hand=self._by_hand, reads=RowReads())
         self._has_begun = True
         try:
-            with calling("first step", self._source.name):
+            with calling("first step", self.source.name):
                 execution.step()  # or to its end
         except TrainingError as error:
             if self._host.lacks(error):
@@ -112,7 +116,7 @@ class Script:
         from symmetry.torch.script.execution import Execution
 
         if self._begun == 1 and (changed := self._host.mirrors.changed()):  # not to go on doing so
-            raise TrainingError(f"{self._source.name}: {changed}")
+            raise TrainingError(f"{self.source.name}: {changed}")
         while self._unused:
             self._unused.pop().close()
         self._collect()
@@ -149,6 +153,22 @@ class Script:
             again = partial(begun_again, run) if self._has_begun else run
             self._epochs[seed, draw] = self._host.adapting(again)
         return self._epochs[seed, draw]
+
+    def rank_runs(self, make: Callable[[Script], Training]) -> RankRuns | None:
+        """Run it on its ranks, once; None if it has one. ``make`` makes a training of a script.
+
+        Raises
+        ------
+        SymmetryError
+            If it fails there.
+        """
+        if self.source.ranks == 1:
+            return None
+        from symmetry.torch.script.ranks.rank_runs import run_on_ranks
+
+        if self._rank_runs is None:
+            self._rank_runs = run_on_ranks(self.source, lambda source: make(Script(source)))
+        return self._rank_runs
 
     @cached_property
     def plain_run(self) -> PlainRun:

@@ -12,6 +12,7 @@ from symmetry.base.failure import PlainRun
 from symmetry.torch.script.script import Script
 from symmetry.training import frameworks
 from symmetry.training.events import Epochs
+from symmetry.training.rank_runs import RankRuns
 from symmetry.training.run import AS_WRITTEN, Run, RunSettings
 from symmetry.training.target import Training
 
@@ -42,6 +43,15 @@ class ScriptTraining(Training):
     def expect_units(self) -> Mapping[str, int]:
         """How many units some groups must have, by the beginnings of their names."""
         return self.pins
+
+    @property
+    def ranks(self) -> int:
+        """How many ranks it runs on, to be checked for what differs between them."""
+        return self.script.source.ranks
+
+    def on_ranks(self) -> RankRuns | None:
+        """Run the script on its ranks, once."""
+        return self.script.rank_runs(lambda script: ScriptTraining(self.name, script))
 
     @property
     def substitution(self) -> Substitution | None:

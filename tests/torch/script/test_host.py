@@ -133,7 +133,7 @@ def test_a_script_that_needs_ranks_is_one(losses, text):
     assert len(found) == 8
     assert how.alone
     assert "as one rank" in how.words
-    assert how.lines()[-1].endswith("several ranks")
+    assert how.lines()[-1].endswith("several ranks (--ranks 2)")
 
 
 REFUSED = {

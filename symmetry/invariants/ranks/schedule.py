@@ -1,0 +1,39 @@
+"""``ranks/schedule``: on several ranks, too, a schedule ends where the loop ends.
+
+Example: accelerate steps a prepared scheduler once for each process. One that is made for
+``epochs * len(loader)`` steps of a prepared loader ends after half of the training on two ranks.
+Multiply its steps by ``accelerator.num_processes``.
+"""
+
+from __future__ import annotations
+
+from symmetry.invariants.invariant import WRITTEN, TrainingInvariant
+from symmetry.invariants.loop.judgement import judged
+from symmetry.invariants.loop.schedule import SCHEDULE
+from symmetry.invariants.loop.schedule import schedule as on_one_rank
+from symmetry.invariants.ranks.one import ONE_RANK
+from symmetry.law.measurement import Measurement
+from symmetry.training.start import TrainingStart
+
+
+def schedule(start: TrainingStart) -> Measurement:
+    """Judge the schedulers in a run of the first of several ranks over whole epochs."""
+    runs = start.target.on_ranks()
+    if runs is None or not runs.epochs:
+        return Measurement.not_applicable(runs.no_epochs if runs else ONE_RANK)
+    return judged(on_one_rank, runs.epochs[0])
+
+
+INVARIANT = TrainingInvariant(
+    name="ranks/schedule",
+    statement="a schedule that is made for the updates of several ranks is stepped with each",
+    reason="it ends where the loop ends",
+    witness="several ranks, and a scheduler that is stepped",
+    targets="PyTorch scripts on several ranks",
+    failure="goes wrong beyond its first steps",
+    notes=(SCHEDULE,),
+    measure=schedule,
+    dtypes=WRITTEN,
+    runs=1,
+    ranks=True,
+)

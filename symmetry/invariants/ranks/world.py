@@ -1,0 +1,92 @@
+"""``ranks/world``: ranks with the same data make the update that one rank makes with them.
+
+Example: ``loss = task + balance / world_size`` with ``DistributedDataParallel``, which takes the
+mean over ranks itself. The weight of the second part then depends on the number of ranks. Leave
+the division out.
+
+The batches of the first rank are given to all ranks, and to a run of one rank, under the same
+seeds; the gradients are compared that the first update takes. So no size of a batch has to be
+known. Where losses are sums that ranks add up, all gradients are as many times as large as there
+are ranks: that is not judged.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from symmetry.invariants.invariant import WRITTEN, TrainingInvariant
+from symmetry.invariants.ranks.one import ONE_RANK
+from symmetry.law.measurement import Measurement, Violation
+from symmetry.training.rank_runs import RankRun, RankRuns
+from symmetry.training.start import TrainingStart
+
+_LIMIT = 1e-3  # of the norm of a gradient; sound trainings on two ranks stay below 3e-7
+_SAME = 1e-3  # in a factor that all gradients share
+_TINY = 1e-12  # norms of gradients that are 0 but for rounding
+
+
+def world(start: TrainingStart) -> Measurement:
+    """Compare the gradients of several ranks that are given the same batches with those of one."""
+    runs = start.target.on_ranks()
+    if runs is None:
+        return Measurement.not_applicable(ONE_RANK)
+    together, alone = runs.together, runs.alone
+    if together is None or alone is None or not together.gradients:
+        return Measurement.cannot_judge(runs.why or "no optimiser steps")
+    if together.inputs != alone.inputs:
+        return Measurement.cannot_judge("one rank calls its model with other data")
+    if together.backwards != alone.backwards and together.backwards * runs.world != alone.backwards:
+        return Measurement.cannot_judge("one rank accumulates other batches")
+    return _compared(runs, together, alone)
+
+
+INVARIANT = TrainingInvariant(
+    name="ranks/world",
+    statement="ranks with the same data make the update that one rank makes with them",
+    reason="what ranks compute from the same data is the same, and a mean of it, too",
+    witness="several ranks, and gradients that are not 0",
+    targets="PyTorch scripts on several ranks",
+    measure=world,
+    dtypes=WRITTEN,
+    runs=2,
+    ranks=True,
+)
+
+
+def _compared(runs: RankRuns, together: RankRun, alone: RankRun) -> Measurement:
+    worst, at, factors = 0.0, "", list[float]()
+    for name in together.gradients.keys() | alone.gradients.keys():
+        found, expected = together.gradients.get(name), alone.gradients.get(name)
+        if found is None or expected is None or found.shape != expected.shape:
+            return Measurement.cannot_judge(f"one rank has another gradient of {name}")
+        a, b = found.astype(np.float64).ravel(), expected.astype(np.float64).ravel()
+        norm = max(float(np.linalg.norm(a)), float(np.linalg.norm(b)))
+        if norm <= _TINY:
+            continue
+        away = float(np.linalg.norm(a - b)) / norm
+        factors.append(_factor(a, b, norm))
+        if away > worst:
+            worst, at = away, name
+    if worst <= _LIMIT:
+        return Measurement(counted=bool(factors))
+    if all(abs(factor / runs.world - 1) <= _SAME for factor in factors):
+        return Measurement.cannot_judge("ranks add up their gradients, as for a loss that is a sum")
+    return Measurement.violated(Violation(_text(runs, worst, at, factors), 1, at))
+
+
+def _factor(a: np.ndarray, b: np.ndarray, norm: float) -> float:
+    """Return by which factor a gradient differs; 0 if it is another one."""
+    factor = float(a @ b) / float(b @ b) if b.any() else 0.0
+    return factor if float(np.linalg.norm(a - factor * b)) <= _SAME * norm else 0.0
+
+
+def _text(runs: RankRuns, worst: float, at: str, factors: list[float]) -> str:
+    first = factors[0]
+    if first and all(abs(factor / first - 1) <= _SAME for factor in factors):
+        how = f"all gradients are {first:.3g} times as large as on one rank with these batches"
+    else:
+        how = f"the gradient of {at} differs by {worst:.2g} of its norm from one rank's"
+    return (
+        f"on {runs.world} ranks that are given the same batches {how}: an update then depends on "
+        "the number of ranks"
+    )

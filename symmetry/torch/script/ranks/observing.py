@@ -1,0 +1,147 @@
+"""One rank's run of a script: what it holds, loads and draws, and the gradients of its update.
+
+It has a process of its own, which ends with it.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+from unittest.mock import patch
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn.parallel import DistributedDataParallel
+from torch.optim.optimizer import register_optimizer_step_pre_hook
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves, tree_map
+from torch.utils.data.dataloader import _BaseDataLoaderIter
+
+from symmetry.observe.source_line import users_line
+from symmetry.torch.modes.noise import MEANS
+from symmetry.torch.script.epochs.log import digest_of
+from symmetry.torch.state import as_array
+from symmetry.training.capabilities.replicated import Replicated
+from symmetry.training.rank_runs import Draw, RankRun
+from symmetry.training.run import needed
+from symmetry.training.target import Training
+from symmetry.units.state import Array
+
+_SMALLEST = 8  # numbers that are drawn for samples: a coin or a seed takes fewer
+_KEPT = 24  # batches
+_SEED = 1234
+
+
+class Observer(TorchDispatchMode):
+    """Observes the run of one rank.
+
+    Parameters
+    ----------
+    given
+        Batches in place of those that the loaders make; None leaves these. Before each of them all
+        generators get a seed that ranks share.
+    repeats
+        How often each of them is given.
+
+    Attributes
+    ----------
+    batches
+        The first batches of the loaders.
+    """
+
+    def __init__(self, given: list[Any] | None = None, repeats: int = 1) -> None:
+        super().__init__()
+        self.batches: list[Any] = []
+        self._given, self._repeats = given, repeats
+        self._number = 0  # of the next batch
+        self._draws: list[Draw] = []
+        self._inside = 0  # calls of modules
+        self._inputs = ""
+        self._replicates = False
+        self._backwards = 0
+        self._names: dict[int, str] = {}
+        self._gradients: dict[str, Array] = {}
+        self._first = True  # whether the first update has not come
+
+    def run(self, training: Training, steps: int) -> RankRun:
+        """Run a training for some updates; return what was observed."""
+        with self._observing():
+            run = training.begin()
+            self._names = {id(p): name for name, p in run.parameters.items()}
+            copies = needed(run, Replicated)
+            parameters = [copies.digests()]
+            for _ in range(steps):
+                with self:
+                    run.step()
+                self._first = False
+                parameters.append(copies.digests())
+        loaded = tuple(map(digest_of, self.batches))
+        draws, gradients = tuple(self._draws), self._gradients
+        seen = self._replicates, self._inputs, self._backwards
+        return RankRun(tuple(parameters), loaded, draws, *seen, gradients)
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        result = func(*args, **(kwargs or {}))
+        if not self._inside and func._schema.name.split("::")[1].rstrip("_") in MEANS:
+            tensor = next(leaf for leaf in tree_leaves(result) if isinstance(leaf, torch.Tensor))
+            if tensor.numel() >= _SMALLEST:
+                self._draws.append(Draw(users_line(), digest_of(tensor)))
+        return result
+
+    @contextmanager
+    def _observing(self) -> Iterator[None]:
+        following, call = _BaseDataLoaderIter.__next__, nn.Module._call_impl
+        backward = torch.autograd.backward
+
+        def next_batch(iterator: Any) -> Any:
+            batch = following(iterator)
+            if len(self.batches) < _KEPT:
+                self.batches.append(_copied(batch))
+            return batch if self._given is None else self._next_given(self._given)
+
+        def called(module: nn.Module, *args: Any, **kwargs: Any) -> Any:
+            if not self._inside and torch.is_grad_enabled():
+                self._inputs = self._inputs or digest_of((args, kwargs))
+            self._replicates |= isinstance(module, DistributedDataParallel)
+            self._inside += 1
+            try:
+                return call(module, *args, **kwargs)
+            finally:
+                self._inside -= 1
+
+        def counted(*args: Any, **kwargs: Any) -> None:
+            backward(*args, **kwargs)
+            self._backwards += self._first
+
+        def updates(optimizer: Any, *_: Any) -> None:
+            for group in optimizer.param_groups if self._first else ():
+                for parameter in group["params"]:
+                    if parameter.grad is not None and id(parameter) in self._names:
+                        name = self._names[id(parameter)]
+                        self._gradients[name] = as_array(parameter.grad)
+
+        with ExitStack() as stack:
+            for owner, name, value in (
+                (_BaseDataLoaderIter, "__next__", next_batch),
+                (nn.Module, "_call_impl", called),
+                (torch.autograd, "backward", counted),
+            ):
+                stack.enter_context(patch.object(owner, name, value))
+            stack.callback(register_optimizer_step_pre_hook(updates).remove)
+            yield
+
+    def _next_given(self, given: list[Any]) -> Any:
+        """Return the next of the batches that all ranks are given; the last one again behind it."""
+        number = min(self._number // self._repeats, len(given) - 1)
+        self._number += 1
+        torch.manual_seed(_SEED + number)
+        np.random.seed(_SEED + number)
+        random.seed(_SEED + number)
+        return _copied(given[number])
+
+
+def _copied(batch: Any) -> Any:
+    return tree_map(lambda leaf: leaf.clone() if isinstance(leaf, torch.Tensor) else leaf, batch)

@@ -1,0 +1,87 @@
+"""All runs of a script on several ranks that the laws of ranks need."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from importlib import import_module
+from typing import Any
+
+import torch
+
+from symmetry.base.randomness import generators
+from symmetry.sandbox.source import Source
+from symmetry.torch.script.ranks.launch import RanksError, launch
+from symmetry.torch.script.ranks.observing import Observer
+from symmetry.training.events import Epochs
+from symmetry.training.rank_runs import RankRun, RankRuns
+from symmetry.training.target import Training
+
+_STEPS = 3  # updates, after each of which ranks are compared
+_PATIENCE = 60.0  # seconds that a rank may wait for another one
+_NO_LOADER = "its batches come from no loader, and differ between ranks"
+
+Seen = tuple[RankRun, list[Any]]  # a run, and the batches of its loaders
+
+
+def run_on_ranks(source: Source, make: Callable[[Source], Training]) -> RankRuns:
+    """Run a script on its ranks; then with the same batches on all of them, and on one.
+
+    Parameters
+    ----------
+    source
+        The script.
+    make
+        Returns the training of a script.
+
+    Raises
+    ------
+    RanksError
+        If it fails on several ranks, or waits for ever.
+    """
+    import_module("torch._dynamo")  # or each rank would, for DistributedDataParallel
+    alone = replace(source, ranks=1)
+    begin = partial(_observed, alone, make)
+    name, world = source.name, source.ranks
+
+    def on(number: int, *given: Any) -> list[Seen]:
+        return launch(name, [partial(begin, *given) for _ in range(number)], _PATIENCE)
+
+    seen = on(world, _STEPS)
+    found = RankRuns(tuple(run for run, _ in seen))
+    try:
+        works = [partial(_whole, alone, make)] * world
+        found = replace(found, epochs=tuple(launch(name, works, _PATIENCE)))
+    except RanksError as error:  # evaluations may need what a run of a check leaves out
+        found = replace(found, no_epochs=f"its run over whole epochs fails: {error}")
+    batches = seen[0][1]
+    if not batches and len({run.inputs for run in found.each}) > 1:
+        return replace(found, why=_NO_LOADER)
+    given = batches or None
+    (together, _), *_ = on(world, 1, given)
+    ((single, _),) = on(1, 1, given)
+    if given and single.backwards == world * together.backwards:
+        # It accumulates less on more ranks: each of them has its share of the batches.
+        ((single, _),) = on(1, 1, given, world)
+    return replace(found, together=together, alone=single)
+
+
+def _whole(source: Source, make: Callable[[Source], Training]) -> Epochs | None:
+    """Run a script over whole epochs in this process, which is one rank."""
+    torch.set_num_threads(1)
+    return make(source).epochs()
+
+
+def _observed(
+    source: Source,
+    make: Callable[[Source], Training],
+    steps: int,
+    given: list[Any] | None = None,
+    repeats: int = 1,
+) -> Seen:
+    """Observe a script in this process, which is one rank."""
+    torch.set_num_threads(1)
+    generators.seed_all(0)
+    observer = Observer(given, repeats)
+    return observer.run(make(source), steps), observer.batches

@@ -1,0 +1,73 @@
+"""Runs of a training on several ranks: what each rank holds, loads and draws.
+
+All are taken before anything else, in processes of their own, and end after a few updates. Then the
+training is checked as one rank.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from symmetry.observe.source_line import SourceLine
+from symmetry.training.events import Epochs
+from symmetry.units.state import Array
+
+
+@dataclass(frozen=True)
+class Draw:
+    """Random numbers that a line of the user's code draws for a batch."""
+
+    line: SourceLine
+    digest: str  # of the numbers
+
+
+@dataclass(frozen=True)
+class RankRun:
+    """The run of one rank."""
+
+    parameters: tuple[Mapping[str, str], ...]  # digests of copies: at first, and after each step
+    loaded: tuple[str, ...]  # digests of the batches, in the order in which loaders give them
+    draws: tuple[Draw, ...]
+    replicates: bool  # whether a module averages gradients over ranks
+    inputs: str  # a digest of the arguments of the first call of a model
+    backwards: int  # before the first update
+    gradients: Mapping[str, Array]  # that the first update takes, whole
+
+
+@dataclass(frozen=True)
+class RankRuns:
+    """The runs of a training on several ranks.
+
+    Attributes
+    ----------
+    each
+        A run of each rank, as the training is written.
+    together
+        The run of the first of several ranks that are all given the same batches.
+    alone
+        The run of one rank that is given these batches.
+    epochs
+        What each rank does over whole epochs.
+    no_epochs
+        Why that is not there.
+    why
+        Why ``together`` and ``alone`` are not there; empty if they are.
+    """
+
+    each: tuple[RankRun, ...]
+    together: RankRun | None = None
+    alone: RankRun | None = None
+    epochs: tuple[Epochs, ...] = ()
+    no_epochs: str = ""
+    why: str = ""
+
+    @property
+    def world(self) -> int:
+        """The number of ranks."""
+        return len(self.each)
+
+    @property
+    def loads_the_same(self) -> bool:
+        """Whether all ranks are given the same batches by their loaders."""
+        return len({run.loaded for run in self.each}) == 1

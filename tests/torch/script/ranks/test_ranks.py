@@ -1,0 +1,144 @@
+"""Scripts on two ranks: laws catch their mistakes, and accuse no script that is nearly wrong."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from symmetry.law.measurement import Measurement
+from symmetry.targets.script import script
+from symmetry.torch.script.ranks import rank_runs
+from symmetry.torch.script.ranks.launch import RanksError
+from tests.catalogues import TRAININGS
+from tests.conftest import slow
+
+SCRIPT = """
+import os
+import torch
+from torch import distributed, nn
+from torch.nn.functional import cross_entropy
+from torch.nn.parallel import DistributedDataParallel
+from torch.utils.data import DataLoader, DistributedSampler, TensorDataset
+
+distributed.init_process_group("gloo")
+rank, world = distributed.get_rank(), distributed.get_world_size()
+torch.manual_seed(0)
+numbers = torch.Generator().manual_seed(1)
+x, y = torch.randn(96, 6, generator=numbers), torch.randint(3, (96,), generator=numbers)
+y = torch.where(torch.rand(96, generator=numbers) < {shown}, y, -100)
+data = TensorDataset(x, y)
+model = DistributedDataParallel(nn.Sequential(nn.Linear(6, 8), nn.Tanh(), nn.Linear(8, 3)))
+optimizer = torch.optim.SGD(model.parameters(), 0.1)
+{before}
+loader = DataLoader(data, 8, {order})
+scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, rate)
+for epoch in range(2):
+    for x, y in loader:
+        optimizer.zero_grad()
+        loss = {loss}
+        loss.backward()
+        optimizer.step()
+        {after}
+"""
+MEAN = "cross_entropy(model(x), y)"
+BALANCE = f"{MEAN} + 0.1 * model(x).square().mean()"
+OF_ALL = (
+    "cross_entropy(model(x), y, reduction='sum') * world / (distributed.all_reduce("
+    "shown := (y >= 0).sum()), shown)[1]"
+)
+SAMPLER = "sampler=DistributedSampler(data, world, rank)"
+PLAIN = {
+    "shown": 2,
+    "before": "steps = 2 * len(data) // (8 * world)\nrate = lambda step: 1 - step / steps",
+    "order": SAMPLER,
+    "loss": MEAN,
+    "after": "scheduler.step()",
+}
+SEEDED = f"{PLAIN['before']}\ntorch.manual_seed(7 + rank)"
+TWICE = "scheduler.step(); scheduler.step()"
+FAULTS: dict[str, dict[str, Any]] = {
+    "training/replicas": {"after": "model.module[0].bias.data += 1e-3 * rank"},
+    "ranks/world": {"loss": f"{BALANCE} / world"},
+    "ranks/draws": {"loss": "cross_entropy(model(x + 0.1 * torch.randn_like(x)), y)"},
+    "ranks/data": {"order": "shuffle=True"},
+    "ranks/weights": {"shown": 0.5},
+    "ranks/schedule": {"after": TWICE},
+}
+SOUND: dict[str, dict[str, Any]] = {
+    "training/replicas": {"after": "model.module[0].bias.data += 1e-3"},
+    "ranks/world": {"loss": BALANCE},
+    "ranks/draws": {**FAULTS["ranks/draws"], "before": SEEDED},
+    "ranks/data": {},
+    "ranks/weights": {"shown": 0.5, "loss": OF_ALL},
+    "ranks/schedule": {"before": PLAIN["before"].replace("2 * len", "4 * len"), "after": TWICE},
+}
+NAMES = [name if name == "ranks/world" else slow(name) for name in FAULTS]
+
+
+@pytest.fixture
+def training(folder):
+    """Return a function that returns the training of a script with these parts."""
+
+    def make(**parts: Any) -> Any:
+        (folder / "other.py").write_text(SCRIPT.format(**{**PLAIN, **parts}))
+        return script("other.py", ranks=2).training
+
+    return make
+
+
+def measured(name: str, training: Any) -> Measurement:
+    invariant = next(each for each in TRAININGS if each.name == name)
+    return invariant.measured(SimpleNamespace(target=training, capabilities={*invariant.needs}))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_mistake_is_caught(training, name):
+    found = measured(name, training(**FAULTS[name]))
+    notes = [note.name for note in found.notes]
+    assert found.violation is not None or notes == [name]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_script_that_is_nearly_wrong_is_not_accused(training, name):
+    found = measured(name, training(**SOUND[name]))
+    assert found.violation is None
+    assert not found.notes
+    assert found.counted
+
+
+@pytest.mark.slow
+def test_losses_that_ranks_add_up_are_not_judged(training):
+    added = "cross_entropy(model(x), y, reduction='sum') * world"
+    found = measured("ranks/world", training(loss=added))
+    assert found.violation is None
+    assert "ranks add up their gradients" in found.note
+
+
+@pytest.mark.slow
+def test_ranks_that_wait_for_each_other_are_named_with_their_places(training, monkeypatch):
+    monkeypatch.setattr(rank_runs, "_PATIENCE", 2.0)
+    waits = "distributed.all_reduce(torch.ones(1)) if not rank else None"
+    sleeps = "rank and __import__('time').sleep(60)"
+    with pytest.raises(RanksError) as caught:
+        training(before=f"{PLAIN['before']}\n{waits}\n{sleeps}").on_ranks()
+    text = str(caught.value)
+    assert text.startswith("other.py on 2 ranks: rank 0: other.py raised")
+    assert "(other.py:20)" in text
+    assert "rank 1 is at other.py:21" in text
+
+
+@pytest.mark.slow
+def test_an_error_on_one_rank_ends_all(training):
+    with pytest.raises(RanksError, match=r"rank 1: other.py raised ZeroDivisionError"):
+        training(before=f"{PLAIN['before']}\n1 / (1 - rank)").on_ranks()
+
+
+@pytest.mark.slow
+def test_as_one_rank_it_lacks_several(training):
+    found = training()
+    found.begin().close()
+    assert found.substitution.words == "run as one rank and on 2"
+    assert found.substitution.lines() == ()
+    found.close()
