@@ -78,6 +78,7 @@ from symmetry.training.capabilities.platform import Platform
 from symmetry.training.capabilities.recomputing import Recomputing
 from symmetry.training.capabilities.rehearsing import Rehearsing, Tracing
 from symmetry.training.capabilities.replicated import Replicated
+from symmetry.training.capabilities.rows import Rows
 from symmetry.training.capabilities.saving import Saving
 from symmetry.training.capabilities.step_events import StepEvents
 from symmetry.training.losses import LossProbe
@@ -264,5 +265,6 @@ _CAPABILITIES: Mapping[type, Callable[[TorchRun], Any]] = {
     Trial: lambda run: _trial(run),
     Sampling: lambda run: _trial(run),
     Functions: lambda run: _trial(run),
+    Rows: lambda run: _trial(run),
     Platform: lambda run: TorchPlatform(run.arrays, run.frames_before),
 }

@@ -5,6 +5,12 @@ Example: a mean over all places of a row, though the mask hides some.
 The tokens that the attention mask hides are replaced by others. The parameters have to be the same
 after each step, up to rounding. Give the mask to each layer that mixes places, and leave hidden
 places out of sums, means and losses.
+
+Then a padded row is given to the model without its padding, in evaluation mode: the outputs of its
+tokens have to be the same. They are not where positions are counted from the left and the padding
+is there, so that a text depends on the longest one in its batch. Count positions from the first
+token: ``(mask.cumsum(1) - 1).clamp(min=0)``. A recurrent layer that reads padding before the text
+is a note.
 """
 
 from dataclasses import replace
@@ -12,12 +18,48 @@ from dataclasses import replace
 from symmetry.base.errors import TrainingError
 from symmetry.invariants.invariant import TrainingInvariant
 from symmetry.law.equivariance import compare_sides
-from symmetry.law.measurement import Measurement
+from symmetry.law.measurement import Measurement, Violation
+from symmetry.law.note import NoteKind
 from symmetry.training.capabilities.batching import Padding
+from symmetry.training.capabilities.rows import PaddedCall, Rows
 from symmetry.training.start import TrainingStart
+
+PADDING = NoteKind("training/padding")
+_SAME = 1e-7  # of the largest entry, in float64
 
 
 def padding(start: TrainingStart) -> Measurement:
+    """Hide other tokens; then take rows without their padding."""
+    found = _with_others_hidden(start)
+    rows = start.begin(noise=True).capability(Rows) if start.dtype == "float64" else None
+    if rows is None or found.violation is not None:
+        return found
+    calls = [call for call in rows.padded() if not call.why_not]
+    if not calls:
+        return found
+    other = next((call for call in calls if call.distance > _SAME), None)
+    if other is None:
+        return found if found.applies else Measurement(counted=True)
+    if other.reads_edges or other.side == "right":
+        note = PADDING.at(
+            f"{_text(other)}. A text depends on the longest one in its batch.", other.at
+        )
+        return replace(found, notes=(*found.notes, note))
+    file, line = other.at.reference
+    cure = "Count positions from the first token, and give the mask to each layer that mixes places"
+    violation = Violation(f"{_text(other)}. {cure}.", 1, "", file=file, line=line)
+    return Measurement.violated(violation)
+
+
+def _text(call: PaddedCall) -> str:
+    return (
+        f"{call.module} gives a row without its padding on the {call.side} other outputs than with "
+        f"it: they differ by {call.distance:.2g} of the largest ({call.known_by} says what is "
+        "padding)"
+    )
+
+
+def _with_others_hidden(start: TrainingStart) -> Measurement:
     """Compare a run with other tokens where masks hide them with the run as it is.
 
     It cannot be judged where padding is found by its token, or where a label stands next to it.
@@ -45,11 +87,12 @@ def padding(start: TrainingStart) -> Measurement:
 
 INVARIANT = TrainingInvariant(
     name="training/padding",
-    statement="what an attention mask hides changes nothing",
+    statement="what an attention mask hides changes nothing, and neither does padding",
     reason="hidden tokens take part in no sum, and no loss is computed of them",
     witness="a hidden token, another one there, and a state that moved",
     targets="PyTorch and JAX trainings on tokens",
     failure="reads what a mask hides",
+    notes=(PADDING,),
     needs=(Padding,),
     measure=padding,
     compared="response",

@@ -28,6 +28,7 @@ class FirstCall:
     module: nn.Module
     given: Any  # its ``(args, kwargs)``
     place: SourceLine  # the user's line that calls it
+    made: Any = None  # what it returned
 
     @property
     def name(self) -> str:
@@ -64,10 +65,10 @@ def at_first_loss(run: Steps, use: Use, *, begins: Callable[[], None] = lambda: 
     calls: list[FirstCall] = []
     used = False
 
-    def after(call: ModuleCall, _output: Any) -> None:
+    def after(call: ModuleCall, output: Any) -> None:
         if len(calls) < _MOST and not any(call.module is known.module for known in calls):
             given = call.args, call.kwargs
-            calls.append(FirstCall(call.number, call.module, given, users_line()))
+            calls.append(FirstCall(call.number, call.module, given, users_line(), output))
 
     def first_loss(loss: Tensor) -> None:
         nonlocal used

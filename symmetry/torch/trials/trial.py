@@ -9,11 +9,14 @@ from symmetry.torch.trials.evaluation import in_evaluation
 from symmetry.torch.trials.first_calls import Steps
 from symmetry.torch.trials.functions import CustomFunctions, any_defined
 from symmetry.torch.trials.given import TorchGiven, given, slopes
+from symmetry.torch.trials.packed import packed
+from symmetry.torch.trials.padded import padded
 from symmetry.torch.trials.samples import with_samples
+from symmetry.training.capabilities.rows import PackedCall, PaddedCall, Rows
 from symmetry.training.trial import CustomFunction, Evaluation, Functions, SampleCall, Trial
 
 
-class TorchTrial(Trial, Functions):
+class TorchTrial(Trial, Functions, Rows):
     """Tries the model of one run.
 
     Parameters
@@ -46,6 +49,14 @@ class TorchTrial(Trial, Functions):
     def slopes(self, given: Any) -> Any:
         """Take the next step up to its first loss, with what another run gives its modules."""
         return slopes(self._run, given)
+
+    def packed(self) -> Sequence[PackedCall]:
+        """Take the next step up to its first loss; try its calls on rows of several documents."""
+        return packed(self._run)
+
+    def padded(self) -> Sequence[PaddedCall]:
+        """Take the next step up to its first loss; try its calls on rows without their padding."""
+        return padded(self._run)
 
     def with_samples(self, changed: Mapping[int, TorchGiven], count: int) -> Sequence[SampleCall]:
         """Take the next step up to its first loss; repeat its calls with one sample replaced."""

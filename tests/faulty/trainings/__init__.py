@@ -8,6 +8,7 @@ from tests.faulty.trainings import (  # noqa: F401
     functions,
     losses,
     movement,
+    packing,
     padding,
     runs,
     samples,

@@ -9,6 +9,7 @@ from tests.sound.trainings import (  # noqa: F401
     functions,
     losses,
     movement,
+    packing,
     padding,
     runs,
     samples,

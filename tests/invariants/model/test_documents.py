@@ -1,0 +1,70 @@
+"""What is said of packed documents, and of padding."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from symmetry.invariants.loss import documents as labels
+from symmetry.invariants.model import documents
+from symmetry.invariants.training import padding
+from symmetry.training.capabilities.rows import Rows
+from symmetry.training.start import TrainingStart
+from symmetry.training.target import FunctionTraining
+from tests.sound.trainings.packing import packed, padded
+
+
+def measured(module, make):
+    return module.INVARIANT.measured(TrainingStart(FunctionTraining("training", make), "float64"))
+
+
+def test_a_leak_is_accused_at_the_operation_that_leaks():
+    violation = measured(documents, lambda: packed(leaks=True)).violation
+    assert "the tokens of one document act on the outputs of another one" in violation.message
+    assert "position_ids says where documents begin" in violation.message
+    line = Path(violation.file).read_text().splitlines()[violation.line - 1]
+    assert "scaled_dot_product_attention" in line
+
+
+def test_documents_that_are_context_are_not_judged():
+    found = measured(documents, lambda: packed(leaks=True, context=True))
+    assert found.violation is None
+    assert "may be the context of the others" in found.note
+
+
+def test_the_influence_is_a_matrix_of_documents_and_tokens():
+    start = TrainingStart(FunctionTraining("training", lambda: packed(leaks=True)), "float64")
+    (call,) = start.begin(noise=True).capability(Rows).packed()
+    values = call.influence.values
+    assert values.shape == (3, 12)
+    assert np.allclose(values.max(1), 1)  # by the largest of its own
+    assert 0 < call.leak < 1
+    (sound,) = (
+        TrainingStart(FunctionTraining("training", packed), "float64")
+        .begin(noise=True)
+        .capability(Rows)
+        .packed()
+    )
+    own = np.repeat([0, 1, 2], [5, 3, 4]) == np.arange(3)[:, None]
+    assert (sound.influence.values[~own] == 0).all()
+
+
+def test_labels_of_the_next_document_are_accused():
+    violation = measured(labels, lambda: packed(crosses=True)).violation
+    assert violation.message.startswith("8 of 8 last tokens of documents are trained to predict")
+    assert measured(labels, packed).violation is None
+
+
+def test_positions_that_count_padding_are_accused():
+    violation = measured(padding, lambda: padded(wrong=True)).violation
+    assert "Reader gives a row without its padding on the left other outputs" in violation.message
+    assert "attention_mask says what is padding" in violation.message
+
+
+@pytest.mark.parametrize("module", [documents, labels, padding])
+def test_it_does_not_apply_to_other_batches(module):
+    from tests.sound.trainings.settings import checkpointed
+
+    assert not measured(module, checkpointed).applies
