@@ -14,8 +14,12 @@ from symmetry.finding.reasons import Reasons
 from symmetry.finding.rehearsal import Rehearsal
 from symmetry.finding.siblings import siblings
 from symmetry.finding.solver import Solver
+from symmetry.training.capabilities.batching import FewSamples
 from symmetry.training.target import Training
+from symmetry.training.trace import Trace
 from symmetry.units.units import Units
+
+_FEW = 8  # samples of a batch, in whose trace groups are looked for
 
 
 @np.errstate(all="ignore")  # masks of -1e308, and slices that are moved far, may overflow
@@ -39,12 +43,11 @@ def find(training: Training, progress: Tell = lambda *_: None) -> Coverage:
     progress("first steps", 0, 1)
     rehearsal = Rehearsal.begin(training)
     trained, gradients = rehearsal.first.trained, rehearsal.first.gradients.entries
-    solver = Solver(rehearsal.trace())
-    received = rehearsal.received.at_once
-    search = GroupSearch(solver, rehearsal.tolerance, trained, received, progress)
-    candidates = [] if rehearsal.silent else search.run()
-    progress("all groups at once", 0, 1)
-    groups = rehearsal.survivors(candidates, excused=search.proof.excused)
+    trace, thinned = rehearsal.trace(FewSamples(_FEW))
+    solver, search, groups, complete = _search(rehearsal, trace, progress)
+    if thinned and not complete:
+        trace, _ = rehearsal.trace()
+        solver, search, groups, _ = _search(rehearsal, trace, progress)
     progress("modules in lists", 0, 1)
     reasons = Reasons(solver, search.unused, trained, rehearsal.gradients, rehearsal.layers)
     groups += _modules(rehearsal, solver, search, reasons, groups)
@@ -60,10 +63,37 @@ def find(training: Training, progress: Tell = lambda *_: None) -> Coverage:
         {units.name: units_without_gradient(units, gradients) for units in groups},
         tuple(reasons.without_units(groups)),
         idle,
-        tuple(dead_layers(solver.trace, rehearsal.layers, idle)),
+        tuple(dead_layers(trace, rehearsal.layers, idle)),
         sum(math.prod(shapes[name]) for name in trained if name in shapes),
         dict(reasons.stops(groups)),
     )
+
+
+def _search(
+    rehearsal: Rehearsal, trace: Trace, progress: Tell
+) -> tuple[Solver, GroupSearch, list[Units], bool]:
+    """Return the groups that are found in a trace and hold, and whether a trace suffices.
+
+    One of few samples does not if a group fails on all samples, or lacks units for which there is
+    room: some may be silent, or of a class that does not occur. Nor does it if it reads fewer
+    parameters, as those of an expert that no sample selects, or if all units of a layer are zero.
+    """
+    solver, trained = Solver(trace), rehearsal.first.trained
+    received = rehearsal.received.at_once
+    search = GroupSearch(solver, rehearsal.tolerance, trained, received, progress)
+    candidates = [] if rehearsal.silent else search.run()
+    progress("all groups at once", 0, 1)
+    groups = rehearsal.survivors(candidates, excused=search.proof.excused)
+    shapes = {name: array.shape for name, array in rehearsal.start.items()}
+    idle = modules_without_gradient(trained, rehearsal.gradients)
+    read = {name for name, leaf in trace.leaves.items() if leaf in trace.into_results}
+    suffices = (
+        len(groups) == len(candidates)
+        and all(units.count == capacity(units, groups, shapes) for units in groups)
+        and received.keys() <= read
+        and not any(dead_layers(trace, rehearsal.layers, idle))
+    )
+    return solver, search, groups, suffices
 
 
 def _modules(

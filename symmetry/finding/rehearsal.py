@@ -28,6 +28,7 @@ from symmetry.finding.first_steps.losses import (
     begin_steps,
     largest_difference,
 )
+from symmetry.training.capabilities.batching import FewSamples, Thinning
 from symmetry.training.capabilities.layered import Layered
 from symmetry.training.capabilities.rehearsing import Tracing
 from symmetry.training.run import needed
@@ -117,15 +118,23 @@ class Rehearsal:
             effects.append(largest_difference(self._at_generic, self.steps.take(moved)))
         return max(_LOSS, _ULPS * max(effects))
 
-    def trace(self) -> Trace:
+    def trace(self, few: FewSamples | None = None) -> tuple[Trace, bool]:
         """Return the trace of the first steps from the generic start.
 
-        That is one step, unless some parameters receive their first gradient in a later one.
+        That is one step, unless some parameters receive their first gradient in a later one. With
+        ``few``, samples are left out if that is possible: the second value says whether.
         """
-        run, steps = self.steps.run(self.generic), self.received.steps
-        trace = needed(run, Tracing).trace(self.start, lambda: self.steps.step(run), steps)
-        run.close()
-        return trace
+        run, steps = self.steps.run(self.generic, few), self.received.steps
+        try:
+            trace = needed(run, Tracing).trace(self.start, lambda: self.steps.step(run), steps)
+        except TrainingError:
+            if few is None:
+                raise
+            return self.trace()  # a size of the batch may be written in the step
+        finally:
+            run.close()
+        thinning = run.capability(Thinning)
+        return trace, thinning is not None and thinning.thinned
 
     def survivors(
         self,

@@ -66,7 +66,7 @@ from symmetry.torch.probes.loss_probe import TorchLossProbe
 from symmetry.torch.raising import readable
 from symmetry.torch.trials.first_calls import Steps
 from symmetry.torch.trials.trial import TorchTrial
-from symmetry.training.capabilities.batching import Accumulating, Padding, Reordering
+from symmetry.training.capabilities.batching import Accumulating, Padding, Reordering, Thinning
 from symmetry.training.capabilities.configuring import Configuring
 from symmetry.training.capabilities.differentiating import Differentiating
 from symmetry.training.capabilities.drawing import Drawing
@@ -125,7 +125,7 @@ class TorchRun:
         self.optimizers = TorchOptimizers(objects, parameters)
         self.events = TorchStepEvents(parameters, self.optimizers, self._scope)
         self.random_states, self.frames_before = random_states, frames()
-        self.batches = Batches(objects, self._scope, random_states, settings.sample_order)
+        self.batches = Batches(objects, self._scope, random_states, settings)
         self.operations = OperationModes(self._scope, self.batches, settings)
 
     @property
@@ -250,6 +250,7 @@ _CAPABILITIES: Mapping[type, Callable[[TorchRun], Any]] = {
     Reordering: lambda run: run.batches,
     Accumulating: lambda run: run.batches,
     Padding: lambda run: run.batches,
+    Thinning: lambda run: run.batches,
     Saving: lambda run: TorchSaving(run, run.arrays, run.random_states),
     Configuring: lambda run: TorchSettings(run.objects),
     Recomputing: lambda _: TorchRecomputing(),

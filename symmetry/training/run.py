@@ -23,7 +23,7 @@ from typing import Any, Protocol, TypeVar
 
 from symmetry.base.errors import TrainingError
 from symmetry.base.randomness.random import Random
-from symmetry.training.capabilities.batching import Arrangement, Window
+from symmetry.training.capabilities.batching import Arrangement, FewSamples, Window
 from symmetry.units.state import Array, State
 from symmetry.units.units import Order
 
@@ -40,7 +40,8 @@ class RunSettings:
     # Whether random operations inside a module's forward, such as dropout, draw as they are
     # written; else their means take the place of their results. See ``Run.random``.
     noise: bool = True
-    # Of the samples in each batch, or the samples of some micro-batches; None changes nothing.
+    # Of the samples in each batch, the samples of some micro-batches, or how many samples a batch
+    # has; None changes nothing.
     order: Arrangement | None = None
 
     @property
@@ -51,7 +52,12 @@ class RunSettings:
     @property
     def sample_order(self) -> Order | None:
         """The order of the samples in each batch; None leaves them as they are."""
-        return None if isinstance(self.order, Window) else self.order
+        return None if isinstance(self.order, Window | FewSamples) else self.order
+
+    @property
+    def few_samples(self) -> FewSamples | None:
+        """How many samples of each batch are kept; None keeps all."""
+        return self.order if isinstance(self.order, FewSamples) else None
 
     def perturbation(self, *draw: int) -> Random:
         """Return the random numbers that move the parameters of a run, by number."""

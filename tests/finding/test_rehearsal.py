@@ -67,7 +67,7 @@ def test_no_groups_are_tried_twice_to_find_those_that_fail(wrong, monkeypatch):
 
 def test_a_trace_takes_no_loss_out_of_its_tensor():
     """It would look like a step that branches on its loss."""
-    trace = Rehearsal.begin(FunctionTraining("gated", gated)).trace()
+    trace, _ = Rehearsal.begin(FunctionTraining("gated", gated)).trace()
     assert all(node.outputs for node in trace.nodes)
 
 

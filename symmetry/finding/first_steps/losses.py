@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from symmetry.base.errors import TrainingError
+from symmetry.training.capabilities.batching import FewSamples
 from symmetry.training.capabilities.rehearsing import Rehearsing, Tracing
 from symmetry.training.run import Run, RunSettings, needed
 from symmetry.training.target import Training
@@ -62,9 +63,9 @@ class LossSteps:
     manner: Manner = _MANNERS[0]  # how a step is taken
     buffers: tuple[str, ...] = ()  # the names of the model's buffers
 
-    def run(self, start: State | None = None) -> Run:
-        """Begin a run from a start; by default from the training's own."""
-        run = self.training.begin(RunSettings(dtype="float64", noise=False))
+    def run(self, start: State | None = None, few: FewSamples | None = None) -> Run:
+        """Begin a run from a start, by default the training's own; with few samples, or all."""
+        run = self.training.begin(RunSettings(dtype="float64", noise=False, order=few))
         if start is not None:
             run.load(start)
         return run

@@ -21,17 +21,24 @@ from symmetry.torch.batches.padding import (
     why_none_hidden,
     with_others_hidden,
 )
+from symmetry.torch.labels import labels_of_rows, samples_along
 from symmetry.torch.modes.draws import SampleDraws
 from symmetry.torch.modes.recorder import tensors_in
 from symmetry.torch.modes.scope import ModuleScope
 from symmetry.torch.objects import Objects, generators_of
 from symmetry.torch.raising import readable
 from symmetry.torch.script.script import ScriptStep
-from symmetry.training.capabilities.batching import Accumulating, Padding, Reordering, Window
-from symmetry.units.units import Order
+from symmetry.training.capabilities.batching import (
+    Accumulating,
+    Padding,
+    Reordering,
+    Thinning,
+    Window,
+)
+from symmetry.training.run import RunSettings
 
 
-class Batches(Reordering, Accumulating, Padding):
+class Batches(Reordering, Accumulating, Padding, Thinning):
     """The arguments of the steps of one run: a batch if the training gives it, else a number.
 
     Parameters
@@ -42,8 +49,8 @@ class Batches(Reordering, Accumulating, Padding):
         Whether the model is being run: its random draws belong to no sample.
     random_states
         The random states of the run, for batches that are made outside of its steps.
-    order
-        The order of the samples in each batch; None leaves them as they are.
+    settings
+        Those of the run: the order of the samples in each batch, or how many are kept.
     """
 
     def __init__(
@@ -51,9 +58,11 @@ class Batches(Reordering, Accumulating, Padding):
         objects: Objects,
         scope: ModuleScope,
         random_states: RandomStates,
-        order: Order | None,
+        settings: RunSettings,
     ) -> None:
-        self._objects, self._scope, self._order = objects, scope, order
+        self._objects, self._scope = objects, scope
+        self._order, self._few = settings.sample_order, settings.few_samples
+        self._thinned = False
         self._random_states = random_states
         # What a script's loaders know of its samples.
         self._loaded = objects.step.samples if isinstance(objects.step, ScriptStep) else None
@@ -93,13 +102,31 @@ class Batches(Reordering, Accumulating, Padding):
             if self._clues is not None:
                 self._clues.see(batch)
             batch = with_others_hidden(batch)
-        if self._order is None:
+        places = self._places(batch)
+        if places is None:
             return batch
-        axis, places = self._objects.batch_axis, torch.as_tensor(self._order)
+        axis = self._objects.batch_axis
         return tree_map(
             lambda t: t.index_select(axis, places.to(t.device)) if isinstance(t, Tensor) else t,
             batch,
         )
+
+    def _places(self, batch: Any) -> Tensor | None:
+        """Return which samples of a batch the step is given, in their order; None for all."""
+        if self._few is None:
+            return None if self._order is None else torch.as_tensor(self._order)
+        axis = self._objects.batch_axis
+        count = samples_along(tensors_in(batch), axis)
+        if count is None:
+            return None
+        kept = self._few.places(count, labels_of_rows(tensors_in(batch)))
+        self._thinned |= len(kept) < count
+        return torch.tensor(kept)
+
+    @property
+    def thinned(self) -> bool:
+        """Whether a batch has lost samples so far."""
+        return self._thinned or (self._loaded is not None and self._loaded.thinned)
 
     def samples(self) -> int | None:
         """Return how many samples each batch has; None where that is not known to be one number."""
@@ -109,11 +136,7 @@ class Batches(Reordering, Accumulating, Padding):
             return None
         with self._outside_of_steps("batch(0)"):
             tensors = tensors_in(self._objects.batch(0))
-        axis = self._objects.batch_axis
-        if not tensors or any(not -t.ndim <= axis < t.ndim for t in tensors):
-            return None
-        lengths = {t.shape[axis] for t in tensors}
-        return lengths.pop() if len(lengths) == 1 else None
+        return samples_along(tensors, self._objects.batch_axis)
 
     @property
     def doubt(self) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import ModuleType
 from typing import Any
@@ -12,6 +12,7 @@ import torch
 
 from symmetry.base.randomness import generators
 from symmetry.base.user_code import is_user_code
+from symmetry.torch.labels import label_of
 from symmetry.torch.micro_batches import MicroBatches
 from symmetry.torch.modes.draws import BY_OTHERS, same
 from symmetry.torch.modes.filled_rows import see_batch
@@ -19,7 +20,7 @@ from symmetry.torch.modes.recorder import tensors_in
 from symmetry.torch.objects import generators_in
 from symmetry.torch.script.coroutine import Coroutine
 from symmetry.torch.script.rows import Rearranging, Rows
-from symmetry.training.capabilities.batching import Arrangement, Window
+from symmetry.training.capabilities.batching import Arrangement, FewSamples, Window
 
 _BEFORE_FORWARD = "between the first batch and the forward"
 _COLLATED = "where the batch is collated"
@@ -35,8 +36,8 @@ class Samples:
     ----------
     order
         The order of a whole batch; a smaller one has the same order without the samples that it
-        lacks. Or the samples that micro-batches of the first update get in place of their own. None
-        leaves the samples as they are.
+        lacks. Or the samples that micro-batches of the first update get in place of their own, or
+        how many samples of each batch are kept. None leaves the samples as they are.
     coroutine, main
         The script, whose variables may hold random generators.
     rows
@@ -52,6 +53,8 @@ class Samples:
         place, always False. It is only looked for where there is an order.
     micro_batches
         The batches before the first update.
+    thinned
+        Whether a batch has lost samples.
     waits
         Whether batches stay as they are, since the first step has not begun.
     has_loader
@@ -71,7 +74,9 @@ class Samples:
         self.drawn: dict[str, bool] = {}
         self.waits = False
         self.micro_batches = MicroBatches(order if isinstance(order, Window) else None)
-        self._order = None if isinstance(order, Window) else order
+        self._order = None if isinstance(order, Window | FewSamples) else order
+        self._few = order if isinstance(order, FewSamples) else None
+        self.thinned = False
         self._coroutine, self._main = coroutine, main
         self._loader: Any = None  # what has made the last batch
         self._states: list[tuple[Any, Any]] = []  # generators after it
@@ -94,7 +99,7 @@ class Samples:
     @contextmanager
     def rearranged(self) -> Iterator[None]:
         """Rearrange the rows that the script reads for its batches meanwhile."""
-        if self.rows is None or self._order is None:
+        if self.rows is None or (self._order is None and self._few is None):
             yield
             return
         with Rearranging(self.rows, self._put).watching():
@@ -104,10 +109,9 @@ class Samples:
         """Return the rows of a batch, or of a smaller one, in the order."""
         self._states = self._states_now()
         assert self.rows is not None
-        assert self._order is not None
         if self.waits or not rows.ndim or len(rows) > self.rows.count:
             return rows
-        places = [int(k) for k in self._order if k < len(rows)]
+        places = self._places(len(rows))
         return rows.index_select(0, torch.tensor(places, device=rows.device))
 
     def look(self, *, torch_too: bool = False) -> None:
@@ -140,10 +144,20 @@ class Samples:
         return collated
 
     def _rearranged(self, samples: list[Any]) -> list[Any]:
-        if self._order is None or self.waits:
+        if self.waits:
             return samples
-        count = len(samples)
-        return [*(samples[k] for k in self._order if k < count), *samples[len(self._order) :]]
+        labels = [label_of(sample) for sample in samples] if self._few else []
+        return [samples[k] for k in self._places(len(samples), labels)]
+
+    def _places(self, count: int, labels: Sequence[Hashable] = ()) -> list[int]:
+        """Return which of the samples of a batch come into it, in their order."""
+        if self._few is not None:
+            kept = self._few.places(count, labels)
+            self.thinned |= len(kept) < count
+            return kept
+        if self._order is None:
+            return [*range(count)]
+        return [*(int(k) for k in self._order if k < count), *range(len(self._order), count)]
 
     def _states_now(self) -> list[tuple[Any, Any]]:
         if self._order is None:

@@ -1,9 +1,12 @@
-"""Changes of batches that must not matter: ``Reordering``, ``Accumulating`` and ``Padding``."""
+"""Changes of batches that must not matter: ``Reordering``, ``Accumulating`` and ``Padding``.
+
+``Thinning`` leaves samples out, for whatever does not depend on their number.
+"""
 
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -69,7 +72,35 @@ def _in(order: Order, rows: tuple[tuple[Any, ...], ...]) -> tuple[tuple[Any, ...
     )
 
 
-Arrangement = Order | Window
+@dataclass(frozen=True)
+class FewSamples:
+    """A few samples of each batch, for whatever does not depend on their number."""
+
+    count: int  # how many, as long as each label occurs
+
+    def places(self, samples: int, labels: Sequence[Hashable] = ()) -> list[int]:
+        """Return the places of the samples to be kept: spread evenly, and one of each label.
+
+        All are kept if that would be more than half of them.
+        """
+        spread = range(0, samples, max(samples // self.count, 1))
+        one_of_each = {label: k for k, label in enumerate(labels)}
+        for k in spread if labels else ():
+            one_of_each[labels[k]] = k
+        kept = sorted({*spread, *one_of_each.values()})
+        return kept if 2 * len(kept) <= samples else [*range(samples)]
+
+
+Arrangement = Order | Window | FewSamples
+
+
+class Thinning(Capability):
+    """Leaves samples out of the batches."""
+
+    @property
+    @abstractmethod
+    def thinned(self) -> bool:
+        """Whether a batch has lost samples so far."""
 
 
 class Accumulating(Capability):
