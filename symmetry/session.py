@@ -10,6 +10,7 @@ from typing import Any
 
 from symmetry.base.errors import SymmetryError, TargetError
 from symmetry.base.names import RECORDED
+from symmetry.checker.ignored import ignored_in
 from symmetry.checker.options import Options
 from symmetry.checker.plan import Plan, make_plan
 from symmetry.checker.progress import Progress
@@ -22,6 +23,8 @@ from symmetry.comparison.recorded import read
 from symmetry.comparison.trainings import record_training
 from symmetry.explanation.explained import Explained
 from symmetry.law.target import Target
+from symmetry.targets.imports import files_of
+from symmetry.targets.kinds import invariants
 from symmetry.targets.resolve import resolve, resolve_training
 from symmetry.targets.training import RecordedRun
 from symmetry.training.events import Epochs
@@ -37,7 +40,9 @@ def plan_check(target: Named, options: Options) -> Plan:
     SymmetryError
         If there is no such target, or an option makes no sense for it.
     """
-    return make_plan(resolve(target, options.draw, options.arguments), options)
+    resolved = resolve(target, options.draw, options.arguments)
+    names = {name for each in invariants() for name in (each.name, *(k.name for k in each.notes))}
+    return make_plan(resolved, options, ignored_in(files_of(resolved.name), sorted(names)))
 
 
 def check(plan: Plan, progress: Progress | None = None) -> Checked:

@@ -6,7 +6,8 @@ A file has one line of JSON for each, sorted, so that a change is easy to review
 
 "found" is the text of the guilty line, or, if no line is known, the message with # for each number.
 So lines that move in a file change nothing, and another bug of the same invariant is no accepted
-failure. An entry without "found", as of an earlier version, accepts any failure.
+failure. An entry without "found", as of an earlier version, accepts any failure. One with "until",
+a date such as "2027-01-31", accepts nothing after that day.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import linecache
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,11 +40,17 @@ class Accepted:
     invariant: str  # the name of the invariant that is violated
     found: str  # what ``found_of`` returns for the violation; empty accepts any
     reason: str  # why it is accepted
+    until: str = ""  # the last day on which it is accepted; empty for all days
 
     @property
     def name(self) -> tuple[str, str]:
         """The target and the invariant: there may be several failures of them."""
         return self.target, self.invariant
+
+    @property
+    def is_over(self) -> bool:
+        """Whether its last day has passed."""
+        return bool(self.until) and date.today() > date.fromisoformat(self.until)
 
 
 def found_of(verdict: Verdict, file: str | None, line: int | None) -> str:
@@ -83,7 +91,7 @@ def read_accepted(file: Path) -> tuple[Accepted, ...]:
 
 def _parse(text: str, where: str) -> Accepted:
     names = [field.name for field in fields(Accepted)]
-    needed = [name for name in names if name != "found"]
+    needed = [name for name in names if name not in ("found", "until")]
     try:
         record = json.loads(text)
     except ValueError:
@@ -93,6 +101,11 @@ def _parse(text: str, where: str) -> Accepted:
     for name, value in record.items():
         if not isinstance(value, str) or not value.strip():
             raise SymmetryError(f"{where}: {name} must be a text, not {value!r}")
+    try:
+        date.fromisoformat(record.get("until", "2000-01-01"))
+    except ValueError:
+        hint = "a date such as 2027-01-31"
+        raise SymmetryError(f"{where}: until must be {hint}, not {record['until']!r}") from None
     return Accepted(**{"found": "", **record})
 
 
@@ -111,7 +124,7 @@ def reasons_for(
     """
     reasons: dict[str, dict[str, str]] = {}
     for each in accepted:
-        if each.target == target:
+        if each.target == target and not each.is_over:
             reasons.setdefault(each.invariant, {})[each.found] = each.reason
     return reasons | {name: {"": reason} for name, reason in expected.items()}
 
@@ -132,8 +145,10 @@ def updated(
             known = {each.found: each.reason for each in every if each.name == name}
             failed = _failed(results, known)
             if failed or all(each["verdict"] in _SOUND for each in results):
+                until = {each.found: each.until for each in every if each.name == name}
                 every = [each for each in every if each.name != name]
-                every += [Accepted(*name, *pair) for pair in failed.items()]
+                last = until.get("", "")  # of any failure, which is narrowed
+                every += [Accepted(*name, f, r, until.get(f, last)) for f, r in failed.items()]
     return tuple(every)
 
 

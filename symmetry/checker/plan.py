@@ -10,6 +10,7 @@ from pathlib import Path
 
 from symmetry.base.errors import SymmetryError
 from symmetry.checker.accepted import read_accepted, reasons_for
+from symmetry.checker.ignored import Ignored
 from symmetry.checker.options import Options
 from symmetry.checker.threads import in_words
 from symmetry.law.case import Case
@@ -38,6 +39,8 @@ class Plan:
         The reason for an expected failure, by invariant and by ``found``; for any, if it is empty.
     baseline
         Whether a baseline says so: then each violation is told from others of its invariant.
+    ignored
+        Comments in the target's files that excuse lines.
     """
 
     target: Target
@@ -50,6 +53,7 @@ class Plan:
     together: bool = False
     expected: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     baseline: bool = False
+    ignored: tuple[Ignored, ...] = ()
 
     @property
     def given(self) -> bool:
@@ -68,8 +72,8 @@ class Plan:
             yield replace(self, invariants=(invariant,), remarks=())
 
 
-def make_plan(target: Target, options: Options) -> Plan:
-    """Return the plan for a target.
+def make_plan(target: Target, options: Options, ignored: tuple[Ignored, ...] = ()) -> Plan:
+    """Return the plan for a target, whose files have some comments that excuse lines.
 
     Raises
     ------
@@ -89,7 +93,8 @@ def make_plan(target: Target, options: Options) -> Plan:
             raise SymmetryError(f"an expected failure of {name} needs a reason")
     _refuse_gates(options, target.invariants, plan.invariants)
     _refuse_requirements(options, target.invariants, plan.invariants)
-    return replace(plan, expected=expected, baseline=options.baseline is not None)
+    baseline = options.baseline is not None
+    return replace(plan, expected=expected, baseline=baseline, ignored=ignored)
 
 
 def _refuse_gates(

@@ -1,10 +1,11 @@
 """Running a plan: one verdict for each invariant and dtype."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
 
 from symmetry.checker.accepted import found_of
+from symmetry.checker.ignored import IgnoredLines
 from symmetry.checker.options import Options
 from symmetry.checker.plan import Plan, unmet
 from symmetry.checker.progress import Progress
@@ -30,33 +31,40 @@ def run(plan: Plan, progress: Progress | None = None) -> Checked:
     )
     progress.planned(record)
     found: list[list[Verdict]] = []  # of each invariant
+    ignored = IgnoredLines(plan.ignored)
     with one_thread():
         examiner.begin()
         for invariant in examiner.invariants:
             examined = (examiner.examine(invariant, dtype) for dtype in examiner.dtypes)
             found.append([verdict for verdict in examined if verdict is not None])
             if not _waits(plan, found[-1]):
-                found[-1] = _settled(plan, found[-1], progress)
+                found[-1] = _settled(plan, found[-1], progress, ignored)
         remarks = tuple(examiner.remarks([verdict for each in found for verdict in each]))
         examiner.end()
     line = _explained_line(plan, examiner.coverage)
     for number, waiting in enumerate(found):
         if _waits(plan, waiting):
-            found[number] = _settled(plan, waiting, progress, line)
+            found[number] = _settled(plan, waiting, progress, ignored, line)
     verdicts = tuple(verdict for each in found for verdict in each)
-    notes = tuple(_notes(plan, verdicts))
+    notes = tuple(
+        note
+        for note in _notes(plan, verdicts)
+        if ignored.reason(note.name, [(note.file, note.line)]) is None
+    )
+    judged = _judged(verdicts)
+    unused = ignored.unused(_names_of(plan, judged))
     return replace(
         record,
         verdicts=verdicts,
         remarks=remarks,
         notes=notes,
         gating=tuple(_gating(notes, options)),
-        warnings=tuple(examiner.warnings.values()),
+        warnings=(*examiner.warnings.values(), *unused),
         coverage=examiner.coverage,
         part=examiner.part,
         drawn=examiner.drawn,
         substitution=examiner.substitution,
-        unmet=tuple(unmet(options, _judged(verdicts))),
+        unmet=tuple(unmet(options, judged)),
     )
 
 
@@ -76,13 +84,22 @@ def _judged(verdicts: Sequence[Verdict]) -> dict[str, str]:
     return judged | {verdict.invariant: "" for verdict in verdicts if verdict.kind in JUDGED}
 
 
+def _names_of(plan: Plan, judged: Mapping[str, str]) -> set[str]:
+    """Return the invariants that were judged, and the notes that these can give."""
+    found = {name for name, why in judged.items() if not why}
+    return found | {k.name for each in plan.invariants if each.name in found for k in each.notes}
+
+
 def _waits(plan: Plan, verdicts: Iterable[Verdict]) -> bool:
-    """Return whether an explanation has to tell if a baseline accepts these verdicts.
+    """Return whether an explanation has to tell if a baseline or a comment accepts these verdicts.
 
     It begins runs of its own, so it comes after those of the check.
     """
-    return plan.baseline and any(
-        v.kind == "violated" and v.about.explained and not v.file for v in verdicts
+    named = {name for each in plan.ignored for name in each.names}
+    return any(
+        (plan.baseline or v.invariant in named)
+        and (v.kind == "violated" and v.about.explained and not v.file)
+        for v in verdicts
     )
 
 
@@ -115,6 +132,7 @@ def _settled(
     plan: Plan,
     verdicts: list[Verdict],
     progress: Progress,
+    ignored: IgnoredLines,
     line: Callable[[Verdict], GuiltyLine] = _own_line,
 ) -> list[Verdict]:
     """Apply the expectations of failures to the verdicts on one invariant, and report these."""
@@ -123,10 +141,20 @@ def _settled(
             replace(v, found=found_of(v, *line(v))) if v.kind == "violated" else v for v in verdicts
         ]
     reasons = plan.expected.get(verdicts[0].invariant, {}) if verdicts else {}
-    found = settled(verdicts, reasons)
+    found = [_excused(verdict, ignored, line) for verdict in settled(verdicts, reasons)]
     for verdict in found:
         progress.verdict(verdict)
     return found
+
+
+def _excused(
+    verdict: Verdict, ignored: IgnoredLines, line: Callable[[Verdict], GuiltyLine]
+) -> Verdict:
+    """Return a violation as an expected failure, if comments excuse all its lines."""
+    if verdict.kind != "violated" or verdict.violation is None:
+        return verdict
+    reason = ignored.reason(verdict.invariant, (line(verdict), *verdict.violation.also))
+    return verdict if reason is None else replace(verdict, kind="expected failure", reason=reason)
 
 
 def _gating(notes: Iterable[Note], options: Options) -> Iterable[Note]:

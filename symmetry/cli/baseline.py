@@ -39,6 +39,10 @@ class BaselineFile:
         if self.file is None:
             return
         before = read_accepted(self.file)
+        for each in before:
+            if each.is_over:
+                what = f"{each.target}: {each.invariant}"
+                say(f"{self.file}: {what} was accepted until {each.until}", err=True)
         if not self.update:
             for each in obsolete(before):
                 say(f"{self.file}: {each.target} is not there any more", err=True)

@@ -249,7 +249,11 @@ def command(
     --baseline FILE alone, these do not fail the check any more; others do, and so does an entry
     that has no failure. An entry accepts one failure: its invariant, at a line with this text,
     wherever it is in the file; without a known line, with this message. An entry without "found",
-    as of an earlier version, accepts any failure of its invariant; --update-baseline narrows it.
+    as of an earlier version, accepts any failure of its invariant; --update-baseline narrows it. An
+    entry with "until": "2027-01-31" accepts nothing after that day.
+
+    One line may be excused where it stands, with a reason: `model.eval()  # symmetry:
+    ignore[loop/modes] the body is frozen on purpose`. A comment that excuses nothing is told.
 
     Sizes and rates can be drawn. Parameters of a function may have strategies of Hypothesis as
     their defaults, hidden=st.integers(1, 64); values for them follow --, as hidden=3. Arguments of

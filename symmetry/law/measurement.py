@@ -40,6 +40,7 @@ class Violation:
     rounding: bool | None = None  # whether that of single steps can explain it; None: no question
     file: str | None = None  # of the user's code, where the guilty line is known
     line: int | None = None  # from 1
+    also: tuple[tuple[str | None, int | None], ...] = ()  # other lines with the same mistake
     # What several laws see of one mistake: their violations are one problem. Empty: none other.
     mechanism: str = ""
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from symmetry.base.libraries import trainers
+from symmetry.base.names import split_arguments, words_of
 from symmetry.training import frameworks
 
 
@@ -16,7 +17,7 @@ def framework_of(file: Path) -> str:
     A loop in one framework may take its batches from another one. So what only one of them has
     decides: a trainer, or an attribute such as ``backward``. Else the later one that is imported.
     """
-    files = [*_own_files(file)]
+    files = [tree for _, tree in _own_files(file)]
     names = {name for each in files for name in imported(each)}
     attributes = {name for each in files for name in read_attributes(each)}
     known = frameworks.registered()
@@ -27,8 +28,25 @@ def framework_of(file: Path) -> str:
     return [next(iter(known)), *there][-1]
 
 
-def _own_files(file: Path) -> Iterator[ast.Module]:
-    """Yield a file, and those beside it that it imports, as syntax trees."""
+def files_of(name: str) -> tuple[Path, ...]:
+    """Return the files of a target by its name: its own one, and those beside that it imports."""
+    if (words := words_of(name)) is not None:
+        source = words[1] if words[0] == "-m" else words[0]
+    else:
+        source = split_arguments(name)[0].partition(":")[0]
+    return tuple(path for path, _ in _own_files(file_of(source)))
+
+
+def file_of(source: str) -> Path:
+    """Return the file of a script, or of a module; one that is not there if it is not found."""
+    if source.endswith(".py"):
+        return Path(source)
+    beside = Path(*source.split(".")).with_suffix(".py")
+    return beside if beside.is_file() else Path(*source.split("."), "__main__.py")
+
+
+def _own_files(file: Path) -> Iterator[tuple[Path, ast.Module]]:
+    """Yield a file, and those beside it that it imports, with their syntax trees."""
     waiting, seen = [file], set[Path]()
     while waiting:
         seen.add(path := waiting.pop())
@@ -36,7 +54,7 @@ def _own_files(file: Path) -> Iterator[ast.Module]:
             tree = ast.parse(path.read_bytes())
         except (OSError, ValueError, SyntaxError):
             continue
-        yield tree
+        yield path, tree
         for name in imported(tree):
             beside = (file.parent / f"{name}.py", file.parent / name / "__init__.py")
             waiting += [path for path in beside if path.is_file() and path not in seen]

@@ -13,7 +13,7 @@ from symmetry.base import devices
 from symmetry.base.errors import SymmetryError
 from symmetry.base.ranks import chosen
 from symmetry.sandbox.source import Source
-from symmetry.targets.imports import framework_of
+from symmetry.targets.imports import file_of, framework_of
 from symmetry.targets.load import defined_in, nearest
 from symmetry.targets.training import TrainingTarget
 from symmetry.targets.uncalled import meant_instead
@@ -79,7 +79,7 @@ def script(
         if defined_in(source) is None:
             raise SymmetryError(f"{name!r}: {source} is not valid Python{_error_in(source)}")
         meant = meant_instead(os.fspath(path), source)
-    library = framework_of(_file_of(source))
+    library = framework_of(file_of(source) if isinstance(source, str) else source)
     framework = frameworks.registered()[library]
     for needed in framework.needed:
         if importlib.util.find_spec(needed) is None:
@@ -106,14 +106,6 @@ def _error_in(file: Path) -> str:
     except (OSError, ValueError) as error:
         return f": {error}"
     return ""
-
-
-def _file_of(source: Path | str) -> Path:
-    """Return the file of a script, or of a module; one that is not there if it is not found."""
-    if isinstance(source, Path):
-        return source
-    beside = Path(*source.split(".")).with_suffix(".py")
-    return beside if beside.is_file() else Path(*source.split("."), "__main__.py")
 
 
 def script_named(words: Sequence[str]) -> TrainingTarget:

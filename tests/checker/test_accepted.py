@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
@@ -44,6 +45,20 @@ def test_a_file_is_sorted_and_has_a_line_for_each(tmp_path: Path) -> None:
     assert by_option == {"symmetry/clones": {"": "any"}, "loop/modes": {"": "any"}}
 
 
+def test_an_entry_accepts_nothing_after_its_last_day(tmp_path: Path) -> None:
+    today = date.today()
+    last, over = (replace(OTHER, until=str(today - timedelta(days))) for days in (0, 1))
+    assert reasons_for([last], "b", {}) == {"symmetry/pure": {"": "see #12"}}
+    assert reasons_for([over], "b", {}) == {}
+    file = tmp_path / "known.jsonl"
+    file.write_text(to_text([last]), "utf-8")
+    assert read_accepted(file) == (last,)
+    record = {"trainer": "b", "results": [result("symmetry/pure", "violated", found="x += 1")]}
+    (kept,) = updated([last], [record])  # it is narrowed
+    assert (kept.found, kept.reason, kept.until) == ("x += 1", "see #12", last.until)
+    assert updated([kept], [record]) == (kept,)
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -53,6 +68,7 @@ def test_a_file_is_sorted_and_has_a_line_for_each(tmp_path: Path) -> None:
         ('\n{"target": "a", "invariant": "b", "reason": " "}', "line 2: reason must be a text"),
         ('{"target": "a", "invariant": 3, "reason": "c"}', "invariant must be a text, not 3"),
         (f"{LINE}\n{LINE}", "line 2: it repeats a b"),
+        (f'{LINE[:-1]}, "until": "soon"}}', "until must be a date such as 2027-01-31, not 'soon'"),
     ],
 )
 def test_a_line_that_is_wrong_is_named(tmp_path: Path, text: str, message: str) -> None:

@@ -214,6 +214,42 @@ def test_a_script_that_fails_late_is_a_failure_whose_line_comes_first(folder, li
     assert expected in (done.out.splitlines()[0] if format_ in ("text", "github") else done.out)
 
 
+EXCUSED = HEAD + (
+    "train()\n"
+    "model.eval()  # symmetry: ignore[loop/modes] frozen from here on\n"
+    "with torch.no_grad():\n"
+    "    model(data[:][0])\n"
+    "train()\n"
+)
+
+
+def test_a_line_is_excused_where_it_stands(folder):
+    def checked(text):
+        (folder / "train.py").write_text(text)
+        return run(folder, "check", "train.py", "--only", "loop/modes")
+
+    done = checked(EXCUSED)
+    assert done.status == 0, done
+    assert "sound but for 1 expected failure" in done.out
+    moved = checked(f"import os\n{EXCUSED}")
+    assert moved.status == 0, moved
+    elsewhere = EXCUSED.replace("model.eval()  ", "model.eval()\n")
+    mended = elsewhere.replace("model.eval()", "")
+    assert checked(elsewhere).status == 1
+    told = checked(mended)
+    assert told.status == 0
+    assert "train.py:22: symmetry: ignore[loop/modes] excuses nothing any more" in told.out
+    assert_one_line(checked(EXCUSED.replace("frozen from here on", "")), "has no reason")
+
+
+@pytest.mark.slow
+def test_a_line_that_an_explanation_finds_is_excused(folder):
+    text = scripts.PLAIN.replace("# here", "# symmetry: ignore[symmetry/clones] as meant")
+    (folder / "train.py").write_text(text)
+    done = run(folder, "check", "train.py", "--only", "symmetry/clones", "--", "--bug")
+    assert done.status == 0, done
+
+
 @pytest.mark.parametrize(
     ("text", "why"),
     [
