@@ -13,7 +13,7 @@ from tests.cli.process import assert_one_line
 from tests.cli.process import symmetry as process
 
 STEPS = """
-from symmetry.network.formulas import step as sound
+from symmetry.network.core import step as sound
 
 def broken(x, y, w1, w2, lr):
     w1, w2 = sound(x, y, w1, w2, lr)
