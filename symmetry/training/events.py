@@ -156,6 +156,7 @@ class Switched(LoopEvent):
 
     model: int
     training: bool
+    was_training: bool = True  # before
 
 
 @dataclass(frozen=True, kw_only=True)

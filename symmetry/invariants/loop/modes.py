@@ -1,13 +1,16 @@
 """``loop/modes``: a model that is trained in training mode at first stays in it.
 
 An evaluation calls ``eval()``; the updates that follow need ``train()`` again. Dropouts would be
-off for good, and running statistics would stand still. A model that goes on with some of them, as
+off for good, and running statistics would stand still. So it is where the evaluation comes first,
+if the next one begins with the same ``eval()``. A model that goes on with some of them, as
 partial freezing does, is sound; so is an ``eval()`` without an evaluation behind it, as it may be
 meant.
 """
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from symmetry.invariants.loop.judgement import Judgement, loop_invariant
@@ -40,6 +43,28 @@ class _Mode:
     )  # lines that called it in training mode
     eval_at: SourceLine | None = None  # of the last eval(), if no train() came since
     evaluated: bool = False  # since then
+    # The line that first took it out of training mode, if no train() came since.
+    left_at: SourceLine | None = None
+    # How often an evaluation followed each eval().
+    evaluations: Counter[SourceLine] = field(default_factory=Counter)
+    switched: bool = False  # whether a line has switched it
+    accused: bool = False
+
+    def switch(self, event: Switched) -> None:
+        """See ``train()`` or ``eval()``."""
+        self.eval_at, self.evaluated = None if event.training else event.at, False
+        if event.training:
+            self.left_at = None
+        elif event.was_training and not self.switched:
+            self.left_at = event.at
+        self.switched = True
+
+    def evaluate(self) -> None:
+        """See a call without gradients."""
+        if self.eval_at is not None and not self.evaluated:
+            self.evaluated = True
+            self.evaluations[self.eval_at] += 1
+
     pending: list[Called] = field(default_factory=list)  # since the last update
 
 
@@ -48,19 +73,18 @@ def modes(epochs: Epochs) -> Judgement:
     judgement, known = Judgement(), {m.number: _Mode() for m in epochs.models}
     for event in epochs.events:
         if isinstance(event, Switched):
-            mode = known[event.model]
-            mode.eval_at, mode.evaluated = None if event.training else event.at, False
+            known[event.model].switch(event)
         elif isinstance(event, Called):
             mode = known[event.model]
             if event.gradient:
                 mode.pending.append(event)
-            elif mode.eval_at is not None:
-                mode.evaluated = True
+            else:
+                mode.evaluate()
         elif isinstance(event, Updated):
             for number, mode in known.items():
                 _judge(epochs, number, mode, judgement)
                 mode.pending = []
-    _note_eval_from_the_start(epochs, judgement)
+    _note_eval_from_the_start(epochs, known, judgement)
     _note_training_on_another_loader(epochs, judgement)
     _note_drift(epochs, judgement)
     return judgement
@@ -83,15 +107,24 @@ def _judge(epochs: Epochs, number: int, mode: _Mode, judgement: Judgement) -> No
     """Judge the calls of a model since the last update."""
     active = [call for call in mode.pending if call.dropouts or call.statistics]
     quiet = [call for call in mode.pending if not call.training]
-    if quiet and not active and mode.eval_at is not None and mode.evaluated:
-        model, call = epochs.models[number], quiet[-1]
-        if call.at in mode.trained_at and (model.dropouts or model.statistics):
-            judgement.accuse(
-                f"eval() is never undone: {call.at} trains {model.name} in training mode at first, "
-                f"and in evaluation mode after the first evaluation, so that {_off(model)}. "
-                "Call train() before each epoch.",
-                mode.eval_at,
-            )
+    model = epochs.models[number]
+    reacts = model.dropouts or model.statistics
+    if quiet and not active and mode.eval_at is not None and mode.evaluated and reacts:
+        at = quiet[-1].at
+        if at in mode.trained_at:
+            how = "in training mode at first, and in evaluation mode after the first evaluation"
+        elif (
+            model.is_trained and mode.left_at == mode.eval_at and mode.evaluations[mode.left_at] > 1
+        ):
+            how = "in evaluation mode, since an evaluation comes first"
+        else:
+            return
+        mode.accused = True
+        judgement.accuse(
+            f"eval() is never undone: {at} trains {model.name} {how}, so that {_off(model)}. "
+            "Call train() before each epoch.",
+            mode.eval_at,
+        )
     mode.trained_at |= {call.at for call in active}
 
 
@@ -106,12 +139,14 @@ def _off(model: object) -> str:
     return " and ".join(texts)
 
 
-def _note_eval_from_the_start(epochs: Epochs, judgement: Judgement) -> None:
+def _note_eval_from_the_start(
+    epochs: Epochs, known: Mapping[int, _Mode], judgement: Judgement
+) -> None:
     """Note models with dropouts that are trained in evaluation mode from first to last."""
     for model in epochs.models:
         calls = [c for c in epochs.events if isinstance(c, Called) and c.model == model.number]
         training = [c for c in calls if c.gradient and _leads_to_backward(epochs, c)]
-        if not (training and model.is_trained and model.dropouts):
+        if not (training and model.is_trained and model.dropouts) or known[model.number].accused:
             continue
         if not any(c.training or c.dropouts or c.statistics for c in training):
             judgement.note(

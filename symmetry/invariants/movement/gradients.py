@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import combinations
 from typing import Any
 
 from symmetry.base.errors import TrainingError
 from symmetry.training.capabilities.differentiating import Differentiating
+from symmetry.training.capabilities.layered import Made
 from symmetry.training.capabilities.optimizing import Optimizing
 from symmetry.training.capabilities.step_events import StepEvents
 from symmetry.training.run import Run, needed
@@ -34,6 +36,15 @@ class RunGradients:
     left: bool = False
     used: bool = False
     steps: int = 0  # how many steps were taken
+    # Where each optimiser that stepped was made, and what it holds; none if one wraps another.
+    stepped: dict[Made, frozenset[str]] = field(default_factory=dict)
+    wrapped: bool = False  # whether an optimiser stepped within the step of another one
+
+    @property
+    def twice(self) -> tuple[Made, Made] | None:
+        """Where two optimisers were made that stepped and hold the same parameters."""
+        pairs = combinations(sorted(self.stepped, key=lambda made: made.number), 2)
+        return next((p for p in pairs if self.stepped[p[0]] == self.stepped[p[1]] != set()), None)
 
     @property
     def without_rate(self) -> bool:
@@ -76,7 +87,13 @@ def gradients_of(run: Run, steps: int) -> RunGradients:
 
     def look(optimizer: Any) -> None:
         nonlocal updating
-        updating, own = True, optimizer.rates()
+        own = optimizer.rates()
+        found.wrapped = found.wrapped or updating
+        if found.wrapped:
+            found.stepped.clear()
+        elif optimizer.made.number:
+            found.stepped[optimizer.made] = frozenset(own)
+        updating = True
         found.scheduled = found.scheduled or optimizer.scheduled
         for name, rate in own.items():
             found.rates[name] = max(found.rates.get(name, 0.0), 1.0 if rate is None else rate)

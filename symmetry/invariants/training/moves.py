@@ -18,7 +18,7 @@ from symmetry.law.measurement import Measurement, Violation
 from symmetry.law.note import Note, NoteKind
 from symmetry.observe.source_line import NOWHERE, SourceLine
 from symmetry.training.capabilities.flowing import Cut, Flowing
-from symmetry.training.capabilities.layered import Layered
+from symmetry.training.capabilities.layered import Layered, Made
 from symmetry.training.capabilities.optimizing import Freezing, Optimizing
 from symmetry.training.capabilities.step_events import StepEvents
 from symmetry.training.run import needed
@@ -153,7 +153,7 @@ def _unmoved(
     """Accuse the first parameter whose gradient is more than rounding, and that does not move.
 
     A network of its own that no optimiser holds may be frozen on purpose, as the encoder of a
-    linear probe: that is a note.
+    linear probe: that is a note, unless two optimisers that step hold the same parameters.
     """
     responses, aside = responses_of(suspects, start), list[str]()
     for name, gradient in suspects.items():
@@ -161,10 +161,11 @@ def _unmoved(
         if size <= max(responses[name], eps * 1e-3):
             continue
         if name not in held:
-            if network := _network_aside(name, held, start):
+            network, twice = _network_aside(name, held, start), seen.twice
+            if network and twice is None:
                 aside.append(network)
                 continue
-            why, place = _not_held(name, start)
+            why, place = _held_twice(*twice) if network and twice else _not_held(name, start)
         elif seen.rates[name] and seen.rates[name] * size > eps * largest(begun[name]):
             why, place = f"its learning rate is {seen.rates[name]:.3g}", _optimizer_of(name, start)
         else:
@@ -175,6 +176,15 @@ def _unmoved(
         )
         return _violated(message, seen.steps, name, place)
     return Measurement(counted=True, notes=tuple(_unheld(dict.fromkeys(aside), start)))
+
+
+def _held_twice(one: Made, other: Made) -> tuple[str, SourceLine]:
+    """Say that two optimisers hold the same parameters, and where the second one is made."""
+    return (
+        f"no optimiser holds it, and two hold the same parameters ({one.place} and {other.place}): "
+        "give one of them this network's",
+        other.place,
+    )
 
 
 def _not_held(name: str, start: TrainingStart) -> tuple[str, SourceLine]:

@@ -30,6 +30,11 @@ _enter(
     wrong="the last sample of each of the loader's batches is left out",
 )
 _enter(
+    "generator_never_trained",
+    "training/moves",
+    wrong="the optimiser of a generator holds the critic's parameters",
+)
+_enter(
     "last_row_left_out",
     "symmetry/samples",
     wrong="the loss leaves out the last row of each slice",

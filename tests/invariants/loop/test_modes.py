@@ -28,6 +28,29 @@ def test_an_evaluation_that_is_never_left_is_accused_at_eval():
     )
 
 
+def test_an_evaluation_that_comes_first_and_again_is_accused_at_its_eval():
+    (accusation,) = modes(epochs(EVAL, EVALUATED, *QUIET, EVAL, EVALUATED, *QUIET)).accusations
+    assert accusation.at == at(9)
+    assert accusation.text.startswith(
+        "eval() is never undone: train.py:5 trains Net in evaluation mode, since an evaluation "
+        "comes first, so that 1 dropout is off"
+    )
+    assert not modes(epochs(EVAL, EVALUATED, *QUIET, EVAL, EVALUATED, *QUIET)).notes
+
+
+@pytest.mark.parametrize(
+    "events",
+    [
+        [EVAL, EVALUATED, *QUIET],  # once, as before a fine-tuning that is meant to be so
+        [event(Switched, 3, model=0, training=False), EVAL, EVALUATED, *QUIET, EVAL, EVALUATED],
+        [event(Switched, 9, model=0, training=False, was_training=False), EVALUATED, *QUIET, EVAL]
+        + [EVALUATED],
+    ],
+)
+def test_evaluation_mode_that_was_there_before_an_evaluation_may_be_meant(events):
+    assert not modes(epochs(*events, *QUIET)).accusations
+
+
 def test_train_undoes_it():
     train = event(Switched, 11, model=0, training=True)
     assert not modes(epochs(*TRAINED, EVAL, EVALUATED, train, *TRAINED)).accusations

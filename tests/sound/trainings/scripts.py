@@ -21,9 +21,9 @@ SCRIPTS = tuple(map(script, sorted(FOLDER.glob("*.py"))))
 WITH_TIMM = tuple(map(script, sorted((FOLDER / "with_timm").glob("*.py"))))  # and torchvision
 
 
-def _enter(name: str, invariant: str, kind: str = "holds") -> None:
+def _enter(name: str, invariant: str, kind: str = "holds", *, note: str = "") -> None:
     """Enter a script that nearly looks broken into the zoo."""
-    ENTRIES.append(Nearly(script(FOLDER / "nearly" / f"{name}.py"), invariant, kind))
+    ENTRIES.append(Nearly(script(FOLDER / "nearly" / f"{name}.py"), invariant, kind, note))
 
 
 _enter("rate_warmed_up", "training/moves")
@@ -42,6 +42,7 @@ _enter("mean_of_all_micro_batches", "loss/weights")
 _enter("quarter_of_a_distillation", "loss/weights")
 _enter("policy_of_episodes", "loss/weights")
 _enter("methods_alone", "symmetry/samples")
+_enter("probe_by_sharpness", "training/moves", note="training/unheld")
 _enter("characters_in_windows", "symmetry/samples")
 _enter("weights_of_places", "symmetry/samples", "vacuous")
 _enter("steps_of_time", "model/samples", "vacuous")

@@ -115,13 +115,18 @@ class Forwards:
         def seen_train(module: nn.Module, mode: bool = True) -> Any:
             if self._switching or self._inside or threading.get_ident() != self._thread:
                 return train(module, mode)
-            self._switching = True
+            self._switching, was = True, module.training
             try:
                 switched = train(module, mode)
             finally:
                 self._switching = False
             if next(module.parameters(), None) is not None:
-                self._log.add(Switched, model=self._models.of(module), training=bool(mode))
+                self._log.add(
+                    Switched,
+                    model=self._models.of(module),
+                    training=bool(mode),
+                    was_training=was,
+                )
             return switched
 
         return seen_train
