@@ -50,6 +50,12 @@ class _Mode:
     switched: bool = False  # whether a line has switched it
     accused: bool = False
 
+    @property
+    def goes_on_at(self) -> SourceLine | None:
+        """The eval() that left training mode, if several evaluations begin with it."""
+        several = self.left_at is not None and self.evaluations[self.left_at] > 1
+        return self.left_at if several else None
+
     def switch(self, event: Switched) -> None:
         """See ``train()`` or ``eval()``."""
         self.eval_at, self.evaluated = None if event.training else event.at, False
@@ -113,9 +119,7 @@ def _judge(epochs: Epochs, number: int, mode: _Mode, judgement: Judgement) -> No
         at = quiet[-1].at
         if at in mode.trained_at:
             how = "in training mode at first, and in evaluation mode after the first evaluation"
-        elif (
-            model.is_trained and mode.left_at == mode.eval_at and mode.evaluations[mode.left_at] > 1
-        ):
+        elif model.is_trained and mode.goes_on_at == mode.eval_at:
             how = "in evaluation mode, since an evaluation comes first"
         else:
             return

@@ -180,11 +180,9 @@ def _unmoved(
 
 def _held_twice(one: Made, other: Made) -> tuple[str, SourceLine]:
     """Say that two optimisers hold the same parameters, and where the second one is made."""
-    return (
-        f"no optimiser holds it, and two hold the same parameters ({one.place} and {other.place}): "
-        "give one of them this network's",
-        other.place,
-    )
+    lines = f"{one.place} and {other.place}"
+    why = f"no optimiser holds it, and two hold the same parameters ({lines})"
+    return f"{why}: give one of them this network's", other.place
 
 
 def _not_held(name: str, start: TrainingStart) -> tuple[str, SourceLine]:

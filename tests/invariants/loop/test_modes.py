@@ -38,13 +38,15 @@ def test_an_evaluation_that_comes_first_and_again_is_accused_at_its_eval():
     assert not modes(epochs(EVAL, EVALUATED, *QUIET, EVAL, EVALUATED, *QUIET)).notes
 
 
+BEFORE = event(Switched, 9, model=0, training=False, was_training=False)
+
+
 @pytest.mark.parametrize(
     "events",
     [
         [EVAL, EVALUATED, *QUIET],  # once, as before a fine-tuning that is meant to be so
         [event(Switched, 3, model=0, training=False), EVAL, EVALUATED, *QUIET, EVAL, EVALUATED],
-        [event(Switched, 9, model=0, training=False, was_training=False), EVALUATED, *QUIET, EVAL]
-        + [EVALUATED],
+        [BEFORE, EVALUATED, *QUIET, EVAL, EVALUATED],
     ],
 )
 def test_evaluation_mode_that_was_there_before_an_evaluation_may_be_meant(events):
