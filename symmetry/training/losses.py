@@ -137,6 +137,7 @@ class Observed:
     padded: list[Padded] = field(default_factory=list)
     # Shape and line of each sum over all entries of something trained.
     sums: list[tuple[tuple[int, ...], SourceLine]] = field(default_factory=list)
+    norms: list[tuple[tuple[int, ...], SourceLine]] = field(default_factory=list)
 
 
 @dataclass(frozen=True)

@@ -90,6 +90,18 @@ def _sigmoid_inside(call: LossCall) -> Iterator[Fault]:
         yield Fault("input", text)
 
 
+def _categorical(call: LossCall) -> Iterator[Fault]:
+    logits = call.arguments["logits"]
+    if logits.trained and len(logits.shape) - 1 in logits.probabilities:
+        yield Fault("logits", _PROBABILITIES_AS_LOGITS)
+
+
+def _bernoulli(call: LossCall) -> Iterator[Fault]:
+    logits = call.arguments["logits"]
+    if logits.trained and made_by(logits) in ("sigmoid", "softmax"):
+        yield Fault("logits", _BERNOULLI_TWICE.format(maker=made_by(logits)))
+
+
 def _binary_targets(call: LossCall) -> Iterator[Fault]:
     """Judge whole targets; soft ones beyond 0 and 1 are used on purpose, in GANs."""
     target = call.arguments["target"]
@@ -178,6 +190,14 @@ _NOT_NORMALISED = (
 _SIGMOID_TWICE = (
     "{loss} is given the output of a {maker} and applies a sigmoid to it: give it the logits"
 )
+_PROBABILITIES_AS_LOGITS = (
+    "Categorical(logits=...) is given probabilities (they are positive and sum to one) and applies "
+    "softmax to them again: pass them as probs=..., or give it the logits"
+)
+_BERNOULLI_TWICE = (
+    "Bernoulli(logits=...) is given the output of a {maker} and applies a sigmoid to it: pass it "
+    "as probs=..., or give it the logits"
+)
 _NO_CLASSES = (
     "the targets of {loss} lie between {target.least:g} and {target.most:g}, but it is defined on "
     "targets from 0 to 1: outside it has no minimum"
@@ -203,6 +223,8 @@ _OUT_OF_REACH = (
     "{target.most:.3g}, which it cannot reach: leave out the last activation, or scale the targets"
 )
 _JUDGES: dict[str, tuple[Callable[[LossCall], Iterator[Fault]], ...]] = {
+    "Bernoulli": (_bernoulli,),
+    "Categorical": (_categorical,),
     "binary_cross_entropy": (_binary_targets,),
     "binary_cross_entropy_with_logits": (_sigmoid_inside, _binary_targets),
     "cross_entropy": (_cross_entropy,),

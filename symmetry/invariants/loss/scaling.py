@@ -12,6 +12,9 @@ does neither, by one factor for all parameters, belongs to a sum of both, unless
   as much larger again;
 - the step draws numbers for each sample.
 
+A norm over the whole batch, as in ``mse_loss(out, x) + code.norm()``, grows by the root of two: it
+belongs to neither.
+
 It is a note and no violation, since the weights of the parts may have been chosen for one batch.
 """
 
@@ -42,6 +45,11 @@ _TEXT = (
     "many samples change the balance of both, so their weights fit one batch size only. Divide the "
     "sum by the number of samples"
 )
+_NORM = (
+    "one part of the loss is a norm over the whole batch (here), which grows with the root of the "
+    "number of samples, and another is a mean or a sum: their weights fit one batch size only. "
+    "Take the norm of each sample, and the mean of these"
+)
 
 _Gradients = Mapping[str, Array]
 
@@ -53,20 +61,23 @@ def scaling(start: TrainingStart) -> Measurement:
         return Measurement.not_applicable(
             "its batch is not given, or has no axis of at least two samples"
         )
-    place = _sum_at(start, count)
-    if place is None:
-        return Measurement.not_applicable("its loss sums nothing over all samples")
+    added, root = _sum_at(start, count), _norm_at(start, count)
+    if added is None and root is None:
+        return Measurement.not_applicable(
+            "its loss sums nothing over all samples, nor takes a norm"
+        )
     try:
         kind = _kind(start, count)
         if kind != "one" and _draws(start, count):
             return Measurement.cannot_judge("the step draws numbers for each sample")
     except TrainingError as error:
         return Measurement.cannot_judge(f"with each sample twice, {error}")
-    if kind == "mixed":
+    text, place = {"mixed": (_TEXT, added), "rooted": (_NORM, root or added)}.get(kind, ("", None))
+    if place is not None:
         return Measurement.cannot_judge(
-            "the weights may fit this batch size", notes=(SCALING.at(_TEXT, place),)
+            "the weights may fit this batch size", notes=(SCALING.at(text, place),)
         )
-    if kind == "together":
+    if kind != "one":
         return Measurement.cannot_judge("the loss takes samples together")
     return Measurement(counted=True)
 
@@ -75,7 +86,7 @@ INVARIANT = TrainingInvariant(
     name="loss/scaling",
     statement="all parts of the loss grow by one factor with the number of samples (float64)",
     reason="sums and means, added up, change their balance with the size of the batch",
-    witness="a sum over all samples of a batch",
+    witness="a sum over all samples of a batch, or a norm of all",
     targets="PyTorch trainings; a note, no violation",
     notes=(SCALING,),
     needs=(LossProbe, Differentiating, Reordering),
@@ -88,7 +99,7 @@ def _kind(start: TrainingStart, count: int) -> str:
     """Return how the gradient grows with the batch.
 
     It is ``one`` if all parts grow by one factor, ``together`` if samples are taken together,
-    ``mixed`` if some parts are sums and others are means.
+    ``mixed`` if some parts are sums and others are means, ``rooted`` if some are norms.
     """
     batch = np.arange(count)
     once, twice = _gradients(start, batch), _gradients(start, np.repeat(batch, 2))
@@ -100,9 +111,14 @@ def _kind(start: TrainingStart, count: int) -> str:
     if _gap(*means) <= _TOLERANCE * scale:
         return "one"  # all but a regulariser is a sum
     thrice = _gradients(start, np.repeat(batch, 3))
-    if _gap(_minus(twice, once), _minus(thrice, twice)) > _TOLERANCE * scale:
+    more, most = _minus(twice, once), _minus(thrice, once)
+    if _gap(more, most, times=2.0) <= _TOLERANCE * scale:
+        return "mixed"
+    if _gap(more, most, times=(3**0.5 - 1) / (2**0.5 - 1)) > _TOLERANCE * scale:
         return "together"
-    return "mixed"
+    pairs = ((once, twice), _once_and_twice(start, other))
+    rest = _gap(*(_mean_part(*pair, root=True) for pair in pairs))
+    return "one" if rest <= _TOLERANCE * scale else "rooted"
 
 
 def _once_and_twice(start: TrainingStart, batch: Order) -> tuple[_Gradients, _Gradients]:
@@ -134,9 +150,12 @@ def _minus(a: _Gradients, b: _Gradients, times: float = 1.0) -> _Gradients:
     return {name: times * a[name] - b[name] for name in a.keys() & b.keys()}
 
 
-def _mean_part(once: _Gradients, twice: _Gradients) -> _Gradients:
-    """Return the part of a gradient that does not grow with the batch, if the rest is a sum."""
-    return _minus(once, twice, times=2.0)
+def _mean_part(once: _Gradients, twice: _Gradients, *, root: bool = False) -> _Gradients:
+    """Return the part of a gradient that does not grow with the batch, up to a factor.
+
+    The rest is a sum, or grows with the ``root`` of the number of samples.
+    """
+    return _minus(once, twice, times=2.0**0.5 if root else 2.0)
 
 
 def _factor(once: _Gradients, twice: _Gradients) -> float:
@@ -160,6 +179,17 @@ def _draws(start: TrainingStart, count: int) -> bool:
     return bool(seen)
 
 
+def _norm_at(start: TrainingStart, count: int) -> SourceLine | None:
+    """Return the line of the first norm of all samples in the first steps."""
+    observed = start.baseline.observed
+    norms = [] if observed is None else observed.norms
+    return next((place for shape, place in norms if _has_samples(shape, count)), None)
+
+
+def _has_samples(shape: tuple[int, ...], count: int) -> bool:
+    return any(length and length % count == 0 for length in shape)
+
+
 def _sum_at(start: TrainingStart, count: int) -> SourceLine | None:
     """Return the line of the first sum over all samples in the first steps."""
     observed = start.baseline.observed
@@ -170,9 +200,5 @@ def _sum_at(start: TrainingStart, count: int) -> SourceLine | None:
         for call in observed.losses
         if call.options.get("reduction") == "sum" and "input" in call.arguments
     ]
-    over_samples = (
-        place
-        for shape, place in (*sums, *observed.sums)
-        if any(length and length % count == 0 for length in shape)
-    )
-    return next(over_samples, None)
+    found = (place for shape, place in (*sums, *observed.sums) if _has_samples(shape, count))
+    return next(found, None)

@@ -8,18 +8,20 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn._reduction import legacy_get_string
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils._pytree import tree_leaves, tree_map
 
 from symmetry.observe.source_line import SourceLine
 from symmetry.torch.modes.filled_rows import seeing_filled_rows
 from symmetry.torch.probes.calls import Calls, ModuleCall
+from symmetry.torch.probes.distributions import Distributions
 from symmetry.torch.probes.embeddings import EmbeddingCall, Embeddings, padded
 from symmetry.torch.probes.losses import FunctionCall, Losses
 from symmetry.torch.probes.pairs import Pairs
 from symmetry.torch.probes.positions import Positions
 from symmetry.torch.probes.provenance import makers
-from symmetry.torch.probes.sums import Sums
+from symmetry.torch.probes.sums import Norms, Sums
 from symmetry.torch.probes.watched import Watched
 from symmetry.torch.state import as_array, has_numbers
 from symmetry.training.losses import (
@@ -75,13 +77,18 @@ class TorchLossProbe(LossProbe):
         def see_sum(shape: tuple[int, ...], place: SourceLine) -> None:
             found.sums.append((shape, place))
 
+        def see_norm(shape: tuple[int, ...], place: SourceLine) -> None:
+            found.norms.append((shape, place))
+
         with (
             seeing_filled_rows(),
             Calls(self._model, before=see_call).hooked(),
+            Distributions(see_loss).seen(),
             Watched(
                 Losses(see_loss),
                 Pairs(found.pairs.append),
                 Sums(see_sum),
+                Norms(see_norm),
                 Embeddings(see_embedding),
             ),
         ):
@@ -158,6 +165,8 @@ def _facts(call: FunctionCall, step: int) -> LossCall | None:
         return None
     arguments = {name: _argument(tensor) for name, tensor in tensors.items()}
     options = {name: value for name, value in given if name not in tensors}
+    if options.get("size_average") is not None or options.get("reduce") is not None:
+        options["reduction"] = legacy_get_string(options["size_average"], options["reduce"], False)
     return LossCall(call.number, step, call.function, arguments, options, call.place)
 
 

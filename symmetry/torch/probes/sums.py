@@ -1,4 +1,4 @@
-"""Sums over all entries of a tensor, with the user's line of each."""
+"""Sums over all entries of a tensor, and norms of all, with the user's line of each."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ class Sums:
     """
 
     functions: frozenset[Hashable] = frozenset((torch.sum, Tensor.sum))
+    _before_axes = 2  # the place of the argument that says which axes are summed, from 1
 
     def __init__(self, see: Callable[[tuple[int, ...], SourceLine], None]) -> None:
         self._see = see
@@ -29,7 +30,14 @@ class Sums:
         """Return the arguments as they are."""
         summed = args[0] if args else kwargs.get("input")
         if isinstance(summed, Tensor) and summed.requires_grad and summed.ndim:
-            whole = len(args) < 2 and kwargs.get("dim") is None
+            whole = len(args) < self._before_axes and kwargs.get("dim") is None
             if whole or summed.ndim == 1:
                 self._see(tuple(summed.shape), users_line())
         return args, kwargs
+
+
+class Norms(Sums):
+    """Sees norms of all entries of something trained."""
+
+    functions = frozenset((torch.norm, Tensor.norm, torch.linalg.norm, torch.linalg.vector_norm))
+    _before_axes = 3

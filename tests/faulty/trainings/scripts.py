@@ -106,6 +106,11 @@ _enter(
     wrong="kl_div is given probabilities, where it takes their logarithms",
 )
 _enter(
+    "policy_of_probabilities",
+    "loss/inputs",
+    wrong="a distribution is given probabilities as logits",
+)
+_enter(
     "house_prices",
     "loss/pairs",
     wrong="outputs (n, 1) are compared with targets (n,)",
@@ -209,4 +214,5 @@ _enter(
     "loss/padding",
     wrong="the labels of a language model are its tokens, those of padding as well",
 )
-NOTED = tuple(script(FOLDER / f"{name}.py") for name in ("divergence_summed", "two_tasks"))
+_NOTED = ("divergence_summed", "two_tasks", "codes_under_one_norm", "divergence_averaged")
+NOTED = tuple(script(FOLDER / f"{name}.py") for name in _NOTED)

@@ -46,6 +46,11 @@ COLUMN = trained([0.3], [0.9])
             "between -1 and 1",
         ),
         (call("kl_div", input=PROBABILITIES, target=SOFT), "use log_softmax"),
+        (
+            call("Categorical", logits=PROBABILITIES),
+            "pass them as probs=..., or give it the logits",
+        ),
+        (call("Bernoulli", logits=SIGMOID), "output of a sigmoid and applies a sigmoid to it"),
         (call("kl_div", input=LOGARITHMS, target=data([-1.0, -0.5, -3.0])), "log_target=True"),
         (
             call("kl_div", {"log_target": True}, input=LOGARITHMS, target=SOFT),
@@ -99,6 +104,10 @@ def test_what_is_usually_a_mistake_is_no_violation(odd, text):
         call("binary_cross_entropy_with_logits", input=LOGITS, target=data([0, 1, 1])),
         call("kl_div", {"log_target": False}, input=LOGARITHMS, target=SOFT),
         call("kl_div", {"log_target": True}, input=LOGARITHMS, target=data(*np.log([[0.5, 0.5]]))),
+        call("Categorical", logits=LOGITS),
+        call("Categorical", logits=LOGARITHMS),
+        call("Categorical", logits=OVER_SAMPLES),
+        call("Bernoulli", logits=LOGITS),
         call("ctc_loss", log_probs=LOGARITHMS, targets=LABELS),
         call("soft_margin_loss", input=LOGITS, target=data([-1, 1, 1])),
         call("hinge_embedding_loss", input=LOGITS, target=data([1, 1, 1])),
