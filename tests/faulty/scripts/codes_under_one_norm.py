@@ -11,7 +11,7 @@ for _ in range(3):
     for rows in torch.randperm(len(data)).split(24):
         x = data[rows]
         code = encoder(x).relu()
-        penalty = code.norm()
+        penalty = code.norm()  # the root of a sum
         loss = (decoder(code) - x).square().mean() + 0.01 * penalty
         optimizer.zero_grad()
         loss.backward()
