@@ -116,9 +116,9 @@ def _kind(start: TrainingStart, count: int) -> str:
         return "mixed"
     if _gap(more, most, times=(3**0.5 - 1) / (2**0.5 - 1)) > _TOLERANCE * scale:
         return "together"
-    pairs = ((once, twice), _once_and_twice(start, other))
-    rest = _gap(*(_mean_part(*pair, root=True) for pair in pairs))
-    return "one" if rest <= _TOLERANCE * scale else "rooted"
+    rest = _mean_part(once, twice, root=True)
+    others = _mean_part(*_once_and_twice(start, other), root=True)
+    return "one" if _gap(rest, others) <= _TOLERANCE * scale else "rooted"
 
 
 def _once_and_twice(start: TrainingStart, batch: Order) -> tuple[_Gradients, _Gradients]:
