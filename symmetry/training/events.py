@@ -329,6 +329,14 @@ class Model:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Score:
+    """A call without gradients whose result was compared with data, and trained nothing."""
+
+    call: int  # the number of its event
+    of_other_data: bool  # whether it is certain that the model is not trained with its data
+
+
+@dataclass(frozen=True, kw_only=True)
 class Copy:
     """A module that follows a trained one, as an average of its weights does.
 
@@ -412,6 +420,7 @@ class Epochs:
     optimizers: tuple[SteppedOptimizer, ...]
     schedulers: tuple[Scheduler, ...] = ()
     copies: tuple[Copy, ...] = ()
+    scores: tuple[Score, ...] = ()
     ended: str
     is_whole: bool
     shortened: tuple[str, ...] = ()

@@ -36,6 +36,12 @@ OVERLAP = NoteKind(
     meaning="A loader for evaluation holds training samples. A score on them says nothing about "
     "new data. Split the data set without overlap.",
 )
+STATISTICS = NoteKind(
+    "loop/statistics",
+    meaning="A score is taken in training mode while a model is trained, and its running "
+    "statistics learn from the samples once more. Call eval() before it, and train() behind it, or "
+    "take the outputs that the loss has.",
+)
 _MODE = "the mode of "
 
 
@@ -50,7 +56,7 @@ INVARIANT = loop_invariant(
         statement="a trained model is evaluated in evaluation mode, and stays as it is",
         reason="dropouts make the result random, and what evaluation data teach is no test",
         witness="a loader whose batches lead to no backward, or evaluate of a function",
-        notes=(OVERLAP,),
+        notes=(OVERLAP, STATISTICS),
     ),
     evaluations,
     of_functions=True,
@@ -85,8 +91,44 @@ def evaluation(epochs: Epochs) -> Judgement:
             judgement.why = f"{call.at} throws the result away, as an adaption of statistics does"
         else:
             judgement.accuse(in_training_mode(epochs, call), call.at)
+    _judge_scores(epochs, judgement)
     _note_overlap(epochs, judgement)
     return judgement
+
+
+def _judge_scores(epochs: Epochs, judgement: Judgement) -> None:
+    """Judge scores on data of no loader, and on training data, by the running statistics.
+
+    They are taken between updates of a model that is trained in training mode.
+    """
+    calls = [(n, e) for n, e in enumerate(epochs.events) if isinstance(e, Called)]
+    often = Counter((c.model, c.digest, c.update) for _, c in calls if not c.gradient)
+    updates = [number for number, event in enumerate(epochs.events) if isinstance(event, Updated)]
+    for score in epochs.scores:
+        call = epochs.events[score.call]
+        assert isinstance(call, Called)
+        between = any(
+            n < score.call and e.model == call.model and e.gradient and e.statistics
+            for n, e in calls
+        )
+        judged = call.loader is not None and call.loader not in epochs.training_loaders
+        learns = call.statistics and call.is_used and epochs.models[call.model].is_trained
+        alone = often[call.model, call.digest, call.update] == 1
+        if judged or not (between and learns and alone) or score.call > max(updates):
+            continue
+        if score.of_other_data:
+            judgement.applies = True
+            judgement.accuse(in_training_mode(epochs, call), call.at)
+        else:
+            judgement.note(STATISTICS, _once_more(epochs, call), call.at)
+
+
+def _once_more(epochs: Epochs, call: Called) -> str:
+    return (
+        f"{epochs.models[call.model].name} gives a score in training mode, so that running "
+        f"statistics of {count(len(call.statistics), 'module')} learn from these samples, too. "
+        "Call eval() before it and train() behind it, or take the outputs that the loss has."
+    )
 
 
 def in_training_mode(epochs: Epochs, call: Called) -> str:

@@ -17,6 +17,7 @@ from symmetry.torch.script.epochs.batches.recent import RecentBatches
 from symmetry.torch.script.epochs.drift import Drift
 from symmetry.torch.script.epochs.log import Log, Numbers, Patch, digest_of, shapes_of
 from symmetry.torch.script.epochs.measuring import Measuring
+from symmetry.torch.script.epochs.scores import Scores
 from symmetry.training.events import Called, Model, Switched
 
 _call, _call_impl = nn.Module.__call__, nn.Module._call_impl
@@ -34,6 +35,8 @@ class Forwards:
         The batches that they may be called with.
     measuring
         Measures what they return.
+    scores
+        Follows what they return.
     held
         Returns the ids of the parameters that optimisers hold.
     begin
@@ -45,11 +48,12 @@ class Forwards:
         log: Log,
         recent: RecentBatches,
         measuring: Measuring,
+        scores: Scores,
         held: Callable[[], set[int]],
         begin: Callable[[], None],
     ) -> None:
         self._log, self._recent, self._measuring, self._held = log, recent, measuring, held
-        self._begin, self._begun = begin, False
+        self._scores, self._begin, self._begun = scores, begin, False
         self._models, self._drift = Numbers(), Drift()
         self._inside = self._switching = False
         self._thread = threading.get_ident()
@@ -74,6 +78,7 @@ class Forwards:
                 self._inside = False
                 nn.Module.__call__ = seen_call
             self._log.called(event, first, _next_node())
+            self._scores.see(event, (args, kwargs), found, gradient=torch.is_grad_enabled())
             self._measuring.see("forward", type(module).__name__, found)
             return found
 

@@ -27,6 +27,7 @@ from symmetry.torch.script.epochs.measuring import Measuring
 from symmetry.torch.script.epochs.misspelling import Misspelling
 from symmetry.torch.script.epochs.restoring import Restoring
 from symmetry.torch.script.epochs.schedules import Schedules
+from symmetry.torch.script.epochs.scores import Scores
 from symmetry.torch.script.epochs.start import StartingParameters
 from symmetry.training.events import Called, Epochs, LoopEvent, Updated
 
@@ -55,11 +56,12 @@ class Watchers:
         self._log, self._measuring = log, Measuring(log)
         self.loaders, self._gradients = Loaders(log, batches), GradientReads(log, self._measuring)
         self.loaders.rounds_are_over = lambda: rounds(log.events) >= _ROUNDS
-        self._start = StartingParameters(self._roots, seed, draw)
+        self._start, self._scores = StartingParameters(self._roots, seed, draw), Scores()
         self._forwards = Forwards(
             log,
             self.loaders.recent,
             self._measuring,
+            self._scores,
             lambda: self._gradients.held,
             self._start.see,
         )
@@ -74,6 +76,7 @@ class Watchers:
         with ExitStack() as stack:
             for owner, name, value in self._patches():  # some wrap others
                 stack.enter_context(patch.object(owner, name, value, create=True))
+            stack.enter_context(self._scores.watching())
             stack.callback(self._gradients.terms.close)
             stack.callback(register_optimizer_step_pre_hook(self._begins).remove)
             stack.callback(register_optimizer_step_post_hook(self._ends).remove)
@@ -94,6 +97,7 @@ class Watchers:
             optimizers=self._gradients.records(),
             schedulers=self._schedules.records(),
             copies=self._following.records(evaluated),
+            scores=self._scores.records,
             ended=ended or "the script's end",
             is_whole=not ended,
             shortened=shortened,

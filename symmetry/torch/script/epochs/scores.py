@@ -1,0 +1,159 @@
+"""Calls without gradients whose results are compared with data, and train nothing: scores.
+
+    accuracy = (net(x).argmax(1) == y).float().mean()       y is data: the call is scored
+    loss = entropy(net(x), labels_of(net(x)))               this one is not: a gradient flows
+
+The data of a call are other ones than those that are trained with if they lie in other memory. A
+batch lies where its rows were read; what has been computed lies where its operands do. Of NumPy's
+arrays, and of loaders, nothing is known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from typing import Any, NamedTuple
+from unittest.mock import patch
+
+import torch
+from torch import Tensor
+from torch.overrides import TorchFunctionMode
+from torch.utils._pytree import tree_leaves
+from torch.utils.weak import WeakIdKeyDictionary
+
+from symmetry.torch.loss_functions import LOSSES
+from symmetry.torch.script.epochs.log import tensors_of
+from symmetry.torch.script.rows import reads_rows
+from symmetry.training.events import Score
+
+_COMPARING = {"eq", "__eq__", "ne", "__ne__"} | {loss.__name__ for loss in LOSSES}  # type: ignore[attr-defined]
+_CONVERSIONS = {"tensor", "as_tensor", "asarray", "stack"}
+
+Memory = tuple[int, int]  # its first byte, and the byte behind its last one
+Numbers = frozenset[int]  # of calls
+_NONE = frozenset[Memory]()
+_NOWHERE: Memory = (0, 0)
+
+
+class _Places(NamedTuple):
+    """Where the data of a tensor lie, and the data that they are rows of."""
+
+    own: frozenset[Memory]
+    around: frozenset[Memory]
+
+
+class Scores(TorchFunctionMode):
+    """Follows the results of calls without gradients up to where they are compared with data."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._calls = WeakIdKeyDictionary()  # that a tensor comes from
+        self._places = WeakIdKeyDictionary()  # where the data of a tensor lie, and those around it
+        self._scored: set[int] = set()
+        self._training: set[int] = set()
+        self._trained_with: set[Memory] = set()
+        self._given: dict[int, frozenset[Memory]] = {}
+
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        """Follow what the block does."""
+        convert = torch.from_numpy
+
+        def converted(array: Any) -> Tensor:  # no mode sees it
+            made: Tensor = convert(array)
+            self._places[made] = _of_rows(made, ())
+            return made
+
+        with self, patch.object(torch, "from_numpy", converted):
+            yield
+
+    def see(self, number: int, given: Any, returned: Any, *, gradient: bool) -> None:
+        """See a call of a model by its number, and whether ``gradient``s are recorded."""
+        tensors = [t for t in tensors_of(given) if t.ndim]
+        if gradient:
+            self._trained_with |= {place for t in tensors for place in self._of(t).around}
+            return
+        self._given[number] = frozenset(place for t in tensors for place in self._of(t).own)
+        for tensor in tensors_of(returned):
+            self._calls[tensor] = Numbers({number})
+
+    @property
+    def records(self) -> tuple[Score, ...]:
+        """The scores."""
+        scored = sorted(self._scored - self._training)
+        return tuple(Score(call=n, of_other_data=self._is_other(self._given[n])) for n in scored)
+
+    def _is_other(self, places: frozenset[Memory]) -> bool:
+        """Return whether it is certain that nothing at these places is trained with."""
+        known = places | self._trained_with
+        if not places or not self._trained_with or _NOWHERE in known:
+            return False
+        return all(a[1] <= b[0] or b[1] <= a[0] for a in places for b in self._trained_with)
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        result = func(*args, **kwargs)
+        if not torch.compiler.is_compiling():
+            with suppress(RuntimeError, TypeError, NotImplementedError):  # of wrapped tensors
+                self._follow(func.__name__, args, kwargs, result)
+        return result
+
+    def _follow(self, name: str, args: Sequence[Any], kwargs: dict[str, Any], result: Any) -> None:
+        given = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, Tensor)]
+        made = [leaf for leaf in tree_leaves(result) if isinstance(leaf, Tensor)]
+        calls = Numbers().union(*(self._calls.get(t, Numbers()) for t in given))
+        if calls and torch.is_grad_enabled() and any(t.requires_grad for t in given):
+            self._training |= calls
+        elif calls and name in _COMPARING and any(self._is_data(t) for t in given):
+            self._scored |= calls
+        if name == "__setitem__":
+            made = given[:1]
+        if calls:
+            for tensor in made:
+                self._calls[tensor] = calls
+        self._place(name, args, kwargs, given, made, result)
+
+    def _is_data(self, tensor: Tensor) -> bool:
+        return tensor.ndim > 0 and not tensor.requires_grad and tensor not in self._calls
+
+    def _place(
+        self,
+        name: str,
+        args: Sequence[Any],
+        kwargs: dict[str, Any],
+        given: Sequence[Tensor],
+        made: Sequence[Tensor],
+        result: Any,
+    ) -> None:
+        """Note where the data of a result lie."""
+        data = [self._of(t) for t in given if t.ndim and not t.requires_grad]
+        reads = reads_rows(name, args, kwargs, result)
+        for tensor in (t for t in made if t.ndim and not t.requires_grad):
+            if reads:
+                self._places[tensor] = _of_rows(tensor, () if name in _CONVERSIONS else given[:1])
+            elif data:
+                own, around = zip(*data, strict=True)
+                self._places[tensor] = _Places(_NONE.union(*own), _NONE.union(*around))
+
+    def _of(self, tensor: Tensor) -> _Places:
+        itself = frozenset({_memory_of(tensor)})
+        found: _Places = self._places.get(tensor, _Places(itself, itself))
+        return found
+
+
+def _of_rows(rows: Tensor, source: Sequence[Tensor]) -> _Places:
+    """Return where rows lie that were read, in their source if they are a copy."""
+    around = frozenset(map(_memory_of, source)) or frozenset({_NOWHERE})
+    own = frozenset({_memory_of(rows)}) if source and rows._base is not None else around
+    return _Places(own, around)
+
+
+def _memory_of(tensor: Tensor) -> Memory:
+    try:
+        begin = tensor.data_ptr() if tensor.layout is torch.strided and tensor.numel() else 0
+    except RuntimeError:  # it has no memory of its own
+        begin = 0
+    if not begin:
+        return _NOWHERE
+    last = sum((n - 1) * stride for n, stride in zip(tensor.shape, tensor.stride(), strict=True))
+    return begin, begin + (last + 1) * tensor.element_size()
