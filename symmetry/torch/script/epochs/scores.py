@@ -4,8 +4,8 @@
     loss = entropy(net(x), labels_of(net(x)))               this one is not: a gradient flows
 
 The data of a call are other ones than those that are trained with if they lie in other memory. A
-batch lies where its rows were read; what has been computed lies where its operands do. Of NumPy's
-arrays, and of loaders, nothing is known.
+batch lies where its rows were read; what has been computed lies where its operands do. Nothing is
+known of NumPy's arrays, and of loaders.
 """
 
 from __future__ import annotations
