@@ -58,6 +58,8 @@ class TrainingExaminer(Examiner):
         self._loss: Verdict | None = None
         self._told = False  # whether it was said why a plain run does not work
         self._unjudged = ""  # why nothing else is judged
+        self._on_ranks = False  # whether it was run on several ranks
+        self._not_alone = ""  # why it is not judged as one rank
         self._searched = False  # whether units were looked for
         self._why_none = ""  # why there are no units
         # Names and places of random operations inside modules, and where other noise is drawn.
@@ -71,10 +73,16 @@ class TrainingExaminer(Examiner):
         """
         if any(_entry(each).ranks for each in self.invariants):
             self.progress.case("several ranks", "float32", 0, 1, None)
-            self._training.on_ranks()  # where nothing has run, processes can be forked
+            # Processes can be forked where nothing has run.
+            self._on_ranks = self._training.on_ranks() is not None
         for dtype in self._starts:
-            self._try(dtype)
-            if self._loss is not None:
+            try:
+                self._try(dtype)
+            except SymmetryError as error:
+                if not self._on_ranks:
+                    raise
+                self._not_alone = f"it does not run as one rank: {error}"
+            if self._loss is not None or self._not_alone:
                 break
 
     def planned(self) -> tuple[Verdict, ...]:
@@ -91,21 +99,29 @@ class TrainingExaminer(Examiner):
         if dtype not in entry.dtypes:
             return None
         # Units are found before an invariant needs them.
-        if not invariant.stops and any(each.units for each in self.invariants):
+        if not (invariant.stops or entry.ranks) and any(each.units for each in self.invariants):
             self._find_units()
         blank = Verdict(invariant, dtype, "vacuous", steps=self._starts[dtype].steps)
+        if entry.ranks and self._on_ranks:
+            return self._judged(blank, entry)
+        if self._not_alone:
+            return replace(blank, kind="not applicable", message=self._not_alone)
         if self._loss is not None:
             return self._beside_loss(blank, self._loss)
         if dtype in self._broken:
             return self._broken_verdict(blank)
         if self._unjudged and self._unjudged != invariant.stops:
             return replace(blank, message=f"not judged: {self._unjudged}")
-        self.progress.case(invariant.name, dtype, 0, 1, None)
-        verdict = self._qualified(self._measured_in_memory(blank, entry), entry)
-        self.progress.examined(verdict)
+        verdict = self._judged(blank, entry)
         unseeded = verdict.violation is not None and verdict.violation.mechanism == UNSEEDED
         if verdict.kind == "violated" and not unseeded:  # runs with the same seeds are the same
             self._unjudged = self._unjudged or invariant.stops
+        return verdict
+
+    def _judged(self, blank: Verdict, entry: TrainingInvariant) -> Verdict:
+        self.progress.case(entry.name, blank.dtype, 0, 1, None)
+        verdict = self._qualified(self._measured_in_memory(blank, entry), entry)
+        self.progress.examined(verdict)
         return verdict
 
     def _qualified(self, verdict: Verdict, entry: TrainingInvariant) -> Verdict:
@@ -195,7 +211,7 @@ class TrainingExaminer(Examiner):
         if self._searched:
             return
         self._searched = True
-        if self._unjudged or "float32" in self._broken:
+        if self._unjudged or self._not_alone or "float32" in self._broken:
             return
         from symmetry.finding.find import find
 

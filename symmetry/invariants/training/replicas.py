@@ -22,6 +22,8 @@ def replicas(start: TrainingStart) -> Measurement:
         return _of(runs)
     if ranks.world() == 1:
         return Measurement.not_applicable(ONE_RANK)
+    if Replicated not in start.capabilities:
+        return Measurement.not_applicable(Replicated.absent)
     run = start.begin(noise=True)
     replicated = needed(run, Replicated)
     before = after = replicated.digests()
@@ -42,7 +44,6 @@ INVARIANT = TrainingInvariant(
     reason="each starts from the same parameters and makes the same updates",
     witness="two ranks, and something that moved",
     targets="PyTorch trainings",
-    needs=(Replicated,),
     measure=replicas,
     dtypes=WRITTEN,
     runs=1,

@@ -19,13 +19,14 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import wraps
 from typing import Any
 
 import torch
 from torch import nn
 
 from symmetry.torch.cuda import devices, names, precision, ranks
-from symmetry.torch.cuda.uses import Patch, Uses
+from symmetry.torch.cuda.uses import Patch, Uses, Wrapper
 
 _OVERRIDES = "(?s).*Overriding a previously registered kernel.*"
 _NONE = object()  # in the place of an attribute that its owner inherits
@@ -61,7 +62,8 @@ class CudaOnCpu:
             self._register(precision.kernels_of_autocast)
         try:
             for owner, name, value in self._patches:
-                setattr(owner, name, value)
+                wraps = isinstance(value, Wrapper)
+                setattr(owner, name, value.wrap(getattr(owner, name)) if wraps else value)
             yield
         finally:
             for owner, name, value in reversed(before):
@@ -85,7 +87,6 @@ class CudaOnCpu:
 
 def _others(uses: Uses) -> Iterator[Patch]:
     """Yield what has nothing to do with tensors: compilers, and loaders that pin memory."""
-    load = torch.utils.data.DataLoader.__init__
 
     def compiled(model: Any = None, **settings: Any) -> Any:
         uses.add("torch.compile")
@@ -95,10 +96,14 @@ def _others(uses: Uses) -> Iterator[Patch]:
             model.__dict__["_orig_mod"] = model
         return model
 
-    def loading(self: Any, *args: Any, **kwargs: Any) -> None:
-        load(self, *args, **kwargs)
-        self.pin_memory = False
+    def loading(load: Callable[..., None]) -> Callable[..., None]:
+        @wraps(load)
+        def begin(self: Any, *args: Any, **kwargs: Any) -> None:
+            load(self, *args, **kwargs)
+            self.pin_memory = False
+
+        return begin
 
     yield torch, "compile", compiled
     yield nn.Module, "compile", lambda *_, **__: uses.add("torch.compile")
-    yield torch.utils.data.DataLoader, "__init__", loading
+    yield torch.utils.data.DataLoader, "__init__", Wrapper(loading)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections import defaultdict
 from collections.abc import Iterator
@@ -43,7 +44,6 @@ _OF_ACCELERATOR = {
     "memory_reserved": 0,
     "max_memory_reserved": 0,
     "is_available": True,
-    "device_count": 1,
     "current_accelerator": torch.device("cuda"),
 }
 
@@ -55,7 +55,6 @@ def patches(uses: Uses) -> Iterator[Patch]:
         **dict.fromkeys(_NOTHING.split()),
         **dict.fromkeys(_ZERO.split(), 0),
         "is_available": True,
-        "device_count": 1,
         "is_bf16_supported": True,
         "is_current_stream_capturing": False,
         "can_device_access_peer": False,
@@ -78,6 +77,8 @@ def patches(uses: Uses) -> Iterator[Patch]:
             yield torch.accelerator, name, _answering(answer)
     yield from _random_states()
     yield from _streams(uses, stream)
+    for owner in (torch.cuda, torch.accelerator):
+        yield owner, "device_count", _count
     for name in ("range_push", "range_pop", "range_start", "range_end", "mark"):
         yield torch.cuda.nvtx, name, _answering(None)
     yield torch.cuda.nvtx, "range", lambda *_, **__: nullcontext()
@@ -87,6 +88,11 @@ def patches(uses: Uses) -> Iterator[Patch]:
     yield torch.version, "cuda", "0.0"
     yield torch.backends.cudnn, "is_available", _answering(True)
     yield torch.backends.cudnn, "version", _answering(90000)
+
+
+def _count() -> int:
+    """Return the number of devices: each rank of this machine has one."""
+    return int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
 
 
 def _answering(answer: Any) -> Any:

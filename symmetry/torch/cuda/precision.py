@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.amp import autocast_mode, grad_scaler
 
 from symmetry.torch.cuda.devices import is_cuda
-from symmetry.torch.cuda.uses import Patch, Uses
+from symmetry.torch.cuda.uses import Patch, Uses, Wrapper
 
 _LOW = (torch.float16, torch.bfloat16)
 # As in ATen/autocast_mode.h, AT_FORALL_FP32 and AT_FORALL_FP32_SET_OPT_DTYPE.
@@ -49,22 +49,16 @@ class Precision:
     def patches(self) -> Iterator[Patch]:
         """Yield what is replaced: owner, name, and the replacement."""
         yield from self._autocast()
-        scaler, optimizer = grad_scaler.GradScaler, torch.optim.Optimizer
-        scale, optimize = scaler.__init__, optimizer.__init__
+        yield grad_scaler.GradScaler, "__init__", Wrapper(self._scaling)
+        yield torch.optim.Optimizer, "__init__", Wrapper(_optimizing)
 
-        @wraps(scale)
-        def scaling(self_: Any, device: str = "cuda", *args: Any, **kwargs: Any) -> None:
+    def _scaling(self, plain: Callable[..., None]) -> Callable[..., None]:
+        @wraps(plain)
+        def begin(scaler: Any, device: str = "cuda", *args: Any, **kwargs: Any) -> None:
             self._uses.add("GradScaler")
-            scale(self_, _kind(device), *args, **kwargs)
+            plain(scaler, _kind(device), *args, **kwargs)
 
-        @wraps(optimize)
-        def optimizing(self_: Any, params: Any, defaults: Any) -> None:
-            if isinstance(defaults, dict) and defaults.get("capturable"):
-                defaults["capturable"] = False
-            optimize(self_, params, defaults)
-
-        yield scaler, "__init__", scaling
-        yield optimizer, "__init__", optimizing
+        return begin
 
     def _autocast(self) -> Iterator[Patch]:
         block, cast = autocast_mode.autocast, autocast_mode._cast
@@ -96,6 +90,16 @@ class Precision:
         yield torch, "is_autocast_enabled", lambda kind="cuda": is_on(_kind(kind))
         yield torch, "get_autocast_dtype", lambda kind: dtype_of(_kind(kind))
         yield torch, "get_autocast_gpu_dtype", lambda: dtype_of("cpu")
+
+
+def _optimizing(plain: Callable[..., None]) -> Callable[..., None]:
+    @wraps(plain)
+    def begin(optimizer: Any, params: Any, defaults: Any) -> None:
+        if isinstance(defaults, dict) and defaults.get("capturable"):
+            defaults["capturable"] = False
+        plain(optimizer, params, defaults)
+
+    return begin
 
 
 def kernels_of_autocast(library: torch.library.Library) -> None:

@@ -1,8 +1,20 @@
 """Parts of CUDA that a script uses, by the names that its answer has for them."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 Patch = tuple[Any, str, Any]  # owner, name, and what stands there meanwhile
+
+
+@dataclass(frozen=True)
+class Wrapper:
+    """Stands in a patch for a function that wraps the one that is there when it is entered.
+
+    That may be another wrapper: whoever collects optimisers has wrapped their ``__init__``, too.
+    """
+
+    wrap: Callable[[Any], Any]
 
 
 class Uses(dict[str, None]):

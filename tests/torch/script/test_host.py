@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 import symmetry
 from symmetry.base.devices import Substitution
 from symmetry.base.errors import SymmetryError, TrainingError
+from tests.conftest import slow
 from tests.torch.script.helpers import script, steps_of
 
 SCRIPT = """
@@ -134,6 +137,21 @@ def test_a_script_that_needs_ranks_is_one(losses, text):
     assert how.alone
     assert "as one rank" in how.words
     assert how.lines()[-1].endswith("several ranks (--ranks 2)")
+
+
+FLOAT16 = Path(__file__).parents[2] / "sound" / "scripts" / "on_cuda"
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning")
+@pytest.mark.parametrize("name", ["classifier", slow("language"), slow("accumulated")])
+def test_a_sound_script_in_float16_is_not_accused(name):
+    quick = ("training/*", "loop/*") if name == "classifier" else ()
+    found = symmetry.check(symmetry.script(FLOAT16 / f"{name}.py"), only=quick)
+    assert found.ok, found
+    assert not found.notes
+    kinds = {verdict.invariant: verdict.kind for verdict in found}
+    assert kinds["training/scale"] == kinds["training/moves"] == "holds"
+    assert {"GradScaler", "autocast float16"} <= {*found.substitution.mapped}
 
 
 REFUSED = {
