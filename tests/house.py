@@ -16,7 +16,7 @@ from pathlib import Path
 
 from symmetry.invariants import catalogue as trainings
 from symmetry.steps import catalogue as steps
-from symmetry.targets.drawn import catalogue as drawn
+from symmetry.targets.sizes import catalogue as drawn
 
 FLOORS = (
     ("base",),
@@ -55,7 +55,7 @@ WITHOUT_FRAMEWORK = (
 CATALOGUES = (
     "symmetry.law.statements",
     "symmetry.steps.catalogue",
-    "symmetry.targets.drawn.catalogue",
+    "symmetry.targets.sizes.catalogue",
 )
 ENTRIES = (drawn.SIZES, *trainings.CATALOGUE, *steps.CATALOGUE)
 NAMES = re.compile("|".join(rf"\b{entry.name}(?![\w-])" for entry in ENTRIES))

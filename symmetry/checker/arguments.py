@@ -26,7 +26,7 @@ class Smallest:
 
 
 @dataclass(frozen=True)
-class Drawn:
+class TriedSizes:
     """The search over a family of trainings."""
 
     tried: tuple[str, ...]  # the arguments with which it ran, in the order in which they were tried

@@ -52,7 +52,7 @@ class About:
     typed: str = ""
 
 
-def about(text: str, metavar: str | None = None, **more: Any) -> dict[str, About]:
+def option(text: str, metavar: str | None = None, **more: Any) -> dict[str, About]:
     """Return the metadata of a field that is an option."""
     return {_KEY: About(text, metavar, **more)}
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from symmetry.base.devices import Substitution
-from symmetry.checker.arguments import Drawn
+from symmetry.checker.arguments import TriedSizes
 from symmetry.checker.plan import Plan
 from symmetry.checker.progress import Progress
 from symmetry.checker.verdict import Kind, Verdict
@@ -25,7 +25,7 @@ class Examiner(ABC):
     coverage: Coverage | None = None  # of a training, once its units were found
     part = ""  # which part of the user's step is checked, in words; empty for all of it
     substitution: Substitution | None = None  # of a training that lacks a device, or ranks
-    drawn: Drawn | None = None  # of trainings with drawn arguments, once they were run
+    sizes: TriedSizes | None = None  # of trainings with drawn arguments, once they were run
     examples: int | None = None  # in each dtype; None for a target that nothing is drawn for
 
     def __init__(self, plan: Plan, progress: Progress) -> None:
@@ -57,14 +57,14 @@ class Examiner(ABC):
         """Return conditions of the check, and causes of several verdicts, in lines."""
 
 
-def verdict_of(blank: Verdict, measured: Measurement, *, runs: int, explained: bool) -> Verdict:
-    """Return the verdict on a measurement of ``runs`` runs; rounding may have explained it."""
+def verdict_of(blank: Verdict, measured: Measurement, *, runs: int, rounds: bool) -> Verdict:
+    """Return the verdict on a measurement; ``rounds``: a violation in it is rounding."""
     violation = measured.violation
     kind: Kind = "holds" if measured.counted else "vacuous"
     if not measured.applies:
         kind = "not applicable"
     elif violation is not None:
-        kind = "rounding" if explained else "violated"
+        kind = "rounding" if rounds else "violated"
     message = violation.message if violation else measured.note
     if kind in ("vacuous", "not applicable"):
         message = message or f"it could not have failed: it needs {blank.about.witness}"

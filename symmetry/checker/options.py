@@ -11,7 +11,7 @@ from os import PathLike
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from symmetry.base.randomness.seeds import MOST
-from symmetry.checker.declaration import Patterns, about, settle
+from symmetry.checker.declaration import Patterns, option, settle
 from symmetry.units.dtypes import DTYPES
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ class SharedOptions:
 
     seed: int = field(
         default=0,
-        metadata=about(
+        metadata=option(
             "Seed for all random numbers; another seed explores other runs and cases.",
             "N",
             least=0,
@@ -35,11 +35,11 @@ class SharedOptions:
     )
     dtype: Patterns = field(
         default=(),
-        metadata=about("Compute in this dtype.", choices=DTYPES, typed=" [default: both]"),
+        metadata=option("Compute in this dtype.", choices=DTYPES, typed=" [default: both]"),
     )
     examples: int | None = field(
         default=None,
-        metadata=about(
+        metadata=option(
             "Number of sets of arguments that are drawn for a training, or of cases of a two-layer "
             "step for each dtype.",
             "N",
@@ -49,7 +49,7 @@ class SharedOptions:
     )
     draw: Mapping[str, Any] = field(
         default_factory=dict,
-        metadata=about(
+        metadata=option(
             "Draw what is {NAME} in the arguments of a script from RANGE: 1..64, 1e-5..1 or "
             "1,2,3,16.",
             "NAME=RANGE",
@@ -57,13 +57,13 @@ class SharedOptions:
     )
     arguments: Mapping[str, Any] = field(
         default_factory=dict,
-        metadata=about(
+        metadata=option(
             "Values of some arguments of a training, which are not drawn then.", flag=None
         ),
     )
     cases: Sequence[Case] | None = field(
         default=None,
-        metadata=about(
+        metadata=option(
             "Run these cases instead of drawing some (two-layer steps only).",
             "JSON|FILE",
             flag="--case",
@@ -84,25 +84,25 @@ class Options(SharedOptions):
 
     only: Patterns = field(
         default=(),
-        metadata=about(
+        metadata=option(
             "Check the invariants whose full name matches, such as 'network/*'.", "PATTERN"
         ),
     )
     skip: Patterns = field(
         default=(),
-        metadata=about(
+        metadata=option(
             "Skip the invariants whose full name matches, even if they are selected.", "PATTERN"
         ),
     )
     exact: bool = field(
         default=False,
-        metadata=about(
+        metadata=option(
             "Units must stay equal bit for bit: a split by rounding alone is a violation."
         ),
     )
     expected_failures: Mapping[str, str] = field(
         default_factory=dict,
-        metadata=about(
+        metadata=option(
             "Accept that this invariant is violated, wherever; fail once it no longer is.",
             "NAME=REASON",
             flag="--expect-failure",
@@ -110,7 +110,7 @@ class Options(SharedOptions):
     )
     baseline: str | PathLike[str] | None = field(
         default=None,
-        metadata=about(
+        metadata=option(
             "Accept the failures in FILE: a line of JSON each, with target, invariant, the text of "
             "the guilty line, and the reason.",
             "FILE",
@@ -118,26 +118,28 @@ class Options(SharedOptions):
     )
     min_samples: int = field(
         default=1,
-        metadata=about("Smallest number of samples in a case; BatchNorm needs 2.", "N", least=1),
+        metadata=option("Smallest number of samples in a case; BatchNorm needs 2.", "N", least=1),
     )
     steps: int = field(
         default=4,
-        metadata=about("Number of steps in the runs of training/* (trainings only).", "K", least=2),
+        metadata=option(
+            "Number of steps in the runs of training/* (trainings only).", "K", least=2
+        ),
     )
     expect_units: Mapping[str, int] = field(
         default_factory=dict,
-        metadata=about(
+        metadata=option(
             "Require that the module NAME has N equal units (trainings only).", "NAME=N", least=0
         ),
     )
-    fast: bool = field(default=False, metadata=about("Skip the invariants that need equal units."))
-    strict: bool = field(default=False, metadata=about("Fail if there is any note."))
+    fast: bool = field(default=False, metadata=option("Skip the invariants that need equal units."))
+    strict: bool = field(default=False, metadata=option("Fail if there is any note."))
     gate: Patterns = field(
-        default=(), metadata=about("Fail if there is a note of this name.", "NAME")
+        default=(), metadata=option("Fail if there is a note of this name.", "NAME")
     )
     require: Patterns = field(
         default=(),
-        metadata=about(
+        metadata=option(
             "Pass only if the invariant NAME was judged, or at least N of them.", "NAME|N"
         ),
     )

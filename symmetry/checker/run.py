@@ -62,7 +62,7 @@ def run(plan: Plan, progress: Progress | None = None) -> Checked:
         warnings=(*examiner.warnings.values(), *unused),
         coverage=examiner.coverage,
         part=examiner.part,
-        drawn=examiner.drawn,
+        sizes=examiner.sizes,
         substitution=examiner.substitution,
         unmet=tuple(unmet(options, judged)),
     )
@@ -98,7 +98,7 @@ def _waits(plan: Plan, verdicts: Iterable[Verdict]) -> bool:
     named = {name for each in plan.ignored for name in each.names}
     return any(
         (plan.baseline or v.invariant in named)
-        and (v.kind == "violated" and v.about.explained and not v.file)
+        and (v.kind == "violated" and v.about.exchanges and not v.file)
         for v in verdicts
     )
 
@@ -115,10 +115,10 @@ def _explained_line(plan: Plan, coverage: Coverage | None) -> Callable[[Verdict]
     known: dict[object, GuiltyLine] = {}
 
     def line(verdict: Verdict) -> GuiltyLine:
-        if verdict.file or not verdict.about.explained:
+        if verdict.file or not verdict.about.exchanges:
             return _own_line(verdict)
-        alone = verdict.about.drawn or verdict.smallest is not None
-        key = (verdict.invariant, verdict.dtype) if alone else verdict.about.explained
+        alone = verdict.about.two_layer or verdict.smallest is not None
+        key = (verdict.invariant, verdict.dtype) if alone else verdict.about.exchanges
         if key not in known:
             explained = plan.target.explanation_of(verdict, coverage)
             culprits = () if explained is None else explained.culprits

@@ -294,7 +294,7 @@ class TrainingExaminer(Examiner):
             blank,
             measured,
             runs=invariant.runs,
-            explained=rounding and not self.plan.options.exact,
+            rounds=rounding and not self.plan.options.exact,
         )
         return replace(
             verdict,

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from symmetry.base.devices import Substitution
-from symmetry.checker.arguments import Drawn, Smallest
+from symmetry.checker.arguments import Smallest, TriedSizes
 from symmetry.finding.coverage import Coverage
 from symmetry.law.case import Case
 from symmetry.law.invariant import Invariant
@@ -137,7 +137,7 @@ class Verdict:
     @property
     def matrix(self) -> str | None:
         """The array that shows the failure of a two-layer step."""
-        return self.violation.array if self.violation and self.about.drawn else None
+        return self.violation.array if self.violation and self.about.two_layer else None
 
     @property
     def gates(self) -> bool:
@@ -166,7 +166,7 @@ class Checked:
     complete: bool = True  # whether nothing interrupted it
     coverage: Coverage | None = None  # of a training; None where no units were looked for
     part: str = ""  # which part of the user's step was checked, in words; empty for all of it
-    drawn: Drawn | None = None  # of trainings whose arguments are drawn: what was tried
+    sizes: TriedSizes | None = None  # of trainings whose arguments are drawn: what was tried
     substitution: Substitution | None = None  # of a training that runs in place of another device
     unmet: tuple[str, ...] = ()  # requirements of the user that it does not meet, in words
 

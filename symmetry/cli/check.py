@@ -42,7 +42,7 @@ _SECTIONS = {
     "--update-baseline",
     "Output": "--quiet --verbose --format --json --output",
     "How it runs": "--seed --dtype --steps --timeout --device --ranks --no-explain --in-process",
-    "Drawn sizes, and two-layer steps": "--draw --examples --case --min-samples",
+    "TriedSizes sizes, and two-layer steps": "--draw --examples --case --min-samples",
     "Several targets": "--jobs --time-limit --memory --results --since --scheduler",
 }
 _FAMILIES = {

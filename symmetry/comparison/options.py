@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 
 from symmetry.base.errors import SymmetryError
 from symmetry.base.ranks import world
-from symmetry.checker.declaration import Patterns, about, settle
+from symmetry.checker.declaration import Patterns, option, settle
 from symmetry.checker.options import SharedOptions
 from symmetry.checker.progress import Progress
 from symmetry.units.dtypes import DTYPES
@@ -23,21 +23,21 @@ class ComparisonOptions(SharedOptions):
     """The options of ``symmetry.compare``; one that makes no sense is refused."""
 
     # A bug on odd steps shows in two, and chaos has no time to grow.
-    steps: int = field(default=2, metadata=about("Number of steps to run.", "K", least=1))
+    steps: int = field(default=2, metadata=option("Number of steps to run.", "K", least=1))
     rename: Patterns = field(
         default=(),
-        metadata=about(
+        metadata=option(
             "Rename arrays of the others: a regular expression, and its replacement.",
             "PATTERN=REPLACEMENT",
         ),
     )
     own_start: bool = field(
         default=False,
-        metadata=about("Start each training from its own parameters, not from the ones of FIRST."),
+        metadata=option("Start each training from its own parameters, not from the ones of FIRST."),
     )
     whole: bool = field(
         default=False,
-        metadata=about("Compare whole, shortened epochs as well, with their evaluations."),
+        metadata=option("Compare whole, shortened epochs as well, with their evaluations."),
     )
     pictured: bool = False  # whether inner ratios are wanted of those that are the same, too
     progress: Progress = field(default_factory=Progress)

@@ -28,7 +28,7 @@ def place(reference: Side, other: Side, ratios: Ratios[ObservedName]) -> FirstDi
             del bad[0]
         if bad:
             good = order[: order.index(bad[0])]
-            return _Step(step + 1, mine, theirs, good, bad).first()
+            return _DeviatingStep(step + 1, mine, theirs, good, bad).first()
     return None
 
 
@@ -38,7 +38,7 @@ def _is_used(order: Sequence[ObservedName], bad: Sequence[ObservedName]) -> bool
     return next((key in bad for key in later if key.phase in ("backward", "gradient")), True)
 
 
-class _Step:
+class _DeviatingStep:
     """One step in which something deviates: what agrees before, and what deviates, in order."""
 
     def __init__(

@@ -87,7 +87,9 @@ def compare_trainings(
         common.
     """
     first = Reference(reference, options)
-    return Compared(first.name, tuple(_Pair(first, other, options).compared() for other in others))
+    return Compared(
+        first.name, tuple(_TrainingPair(first, other, options).compared() for other in others)
+    )
 
 
 def _must_repeat(side: LiveSide) -> None:
@@ -101,7 +103,7 @@ def _must_repeat(side: LiveSide) -> None:
                 )
 
 
-class _Pair:
+class _TrainingPair:
     """A training or a recorded run, and the reference that it is compared with."""
 
     def __init__(self, reference: Reference, other: Compares, options: ComparisonOptions) -> None:

@@ -203,10 +203,10 @@ def explain_verdict(
 
     ``units`` are the groups that the check has found.
     """
-    if verdict.kind != "violated" or not verdict.about.explained:
+    if verdict.kind != "violated" or not verdict.about.exchanges:
         return None
     try:
-        if verdict.about.explained == "samples":
+        if verdict.about.exchanges == "samples":
             return explain_samples(training)
         explained = explain_training(training, units, first=verdict.group or "")
         # Clones may split by rounding beside the violation: that is not its cause.

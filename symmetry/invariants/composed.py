@@ -20,7 +20,7 @@ from symmetry.units.units import Order
 _SAMPLES = 8  # whose influence is tried
 
 
-def by_place(start: TrainingStart, count: int) -> str:
+def by_position(start: TrainingStart, count: int) -> str:
     """Say how a sound step takes its samples by their places; nothing if that is not known."""
     try:
         # In an order that changes nothing: the same operations are done as in any other.
@@ -46,7 +46,7 @@ def _by_model(start: TrainingStart, count: int) -> str:
     """Say how the model takes samples by their places in evaluation mode, too."""
     changed = {k: _trial(start, replaced(count, k)).given() for k in _tried(count)}
     for call in _trial(start, None).with_samples(changed, count):
-        if call.mixer is not None and call.mixer.by_place:
+        if call.mixer is not None and call.mixer.by_position:
             return (
                 "the model takes samples by their places, first by "
                 f"{call.mixer.operation} ({call.mixer.place})"

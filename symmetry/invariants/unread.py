@@ -25,7 +25,7 @@ from symmetry.units.state import Array
 _MARKED = 2  # unlike slices that a tensor has which only marks some of the units
 
 
-def unless_unread(
+def only_if_read(
     measure: Callable[[TrainingStart], Measurement],
 ) -> Callable[[TrainingStart], Measurement]:
     """Drop a violation of units that tensors read outside the forward explain.
@@ -46,7 +46,7 @@ def unless_unread(
         own = [u for u, axes in unread if axes and _is_of_units(u, axes, start)]
         if not own:
             return found
-        fixed = [u for u in own if not u.drawn or u.repeats]
+        fixed = [u for u in own if not u.random or u.repeats]
         places = {u.place for u in fixed}
         level = {u.number: axes for u, axes in unread if axes and (u in own or u.place in places)}
         averaged = measure(start.averaging(level))
@@ -59,7 +59,7 @@ def unless_unread(
     return judged
 
 
-def unless_initialised(
+def only_if_initialised(
     measure: Callable[[TrainingStart], Measurement],
 ) -> Callable[[TrainingStart], Measurement]:
     """Drop a violation where the first forward sets or makes parameters, and later ones do not.
@@ -98,7 +98,7 @@ def _not_known(fixed: Sequence[Constant]) -> str:
     remedy = ". Return it in the extras under its parameter's name, and it is permuted too"
     if first.varies:
         remedy = ". Draw noise by PyTorch, and it is left out"
-    if first.drawn:
+    if first.random:
         remedy = ". Draw other noise in each step"
     return (
         f"cannot judge: {first} {verb} between units, and no forward reads it, so it is unknown "
@@ -127,7 +127,7 @@ def _is_of_units(unread: Constant, axes: Sequence[int], start: TrainingStart) ->
     step to step, as noise that other libraries draw.
     """
     array = unread.array
-    if unread.name is not None or unread.drawn:
+    if unread.name is not None or unread.random:
         return True
     if max(len(np.unique(array.swapaxes(0, axis), axis=0)) for axis in axes) <= _MARKED:
         return False

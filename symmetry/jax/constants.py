@@ -19,7 +19,7 @@ class JaxConstant:
     number: int  # that of the input; or of the draw, counted down from -1
     entries: Array
     place: str
-    drawn: bool = False
+    random: bool = False
     varies: bool = False
     repeats: bool = False
     name: str | None = None
@@ -32,7 +32,7 @@ class JaxConstant:
 
     def __str__(self) -> str:
         kind = "array that each step has anew," if self.varies else "fixed array"
-        if self.drawn and self.repeats:
+        if self.random and self.repeats:
             kind = "array that each step draws from the same seed,"
         return f"a {kind} of shape {self.array.shape} (read at {self.place})"
 
@@ -59,7 +59,7 @@ def constants_outside_forward(stepper: Stepper, steps: int) -> list[JaxConstant]
             number,
             arrays[0],
             places[number],
-            drawn=number < 0,
+            random=number < 0,
             varies=not _equal(arrays),
             repeats=_equal(arrays) and len(arrays) > 1,
         )

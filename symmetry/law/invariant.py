@@ -17,7 +17,7 @@ from symmetry.law.note import NoteKind
 # multiples of what one ulp does to the step.
 Compared = Literal["exact", "bound", "response"]
 # What ``explain`` exchanges to find the operation behind a violation.
-Explained = Literal["", "units", "samples", "inputs", "classes"]
+Exchanged = Literal["", "units", "samples", "inputs", "classes"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,7 +32,7 @@ class Statement:
     targets: str = "any activation, loss and elementwise optimiser"
     # The meaning of a deviation beyond rounding: it completes "the step ...".
     failure: str = "treats equal units differently"
-    explained: Explained = ""  # what explain exchanges where it is violated, if anything
+    exchanges: Exchanged = ""  # what explain exchanges where it is violated, if anything
     notes: tuple[NoteKind, ...] = ()  # the kinds of notes that its measure can give
     example: str = ""  # an example and a cure; by default the documentation of its file
 
@@ -45,7 +45,7 @@ class Invariant(Statement):
     """
 
     noun: ClassVar[str] = "target"  # what it is measured on, in texts
-    drawn: ClassVar[bool] = False  # whether it is measured on drawn cases
+    two_layer: ClassVar[bool] = False  # whether it is about two-layer steps, on drawn cases
 
     # Takes a start of a target; errors of the target pass through.
     measure: Callable[[Any], Measurement] = field(compare=False)

@@ -7,7 +7,7 @@ CLONES = Statement(
     statement="units that start identical stay identical, whatever the others hold",
     reason="exchanging them leaves the start as it is, so it leaves every state as it is",
     witness="two clones that moved, and a different unit",
-    explained="units",
+    exchanges="units",
     example="Example: ``grad[:-1].clamp_(-1, 1)`` leaves out the last unit.\n\nUnits of a layer "
     "are started as copies of one, clones, beside a unit that differs. Nothing in a training tells "
     "clones apart, so after each step they have to hold the same numbers, up to rounding. Mend "
@@ -19,7 +19,7 @@ PERMUTATION = Statement(
     statement="permuting equal units before a step permutes the result and changes nothing else",
     reason="a sound step treats equal units equally; only rounding depends on their order",
     witness="differing units that are rearranged, and a state that moved",
-    explained="units",
+    exchanges="units",
     example="Example: a mask of one layer that is applied to another one, or "
     "``grad[:-1].clamp_(-1, 1)``, which leaves out the last unit.\n\nThe units of each layer are "
     "renumbered in all parameters that belong to them, and the training is run again. The result "
@@ -33,7 +33,7 @@ SAMPLES = Statement(
     witness="samples that differ, and a state that moved",
     targets="any step that treats its samples equally",
     failure="treats samples differently",
-    explained="samples",
+    exchanges="samples",
     example="Example: ``loss = losses[:-1].mean()``, which leaves out the last sample.\n\nThe "
     "samples of each batch are put in another order, with their labels, and the training is run "
     "again. The parameters have to be the same, up to rounding. A step that draws numbers for each "

@@ -35,7 +35,7 @@ _LEAST = 1e-3  # of the limit; what is nearer to zero is drawn there
 
 def render_checked(checked: Checked, command: str) -> ReportFiles:
     """Return the files of a whole check; ``command`` is the line that writes them."""
-    training = not any(verdict.about.drawn for verdict in checked.verdicts)
+    training = not any(verdict.about.two_layer for verdict in checked.verdicts)
     invariants = {verdict.invariant: verdict.about for verdict in checked.verdicts}
     measured = [verdict for verdict in checked.verdicts if verdict.ratio is not None]
     labels = [f"{verdict.invariant} {verdict.dtype}" for verdict in measured]

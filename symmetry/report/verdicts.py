@@ -48,7 +48,7 @@ def line(verdict: Verdict) -> str:
 def gist(verdict: Verdict) -> str:
     """Return the meaning of a verdict in a few words, without its invariant."""
     counted = f"{count(verdict.cases, 'run')} compared"
-    if verdict.about.drawn:
+    if verdict.about.two_layer:
         counted = (
             f"{verdict.counted:,} of {count(verdict.cases, 'case')} could have failed; none did"
         )
@@ -98,9 +98,13 @@ def failures(checked: Checked) -> tuple[tuple[str, ...], ...]:
     """
     alike: dict[object, list[Verdict]] = {}
     for v in checked.verdicts:
-        key = v.message if v.kind == "error" else (v.invariant, v.kind, v.about.drawn and v.dtype)
+        key = (
+            v.message if v.kind == "error" else (v.invariant, v.kind, v.about.two_layer and v.dtype)
+        )
         alike.setdefault(key, []).append(v)
-    broken = any(not v.about.drawn and v.kind == "violated" and v.ratio for v in checked.verdicts)
+    broken = any(
+        not v.about.two_layer and v.kind == "violated" and v.ratio for v in checked.verdicts
+    )
     told = (
         details(checked, *verdicts[: len(verdicts) if verdicts[0].kind != "error" else 1])
         for verdicts in alike.values()
@@ -112,12 +116,12 @@ def failures(checked: Checked) -> tuple[tuple[str, ...], ...]:
 def _failed(verdict: Verdict) -> bool:
     """Return whether there is something to be explained, and repeated."""
     failed = verdict.kind in ("violated", "rounding", "error")
-    return failed and (not verdict.about.drawn or verdict.case is not None)
+    return failed and (not verdict.about.two_layer or verdict.case is not None)
 
 
 def _facts(checked: Checked, verdict: Verdict, others: Sequence[Verdict]) -> Iterable[Fact]:
     """Yield the facts of a failure; those that do not apply are empty."""
-    violation, case, training = verdict.violation, verdict.case, not verdict.about.drawn
+    violation, case, training = verdict.violation, verdict.case, not verdict.about.two_layer
     rounding = verdict.kind == "rounding"  # told in short: there is nothing to do about it
     violated = verdict.about if verdict.kind == "violated" else None
     yield "expected", SIGNATURE if verdict.kind == "error" and not training else ""
@@ -148,7 +152,7 @@ def _facts(checked: Checked, verdict: Verdict, others: Sequence[Verdict]) -> Ite
 
 
 def _violation_facts(violation: Violation, verdict: Verdict) -> Iterable[Fact]:
-    if not verdict.about.drawn:
+    if not verdict.about.two_layer:
         if violation.iteration and violation.array:
             yield "where", f"step {violation.iteration}, {violation.array}"
         pair = ": {} and {}".format(*violation.units) if violation.units else ""
@@ -156,7 +160,7 @@ def _violation_facts(violation: Violation, verdict: Verdict) -> Iterable[Fact]:
     if violation.ulps is not None:
         relative = f", relative {violation.relative:.2g}" if violation.relative else ""
         yield "distance", in_ulps(violation.ulps) + relative
-    if not verdict.about.drawn:
+    if not verdict.about.two_layer:
         return
     if violation.allowed is not None:
         margin = verdict.margin if violation.allowed else None
@@ -202,7 +206,7 @@ def _has_name(target: str, verdict: Verdict) -> bool:
     """Return whether the command line finds a target by its name: not a model of a notebook."""
     if "<" in target or target.startswith("__main__:"):
         return False
-    return verdict.about.drawn or ":" in target or words_of(target) is not None
+    return verdict.about.two_layer or ":" in target or words_of(target) is not None
 
 
 def next_step(checked: Checked, verdict: Verdict) -> str | None:
@@ -212,8 +216,8 @@ def next_step(checked: Checked, verdict: Verdict) -> str | None:
     """
     violation, case = verdict.violation, verdict.case
     if verdict.kind == "violated" and violation is not None:
-        of_data = verdict.about.explained not in ("", "units")
-        splits = violation.groups if verdict.about.drawn else violation.group or of_data
+        of_data = verdict.about.exchanges not in ("", "units")
+        splits = violation.groups if verdict.about.two_layer else violation.group or of_data
         if splits:
             target = verdict.smallest.target if verdict.smallest else checked.target
             return command_line("explain", target, case=case and case.to_json())
@@ -253,7 +257,7 @@ def conclusion(checked: Checked) -> str:
     if code == 2:
         why = dict.fromkeys(verdict.message.partition(" (")[0] for verdict in verdicts)
         return f"nothing was checked: {'; '.join(why)}"
-    asked = [v for v in verdicts if v.about.explained == "units" and v.kind != "not applicable"]
+    asked = [v for v in verdicts if v.about.exchanges == "units" and v.kind != "not applicable"]
     if asked and not any(v.counted or v.kind == "expected failure" for v in asked):
         return "no equal units were checked"
     expected = len(_names(v for v in verdicts if v.kind == "expected failure"))
@@ -307,7 +311,7 @@ def note_line(note: Note) -> str:
 def remarks(checked: Checked) -> tuple[str, ...]:
     """Return notes, warnings of the target and conditions of the check, in lines."""
     notes = map(note_line, checked.notes)
-    drawn = checked.drawn.lines() if checked.drawn is not None else ()
+    drawn = checked.sizes.lines() if checked.sizes is not None else ()
     how = _substitution(checked)
     rest = *_warnings(checked), *checked.remarks, *_limits(checked)
     return *notes, *how, *_part(checked), *drawn, *rest
@@ -320,7 +324,7 @@ def _substitution(checked: Checked) -> tuple[str, ...]:
 
 def limits(checked: Checked) -> tuple[str, ...]:
     """Return warnings of the target, and what a check does not cover, in lines."""
-    drawn = checked.drawn.lines() if checked.drawn is not None else ()
+    drawn = checked.sizes.lines() if checked.sizes is not None else ()
     return *_part(checked), *drawn, *_warnings(checked), *_limits(checked)
 
 
@@ -374,14 +378,14 @@ def record(checked: Checked) -> dict[str, Any]:
         "without_units": layers_record(_layers(checked)),
         "without_gradient": [*_idle(checked)],
         "dead": dead_record(_dead(checked)),
-        "drawn": None if checked.drawn is None else vars(checked.drawn),
+        "drawn": None if checked.sizes is None else vars(checked.sizes),
         "substitution": None if checked.substitution is None else checked.substitution.record(),
     }
 
 
 def _result(target: str, verdict: Verdict) -> dict[str, Any]:
     arguments = dict(verdict.smallest.values) if verdict.smallest is not None else None
-    more = ("steps", "array", "group", "ratio", "threshold") if not verdict.about.drawn else ()
+    more = ("steps", "array", "group", "ratio", "threshold") if not verdict.about.two_layer else ()
     return {
         "name": verdict.invariant,
         "dtype": verdict.dtype,
@@ -397,7 +401,7 @@ def _result(target: str, verdict: Verdict) -> dict[str, Any]:
         "line": verdict.line,
         "command": command_for(target, verdict),
         **{name: getattr(verdict, name) for name in more},
-        **({} if verdict.about.drawn else {"arguments": arguments}),
+        **({} if verdict.about.two_layer else {"arguments": arguments}),
     }
 
 
@@ -409,7 +413,7 @@ def _gating(checked: Checked) -> str:
     if error := next((verdict for verdict in verdicts if verdict.kind == "error"), None):
         fails = f"the training fails: {error.message}"
         look = f"the target does not work: look at {error.invariant}"
-        texts.append(look if error.about.drawn else fails)
+        texts.append(look if error.about.two_layer else fails)
     if violated:
         first = REPEATABLE.name if REPEATABLE.name in violated else violated[0]
         look = first + (" first" if len(violated) > 1 else "")
@@ -431,13 +435,13 @@ def _meaning(verdict: Verdict) -> str:
     """Return what a failure means to somebody who has not read of the invariants."""
     violation, what = verdict.violation, verdict.about.noun
     if verdict.kind == "error" or violation is None:
-        drawn = verdict.about.drawn
+        drawn = verdict.about.two_layer
         return ", the step does not work in this case" if drawn else ", in the training itself"
     if verdict.kind == "rounding":
         return ", no sign of a bug: one unit's sums are rounded differently from another's"
     if violation.rounding:
         return " because it must hold exactly, though only by rounding: no sign of a bug"
-    if verdict.margin is not None and (violation.rounding is None or verdict.about.drawn):
+    if verdict.margin is not None and (violation.rounding is None or verdict.about.two_layer):
         times = f"{verdict.margin:.3g}".replace("inf", "infinitely many")
         return f", by {times} times what rounding explains"
     if violation.rounding is False:

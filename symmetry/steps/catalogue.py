@@ -28,7 +28,7 @@ class StepInvariant(Invariant):
     """One statement that holds for every sound two-layer step."""
 
     noun: ClassVar[str] = "step"
-    drawn: ClassVar[bool] = True
+    two_layer: ClassVar[bool] = True
 
     weights: frozenset[str] = NONZERO  # the kinds of starts that can have the witness
     # Whether it is violated if clones split in a run, which rounding may explain.
@@ -44,7 +44,7 @@ CATALOGUE: tuple[StepInvariant, ...] = (
         reason="units that are equal receive equal gradients, and an elementwise optimiser makes "
         "equal updates of them",
         witness="h >= 2, and a w1 that moved",
-        explained="units",
+        exchanges="units",
         measure=partial(splits.from_zero, array="w1"),
         weights=ZERO,
         splits=True,
@@ -56,7 +56,7 @@ CATALOGUE: tuple[StepInvariant, ...] = (
         statement="from zero weights all hidden rows of w2 stay identical, after every step",
         reason="a hidden row's gradient is made of its unit's outputs and of what all units share",
         witness="h >= 2, and hidden rows of w2 that moved",
-        explained="units",
+        exchanges="units",
         measure=partial(splits.from_zero, array="w2"),
         weights=ZERO,
         splits=True,
@@ -92,7 +92,7 @@ CATALOGUE: tuple[StepInvariant, ...] = (
         reason="inputs are summed over, each with its own row of w1",
         witness="differing inputs that are rearranged, and weights that moved",
         targets="any step without a pattern over its inputs",
-        explained="inputs",
+        exchanges="inputs",
         measure=partial(two_layer.rearranged, kind="inputs"),
         compared="response",
         otherwise="all inputs were equal, or nothing moved",
@@ -105,7 +105,7 @@ CATALOGUE: tuple[StepInvariant, ...] = (
         reason="the loss treats all classes equally",
         witness="differing classes that are rearranged, and weights that moved",
         targets="any step without weights or patterns of classes",
-        explained="classes",
+        exchanges="classes",
         measure=partial(two_layer.rearranged, kind="classes"),
         compared="response",
         otherwise="all classes were equal, or nothing moved",

@@ -45,7 +45,7 @@ def compare_steps(
     SymmetryError
         If the reference does not run or does not repeat itself, or takes none of the dtypes.
     """
-    found = tuple(_Pair(reference, other, options).compared() for other in others)
+    found = tuple(_StepPair(reference, other, options).compared() for other in others)
     return Compared(reference.name, found)
 
 
@@ -74,7 +74,7 @@ def cases_in(options: ComparisonOptions, dtype: str) -> tuple[Case, ...]:
     return tuple(case for case in options.cases if case.dtype == dtype)
 
 
-class _Pair:
+class _StepPair:
     """A step, and the reference that it is compared with."""
 
     def __init__(

@@ -134,7 +134,7 @@ class StepExaminer(Examiner):
             rounding = splits and explained(start)
         except TargetError as error:
             return replace(blank, kind="error", cases=1, message=str(error))
-        return verdict_of(blank, measured, runs=1, explained=rounding)
+        return verdict_of(blank, measured, runs=1, rounds=rounding)
 
     def _knows(self, failure: Verdict) -> bool:
         return failure.kind == "error" and _without_numbers(failure.message) in self._told

@@ -138,13 +138,13 @@ def explain_verdict(target: TwoLayerStep, verdict: Verdict) -> Explained | None:
     Returns None if there is nothing to explain, or if the case is too large.
     """
     about, case = verdict.about, verdict.case
-    if verdict.kind != "violated" or not (verdict.repeats and about.explained) or case is None:
+    if verdict.kind != "violated" or not (verdict.repeats and about.exchanges) or case is None:
         return None
     if case.n * case.i * case.h * case.iterations * _RUNS > _WORK:
         return None
     try:
-        if about.explained != "units":
-            return explain_data(target, case, about.explained)
+        if about.exchanges != "units":
+            return explain_data(target, case, about.exchanges)
         if isinstance(about, StepInvariant) and about.weights == ZERO:
             case = replace(case, weights="zero")
         return explain_case(target, case)

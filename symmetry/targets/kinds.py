@@ -2,7 +2,7 @@
 
 from symmetry.law.invariant import Invariant
 from symmetry.steps import catalogue as steps
-from symmetry.targets.drawn import catalogue as drawn
+from symmetry.targets.sizes import catalogue as drawn
 
 
 def invariants() -> tuple[Invariant, ...]:

@@ -22,11 +22,11 @@ from symmetry.base.names import split_arguments, words_of
 from symmetry.law.target import Target
 from symmetry.sandbox.mirrored_calls import MirroredCalls
 from symmetry.targets.binding import functions_in, trains_at_import
-from symmetry.targets.drawn.arguments import Arguments, read
-from symmetry.targets.drawn.draws import drawn_function, drawn_script, is_drawn
 from symmetry.targets.folder import training_scripts
 from symmetry.targets.load import defined_in, load_file, load_module, nearest, readable
 from symmetry.targets.script import script_named
+from symmetry.targets.sizes.arguments import Arguments, read
+from symmetry.targets.sizes.draws import drawn_function, drawn_script, is_drawn
 from symmetry.targets.training import TrainingTarget
 from symmetry.training.target import FunctionTraining, Training
 from symmetry.units.dtypes import DTYPES

@@ -78,7 +78,7 @@ class Constant(Protocol):
         What the model or the extras call it; None if it is not theirs.
     place
         ``file:line`` where it was first read.
-    drawn
+    random
         Whether a step draws it at random.
     backward
         Whether a backward reads it.
@@ -91,7 +91,7 @@ class Constant(Protocol):
     number: int
     name: str | None
     place: str
-    drawn: bool
+    random: bool
     backward: bool
     varies: bool
     repeats: bool

@@ -91,7 +91,7 @@ class Mixer:
     axis: int
     samples: int
     # Whether it takes samples by their places: a product with a constant, or a selection.
-    by_place: bool
+    by_position: bool
     place: SourceLine  # the user's line
 
 

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from symmetry.invariants.unread import unless_initialised
+from symmetry.invariants.unread import only_if_initialised
 from symmetry.law.measurement import Measurement, Violation
 from symmetry.training.start import TrainingStart
 from symmetry.training.target import FunctionTraining
@@ -41,7 +41,7 @@ def violated(_):
 
 
 def test_no_violation_is_told_where_the_first_forward_sets_parameters():
-    found = unless_initialised(violated)(start({0}))
+    found = only_if_initialised(violated)(start({0}))
     assert found.violation is None
     assert not found.counted
     assert found.note == "cannot judge: the first forward sets model.shift from its batch"
@@ -79,17 +79,17 @@ def test_no_violation_is_told_in_a_copy_that_the_first_step_makes():
     assert "the first step makes model.target." in verdict.message
     begun = TrainingStart(FunctionTraining("training", target_made_late), "float32")
     other = Measurement.violated(Violation("unit 1 differs", 1, "model.online.0.weight"))
-    assert unless_initialised(lambda _: other)(begun) is other
+    assert only_if_initialised(lambda _: other)(begun) is other
 
 
 @pytest.mark.parametrize("sets", [set(), {0, 1}])
 def test_a_violation_stays_where_no_forward_or_every_one_sets_them(sets):
-    assert unless_initialised(violated)(start(sets)).violation is not None
+    assert only_if_initialised(violated)(start(sets)).violation is not None
 
 
 def test_what_holds_is_not_looked_at_again():
     held = Measurement(counted=True)
-    assert unless_initialised(lambda _: held)(start({0})) is held
+    assert only_if_initialised(lambda _: held)(start({0})) is held
 
 
 LAW = ("symmetry/permutation", "symmetry/clones")

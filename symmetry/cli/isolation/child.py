@@ -25,7 +25,7 @@ _json = json.dumps
 
 
 @dataclass
-class Order:
+class Command:
     """The order that a process receives when it starts."""
 
     token: str  # begins each of its messages, so that no other bytes are taken for one
@@ -45,8 +45,8 @@ def _end() -> None:
 class Remote(Screen):
     """Shows everything in the other process, and reports the running call to it."""
 
-    def __init__(self, order: Order, pipe: BinaryIO) -> None:
-        self._order, self._pipe, self.live = order, pipe, order.live
+    def __init__(self, order: Command, pipe: BinaryIO) -> None:
+        self._command, self._pipe, self.live = order, pipe, order.live
         self._owner, self._lock = _process(), threading.Lock()
         self._folder = os.getcwd()  # noqa: PTH109
 
@@ -56,7 +56,7 @@ class Remote(Screen):
             _exit(1)
         try:
             with self._lock:
-                self._pipe.write(f"{self._order.token}{_json([kind, *values])}\n".encode())
+                self._pipe.write(f"{self._command.token}{_json([kind, *values])}\n".encode())
                 self._pipe.flush()
         except Exception:  # nobody reads it, or code under test has broken what writes it
             _end()
@@ -71,8 +71,8 @@ class Remote(Screen):
     def enter(self, target: str) -> None:
         """Say that a target is about to be loaded; refuse it if that has ended a process before."""
         self.send("target", target)
-        if target in self._order.broken:
-            raise SymmetryError(self._order.broken[target])
+        if target in self._command.broken:
+            raise SymmetryError(self._command.broken[target])
 
     def case(
         self, invariant: str, dtype: str, number: int, cases: int, case: Case | None = None

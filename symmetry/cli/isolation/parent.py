@@ -38,7 +38,7 @@ from symmetry.base.processes import (
 )
 from symmetry.cli.isolation import child
 from symmetry.cli.isolation.account import Account, Ending
-from symmetry.cli.isolation.child import Order
+from symmetry.cli.isolation.child import Command
 from symmetry.cli.isolation.limits import Limits
 from symmetry.cli.options import flag, option
 from symmetry.cli.screen import Screen, current, terminal
@@ -148,7 +148,7 @@ class _Work:
         folder: str,
         variables: Mapping[str, str],
     ) -> None:
-        self._order = Order(os.urandom(8).hex(), list(arguments), screen.live)
+        self._command = Command(os.urandom(8).hex(), list(arguments), screen.live)
         self._limits = limits
         self._timeout, self._screen = timeout, screen
         self._environment = {**_IDLE_THREADS, **os.environ, FOLDER: folder, **variables}
@@ -161,7 +161,7 @@ class _Work:
         """Start a process; return its exit status, or say how it ended without one."""
         self._screen.doing("starting", 0, None)
         self.account = Account()
-        with closing(_Process(self._order, self._pass_on, self._environment)) as process:
+        with closing(_Process(self._command, self._pass_on, self._environment)) as process:
             ended = self._follow(process)
         if isinstance(ended, Ending) and not self.account.target:
             raise SymmetryError(f"the process that checks could not begin: {ended.message}")
@@ -170,8 +170,8 @@ class _Work:
     def leave_out(self, end: Ending) -> bool:
         """Let the next process refuse the target that has ended this one; False if it did."""
         target = self.account.target
-        new = target not in self._order.broken
-        self._order.broken[target] = f"{target}: {end.message}"
+        new = target not in self._command.broken
+        self._command.broken[target] = f"{target}: {end.message}"
         return new
 
     def _follow(self, process: _Process) -> int | Ending:
@@ -216,7 +216,7 @@ class _Work:
 
     def _tell(self, pace: Pace) -> None:
         """Report the progress of a training, and once that its runs are slow."""
-        if self._order.arguments[:1] != ["check"]:  # another command makes fewer runs
+        if self._command.arguments[:1] != ["check"]:  # another command makes fewer runs
             return
         if pace.run and self._doing:
             what, number, of, _, bar = self._doing
@@ -245,7 +245,7 @@ class _Process:
 
     def __init__(
         self,
-        order: Order,
+        order: Command,
         pass_on: Callable[[IO[bytes]], None],
         environment: Mapping[str, str],
     ) -> None:

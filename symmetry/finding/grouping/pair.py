@@ -120,7 +120,7 @@ class SwappedSlices:
                 slices[i, j].append(ranges)
 
     def include(self, other: "SwappedSlices") -> bool:
-        """Return whether these are among them all that another exchange swaps."""
+        """Return whether another exchange swaps no slices but these."""
         return all(
             any(own <= ranges for own in self._along.get(axis, {}).get(swap, ()))
             for axis, slices in other._along.items()

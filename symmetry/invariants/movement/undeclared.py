@@ -48,7 +48,7 @@ _COARSE = 1e-4  # the eps of numbers of 16 bits is larger
 _SAME = 1e-3  # of a gradient: rounding hides the rest of a large parameter
 
 
-class _Step(NamedTuple):
+class _Movements(NamedTuple):
     """The gradients of a step, and the changes of the parameters."""
 
     gradients: Mapping[str, Array]
@@ -119,15 +119,15 @@ def moves_undeclared(start: TrainingStart) -> Measurement:
     return Measurement(counted=len(still) < len(real), notes=tuple(notes))
 
 
-def _steps(start: TrainingStart) -> list[_Step]:
-    run, found, seen = start.begin(noise=True), list[_Step](), dict[str, Array]()
+def _steps(start: TrainingStart) -> list[_Movements]:
+    run, found, seen = start.begin(noise=True), list[_Movements](), dict[str, Array]()
     with needed(run, StepEvents).listening(after_backward=lambda: seen.update(current(run))):
         for _ in range(start.steps):
             seen.clear()
             before = run.parameter_arrays()
             run.step()
             after = run.parameter_arrays().items()
-            found.append(_Step(dict(seen), {n: np.subtract(a, before[n]) for n, a in after}))
+            found.append(_Movements(dict(seen), {n: np.subtract(a, before[n]) for n, a in after}))
     return found
 
 
@@ -148,7 +148,7 @@ def _line(start: TrainingStart, name: str) -> SourceLine:
     return needed(start.begin(noise=True), Optimizing).updated_at(name)
 
 
-def _is_real(name: str, steps: list[_Step]) -> bool:
+def _is_real(name: str, steps: list[_Movements]) -> bool:
     """Return whether the gradient of a parameter is more than rounding in each step."""
     return all(
         largest(step.gradients.get(name, np.zeros(1)))

@@ -1,13 +1,13 @@
 """``symmetry/clones`` for trainings."""
 
 from symmetry.invariants.invariant import TrainingInvariant
-from symmetry.invariants.unread import unless_initialised, unless_unread
+from symmetry.invariants.unread import only_if_initialised, only_if_read
 from symmetry.law.equivariance import clones
 from symmetry.law.statements import CLONES
 
 INVARIANT = TrainingInvariant(
     **vars(CLONES),
-    measure=unless_initialised(unless_unread(clones)),
+    measure=only_if_initialised(only_if_read(clones)),
     compared="response",
     units=True,
     runs=1,

@@ -1,14 +1,14 @@
 """``symmetry/permutation`` for trainings."""
 
 from symmetry.invariants.invariant import TrainingInvariant
-from symmetry.invariants.unread import unless_initialised, unless_unread
+from symmetry.invariants.unread import only_if_initialised, only_if_read
 from symmetry.law.equivariance import permutation
 from symmetry.law.statements import PERMUTATION
 
 INVARIANT = TrainingInvariant(
     **vars(PERMUTATION),
     cheap=True,
-    measure=unless_initialised(unless_unread(permutation)),
+    measure=only_if_initialised(only_if_read(permutation)),
     compared="response",
     units=True,
     copies=8,

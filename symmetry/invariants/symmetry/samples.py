@@ -6,7 +6,7 @@ import numpy as np
 
 from symmetry.base.errors import TrainingError
 from symmetry.base.randomness.random import Random
-from symmetry.invariants.composed import by_place
+from symmetry.invariants.composed import by_position
 from symmetry.invariants.invariant import TrainingInvariant
 from symmetry.law.equivariance import compare_sides, holds
 from symmetry.law.measurement import Measurement
@@ -73,7 +73,7 @@ def _excuse(start: TrainingStart, count: int) -> str:
             return f"the step takes samples together, {size} at a time (normalised? pairs?)"
     if start.begin().capability(Trial) is None:
         return "nothing shows how the step takes its samples together"
-    return by_place(start, count)
+    return by_position(start, count)
 
 
 def _orders_of_pieces(count: int, seed: int) -> Iterator[tuple[int, Order]]:

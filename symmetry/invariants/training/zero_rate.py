@@ -34,13 +34,13 @@ def zero_rate(start: TrainingStart) -> Measurement:
     if found.violation is None:
         return found
     unread = start.begin(noise=True).constants_outside_forward(start.steps)
-    noise = [u for u in unread if u.drawn or (u.varies and u.array.ndim)]
+    noise = [u for u in unread if u.random or (u.varies and u.array.ndim)]
     if not noise:
         return found
     without = _at_zero_rate(start.averaging({u.number: () for u in noise}))
     if without.violation is not None:
         return found
-    if others := [u for u in noise if not u.drawn]:
+    if others := [u for u in noise if not u.random]:
         return Measurement(counted=False, note=f"cannot judge: {others[0]} moves parameters")
     return replace(without, noise=(noise[0].place,))
 
@@ -58,7 +58,7 @@ INVARIANT = TrainingInvariant(
 )
 
 
-class _Step(NamedTuple):
+class _StepAtZeroRate(NamedTuple):
     """The parameters on their way through one step."""
 
     before: Mapping[str, Array]
@@ -123,7 +123,7 @@ def _without_rates(optimizing: Optimizing) -> str:
     return ""
 
 
-def _steps_at_zero_rate(run: Run, steps: int) -> Iterator[_Step]:
+def _steps_at_zero_rate(run: Run, steps: int) -> Iterator[_StepAtZeroRate]:
     """Take steps in which all rates are zero during each update, and only then."""
     forward: dict[str, Array] = {}
     scale: dict[str, float] = {}
@@ -141,10 +141,10 @@ def _steps_at_zero_rate(run: Run, steps: int) -> Iterator[_Step]:
             forward.clear()
             scale.clear()
             run.step()
-            yield _Step(before, forward, run.parameter_arrays(), scale, events.backwards)
+            yield _StepAtZeroRate(before, forward, run.parameter_arrays(), scale, events.backwards)
 
 
-def _comes_back(name: str, step: _Step, start: TrainingStart, *, again: bool) -> bool:
+def _comes_back(name: str, step: _StepAtZeroRate, start: TrainingStart, *, again: bool) -> bool:
     """Return whether a parameter moves by rounding only.
 
     A step that looks ahead for its second loss takes it there and back; a projection that is done

@@ -118,7 +118,7 @@ class Mixing:
         shape = tuple(equation.invars[sides[0] if sides else 0].aval.shape)
         axis = (given[sides[0]] or [0])[0] if sides else 0
         constant = name in _PRODUCTS and len(sides) == 1
-        by_place = constant or name in _SELECTS
+        by_position = constant or name in _SELECTS
         kind = "other"
         if name == "reshape":
             kind, shape = "view", tuple(equation.outvars[0].aval.shape)
@@ -126,7 +126,7 @@ class Mixing:
             kind, name = "softmax", "a softmax"
         elif constant and self._is_parameter(equation.invars[1 - sides[0]]):
             kind = "product"
-        return Mixer(kind, name, shape, axis, axis, by_place, place)  # type: ignore[arg-type]
+        return Mixer(kind, name, shape, axis, axis, by_position, place)  # type: ignore[arg-type]
 
     def _is_parameter(self, atom: Any) -> bool:
         """Return whether an operand is a parameter itself."""

@@ -120,7 +120,7 @@ class Jitted:
         return both
 
 
-class Calls:
+class JittedCalls:
     """Records the calls of a script's jitted functions, until it has taken enough steps.
 
     Attributes

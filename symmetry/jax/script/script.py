@@ -49,10 +49,10 @@ class JaxScript:
         import jax
 
         from symmetry.jax.loops.loop_search import LoopFound
-        from symmetry.jax.script.calls import Calls, Enough
+        from symmetry.jax.script.calls import Enough, JittedCalls
         from symmetry.jax.script.repeated_step import training_of
 
-        calls, made = Calls(), None
+        calls, made = JittedCalls(), None
         sandbox = Sandbox(self._source, self._mirrors, calls.watching, stack=Uninterrupted)
         try:
             with suppress(Enough):

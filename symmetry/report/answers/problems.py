@@ -91,9 +91,9 @@ def _cause(verdict: Verdict) -> object:
     """
     if _fails(verdict):
         return (verdict.file, verdict.line) if verdict.file else verdict.message
-    if verdict.stale or verdict.about.drawn:
+    if verdict.stale or verdict.about.two_layer:
         return verdict.invariant
-    if verdict.about.explained == "units":
+    if verdict.about.exchanges == "units":
         return "units"
     if verdict.violation is not None and verdict.violation.mechanism:
         return verdict.violation.mechanism
@@ -116,13 +116,13 @@ def _problem(checked: Checked, verdicts: Sequence[Verdict], culprit: Culprit | N
             names,
             certainty="Remove the expectation; --update-baseline removes it from a baseline.",
         )
-    known = culprit if first.about.explained else None
+    known = culprit if first.about.exchanges else None
     violation = first.violation
     file, line = (first.file, first.line) if known is None else (known.file, known.line)
     text, continues = _sentence(verdicts, located=bool(file))
     if not more and known is not None and repeat:
         more = command_line("explain", _target(checked, first))
-    elif not (more or first.about.drawn or first.about.explained):
+    elif not (more or first.about.two_layer or first.about.exchanges):
         more = f"symmetry check --about {first.invariant}"
     return Problem(
         text,
@@ -157,7 +157,7 @@ def _fails(verdict: Verdict) -> bool:
 
 def _failure(verdict: Verdict, names: tuple[str, ...], repeat: str, more: str) -> Problem:
     """Return a failure of the target: what its line does, or the whole message without a line."""
-    subject = "the step does not work" if verdict.about.drawn else "the training fails"
+    subject = "the step does not work" if verdict.about.two_layer else "the training fails"
     file, line, text = verdict.file, verdict.line, f"{subject}: {verdict.message}"
     if file and verdict.violation is not None:
         text = verdict.violation.message
@@ -178,10 +178,10 @@ def _sentence(verdicts: Sequence[Verdict], *, located: bool) -> tuple[str, bool]
     """Return the description of a violation, and whether a line of the code is its subject."""
     clones = next((v for v in verdicts if v.violation and v.invariant == CLONES.name), verdicts[0])
     violation, about = clones.violation, clones.about
-    if about.explained == "units" and violation is not None:
+    if about.exchanges == "units" and violation is not None:
         pair = _pair(violation, about)
         return (f"treats {pair}", True) if located else (f"the {about.noun} treats {pair}", False)
-    if about.explained and located:
+    if about.exchanges and located:
         return about.failure, True
     return verdicts[0].message, False
 
@@ -192,7 +192,7 @@ def _pair(violation: Violation, about: Invariant) -> str:
     if violation.units is None or (about.compared == "response" and about.name != CLONES.name):
         return f"{group} differently"
     odd, usual = violation.units
-    if about.drawn:
+    if about.two_layer:
         return f"hidden unit {odd} differently from hidden unit {usual}"
     layer = group.removesuffix(" units").removesuffix(" recurrent")
     place = f" of {layer}" if violation.group else ""
@@ -207,7 +207,7 @@ def _certainty(verdicts: Sequence[Verdict]) -> str:
         return ""
     worst = max(measured, key=lambda verdict: verdict.ratio or 0.0)
     doing = {"units": "Renumbering these equal units", "samples": "Rearranging the samples"}
-    subject = doing.get(worst.about.explained, "This")
+    subject = doing.get(worst.about.exchanges, "This")
     return (
         f"{subject} changes the {worst.about.noun} by {_times(worst.ratio or 0.0)} times what "
         f"rounding can do (limit {worst.threshold:g})."
@@ -233,7 +233,7 @@ def _where(checked: Checked, verdicts: Sequence[Verdict]) -> str:
     judged = {
         v.dtype for v in checked.verdicts if v.invariant in names and v.kind != "not applicable"
     }
-    if len(dtypes) == 1 and len(judged) > 1 and not verdicts[0].about.drawn:
+    if len(dtypes) == 1 and len(judged) > 1 and not verdicts[0].about.two_layer:
         return f"only {_WRITTEN[next(iter(dtypes))]}"
     return ""
 
@@ -255,6 +255,6 @@ def _facts(verdict: Verdict, culprit: Culprit | None) -> Iterable[tuple[str, str
         yield "case", case.in_words()
     if not verdict.repeats:
         yield "again", f"not repeatable: failed in {verdict.failures} of {verdict.reruns} more runs"
-    if verdict.about.rightly and verdict.about.drawn:
+    if verdict.about.rightly and verdict.about.two_layer:
         leave = f"--skip {verdict.invariant} leaves it out"
         yield "rightly", f"violated by a step that {verdict.about.rightly}: {leave}"

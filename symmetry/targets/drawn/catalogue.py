@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from symmetry.invariants.catalogue import catalogue
 from symmetry.invariants.invariant import TrainingInvariant
-from symmetry.targets.drawn.sizes import sizes
+from symmetry.targets.sizes.sizes import sizes
 
 SIZES = TrainingInvariant(
     name="training/sizes",

@@ -10,9 +10,9 @@ from symmetry.checker.options import SETS
 from symmetry.comparison.options import ComparisonOptions
 from symmetry.comparison.outcome import Compared, ComparedTraining
 from symmetry.comparison.trainings import compare_trainings
-from symmetry.targets.drawn.arguments import Arguments, spell
-from symmetry.targets.drawn.family import Family
-from symmetry.targets.drawn.shrink import StepBudget, contrast, shrink
+from symmetry.targets.sizes.arguments import Arguments, spell
+from symmetry.targets.sizes.family import Family
+from symmetry.targets.sizes.shrink import StepBudget, contrast, shrink
 from symmetry.units.words import count
 
 
@@ -33,10 +33,12 @@ def compare_families(
                 f"{first.name} draws {mine or 'nothing'} and {other.name} {theirs or 'nothing'}: "
                 "both need the same arguments"
             )
-    return Compared(first.name, tuple(_Pair(first, other, options).compared() for other in others))
+    return Compared(
+        first.name, tuple(_FamilyPair(first, other, options).compared() for other in others)
+    )
 
 
-class _Pair:
+class _FamilyPair:
     """A family, and the one that it is compared with."""
 
     def __init__(self, first: Family, other: Family, options: ComparisonOptions) -> None:

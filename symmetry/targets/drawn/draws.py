@@ -8,8 +8,8 @@ from typing import Any
 from symmetry.base.errors import SymmetryError
 from symmetry.base.names import words_of
 from symmetry.law.target import Target
-from symmetry.targets.drawn.arguments import Arguments
-from symmetry.targets.drawn.family import Family, of_function, of_script, strategies_of
+from symmetry.targets.sizes.arguments import Arguments
+from symmetry.targets.sizes.family import Family, of_function, of_script, strategies_of
 
 
 def is_drawn(make: Callable[..., Any]) -> bool:
@@ -46,13 +46,13 @@ def drawn_script(target: Target, draw: Mapping[str, Any], arguments: Arguments) 
             f"{target.name!r} is no script: parameters of a function are drawn by strategies of "
             "Hypothesis as their defaults, such as hidden=st.integers(1, 64); --draw is for scripts"
         )
-    from symmetry.targets.drawn.ranges import strategy_of
+    from symmetry.targets.sizes.ranges import strategy_of
 
     strategies = {n: strategy_of(n, s) if isinstance(s, str) else s for n, s in draw.items()}
     return _target(of_script(target, words, strategies, arguments))
 
 
 def _target(family: Family) -> Target:
-    from symmetry.targets.drawn.target import DrawnTrainings  # it imports Hypothesis
+    from symmetry.targets.sizes.target import DrawnTrainings  # it imports Hypothesis
 
     return DrawnTrainings(family) if family.strategies else family.member({})

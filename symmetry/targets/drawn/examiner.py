@@ -12,12 +12,12 @@ from symmetry.checker.verdict import Verdict
 from symmetry.invariants.invariant import TrainingInvariant
 from symmetry.law.invariant import Invariant
 from symmetry.law.note import Note
-from symmetry.targets.drawn.arguments import Arguments
-from symmetry.targets.drawn.catalogue import SIZES
-from symmetry.targets.drawn.family import Family
-from symmetry.targets.drawn.search import Search
-from symmetry.targets.drawn.sizes import violation
-from symmetry.targets.drawn.trial import SizeTrial
+from symmetry.targets.sizes.arguments import Arguments
+from symmetry.targets.sizes.catalogue import SIZES
+from symmetry.targets.sizes.family import Family
+from symmetry.targets.sizes.search import Search
+from symmetry.targets.sizes.sizes import violation
+from symmetry.targets.sizes.trial import SizeTrial
 
 _FAILED = ("violated", "error")
 _NONE = "no drawn size runs"
@@ -40,7 +40,7 @@ class FamilyExaminer(Examiner):
     def begin(self) -> None:
         """Run all examples."""
         self.search.run([each for each in map(_entry, self.invariants) if each != SIZES])
-        self.drawn = self.search.drawn()
+        self.sizes = self.search.sizes()
         for _, checked in self.search.checks:
             self.warnings |= {text: text for text in checked.warnings}
             self.coverage = self.coverage or checked.coverage
@@ -65,7 +65,7 @@ class FamilyExaminer(Examiner):
         blank = Verdict(SIZES, dtype, "vacuous")
         outcomes = self.search.outcomes()
         measured = SIZES.measure([trial for _, trial in outcomes])
-        verdict = verdict_of(blank, measured, runs=len(outcomes), explained=False)
+        verdict = verdict_of(blank, measured, runs=len(outcomes), rounds=False)
         raised = [pair for pair in outcomes if pair[1].outcome == "raised"]
         if not raised:
             return verdict

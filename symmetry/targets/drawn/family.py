@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 from symmetry.base.errors import SymmetryError
 from symmetry.law.target import Target
-from symmetry.targets.drawn.arguments import Arguments, spell, text
 from symmetry.targets.script import script_named
+from symmetry.targets.sizes.arguments import Arguments, spell, text
 from symmetry.targets.training import TrainingTarget
 from symmetry.training.target import FunctionTraining
 
 if TYPE_CHECKING:
-    from symmetry.targets.drawn.space import Space
+    from symmetry.targets.sizes.space import Space
 
 _BRACES = re.compile(r"\{([A-Za-z_]\w*)\}")
 
@@ -33,7 +33,7 @@ class Family:
 
     def space(self, seed: int) -> Space:
         """Return the arguments that its trainings may have."""
-        from symmetry.targets.drawn.space import Space  # it imports Hypothesis
+        from symmetry.targets.sizes.space import Space  # it imports Hypothesis
 
         return Space(self.strategies, seed)
 

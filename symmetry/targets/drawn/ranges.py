@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 from symmetry.base.errors import SymmetryError
-from symmetry.targets.drawn.arguments import value_of
+from symmetry.targets.sizes.arguments import value_of
 
 _VALUES = 100  # of a range of floats: with few digits, so that they can be typed
 _FAR = 100  # a range of floats whose ends differ by this factor is logarithmic

@@ -7,17 +7,17 @@ from dataclasses import replace
 from functools import cached_property
 from itertools import islice
 
-from symmetry.checker.arguments import Drawn, Smallest
+from symmetry.checker.arguments import Smallest, TriedSizes
 from symmetry.checker.options import SETS
 from symmetry.checker.plan import Plan
 from symmetry.checker.progress import Progress
 from symmetry.checker.run import run
 from symmetry.checker.verdict import Checked, Verdict
 from symmetry.invariants.invariant import TrainingInvariant
-from symmetry.targets.drawn.arguments import Arguments, spell
-from symmetry.targets.drawn.family import Family
-from symmetry.targets.drawn.shrink import StepBudget, T, contrast, shrink
-from symmetry.targets.drawn.trial import SizeTrial, first_steps
+from symmetry.targets.sizes.arguments import Arguments, spell
+from symmetry.targets.sizes.family import Family
+from symmetry.targets.sizes.shrink import StepBudget, T, contrast, shrink
+from symmetry.targets.sizes.trial import SizeTrial, first_steps
 
 _USUAL = (8, 16, 32)  # sizes that authors write in
 _WHOLE = 2  # sizes at which all invariants are checked: the usual one and the smallest
@@ -121,13 +121,13 @@ class Search:
         name = self._family.member(arguments).name
         return arguments, failure, Smallest(spell(arguments), name, alone, where, arguments)
 
-    def drawn(self) -> Drawn:
+    def sizes(self) -> TriedSizes:
         """Return what was tried, for the report."""
         outcomes = self.outcomes()
         tried = [a for a, trial in outcomes if trial.outcome in ("ran", "raised")]
         refused = [trial for _, trial in outcomes if trial.outcome == "refused"]
         unjudged = [trial for _, trial in outcomes if trial.outcome == "unjudged"]
-        return Drawn(
+        return TriedSizes(
             tuple(map(spell, tried)),
             *(len(refused), next((t.message + t.place for t in refused), "")),
             *(len(unjudged), next((t.message for t in unjudged), "")),

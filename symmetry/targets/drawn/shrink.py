@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from symmetry.base.calls import running
-from symmetry.targets.drawn.arguments import Arguments, spell, text
-from symmetry.targets.drawn.space import Space
+from symmetry.targets.sizes.arguments import Arguments, spell, text
+from symmetry.targets.sizes.space import Space
 
 T = TypeVar("T")
 

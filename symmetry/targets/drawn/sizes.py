@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from symmetry.law.measurement import Measurement, Violation
-from symmetry.targets.drawn.trial import SizeTrial
+from symmetry.targets.sizes.trial import SizeTrial
 
 
 def sizes(trials: Sequence[SizeTrial]) -> Measurement:

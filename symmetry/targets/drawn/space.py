@@ -23,7 +23,7 @@ from symmetry.base.errors import SymmetryError
 from symmetry.base.raised import in_one_line
 from symmetry.base.randomness.random import Random
 from symmetry.checker.draws import draw, sizes_below
-from symmetry.targets.drawn.arguments import Arguments, is_number, refuse_unprintable, spell, text
+from symmetry.targets.sizes.arguments import Arguments, is_number, refuse_unprintable, spell, text
 
 _MANY = 200  # draws of one argument
 _FEW = 100  # with fewer different values in these draws there are no others

@@ -10,7 +10,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from symmetry.torch.batches.padding import PaddingClues, why_none_hidden, with_others_hidden
-from symmetry.torch.probes.calls import Calls, ModuleCall
+from symmetry.torch.probes.calls import ModuleCall, ModuleCalls
 from symmetry.training.texts import padding_by_mask
 
 _MASK, _TOKENS = "attention_mask", "input_ids"
@@ -47,7 +47,7 @@ class HiddenTokens:
     @contextmanager
     def replaced(self) -> Iterator[None]:
         """Replace them while the block runs."""
-        with Calls(self._model, before=self._before).hooked():
+        with ModuleCalls(self._model, before=self._before).hooked():
             yield
 
     def _before(self, call: ModuleCall) -> tuple[Any, Any] | None:

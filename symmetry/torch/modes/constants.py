@@ -27,7 +27,7 @@ class TorchConstant:
 
     number: int  # among those of a run
     tensor: Tensor
-    drawn: bool = False  # whether a step draws it
+    random: bool = False  # whether a step draws it
     name: str | None = None  # what the model or the extras call it; None if it is not theirs
     place: str = ""  # ``file:line`` where it was first read, and not only shown or copied
     forward: bool = False  # whether a forward reads it
@@ -47,7 +47,7 @@ class TorchConstant:
 
     def __str__(self) -> str:
         kind = "tensor that each step has anew," if self.varies else "fixed tensor"
-        if self.drawn and self.repeats:
+        if self.random and self.repeats:
             kind = "tensor that each step draws from the same seed,"
         name = self.name or f"a {kind} of shape {self.array.shape}"
         return f"{name} (read at {self.place})"
@@ -128,17 +128,17 @@ class ConstantReads(TorchDispatchMode):
         targets = [*filter(_plain, written_by(func, args, kwargs))]
         for tensor in targets:
             if (number := self._number(tensor)) is not None:
-                self._found[number].written |= not self._found[number].drawn or len(operands) > 1
+                self._found[number].written |= not self._found[number].random or len(operands) > 1
         if not self._averaged.keys().isdisjoint(seen):
             own, seen = {id(tensor) for tensor in targets}, {}
             args, kwargs = tree_map(
                 lambda v: v if id(v) in own else self._as_read(v), (args, kwargs)
             )
         result = func(*args, **kwargs)
-        drawn = name.rstrip("_") in MEANS
+        random = name.rstrip("_") in MEANS
         for tensor in filter(_plain, tensors_in(result)):
-            if drawn:
-                self._add(tensor, drawn=True)
+            if random:
+                self._add(tensor, random=True)
             elif memory_of(tensor) not in known:
                 self._know(tensor, next(iter(seen), None) if shows else None)
         return result
@@ -150,9 +150,9 @@ class ConstantReads(TorchDispatchMode):
             return len(self._found) - 1
         return number
 
-    def _add(self, tensor: Tensor, *, drawn: bool = False) -> None:
+    def _add(self, tensor: Tensor, *, random: bool = False) -> None:
         self._know(tensor, len(self._found))
-        self._found.append(TorchConstant(len(self._found), tensor, drawn))
+        self._found.append(TorchConstant(len(self._found), tensor, random))
 
     def _know(self, tensor: Tensor, number: int | None) -> None:
         self._numbers[memory_of(tensor)] = number, StorageWeakRef(tensor.untyped_storage())

@@ -46,7 +46,7 @@ Before = Callable[[ModuleCall], tuple[Any, Any] | None]
 After = Callable[[ModuleCall, Any], None]
 
 
-class Calls:
+class ModuleCalls:
     """Hooks on the outermost calls of a model's modules, by a forward that records gradients.
 
     A call inside of another one is not outermost. Calls that a backward repeats, as checkpointing

@@ -14,7 +14,7 @@ from torch.utils._pytree import tree_leaves, tree_map
 
 from symmetry.observe.source_line import SourceLine
 from symmetry.torch.modes.filled_rows import seeing_filled_rows
-from symmetry.torch.probes.calls import Calls, ModuleCall
+from symmetry.torch.probes.calls import ModuleCall, ModuleCalls
 from symmetry.torch.probes.distributions import Distributions
 from symmetry.torch.probes.embeddings import EmbeddingCall, Embeddings, padded
 from symmetry.torch.probes.losses import FunctionCall, Losses
@@ -82,7 +82,7 @@ class TorchLossProbe(LossProbe):
 
         with (
             seeing_filled_rows(),
-            Calls(self._model, before=see_call).hooked(),
+            ModuleCalls(self._model, before=see_call).hooked(),
             Distributions(see_loss).seen(),
             Watched(
                 Losses(see_loss),
@@ -153,7 +153,7 @@ class TorchLossProbe(LossProbe):
                 return None
             return _replaced(call, tokens)
 
-        with Calls(self._model, before=before).hooked():
+        with ModuleCalls(self._model, before=before).hooked():
             yield
 
 

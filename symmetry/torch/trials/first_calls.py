@@ -13,7 +13,7 @@ from symmetry.base.errors import TrainingError
 from symmetry.base.randomness import generators
 from symmetry.observe.source_line import SourceLine, users_line
 from symmetry.torch.modes.dtypes import MixedDtypes
-from symmetry.torch.probes.calls import Calls, ModuleCall, copied
+from symmetry.torch.probes.calls import ModuleCall, ModuleCalls, copied
 from symmetry.torch.raising import StepEnded
 from symmetry.training.capabilities.step_events import StepEvents
 
@@ -78,7 +78,7 @@ def at_first_loss(run: Steps, use: Use, *, begins: Callable[[], None] = lambda: 
         used = True
         raise StepEnded
 
-    hooks = Calls(run.model, before=lambda _: begins(), after=after)
+    hooks = ModuleCalls(run.model, before=lambda _: begins(), after=after)
     with run.events.listening(on_loss=first_loss), ExitStack() as watched:
         watched.enter_context(hooks.hooked())
         try:

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from symmetry.observe.source_line import SourceLine
 from symmetry.torch.modes.recorder import tensors_in
-from symmetry.torch.probes.calls import Calls, ModuleCall, copied
+from symmetry.torch.probes.calls import ModuleCall, ModuleCalls, copied
 from symmetry.torch.trials.first_calls import FirstCall, Steps, at_first_loss
 from symmetry.torch.trials.mixing import Mixing
 from symmetry.torch.trials.operations import ForwardOperations
@@ -125,7 +125,7 @@ def slopes(run: Steps, given: TorchGiven) -> TorchSlopes:
             gradients = torch.autograd.grad(loss.sum(), outputs, allow_unused=True)
             found.extend(g.detach() for g in gradients if g is not None)
 
-    with Calls(run.model, before=before, after=after).hooked():
+    with ModuleCalls(run.model, before=before, after=after).hooked():
         at_first_loss(run, use)
     return TorchSlopes(found)
 

@@ -137,8 +137,8 @@ class Mixing:
         shape = tuple(made[0].shape) if made else ()
         axis = step.numbers[0] % len(shape) if kind == "softmax" else 0
         operation = step.module or step.name.strip("_")
-        by_place = constant or step.name.rstrip("_") in _SELECTS
-        return Mixer(kind, operation, shape, axis, axis, by_place, step.place)
+        by_position = constant or step.name.rstrip("_") in _SELECTS
+        return Mixer(kind, operation, shape, axis, axis, by_position, step.place)
 
 
 def _seen(

@@ -14,7 +14,7 @@ from symmetry.base.errors import SymmetryError
 from symmetry.checker.verdict import Verdict
 from symmetry.cli.isolation import child
 from symmetry.cli.isolation.account import unpacked
-from symmetry.cli.isolation.child import Order, Remote
+from symmetry.cli.isolation.child import Command, Remote
 from tests.catalogues import named
 
 HOLDS = Verdict(named("symmetry/clones"), "float32", "holds", 2, 2)
@@ -27,9 +27,9 @@ def messages(pipe: io.BytesIO, token: str = "t") -> list[Any]:
     return [json.loads(line.removeprefix(token)) for line in lines]
 
 
-def remote(order: Order | None = None, *, live: bool = True) -> tuple[Remote, io.BytesIO]:
+def remote(order: Command | None = None, *, live: bool = True) -> tuple[Remote, io.BytesIO]:
     pipe = io.BytesIO()
-    return Remote(order or Order("t", [], live), pipe), pipe
+    return Remote(order or Command("t", [], live), pipe), pipe
 
 
 def test_each_message_is_a_line_that_begins_with_the_token() -> None:
@@ -62,7 +62,7 @@ def test_what_is_about_to_be_run_comes_with_the_verdict_if_it_ends_the_process()
 
 
 def test_a_target_that_has_ended_a_process_is_not_loaded_again() -> None:
-    order = Order("t", [], live=False, broken={"mine": "it ended its process"})
+    order = Command("t", [], live=False, broken={"mine": "it ended its process"})
     shown, _ = remote(order)
     with pytest.raises(SymmetryError, match="it ended its process"):
         shown.enter("mine")

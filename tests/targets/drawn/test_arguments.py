@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from symmetry.targets.sizes.arguments import read, refuse_unprintable, spell
+from symmetry.targets.sizes.ranges import strategy_of
+from symmetry.targets.sizes.space import Space
 
 from symmetry.base.errors import SymmetryError
-from symmetry.targets.drawn.arguments import read, refuse_unprintable, spell
-from symmetry.targets.drawn.ranges import strategy_of
-from symmetry.targets.drawn.space import Space
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import pytest
 
 import symmetry
 from tests.sound.drawn import SOUND
-from tests.targets.drawn.bugs import BUGS
+from tests.targets.sizes.bugs import BUGS
 
 
 def checked(training, **options):

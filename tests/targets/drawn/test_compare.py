@@ -6,7 +6,7 @@ import pytest
 
 import symmetry
 from symmetry.base.errors import SymmetryError
-from tests.targets.drawn import trainings
+from tests.targets.sizes import trainings
 
 
 @pytest.mark.slow

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 import symmetry
 from symmetry.base.errors import SymmetryError
 from symmetry.report.verdicts import command_for
-from tests.targets.drawn import trainings
+from tests.targets.sizes import trainings
 
 CHEAP = ["training/sizes", "symmetry/repeatable"]
 
@@ -29,7 +29,7 @@ def test_a_size_that_raises_is_shrunk():
     assert found.message.startswith("raises IndexError: ")
     assert found.message.endswith(" at size=1; runs at size=2")
     assert found.file.endswith("tests/targets/drawn/trainings.py")
-    name = "tests.targets.drawn.trainings:one_sample"
+    name = "tests.targets.sizes.trainings:one_sample"
     assert command_for(name, found) == f"symmetry check {name} -- hidden=1 size=1"
 
 
@@ -41,7 +41,7 @@ def test_a_violation_is_shrunk_and_explained():
     assert found.smallest.where == "fails at hidden=5, not at hidden=8"
     text = repr(report)
     assert "fails at hidden=5, not at hidden=8; smallest arguments: hidden=5 rate=0.1" in text
-    assert "symmetry explain tests.targets.drawn.trainings:remainder -- hidden=5 rate=0.1" in text
+    assert "symmetry explain tests.targets.sizes.trainings:remainder -- hidden=5 rate=0.1" in text
 
 
 def test_sound_sizes_hold_together():
@@ -93,7 +93,7 @@ def test_given_arguments_leave_one_training():
     report = symmetry.check(trainings.sound, arguments=given, only="symmetry/repeatable")
     assert report.ok
     assert report.drawn is None
-    assert report.target == "tests.targets.drawn.trainings:sound hidden=3 size=2 rate=0.1"
+    assert report.target == "tests.targets.sizes.trainings:sound hidden=3 size=2 rate=0.1"
     with pytest.raises(SymmetryError, match="cannot be called with hiden=3"):
         symmetry.check(trainings.sound, arguments={"hiden": 3})
 

@@ -30,7 +30,7 @@ def test_what_an_update_alone_reads_is_told_with_its_line():
     assert unread.array.tolist() == [1, 0.5]
     assert unread.place.startswith("tests/torch/modes/test_constants.py:")
     assert str(unread) == f"a fixed tensor of shape (2,) (read at {unread.place})"
-    assert not any([unread.drawn, unread.varies, unread.backward])
+    assert not any([unread.random, unread.varies, unread.backward])
 
 
 def test_what_a_forward_reads_is_known():
@@ -39,7 +39,7 @@ def test_what_a_forward_reads_is_known():
 
 def test_what_is_drawn_is_another_one_in_each_step():
     first, second = begun([1.0, 0.5], drawn=True).constants_outside_forward(2)
-    assert first.drawn
+    assert first.random
     assert first.varies
     assert (first.step, second.step) == (0, 1)
 

@@ -18,11 +18,11 @@ def numbers(*shape):
 
 
 def test_only_outermost_calls_are_seen_with_what_they_were_given_and_return():
-    from symmetry.torch.probes.calls import Calls
+    from symmetry.torch.probes.calls import ModuleCalls
 
     model, seen = network(), []
     x = numbers(5, 3)
-    with Calls(model, after=lambda call, output: seen.append((call, output))).hooked():
+    with ModuleCalls(model, after=lambda call, output: seen.append((call, output))).hooked():
         whole = model(x)
         part = model[0](input=x + 1)
     model(x)
@@ -36,27 +36,27 @@ def test_only_outermost_calls_are_seen_with_what_they_were_given_and_return():
 def test_arguments_are_those_before_the_forward_writes_into_them():
     import torch
 
-    from symmetry.torch.probes.calls import Calls
+    from symmetry.torch.probes.calls import ModuleCalls
 
     model, seen = torch.nn.Sequential(torch.nn.ReLU(inplace=True), torch.nn.Linear(3, 1)), []
     x = -numbers(2, 3)
-    with Calls(model, after=lambda call, _: seen.append(call.args[0])).hooked():
+    with ModuleCalls(model, after=lambda call, _: seen.append(call.args[0])).hooked():
         model(x)
     assert float(seen[0].min()) == pytest.approx(-0.5)
     assert float(x.min()) == 0
 
 
 def test_a_call_is_done_with_the_arguments_that_replace_its_own():
-    from symmetry.torch.probes.calls import Calls
+    from symmetry.torch.probes.calls import ModuleCalls
 
     model, x = network(), numbers(5, 3)
-    with Calls(model, before=lambda call: ((-call.args[0],), call.kwargs)).hooked():
+    with ModuleCalls(model, before=lambda call: ((-call.args[0],), call.kwargs)).hooked():
         found = model(x)
     assert found.equal(model(-x))
 
 
 def test_callbacks_do_not_see_their_own_calls():
-    from symmetry.torch.probes.calls import Calls
+    from symmetry.torch.probes.calls import ModuleCalls
 
     model, seen = network(), []
 
@@ -64,7 +64,7 @@ def test_callbacks_do_not_see_their_own_calls():
         seen.append(call.number)
         assert call.module(*call.args).equal(output)
 
-    with Calls(model, after=after).hooked():
+    with ModuleCalls(model, after=after).hooked():
         model(numbers(5, 3))
         model(numbers(5, 3))
     assert seen == [0, 1]
@@ -74,11 +74,11 @@ def test_what_a_backward_repeats_and_what_records_no_gradients_is_not_seen():
     import torch
     from torch.utils.checkpoint import checkpoint
 
-    from symmetry.torch.probes.calls import Calls
+    from symmetry.torch.probes.calls import ModuleCalls
 
     model, seen = network(), []
     x = numbers(5, 3).requires_grad_()
-    with Calls(model, after=lambda call, _: seen.append(call.number)).hooked():
+    with ModuleCalls(model, after=lambda call, _: seen.append(call.number)).hooked():
         with torch.no_grad():
             model(x)
         checkpoint(model, x, use_reentrant=False).sum().backward()
@@ -86,10 +86,10 @@ def test_what_a_backward_repeats_and_what_records_no_gradients_is_not_seen():
 
 
 def test_a_forward_that_raises_does_not_hide_the_next_call():
-    from symmetry.torch.probes.calls import Calls
+    from symmetry.torch.probes.calls import ModuleCalls
 
     model, seen = network(), []
-    with Calls(model, after=lambda call, _: seen.append(call.number)).hooked():
+    with ModuleCalls(model, after=lambda call, _: seen.append(call.number)).hooked():
         with pytest.raises(RuntimeError):
             model(numbers(5, 7))
         model(numbers(5, 3))
@@ -99,10 +99,10 @@ def test_a_forward_that_raises_does_not_hide_the_next_call():
 def test_a_wrapper_stands_for_what_it_wraps():
     import torch
 
-    from symmetry.torch.probes.calls import Calls
+    from symmetry.torch.probes.calls import ModuleCalls
 
     model, seen = torch.nn.DataParallel(network()), []
-    with Calls(model, after=lambda call, _: seen.append(call.module)).hooked():
+    with ModuleCalls(model, after=lambda call, _: seen.append(call.module)).hooked():
         model(numbers(5, 3))
     assert seen == [model]
 
@@ -111,7 +111,7 @@ def test_a_wrapper_stands_for_what_it_wraps():
 def test_a_module_that_calls_itself_and_a_scripted_one_are_seen_once():
     import torch
 
-    from symmetry.torch.probes.calls import Calls
+    from symmetry.torch.probes.calls import ModuleCalls
 
     class Twice(torch.nn.Module):
         def __init__(self):
@@ -122,7 +122,7 @@ def test_a_module_that_calls_itself_and_a_scripted_one_are_seen_once():
             return self(self.inner(x), again=False) if again else x
 
     model, seen = Twice(), []
-    with Calls(model, after=lambda call, output: seen.append((call.number, output))).hooked():
+    with ModuleCalls(model, after=lambda call, output: seen.append((call.number, output))).hooked():
         result = model(numbers(5, 3))
         model(numbers(5, 3))
     assert [number for number, _ in seen] == [0, 1]

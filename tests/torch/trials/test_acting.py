@@ -31,7 +31,7 @@ class Dropping(nn.Module):
             training=self.training,
         )
 
-    def by_place(self):
+    def by_position(self):
         F.dropout1d(X, 0.5, True)
 
     def by_options(self):
@@ -60,7 +60,7 @@ class Dropping(nn.Module):
     [
         ("by_default", ("dropout", "function")),
         ("by_name", ("dropout", "named")),
-        ("by_place", ("dropout", "named")),
+        ("by_position", ("dropout", "named")),
         ("by_options", ("dropout", "named")),
         ("by_a_layer", ("dropout", "named")),
         ("by_a_listed_layer", ("dropout", "module")),

@@ -95,7 +95,7 @@ def test_a_sample_that_stays_alone():
 
 
 @pytest.mark.parametrize(
-    ("mix", "kind", "operation", "by_place"),
+    ("mix", "kind", "operation", "by_position"),
     [
         (lambda x: x.softmax(0), "softmax", "softmax", False),
         (lambda x: x.view(2, 10).tanh().softmax(1).view(4, 5), "view", "view", False),
@@ -105,11 +105,11 @@ def test_a_sample_that_stays_alone():
         (lambda x: x.flip(0), "other", "flip", False),
     ],
 )
-def test_the_first_operation_that_mixes_samples_is_named(mix, kind, operation, by_place):
+def test_the_first_operation_that_mixes_samples_is_named(mix, kind, operation, by_position):
     (call,) = repeated(Net(mix))
     mixer = call.mixer
     assert not call.alone
-    assert (mixer.kind, mixer.operation, mixer.by_place) == (kind, operation, by_place)
+    assert (mixer.kind, mixer.operation, mixer.by_position) == (kind, operation, by_position)
     assert mixer.place.file == __file__
 
 

@@ -18,7 +18,7 @@ _WRITERS = ("mul_", "add_", "lerp_", "copy_")
 _MOST = 1 << 24  # numbers in the parameters of a model that is followed
 
 
-class _Pair:
+class _Follower:
     """A trained module and one that may follow it."""
 
     def __init__(self, model: nn.Module, copy: nn.Module) -> None:
@@ -57,7 +57,7 @@ class Following:
     """Finds copies of trained modules, and how they follow them from update to update."""
 
     def __init__(self) -> None:
-        self._pairs: dict[tuple[int, int], _Pair] = {}
+        self._pairs: dict[tuple[int, int], _Follower] = {}
         self._looked = 0
         self._memory: dict[int, int] = {}  # of the copies' parameters: which copy, by id
         self._lines: dict[int, SourceLine] = {}  # where copies are written, by id
@@ -98,7 +98,7 @@ class Following:
             for other in others:
                 key = id(model), id(other)
                 if key not in self._pairs and _is_copy(model, other):
-                    self._pairs[key] = _Pair(model, other)
+                    self._pairs[key] = _Follower(model, other)
                     self._memory |= {memory_of(p): id(other) for p in other.parameters()}
 
     def records(self, evaluated: dict[int, SourceLine]) -> tuple[Copy, ...]:
