@@ -14,7 +14,7 @@ import numpy as np
 from symmetry.base.errors import TrainingError
 from symmetry.training.run import needed
 from symmetry.training.start import TrainingStart
-from symmetry.training.trial import Given, Trial
+from symmetry.training.trial import ModuleInputs, Trial
 from symmetry.units.units import Order
 
 _SAMPLES = 8  # whose influence is tried
@@ -24,11 +24,11 @@ def by_position(start: TrainingStart, count: int) -> str:
     """Say how a sound step takes its samples by their places; nothing if that is not known."""
     try:
         # In an order that changes nothing: the same operations are done as in any other.
-        own = _trial(start, np.arange(count)).given(operations=True)
+        own = _trial(start, np.arange(count)).module_inputs(operations=True)
         order = start.sample_order(count, 0)
         if not own.calls:
             return ""
-        if _trial(start, order).given().follows(own, order):
+        if _trial(start, order).module_inputs().follows(own, order):
             return _by_model(start, count)
         return _by_step(start, own, count)
     except TrainingError:  # of samples that come twice, say
@@ -44,7 +44,7 @@ def replaced(count: int, sample: int) -> Order:
 
 def _by_model(start: TrainingStart, count: int) -> str:
     """Say how the model takes samples by their places in evaluation mode, too."""
-    changed = {k: _trial(start, replaced(count, k)).given() for k in _tried(count)}
+    changed = {k: _trial(start, replaced(count, k)).module_inputs() for k in _tried(count)}
     for call in _trial(start, None).with_samples(changed, count):
         if call.mixer is not None and call.mixer.by_position:
             return (
@@ -54,7 +54,7 @@ def _by_model(start: TrainingStart, count: int) -> str:
     return ""
 
 
-def _by_step(start: TrainingStart, own: Given, count: int) -> str:
+def _by_step(start: TrainingStart, own: ModuleInputs, count: int) -> str:
     """Say how the step takes samples by their places before the model gets them."""
     if not own.reaches(count):
         return ""
@@ -62,7 +62,7 @@ def _by_step(start: TrainingStart, own: Given, count: int) -> str:
     mixer = None
     for sample in _tried(count):
         order = replaced(count, sample)
-        other = _trial(start, order).given(operations=mixer is None)
+        other = _trial(start, order).module_inputs(operations=mixer is None)
         rows = own.rows(other, count)
         if not rows or other.loss == own.loss:
             return ""

@@ -15,7 +15,7 @@ from torch.utils.weak import WeakIdKeyDictionary
 
 from symmetry.base.user_code import callers, calls_target, kind_of
 from symmetry.observe.source_line import NOWHERE, SourceLine
-from symmetry.training.capabilities.layered import UNKNOWN, Made
+from symmetry.training.capabilities.layered import UNKNOWN, Creation
 
 _MADE = WeakIdKeyDictionary()
 _NUMBERS = count(1)
@@ -24,12 +24,12 @@ _NUMBERS = count(1)
 def note(thing: Any) -> None:
     """Note that a module or an optimiser is made now, unless that was noted before."""
     if thing not in _MADE:
-        _MADE[thing] = Made(_line(thing), next(_NUMBERS))
+        _MADE[thing] = Creation(_line(thing), next(_NUMBERS))
 
 
-def made(thing: Any) -> Made:
+def creation_of(thing: Any) -> Creation:
     """Return where a module or an optimiser was made."""
-    found: Made = _MADE.get(thing, UNKNOWN)
+    found: Creation = _MADE.get(thing, UNKNOWN)
     return found
 
 

@@ -108,7 +108,7 @@ class SampleCall:
     mode: str = "in evaluation mode "
 
 
-class Given(Protocol):
+class ModuleInputs(Protocol):
     """The inputs of the modules of a step, up to its first loss.
 
     Attributes
@@ -129,15 +129,15 @@ class Given(Protocol):
         """Return whether as many rows are given as a batch has samples."""
         ...
 
-    def follows(self, other: Given, order: Order) -> bool:
+    def follows(self, other: ModuleInputs, order: Order) -> bool:
         """Return whether it is what another run gives, with its rows in this order."""
         ...
 
-    def rows(self, other: Given, count: int) -> frozenset[int]:
+    def rows(self, other: ModuleInputs, count: int) -> frozenset[int]:
         """Return the samples whose rows differ between two runs."""
         ...
 
-    def mixer(self, other: Given, count: int, sample: int) -> Mixer | None:
+    def mixer(self, other: ModuleInputs, count: int, sample: int) -> Mixer | None:
         """Return what first takes samples together before the first call, if it was looked for.
 
         The batches of the two runs differ in one sample.
@@ -169,7 +169,7 @@ class Sampling(Capability):
     absent = "its batch is not known, or has no axis of at least two samples"
 
     @abstractmethod
-    def given(self) -> Any:
+    def module_inputs(self) -> Any:
         """Take the next step up to its first loss; return what its modules are given."""
 
     @abstractmethod
@@ -195,14 +195,14 @@ class Trial(Sampling):
         """Take the next step up to its first loss; repeat its calls in evaluation mode."""
 
     @abstractmethod
-    def given(self, *, operations: bool = False) -> Given:
+    def module_inputs(self, *, operations: bool = False) -> ModuleInputs:
         """Take the next step up to its first loss; return what its modules are given.
 
         On request it keeps the operations before the first call.
         """
 
     @abstractmethod
-    def slopes(self, given: Given) -> Slopes:
+    def slopes(self, inputs: ModuleInputs) -> Slopes:
         """Take the next step up to its first loss, with what another run gives its modules.
 
         Returns the gradients of the loss with respect to what they return.

@@ -26,7 +26,7 @@ def samples(start: TrainingStart) -> Measurement:
     changed = {}
     for sample in dict.fromkeys((count // 2, 0)):
         other = start.begin(order=replaced(count, sample), noise=True)
-        changed[sample] = needed(other, Sampling).given()
+        changed[sample] = needed(other, Sampling).module_inputs()
     calls = trial.with_samples(changed, count)
     if start.baseline.doubt and any(call.mixer is not None for call in calls):
         return Measurement.cannot_judge(start.baseline.doubt)

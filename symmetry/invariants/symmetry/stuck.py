@@ -53,7 +53,7 @@ def stuck(start: TrainingStart) -> Measurement:
     )
     array = next(part.array for part in first.parts if part.array in trained)
     layered = run.capability(Layered)
-    file, line = (None, None) if layered is None else layered.made(array).place.reference
+    file, line = (None, None) if layered is None else layered.creation(array).place.reference
     found = Violation(text, start.steps, array, group=first.name, file=file, line=line)
     return Measurement.violated(found)
 

@@ -50,7 +50,7 @@ def frozen(start: TrainingStart) -> Measurement:
         arrays = run.parameter_arrays() if before else {}
         for name, array in before.items():
             if not compare.identical(array, arrays[name]):
-                made = optimizer.made.place
+                made = optimizer.creation.place
                 moved.setdefault(name, (run.taken + 1, array, arrays[name], made))
         before.clear()
 

@@ -56,7 +56,7 @@ def moves(start: TrainingStart) -> Measurement:
             return Measurement(counted=False, note=note)
         message = "nothing that the optimisers hold is a parameter of the model that can be trained"
         return _violated(
-            message, 1, next(iter(begun)), next(iter(optimizing.optimizers.values())).made.place
+            message, 1, next(iter(begun)), next(iter(optimizing.optimizers.values())).creation.place
         )
     if not needed(run, StepEvents).updates:
         return Measurement(False, note=f"no optimiser stepped within {seen.steps} steps")
@@ -189,8 +189,10 @@ def _not_held(name: str, start: TrainingStart) -> tuple[str, SourceLine]:
     """Say that no optimiser holds a parameter, and whether it was made after all of them."""
     run = start.begin(noise=True)
     layered, optimizing = needed(run, Layered), needed(run, Optimizing)
-    module = layered.made(name)
-    last = max((each.made for each in optimizing.optimizers.values()), key=lambda made: made.number)
+    module = layered.creation(name)
+    last = max(
+        (each.creation for each in optimizing.optimizers.values()), key=lambda made: made.number
+    )
     if not last.number or module.number < last.number:
         return "no optimiser holds it", last.place
     after = f"it was made after the optimiser ({last.place})"
@@ -203,7 +205,7 @@ def _not_held(name: str, start: TrainingStart) -> tuple[str, SourceLine]:
 def _optimizer_of(name: str, start: TrainingStart) -> SourceLine:
     """Return the line at which the optimiser of a parameter was made."""
     optimizers = needed(start.begin(noise=True), Optimizing).optimizers.values()
-    return next((each.made.place for each in optimizers if name in each.rates()), NOWHERE)
+    return next((each.creation.place for each in optimizers if name in each.rates()), NOWHERE)
 
 
 def _network_aside(name: str, held: frozenset[str], start: TrainingStart) -> str:
@@ -219,7 +221,7 @@ def _unheld(networks: Iterable[str], start: TrainingStart) -> Iterator[Note]:
     layered, lines = needed(start.begin(noise=True), Layered), dict[SourceLine, list[str]]()
     for network in networks:
         # The path of one of its parameters: its own line, not that of a layer in it.
-        lines.setdefault(layered.made(f"{network}.weight").place, []).append(network)
+        lines.setdefault(layered.creation(f"{network}.weight").place, []).append(network)
     for place, made in lines.items():
         first, *others = (network.removeprefix("model.") for network in made)
         more = f" and {count(len(others), 'other module')}" if others else ""

@@ -25,7 +25,7 @@ _IN_A_LOOP = (
 
 
 @dataclass(frozen=True)
-class JaxGiven:
+class JaxModuleInputs:
     """The inputs of a step: the leaves of the state, and the batch."""
 
     inputs: Sequence[Any]
@@ -41,9 +41,9 @@ class JaxSampling(Sampling):
         self._stepper = stepper
         self._forward = stepper.traced.losses_of(stepper.manner)
 
-    def given(self) -> JaxGiven:
+    def module_inputs(self) -> JaxModuleInputs:
         """Return the inputs of the next step."""
-        return JaxGiven([*self._stepper.leaves.values, *self._stepper.inputs()])
+        return JaxModuleInputs([*self._stepper.leaves.values, *self._stepper.inputs()])
 
     def with_samples(self, changed: Mapping[int, Any], count: int) -> Sequence[SampleCall]:
         """Compute the outputs of the next step with one sample replaced."""
@@ -59,7 +59,7 @@ class JaxSampling(Sampling):
         self, found: Sequence[Site], others: Sequence[Any], count: int, sample: int
     ) -> Iterator[SampleCall]:
         """Yield what one sample changes in the outputs of the losses."""
-        inputs, outputs = self.given().inputs, [site.scores for site in found]
+        inputs, outputs = self.module_inputs().inputs, [site.scores for site in found]
         if not outputs or not self._replaced(inputs, others, count, sample):
             return
         plain, changed = (self._forward.values(outputs, each) for each in (inputs, others))

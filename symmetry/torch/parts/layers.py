@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from torch import nn
 
 from symmetry.base import ranks
-from symmetry.torch.making import made
+from symmetry.torch.making import creation_of
 from symmetry.torch.state import is_distributed, layers_of, unwrapped
-from symmetry.training.capabilities.layered import UNKNOWN, Layered, Made
+from symmetry.training.capabilities.layered import UNKNOWN, Creation, Layered
 
 
 class TorchLayers(Layered):
@@ -37,12 +37,12 @@ class TorchLayers(Layered):
         """The matrices of layers, with the axis along which they make units, and how many."""
         return layers_of(self._model, self._parameters, self.output_on_axis_1)
 
-    def made(self, parameter: str) -> Made:
+    def creation(self, parameter: str) -> Creation:
         """Return where the module of a parameter was made, or the one around it with a line."""
         words = parameter.removeprefix("model.").split(".")[:-1]
         paths = [".".join(words[:length]) for length in range(len(words), -1, -1)]
         modules = dict(self._model.named_modules())
-        found = (made(modules[path]) for path in paths if path in modules)
+        found = (creation_of(modules[path]) for path in paths if path in modules)
         return next((each for each in found if each.place.file), UNKNOWN)
 
     @property

@@ -7,9 +7,9 @@ from typing import Any
 
 from torch import nn
 
-from symmetry.torch.making import made
+from symmetry.torch.making import creation_of
 from symmetry.torch.objects import Objects, held_by
-from symmetry.training.capabilities.layered import Made
+from symmetry.training.capabilities.layered import Creation
 from symmetry.training.capabilities.optimizing import Freezing, Optimizer, Optimizing
 
 
@@ -39,9 +39,9 @@ class TorchOptimizer(Optimizer):
         }
 
     @property
-    def made(self) -> Made:
+    def creation(self) -> Creation:
         """Where it was made."""
-        return made(self.optimizer)
+        return creation_of(self.optimizer)
 
     @property
     def scheduled(self) -> bool:

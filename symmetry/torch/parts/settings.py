@@ -18,7 +18,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils import checkpoint
 
 from symmetry.observe.source_line import SourceLine
-from symmetry.torch.making import made
+from symmetry.torch.making import creation_of
 from symmetry.torch.objects import Objects
 from symmetry.torch.parts.platform import frames
 from symmetry.training.capabilities.configuring import ALL, Configuring
@@ -170,4 +170,4 @@ class TorchSettings(Configuring):
 
     def in_place(self) -> list[SourceLine]:
         """Return the lines at which the modules were made that work in place."""
-        return [made(module).place for module in _working_in_place(self._objects)]
+        return [creation_of(module).place for module in _working_in_place(self._objects)]

@@ -26,18 +26,18 @@ class FirstCall:
 
     number: int  # that of the call among all outermost ones, from 0
     module: nn.Module
-    given: Any  # its ``(args, kwargs)``
+    arguments: Any  # its ``(args, kwargs)``
     place: SourceLine  # the user's line that calls it
-    made: Any = None  # what it returned
+    output: Any = None  # its result
 
     @property
     def name(self) -> str:
         """The name of its class."""
         return type(self.module).__name__
 
-    def again(self, given: Any = None, *, seed: int = 0) -> Any:
+    def again(self, arguments: Any = None, *, seed: int = 0) -> Any:
         """Call the module once more, with other arguments if any are given."""
-        args, kwargs = copied(self.given if given is None else given)
+        args, kwargs = copied(self.arguments if arguments is None else arguments)
         generators.seed_all(seed)
         return self.module(*args, **kwargs)
 
@@ -67,8 +67,8 @@ def at_first_loss(run: Steps, use: Use, *, begins: Callable[[], None] = lambda: 
 
     def after(call: ModuleCall, output: Any) -> None:
         if len(calls) < _MOST and not any(call.module is known.module for known in calls):
-            given = call.args, call.kwargs
-            calls.append(FirstCall(call.number, call.module, given, users_line(), output))
+            arguments = call.args, call.kwargs
+            calls.append(FirstCall(call.number, call.module, arguments, users_line(), output))
 
     def first_loss(loss: Tensor) -> None:
         nonlocal used

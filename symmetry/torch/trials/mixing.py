@@ -99,30 +99,30 @@ class Mixing:
 
     def _operation(self, step: ForwardOperation, other: ForwardOperation) -> Mixer | None:
         """Return a mixer if a result of an operation depends on several samples."""
-        if step.name != other.name or len(step.made) != len(other.made):
-            return self._mixer("other", step, step.made)  # it goes another way
-        for k, (a, b) in enumerate(zip(step.made, other.made, strict=True)):
+        if step.name != other.name or len(step.results) != len(other.results):
+            return self._mixer("other", step, step.results)  # it goes another way
+        for k, (a, b) in enumerate(zip(step.results, other.results, strict=True)):
             if self._axes(a, b) != [] or self._carries(step, other, a, b):
                 continue
             if step.name in _VIEWS:
-                return self._mixer("view", step, step.made[k:])
-            axes = [self._axes(x, y) for x, y in zip(step.given, other.given, strict=False)]
+                return self._mixer("view", step, step.results[k:])
+            axes = [self._axes(x, y) for x, y in zip(step.inputs, other.inputs, strict=False)]
             if step.name in _SOFTMAX and step.numbers[0] % a.ndim in (axes[0] or ()):
-                return self._mixer("softmax", step, step.made[k:])
+                return self._mixer("softmax", step, step.results[k:])
             constant = step.name in _PRODUCTS and any(found is None for found in axes)
-            return self._mixer("other", step, step.made[k:], constant=constant)
+            return self._mixer("other", step, step.results[k:], constant=constant)
         return None
 
     def _apart(self, step: ForwardOperation, other: ForwardOperation) -> bool:
         """Return whether an operation is given samples that still lie apart."""
-        pairs = zip(step.given, other.given, strict=False)
+        pairs = zip(step.inputs, other.inputs, strict=False)
         return all(self._axes(a, b) != [] for a, b in pairs)
 
     def _carries(
         self, step: ForwardOperation, other: ForwardOperation, a: Tensor, b: Tensor
     ) -> bool:
         """Return whether an operation keeps mixed samples in place, or only moves them."""
-        for x, y in zip(step.given, other.given, strict=False):
+        for x, y in zip(step.inputs, other.inputs, strict=False):
             if (
                 a.shape == b.shape
                 and self._axes(x, y) == []

@@ -21,9 +21,9 @@ class ForwardOperation:
 
     name: str  # that of PyTorch's operation
     # Copies of the tensors that it is given and makes.
-    given: Sequence[Tensor]
+    inputs: Sequence[Tensor]
     numbers: Sequence[int]  # the whole numbers that it is given
-    made: Sequence[Tensor]
+    results: Sequence[Tensor]
     # The class of the module of PyTorch's own that it belongs to; empty if it belongs to none.
     module: str
     place: SourceLine  # the user's line
@@ -48,12 +48,14 @@ class ForwardOperations(TorchDispatchMode):
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         if self.paused or func.namespace in IDLE:
             return func(*args, **(kwargs or {}))
-        given = copied(tensors_in((args, kwargs or {})))
+        inputs = copied(tensors_in((args, kwargs or {})))
         result = func(*args, **(kwargs or {}))
         name = func._schema.name.split("::")[1]
         numbers = [a for a in args if isinstance(a, int)]
-        made = copied(tensors_in(result))
-        self.steps.append(ForwardOperation(name, given, numbers, made, _innermost(), users_line()))
+        results = copied(tensors_in(result))
+        self.steps.append(
+            ForwardOperation(name, inputs, numbers, results, _innermost(), users_line())
+        )
         return result
 
 

@@ -94,7 +94,7 @@ def _rows_of(call: FirstCall) -> _Rows | None:
 
 def _gradient(loss: Tensor, rows: _Rows) -> Array | None:
     """Return the gradient of the training's loss at a call's outputs, (rows, places, classes)."""
-    outputs = rows.outputs(rows.text.call.made)
+    outputs = rows.outputs(rows.text.call.output)
     if outputs is None or not outputs.requires_grad:
         return None
     (found,) = torch.autograd.grad(loss.sum(), outputs, retain_graph=True, allow_unused=True)
@@ -231,7 +231,7 @@ def _first(rows: _Rows, number: int, row: int) -> ForwardOperation | None:
 
     as_it_is, with_other = _operations(rows, lambda _, t: t.clone()), _operations(rows, changed)
     for one, two in zip(as_it_is, with_other, strict=False):
-        for a, b in zip(one.made, two.made, strict=False):
+        for a, b in zip(one.results, two.results, strict=False):
             axes = [axis for axis, length in enumerate(a.shape) if length == len(numbers)]
             if len(axes) == 1 and a.shape == b.shape and a.is_floating_point():
                 where = np.asarray(moved(a, b)).swapaxes(axes[0], 0)

@@ -39,7 +39,7 @@ def with_samples(
 def _judged(call: FirstCall, other: FirstCall, count: int, sample: int) -> SampleCall | None:
     """Say what one sample changes in a call; None if it is not given to this call."""
     say = partial(SampleCall, call.name, call.place)
-    a, b = tensors_in(call.given), tensors_in(other.given)
+    a, b = tensors_in(call.arguments), tensors_in(other.arguments)
     if [t.shape for t in a] != [t.shape for t in b]:
         return say(why_not="it is called with other shapes for another sample")
     changed = [places for x, y in zip(a, b, strict=True) if (places := moved(x, y)).any()]
@@ -51,11 +51,11 @@ def _judged(call: FirstCall, other: FirstCall, count: int, sample: int) -> Sampl
         return say(why_not=why_not)
     call.module.eval()
     try:
-        own, others = tensors_in(call.again()), tensors_in(call.again(other.given))
+        own, others = tensors_in(call.again()), tensors_in(call.again(other.arguments))
         alone = _alone(own, others, count, sample)
         if alone is None:
             return say(why_not="its outputs have no axis of the samples")
-        mixing, repeated = Mixing(count, sample), partial(call.again, other.given)
+        mixing, repeated = Mixing(count, sample), partial(call.again, other.arguments)
         mixer = None if alone else mixing.first(call.module, call.again, repeated)
     except Exception as error:
         return say(why_not=f"in evaluation mode it raises {in_one_line(error)}")

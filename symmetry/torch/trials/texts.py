@@ -22,7 +22,7 @@ class TextCall:
 
     def __init__(self, call: FirstCall) -> None:
         self.call, self.module = call, call.module
-        args, kwargs = call.given
+        args, kwargs = call.arguments
         bound = dict(enumerate(args)) | kwargs
         with suppress(TypeError, ValueError):  # of a forward without a signature
             bound = _named(inspect.signature(self.module.forward), args, kwargs)

@@ -8,7 +8,7 @@ from typing import Any
 from symmetry.torch.trials.evaluation import in_evaluation
 from symmetry.torch.trials.first_calls import Steps
 from symmetry.torch.trials.functions import CustomFunctions, any_defined
-from symmetry.torch.trials.given import TorchGiven, given, slopes
+from symmetry.torch.trials.inputs import TorchModuleInputs, module_inputs, slopes
 from symmetry.torch.trials.packed import packed
 from symmetry.torch.trials.padded import padded
 from symmetry.torch.trials.samples import with_samples
@@ -42,13 +42,13 @@ class TorchTrial(Trial, Functions, Rows):
         """Take the next step up to its first loss; repeat its calls in evaluation mode."""
         return in_evaluation(self._run)
 
-    def given(self, *, operations: bool = False) -> Any:
+    def module_inputs(self, *, operations: bool = False) -> Any:
         """Take the next step up to its first loss; return what its modules are given."""
-        return given(self._run, operations=operations)
+        return module_inputs(self._run, operations=operations)
 
-    def slopes(self, given: Any) -> Any:
+    def slopes(self, inputs: Any) -> Any:
         """Take the next step up to its first loss, with what another run gives its modules."""
-        return slopes(self._run, given)
+        return slopes(self._run, inputs)
 
     def packed(self) -> Sequence[PackedCall]:
         """Take the next step up to its first loss; try its calls on rows of several documents."""
@@ -58,7 +58,9 @@ class TorchTrial(Trial, Functions, Rows):
         """Take the next step up to its first loss; try its calls on rows without their padding."""
         return padded(self._run)
 
-    def with_samples(self, changed: Mapping[int, TorchGiven], count: int) -> Sequence[SampleCall]:
+    def with_samples(
+        self, changed: Mapping[int, TorchModuleInputs], count: int
+    ) -> Sequence[SampleCall]:
         """Take the next step up to its first loss; repeat its calls with one sample replaced."""
-        calls = {sample: given.calls for sample, given in changed.items()}
+        calls = {sample: inputs.calls for sample, inputs in changed.items()}
         return with_samples(self._run, calls, count)

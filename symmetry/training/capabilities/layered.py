@@ -8,7 +8,7 @@ from symmetry.observe.source_line import NOWHERE, SourceLine
 from symmetry.training.capabilities.capability import Capability
 
 
-class Made(NamedTuple):
+class Creation(NamedTuple):
     """Where and when an object of a training was made."""
 
     place: SourceLine  # the user's line
@@ -16,7 +16,7 @@ class Made(NamedTuple):
     number: int
 
 
-UNKNOWN = Made(NOWHERE, 0)
+UNKNOWN = Creation(NOWHERE, 0)
 
 
 class Layered(Capability):
@@ -40,7 +40,7 @@ class Layered(Capability):
         With each comes the axis along which it makes units, and how many those are.
         """
 
-    def made(self, parameter: str) -> Made:  # noqa: ARG002
+    def creation(self, parameter: str) -> Creation:  # noqa: ARG002
         """Return where the module of a parameter was made, if the framework shows it."""
         return UNKNOWN
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from symmetry.observe.source_line import NOWHERE, SourceLine
 from symmetry.training.capabilities.capability import Capability
-from symmetry.training.capabilities.layered import UNKNOWN, Made
+from symmetry.training.capabilities.layered import UNKNOWN, Creation
 
 
 class Optimizer(ABC):
@@ -24,7 +24,7 @@ class Optimizer(ABC):
         """Return the learning rate of each parameter that it holds; None where it has none."""
 
     @property
-    def made(self) -> Made:
+    def creation(self) -> Creation:
         """Where it was made, if the framework shows it."""
         return UNKNOWN
 

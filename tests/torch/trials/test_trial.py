@@ -50,7 +50,7 @@ def begun(model, order=None, updated=()):
 def changed(model):
     places = np.arange(COUNT)
     places[SAMPLE] = 3
-    return begun(model, places).capability(Trial).given()
+    return begun(model, places).capability(Trial).module_inputs()
 
 
 def repeated(model):
@@ -61,7 +61,7 @@ def repeated(model):
 
 def test_a_step_ends_at_its_first_loss():
     updated = []
-    (call,) = begun(Net(), updated=updated).capability(Trial).given().calls
+    (call,) = begun(Net(), updated=updated).capability(Trial).module_inputs().calls
     assert (call.name, updated) == ("Net", [])
     assert call.place.source.startswith("F.cross_entropy(model(x)")
 
@@ -166,6 +166,6 @@ def test_a_step_may_fail_as_it_is_ended(fails_itself):
     trial = FunctionTraining("net", make).begin().capability(Trial)
     if fails_itself:
         with pytest.raises(TrainingError, match="its own"):
-            trial.given()
+            trial.module_inputs()
     else:
-        assert trial.given() is not None
+        assert trial.module_inputs() is not None

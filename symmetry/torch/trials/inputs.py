@@ -26,8 +26,8 @@ from symmetry.training.trial import Mixer
 from symmetry.units.units import Order
 
 
-class TorchGiven:
-    """The inputs of the modules of a step; it is a ``Given``.
+class TorchModuleInputs:
+    """The inputs of the modules of a step; it is a ``ModuleInputs``.
 
     Parameters
     ----------
@@ -51,14 +51,14 @@ class TorchGiven:
 
     @property
     def _tensors(self) -> list[Tensor]:
-        return [tensor for call in self.calls for tensor in tensors_in(call.given)]
+        return [tensor for call in self.calls for tensor in tensors_in(call.arguments)]
 
     def reaches(self, count: int) -> bool:
         """Return whether as many rows are given as a batch has samples."""
         numbers = [tensor for tensor in self._tensors if tensor.ndim]
         return bool(numbers) and all(rows_of(tensor, count) is not None for tensor in numbers)
 
-    def follows(self, other: TorchGiven, order: Order) -> bool:
+    def follows(self, other: TorchModuleInputs, order: Order) -> bool:
         """Return whether it is what another run gives, with its rows in this order."""
         mine, others = self._tensors, other._tensors
         if [t.shape for t in mine] != [t.shape for t in others]:
@@ -72,11 +72,11 @@ class TorchGiven:
                 return False
         return True
 
-    def rows(self, other: TorchGiven, count: int) -> frozenset[int]:
+    def rows(self, other: TorchModuleInputs, count: int) -> frozenset[int]:
         """Return the samples whose rows differ between two runs."""
         return _rows(self._tensors, other._tensors, count)
 
-    def mixer(self, other: TorchGiven, count: int, sample: int) -> Mixer | None:
+    def mixer(self, other: TorchModuleInputs, count: int, sample: int) -> Mixer | None:
         """Return what first takes samples together before the first call."""
         if self._before is None or other._before is None:
             return None
@@ -94,10 +94,10 @@ class TorchSlopes:
         return _rows(self._gradients, other._gradients, count)
 
 
-def given(run: Steps, *, operations: bool) -> TorchGiven:
+def module_inputs(run: Steps, *, operations: bool) -> TorchModuleInputs:
     """Take the next step up to its first loss; return what its modules are given."""
     before = ForwardOperations() if operations else None
-    found = TorchGiven((), 0.0, before)
+    found = TorchModuleInputs((), 0.0, before)
 
     def use(calls: list[FirstCall], loss: Tensor) -> None:
         found.calls, found.loss = calls, float(loss.detach().double().sum())
@@ -107,9 +107,9 @@ def given(run: Steps, *, operations: bool) -> TorchGiven:
     return found
 
 
-def slopes(run: Steps, given: TorchGiven) -> TorchSlopes:
+def slopes(run: Steps, others: TorchModuleInputs) -> TorchSlopes:
     """Take the next step up to its first loss, with what another run gives its modules."""
-    inputs = {call.number: call.given for call in given.calls}
+    inputs = {call.number: call.arguments for call in others.calls}
     outputs: list[Tensor] = []
     found: list[Tensor] = []
 
