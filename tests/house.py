@@ -16,7 +16,7 @@ from pathlib import Path
 
 from symmetry.invariants import catalogue as trainings
 from symmetry.steps import catalogue as steps
-from symmetry.targets.sizes import catalogue as drawn
+from symmetry.targets.sizes import sizes
 
 FLOORS = (
     ("base",),
@@ -55,9 +55,9 @@ WITHOUT_FRAMEWORK = (
 CATALOGUES = (
     "symmetry.law.statements",
     "symmetry.steps.catalogue",
-    "symmetry.targets.sizes.catalogue",
+    "symmetry.targets.sizes.sizes",
 )
-ENTRIES = (drawn.SIZES, *trainings.CATALOGUE, *steps.CATALOGUE)
+ENTRIES = (sizes.SIZES, *trainings.CATALOGUE, *steps.CATALOGUE)
 NAMES = re.compile("|".join(rf"\b{entry.name}(?![\w-])" for entry in ENTRIES))
 KIND = re.compile(r"isinstance\(.*Target|of_training")
 

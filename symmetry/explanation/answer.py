@@ -1,6 +1,6 @@
 """From a start to the operation that splits its equal units.
 
-First the target is run as ever, to learn whether and when its units split. Then the run is watched,
+First the target is run as ever, to learn whether and when its units split. Then the run is taped,
 again and again up to that step: see ``symmetry.explanation.search``.
 """
 
@@ -13,9 +13,9 @@ from symmetry.explanation.explained import Difference, Explained
 from symmetry.explanation.search.exchanged_runs import ExchangedRuns
 from symmetry.explanation.search.inequality import Inequality
 from symmetry.explanation.search.odd_unit import odd_inequalities
-from symmetry.explanation.search.runs import WatchedRun, usual_and_odd, watch
+from symmetry.explanation.search.runs import TapedRun, usual_and_odd, watch
 from symmetry.explanation.splits import FirstSplit, find_splits, unfair_exchange
-from symmetry.explanation.starts import WatchedStart
+from symmetry.explanation.starts import TapedStart
 from symmetry.units.state import State, finite
 from symmetry.units.units import first_of_group
 
@@ -26,27 +26,27 @@ _LATER = 2  # steps after one that splits units by rounding only
 _FARTHER = 1000  # times what that step has set them apart
 
 
-def explain_splits(watched: WatchedStart, steps: int, *, first: str = "") -> Explained:
+def explain_splits(taped: TapedStart, steps: int, *, first: str = "") -> Explained:
     """Find the operation that splits equal units of a target within ``steps`` steps, if one does.
 
     The group of units that is named ``first`` is looked at before all others.
     """
-    splits, compared = find_splits(watched, steps)
+    splits, compared = find_splits(taped, steps)
     splits.sort(key=lambda split: (split.units.name != first, -split.apart))
     found: list[Explained] = []
     for split in splits[:_GROUPS]:
-        found.append(_explain_split(watched, split, compared))
-        if found[-1].outcome == "rounding" and watched.forgets:
-            found[-1] = _explain_later(watched, split, steps, found[-1])
+        found.append(_explain_split(taped, split, compared))
+        if found[-1].outcome == "rounding" and taped.forgets:
+            found[-1] = _explain_later(taped, split, steps, found[-1])
         if found[-1].outcome == "explained":
             return found[-1]
-    return found[0] if found else Explained(watched.name, "nothing split", compared)
+    return found[0] if found else Explained(taped.name, "nothing split", compared)
 
 
-def explain_exchange(watched: WatchedStart, steps: int, *, first: str = "") -> Explained | None:
+def explain_exchange(taped: TapedStart, steps: int, *, first: str = "") -> Explained | None:
     """Find the operation that does more than exchange two units, if none of a target split."""
-    for units in sorted(watched.groups, key=lambda group: group.name != first):
-        unfair = unfair_exchange(watched, units, steps)
+    for units in sorted(taped.groups, key=lambda group: group.name != first):
+        unfair = unfair_exchange(taped, units, steps)
         if unfair is not None:
             there, a, b, array = unfair
             run = watch(there, units, steps)
@@ -58,12 +58,12 @@ def explain_exchange(watched: WatchedStart, steps: int, *, first: str = "") -> E
     return None
 
 
-def _explain_split(watched: WatchedStart, split: FirstSplit, compared: int) -> Explained:
+def _explain_split(taped: TapedStart, split: FirstSplit, compared: int) -> Explained:
     run = None
-    if watched.forgets and split.step > 1:
-        run = watch(watched.at(split.before), split.units, 1, split.step - 1)
+    if taped.forgets and split.step > 1:
+        run = watch(taped.at(split.before), split.units, 1, split.step - 1)
     if run is None or not run.groups:  # the step splits them only after the others
-        run = watch(watched, split.units, split.step)
+        run = watch(taped, split.units, split.step)
     explanation = _unexplained(run, compared, split.step, split.array, split.difference)
     if run.groups:
         return concluded(explanation, *_followed(run))
@@ -73,11 +73,11 @@ def _explain_split(watched: WatchedStart, split: FirstSplit, compared: int) -> E
 
 
 def _unexplained(
-    run: WatchedRun, compared: int, step: int, array: str, difference: Difference | None = None
+    run: TapedRun, compared: int, step: int, array: str, difference: Difference | None = None
 ) -> Explained:
     """Say what is known before the watched run is looked at."""
     return Explained(
-        target=run.watched.name,
+        target=run.start.name,
         outcome="not while observed",
         steps=compared,
         step=step,
@@ -85,23 +85,23 @@ def _unexplained(
         array=array,
         difference=difference,
         observed=len(run.events),
-        remarks=(*run.watched.remarks, *run.remarks),
+        remarks=(*run.start.remarks, *run.remarks),
     )
 
 
 def _explain_later(
-    watched: WatchedStart, split: FirstSplit, steps: int, rounding: Explained
+    taped: TapedStart, split: FirstSplit, steps: int, rounding: Explained
 ) -> Explained:
     """Make units equal again that rounding has split, and look for a jump in the steps to come."""
-    order = first_of_group(split.units.groups(watched.state), split.units.count)
+    order = first_of_group(split.units.groups(taped.state), split.units.count)
     state: State = split.before
     for step in range(split.step, min(split.step + _LATER, steps) + 1):
         before = split.units.rearranged(state, order)
-        there = watched.at(before)
+        there = taped.at(before)
         state = there.last(before, 1)
         for later in find_splits(there, 1)[0] if step > split.step else ():
-            if later.apart > _FARTHER * split.apart and finite(state, watched.state):
-                found = _explain_split(watched, replace(later, step=step, before=before), steps)
+            if later.apart > _FARTHER * split.apart and finite(state, taped.state):
+                found = _explain_split(taped, replace(later, step=step, before=before), steps)
                 if found.outcome == "explained":
                     size = f"{ROUNDING}: {NOT_THE_CAUSE}"
                     first = rounding.culprits[0]
@@ -111,7 +111,7 @@ def _explain_later(
     return rounding
 
 
-def _followed(run: WatchedRun) -> tuple[ExchangedRuns, list[Inequality]]:
+def _followed(run: TapedRun) -> tuple[ExchangedRuns, list[Inequality]]:
     """Follow an odd unit, and others while none jumps; return the first that jumps, or differs."""
     a, c, odd = usual_and_odd(run.groups)
     tried: list[tuple[ExchangedRuns, list[Inequality]]] = []

@@ -9,7 +9,7 @@ from symmetry.checker.threads import one_thread
 from symmetry.checker.verdict import Verdict
 from symmetry.explanation.answer import explain_exchange, explain_splits
 from symmetry.explanation.explained import Culprit, Explained
-from symmetry.explanation.starts import WatchedStart
+from symmetry.explanation.starts import TapedStart
 from symmetry.finding.coverage import Cause, Coverage, Unequal
 from symmetry.invariants.symmetry.samples import samples as judge_samples
 from symmetry.training.start import TrainingStart
@@ -89,22 +89,22 @@ def _of_groups(
     # Of clones of what a step chooses between it rightly takes the first one.
     unchosen = [group for group in groups if not group.selectable]
     for kind in ("float64", "float32") if dtype is None else (dtype,):
-        for watched in _starts(training, unchosen, kind, seed):
-            found = explain_splits(watched, steps, first=first)
+        for taped in _starts(training, unchosen, kind, seed):
+            found = explain_splits(taped, steps, first=first)
             yield found
             if found.outcome == "explained":
                 return
         # Rounding in float32 may grow to more than what an exchange does.
         if kind == "float64":
-            watched = next(_starts(training, groups, kind, seed))
-            unfair = explain_exchange(watched, steps, first=first)
+            taped = next(_starts(training, groups, kind, seed))
+            unfair = explain_exchange(taped, steps, first=first)
             if unfair is not None:
                 yield unfair
                 if unfair.outcome == "explained":
                     return
-    wide = _widened(groups, watched.state)
-    for watched in _starts(training, wide, dtype or "float64", seed) if wide else ():
-        supposed = explain_splits(watched, steps)
+    wide = _widened(groups, taped.state)
+    for taped in _starts(training, wide, dtype or "float64", seed) if wide else ():
+        supposed = explain_splits(taped, steps)
         if supposed.outcome == "explained":
             proved = next(group.count for group in groups if group.name == supposed.units)
             remark = f"{proved} of them were proved equal, and all were supposed to be"
@@ -160,7 +160,7 @@ def explain_samples(training: Training, seed: int = 0) -> Explained | None:
 
 def _starts(
     training: Training, groups: Sequence[Units], dtype: str, seed: int
-) -> Iterator[WatchedStart]:
+) -> Iterator[TapedStart]:
     """Yield starts of a training with clones: each unit differs from its clones in one of them."""
     from symmetry.explanation.training import with_clones
 

@@ -11,7 +11,7 @@ from symmetry.explanation.explained import Difference
 from symmetry.explanation.search.inequality import apart
 from symmetry.explanation.search.location import tolerance_of
 from symmetry.explanation.search.runs import scaled_rows
-from symmetry.explanation.starts import WatchedStart, nudged, with_different
+from symmetry.explanation.starts import TapedStart, nudged, with_different
 from symmetry.units.follow import Follower
 from symmetry.units.state import State, finite
 from symmetry.units.units import Order, Units, first_of_group
@@ -30,16 +30,16 @@ class FirstSplit:
     apart: float  # of the largest entry of their array
 
 
-def find_splits(watched: WatchedStart, steps: int) -> tuple[list[FirstSplit], int]:
+def find_splits(taped: TapedStart, steps: int) -> tuple[list[FirstSplit], int]:
     """Run unobserved; return the first split of each group, and how many steps were compared.
 
     The run ends after a step in which all groups have split. The first step with a number that is
     not finite is the last one compared.
     """
-    start = watched.state
-    followers = [(units, Follower(units, start)) for units in watched.groups]
+    start = taped.state
+    followers = [(units, Follower(units, start)) for units in taped.groups]
     splits, before, step = list[FirstSplit](), start, 0
-    for step, state in enumerate(watched.states(start, steps), 1):
+    for step, state in enumerate(taped.states(start, steps), 1):
         for units, follower in followers:
             follower.see(step, state)
             split = follower.split
@@ -57,8 +57,8 @@ def find_splits(watched: WatchedStart, steps: int) -> tuple[list[FirstSplit], in
 
 
 def unfair_exchange(
-    watched: WatchedStart, units: Units, steps: int
-) -> tuple[WatchedStart, int, int, str] | None:
+    taped: TapedStart, units: Units, steps: int
+) -> tuple[TapedStart, int, int, str] | None:
     """Return two of the units whose exchange does more than exchange them, if it finds some.
 
     A step that takes a norm over some of the units and divides all of them by it keeps equal units
@@ -67,10 +67,10 @@ def unfair_exchange(
     a cycle of its first units is fair, and one of as many and the next is not.
     """
     random = Random(0, 9).permutation(units.count)
-    start = with_different(watched.state, units, range(units.count), watched.scale, 0)
-    last, near = watched.last(start, steps), watched.last(nudged(start, 0), steps)
+    start = with_different(taped.state, units, range(units.count), taped.scale, 0)
+    last, near = taped.last(start, steps), taped.last(nudged(start, 0), steps)
     limits = {
-        name: tolerance_of(last[name], near[name], watched.limit * apart(last[name], near[name]))
+        name: tolerance_of(last[name], near[name], taped.limit * apart(last[name], near[name]))
         for name in start  # an optimiser makes more, in which the units are not known
         if name in last
     }
@@ -83,7 +83,7 @@ def unfair_exchange(
     @cache
     def moved(some: int) -> str | None:
         """Return the array of the end that a cycle does more to than to rearrange its units."""
-        end = watched.last(units.rearranged(start, cycle(some)), steps)
+        end = taped.last(units.rearranged(start, cycle(some)), steps)
         expected = units.rearranged(last, cycle(some))
         beyond = (n for n, limit in limits.items() if apart(end[n], expected[n]) > limit)
         return next(beyond, None)
@@ -91,6 +91,6 @@ def unfair_exchange(
     if moved(units.count) is None:
         return None
     unfair = bisect_left(range(units.count), True, 2, key=lambda some: moved(some) is not None)
-    there = watched.at(units.rearranged(start, cycle(unfair - 1)))
+    there = taped.at(units.rearranged(start, cycle(unfair - 1)))
     a, b = map(int, random[unfair - 2 : unfair])
     return there, a, b, moved(unfair) or ""

@@ -16,7 +16,7 @@ from symmetry.units.ulps import up_or_down
 from symmetry.units.units import Units
 
 
-class WatchedStart(ABC):
+class TapedStart(ABC):
     """A start in which units are equal, and runs from it that a tape can watch.
 
     A subclass says how a run is begun and watched; nothing runs before its methods are called.
@@ -58,13 +58,13 @@ class WatchedStart(ABC):
         """Return the state after the last of ``steps`` steps of a fresh run."""
         return deque(self.states(start, steps, tape), maxlen=1)[0]
 
-    def at(self, start: State) -> WatchedStart:
+    def at(self, start: State) -> TapedStart:
         """Return the same target at another start."""
         there = copy.copy(self)
         there.state = start
         return there
 
-    def otherwise(self) -> WatchedStart | None:
+    def otherwise(self) -> TapedStart | None:
         """Return the target watched in another way, if it may raise only because it is watched."""
         return None
 

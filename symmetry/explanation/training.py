@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from symmetry.explanation.starts import WatchedStart, cloned
+from symmetry.explanation.starts import TapedStart, cloned
 from symmetry.observe.tape import Tape
 from symmetry.training.capabilities.observing import Recording
 from symmetry.training.optimizer_state import find_copies, with_optimizer_state
@@ -21,7 +21,7 @@ _ORDER = "the order of the samples"  # a name that no array of a training has
 _COARSE = {"float32": 1e-4, "float64": 1e-8}
 
 
-def with_clones(training: TrainingStart, groups: Sequence[Units], shift: int) -> "WatchedTraining":
+def with_clones(training: TrainingStart, groups: Sequence[Units], shift: int) -> "TapedTraining":
     """Return a training at a start in which most units of each group are equal.
 
     Which units stay different is a matter of ``shift``: several shifts leave no unit out. They are
@@ -35,16 +35,16 @@ def with_clones(training: TrainingStart, groups: Sequence[Units], shift: int) ->
     inner = sorted(units, key=lambda group: not any(part.within for part in group.parts))
     for number, group in enumerate(inner):
         state = group.rearranged(state, cloned(group.count, shift + number))
-    return WatchedTraining(training, state, units)
+    return TapedTraining(training, state, units)
 
 
-def with_samples(training: TrainingStart, count: int) -> "WatchedTraining":
+def with_samples(training: TrainingStart, count: int) -> "TapedTraining":
     """Return a training whose units are the samples of its batches, in an order that is state."""
     state = {**training.begin(noise=False).state(), _ORDER: np.arange(count)}
-    return WatchedTraining(training, state, [Units("samples", count, (Part(_ORDER, axis=0),))])
+    return TapedTraining(training, state, [Units("samples", count, (Part(_ORDER, axis=0),))])
 
 
-class WatchedTraining(WatchedStart):
+class TapedTraining(TapedStart):
     """A training at a start in which units are equal, without the model's random operations."""
 
     def __init__(self, training: TrainingStart, start: State, units: Sequence[Units]) -> None:

@@ -17,7 +17,7 @@ from symmetry.steps.cases.recipes import start_of_case
 from symmetry.steps.catalogue import ZERO, StepInvariant
 from symmetry.steps.start import StepStart
 from symmetry.steps.step import TwoLayerStep
-from symmetry.steps.watched import WatchedStep, with_data
+from symmetry.steps.taped import TapedStep, with_data
 
 CASE = Case(200, 20, 200, 10, 0.01, 10, "float32", "pixels", "zero", 0)
 STEPS = 2  # of a step that keeps a state
@@ -91,22 +91,22 @@ def _seen_with(start: StepStart) -> str:
 
 def _explain_step(target: TwoLayerStep, start: StepStart) -> Explained:
     """Explain a step from a start with its own sizes."""
-    watched = WatchedStep(target, start)
-    (units,) = watched.groups
+    taped = TapedStep(target, start)
+    (units,) = taped.groups
     try:
-        found = explain_splits(watched, start.iterations)
+        found = explain_splits(taped, start.iterations)
         if found.outcome == "nothing split" and not (start.w1.any() or start.w2.any()):
-            last = watched.last(watched.state, start.iterations)
+            last = taped.last(taped.state, start.iterations)
             moves = [bool(units.rows(last, part).any()) for part in units.parts]
             if not any(moves) or (start.iterations > 1 and not all(moves)):
-                moved = with_different(watched.state, units, [0], watched.scale, 0)
+                moved = with_different(taped.state, units, [0], taped.scale, 0)
                 equal = units.rearranged(moved, [0] * units.count)
                 again = _explain_step(target, start.at(equal))
                 return replace(again, remarks=(_NOT_FROM_ZERO, *again.remarks))
         if found.outcome != "nothing split":
             return found
         steps = STEPS if isinstance(target.target, type) else 1  # a function keeps no state
-        unfair = explain_exchange(watched, min(start.iterations, steps))
+        unfair = explain_exchange(taped, min(start.iterations, steps))
         return unfair or replace(found, remarks=(*found.remarks, _UNITS_ONLY))
     except TargetError as error:
         raise SymmetryError(f"{target.name}: {error}") from error
@@ -124,8 +124,8 @@ def explain_data(target: TwoLayerStep, case: Case, kind: str) -> Explained | Non
     varied = replace(case, data="normals")  # exchanging equal numbers changes nothing
     try:
         for sized in dict.fromkeys((*map(with_distinct_sizes, (varied, case)), case)):
-            watched = with_data(target, start_of_case(sized), kind)
-            if (found := explain_exchange(watched, 1)) is not None:
+            taped = with_data(target, start_of_case(sized), kind)
+            if (found := explain_exchange(taped, 1)) is not None:
                 return found
     except TargetError as error:
         raise SymmetryError(f"{target.name}: {error}") from error

@@ -13,9 +13,9 @@ from tests.catalogues import select
 VIOLATED = Measurement.violated(Violation("unit 1 differs", 2, "w1", ulps=7))
 
 
-def judged(measured, *, explained=False):
+def judged(measured, *, rounds=False):
     blank = Verdict(INVARIANT, "float32", "vacuous")
-    return verdict_of(blank, measured, runs=3, explained=explained)
+    return verdict_of(blank, measured, runs=3, rounds=rounds)
 
 
 @pytest.mark.parametrize(
@@ -33,7 +33,7 @@ def test_the_kind_and_the_runs(measured, kind, cases, counted):
 
 
 def test_what_rounding_explains_is_no_violation_and_keeps_what_was_seen():
-    found = judged(VIOLATED, explained=True)
+    found = judged(VIOLATED, rounds=True)
     assert (found.kind, found.max_ulps, found.violation) == ("rounding", 7, VIOLATED.violation)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from symmetry.explanation.starts import WatchedStart
+from symmetry.explanation.starts import TapedStart
 from symmetry.observe.tape import Tape
 from symmetry.units.state import Array, State
 from symmetry.units.units import Part, Units
@@ -14,7 +14,7 @@ from symmetry.units.units import Part, Units
 UNITS = Units("units", 6, (Part("w", axis=0),))
 
 
-class ByFormula(WatchedStart):
+class ByFormula(TapedStart):
     """Six units, the entries of ``w``: each step makes new ones of them."""
 
     name, limit, groups = "formula", 30.0, (UNITS,)

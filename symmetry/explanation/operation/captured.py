@@ -74,9 +74,9 @@ def capture(runs: ExchangedRuns, inequality: Inequality) -> CapturedOperation:
     def note(event: Event) -> None:
         nonlocal named
         position = _position(event, inequality)
-        named = runs.run.watched.named(event.arrays[position], event.memories[position])
+        named = runs.run.start.named(event.arrays[position], event.memories[position])
 
-    event = runs.captured(runs.run.watched.state, own, note)
+    event = runs.captured(runs.run.start.state, own, note)
     distance = repeat(abs(runs.exchange.b - runs.exchange.a))
     operands = [*map(locate, s.operands, t.operands, distance)]
     return CapturedOperation(runs, inequality, event, named, operands)

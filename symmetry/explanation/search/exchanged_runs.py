@@ -46,7 +46,7 @@ from symmetry.base.errors import TargetError
 from symmetry.explanation.search.exchange import Exchange
 from symmetry.explanation.search.inequality import Inequality, Key
 from symmetry.explanation.search.location import Location, largest
-from symmetry.explanation.search.runs import WatchedRun
+from symmetry.explanation.search.runs import TapedRun
 from symmetry.explanation.starts import nudged, with_different
 from symmetry.observe.tape import Event, Mend, Tape
 from symmetry.units.state import Array, State, identical
@@ -81,12 +81,12 @@ class ExchangedRuns:
         The numbers that the events of the run with equal units have in the one with different ones.
     """
 
-    def __init__(self, run: WatchedRun, a: int, b: int, c: int, seed: int) -> None:
+    def __init__(self, run: TapedRun, a: int, b: int, c: int, seed: int) -> None:
         self.run, units = run, run.units
         rounding: dict[Key, float] = {}
         self.exchange = Exchange(a, b, rounding, equal=bool(run.groups))
         self.control = Exchange(a, c, rounding)
-        start, scale = run.watched.state, run.watched.scale
+        start, scale = run.start.state, run.start.scale
         self.different = with_different(start, units, [a, b], scale, seed)
         self.swapped = units.swapped(self.different, a, b)
         self.nudged = nudged(self.different, seed)
@@ -108,7 +108,7 @@ class ExchangedRuns:
 
         def measure(key: Key, _: Event, s: Array, u: Array) -> None:
             if s.dtype.kind == "f":
-                self._rounding[key] = self.run.watched.limit * largest(s - u)
+                self._rounding[key] = self.run.start.limit * largest(s - u)
 
         self._last, _ = self._watch(self.different, keep)
         with_c = self.run.units.swapped(self.different, self.exchange.a, self.control.b)
@@ -166,7 +166,7 @@ class ExchangedRuns:
                 found.extend(self.exchange.compare(number, event))
                 self.control.compare(number, event)
 
-        last, _ = self._watch(self.run.watched.state, sink, mends=mends)
+        last, _ = self._watch(self.run.start.state, sink, mends=mends)
         return found, last
 
     def matters(self, inequality: Inequality) -> bool:
@@ -195,7 +195,7 @@ class ExchangedRuns:
             event.call.place = wanted.call.place  # of a backward only the whole run tells the line
             arrays = [array.copy() for array in event.arrays]
             found.append(replace(event, arrays=arrays, makers=wanted.makers, number=wanted.number))
-            if self.run.watched.can_end:
+            if self.run.start.can_end:
                 raise TargetError("the rest of the run is of no use")
 
         try:
@@ -208,7 +208,7 @@ class ExchangedRuns:
     def _watch(self, start: State, sink: Sink, **options: Any) -> tuple[State, int]:
         """Run from a start while a tape watches; return the last state and how many events."""
         tape = Tape(sink, **options)
-        return self.run.watched.last(start, len(self.run.ends), tape), tape.count
+        return self.run.start.last(start, len(self.run.ends), tape), tape.count
 
     def _align(self, stop: int) -> None:
         """Match the events of the run with equal units with those of the one with different ones.

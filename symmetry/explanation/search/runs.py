@@ -10,7 +10,7 @@ import numpy as np
 
 from symmetry.base.errors import TargetError
 from symmetry.base.libraries import of_call
-from symmetry.explanation.starts import WatchedStart
+from symmetry.explanation.starts import TapedStart
 from symmetry.observe.tape import Event, Tape
 from symmetry.units.compare import Group
 from symmetry.units.state import Array, State
@@ -18,10 +18,10 @@ from symmetry.units.units import Units
 
 
 @dataclass(frozen=True)
-class WatchedRun:
+class TapedRun:
     """R: the run in which units begin equal, and split."""
 
-    watched: WatchedStart  # where it begins
+    start: TapedStart  # where it begins
     units: Units  # the group whose units split
     events: Sequence[Event]  # its operations, without their arrays
     ends: Sequence[int]  # how many events there were after each step
@@ -41,19 +41,19 @@ class WatchedRun:
         return self.earlier + 1 + bisect_right(self.ends, number)
 
 
-def watch(watched: WatchedStart, units: Units, steps: int, earlier: int = 0) -> WatchedRun:
+def watch(taped: TapedStart, units: Units, steps: int, earlier: int = 0) -> TapedRun:
     """Watch the run in which units begin equal, in another way if it does not work in the first."""
     events: list[Event] = []
     tape = Tape(events.append)
     try:
-        after = [(tape.count, state) for state in watched.states(watched.state, steps, tape)]
+        after = [(tape.count, state) for state in taped.states(taped.state, steps, tape)]
     except TargetError:
-        if (other := watched.otherwise()) is None:
+        if (other := taped.otherwise()) is None:
             raise
         return watch(other, units, steps, earlier)
-    groups = _groups(units, watched.state, after[-1][1], watched.coarse)
+    groups = _groups(units, taped.state, after[-1][1], taped.coarse)
     ends = [count for count, _ in after]
-    return WatchedRun(watched, units, events, ends, groups, earlier)
+    return TapedRun(taped, units, events, ends, groups, earlier)
 
 
 def usual_and_odd(groups: Sequence[Group]) -> tuple[int, int, list[int]]:

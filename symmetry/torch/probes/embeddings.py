@@ -26,7 +26,7 @@ class EmbeddingCall:
 
 
 class Embeddings:
-    """Sees each call of an embedding; it may look up other tokens. It is a ``Watcher``.
+    """Sees each call of an embedding; it may look up other tokens. It is a ``FunctionListener``.
 
     Parameters
     ----------

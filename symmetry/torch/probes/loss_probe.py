@@ -17,12 +17,12 @@ from symmetry.torch.modes.filled_rows import seeing_filled_rows
 from symmetry.torch.probes.calls import ModuleCall, ModuleCalls
 from symmetry.torch.probes.distributions import Distributions
 from symmetry.torch.probes.embeddings import EmbeddingCall, Embeddings, padded
+from symmetry.torch.probes.function_calls import FunctionCalls
 from symmetry.torch.probes.losses import FunctionCall, Losses
 from symmetry.torch.probes.pairs import Pairs
 from symmetry.torch.probes.positions import Positions
 from symmetry.torch.probes.provenance import makers
 from symmetry.torch.probes.sums import Norms, Sums
-from symmetry.torch.probes.watched import Watched
 from symmetry.torch.state import as_array, has_numbers
 from symmetry.training.losses import (
     Argument,
@@ -84,7 +84,7 @@ class TorchLossProbe(LossProbe):
             seeing_filled_rows(),
             ModuleCalls(self._model, before=see_call).hooked(),
             Distributions(see_loss).seen(),
-            Watched(
+            FunctionCalls(
                 Losses(see_loss),
                 Pairs(found.pairs.append),
                 Sums(see_sum),
@@ -97,7 +97,7 @@ class TorchLossProbe(LossProbe):
     @contextmanager
     def rolled(self, pair: Pair) -> Iterator[None]:
         """Move each entry of the data of a pair to the next sample, in this operation alone."""
-        with Watched(Pairs(lambda _: None, rolled=pair.number)):
+        with FunctionCalls(Pairs(lambda _: None, rolled=pair.number)):
             yield
 
     @contextmanager
@@ -115,7 +115,7 @@ class TorchLossProbe(LossProbe):
         def see(call: EmbeddingCall) -> Tensor | None:
             return torch.as_tensor(tokens).to(call.tokens) if call.number == given.call else None
 
-        with self._given(None), Watched(Losses(_scores_into(found)), Embeddings(see)):
+        with self._given(None), FunctionCalls(Losses(_scores_into(found)), Embeddings(see)):
             yield found
 
     @contextmanager

@@ -11,7 +11,7 @@ from typing import Any
 
 from symmetry.observe.source_line import SourceLine, users_line
 from symmetry.torch.loss_functions import LOSSES
-from symmetry.torch.probes.watched import Watched
+from symmetry.torch.probes.function_calls import FunctionCalls
 
 
 @dataclass(frozen=True)
@@ -28,8 +28,8 @@ class FunctionCall:
 class Losses:
     """Sees each call of a loss function before it is done; it may be done with other arguments.
 
-    It is a ``Watcher``. Modules such as ``nn.CrossEntropyLoss`` and the models of libraries call
-    these functions.
+    It is a ``FunctionListener``. Modules such as ``nn.CrossEntropyLoss`` and the models of
+    libraries call these functions.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ class Losses:
     @contextmanager
     def seen(self) -> Iterator[None]:
         """See the calls while the block runs."""
-        with Watched(self):
+        with FunctionCalls(self):
             yield
 
     def see(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, Any]:

@@ -27,7 +27,7 @@ _ARITHMETIC = (getattr(owner, name) for owner in (torch, Tensor) for name in _NA
 class Pairs:
     """Sees pairs of which one side depends on what is trained, and the other does not.
 
-    It is a ``Watcher``.
+    It is a ``FunctionListener``.
 
     Parameters
     ----------

@@ -12,7 +12,7 @@ from symmetry.observe.source_line import SourceLine, users_line
 
 
 class Sums:
-    """Sees sums over all entries of something trained; it is a ``Watcher``.
+    """Sees sums over all entries of something trained; it is a ``FunctionListener``.
 
     Parameters
     ----------

@@ -16,7 +16,7 @@ from symmetry.explanation.search.runs import usual_and_odd, watch
 from symmetry.explanation.starts import nudged
 from symmetry.observe.tape import Tape
 from symmetry.steps.start import StepStart
-from symmetry.steps.watched import WatchedStep
+from symmetry.steps.taped import TapedStep
 from symmetry.targets.resolve import as_step_target
 
 ROW = re.compile(
@@ -49,7 +49,7 @@ def starts() -> list[dict[str, np.ndarray]]:
 def runs() -> ExchangedRuns:
     equal, different, exchanged = starts()
     start = StepStart(np.ones((1, 1)), np.zeros((1, 1)), equal["w1"], equal["w2"], 1.0, 1, 0)
-    watched = WatchedStep(as_step_target(step, "step"), start)
+    watched = TapedStep(as_step_target(step, "step"), start)
     run = watch(watched, watched.groups[0], 1)
     a, c, (b,) = usual_and_odd(run.groups)
     assert (a, c, b) == (0, 1, 2)
@@ -69,7 +69,7 @@ def arrays(runs: ExchangedRuns, start: dict[str, np.ndarray]) -> dict[str, list[
         name = event.call.place.source.partition(" = ")[0]
         found[name] = event.arrays[0].ravel().tolist()
 
-    runs.run.watched.last(start, 1, Tape(keep))
+    runs.run.start.last(start, 1, Tape(keep))
     return found
 
 

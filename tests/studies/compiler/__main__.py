@@ -16,9 +16,8 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from symmetry.targets.sizes.arguments import Arguments, spell
-
 from symmetry.base.folders import TemporaryFolder
+from symmetry.targets.sizes.arguments import Arguments, spell
 from tests.studies.compiler.report import COMMAND, LINES, render
 
 Row = dict[str, Any]

@@ -12,12 +12,11 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from symmetry.targets.sizes.arguments import Arguments, spell
-
 from symmetry.base.errors import SymmetryError
 from symmetry.comparison.options import ComparisonOptions
 from symmetry.comparison.outcome import ComparedTraining
 from symmetry.comparison.trainings import compare_trainings
+from symmetry.targets.sizes.arguments import Arguments, spell
 from symmetry.training.run import AS_WRITTEN, Run, RunSettings
 from symmetry.training.target import FunctionTraining
 from symmetry.units.state import State, difference, size

@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from symmetry.targets.sizes.arguments import spell
 
+from symmetry.targets.sizes.arguments import spell
 from tests.conftest import needs
 from tests.studies.compiler import row, trainings
 from tests.studies.compiler.__main__ import new_rows, read

@@ -12,10 +12,10 @@ from typing import Any
 
 import torch
 from hypothesis import strategies as st
-from symmetry.targets.sizes.arguments import Arguments
-from symmetry.targets.sizes.space import Space
 from torch import Tensor, nn
 
+from symmetry.targets.sizes.arguments import Arguments
+from symmetry.targets.sizes.space import Space
 from tests.studies.compiler.layers import (
     ACTIVATIONS,
     CLASSES,

@@ -18,11 +18,11 @@ def row():
 
 
 def seen(work, rolled=None):
+    from symmetry.torch.probes.function_calls import FunctionCalls
     from symmetry.torch.probes.pairs import Pairs
-    from symmetry.torch.probes.watched import Watched
 
     found = []
-    with Watched(Pairs(found.append, rolled=rolled)):
+    with FunctionCalls(Pairs(found.append, rolled=rolled)):
         result = work()
     return found, result
 

@@ -29,7 +29,7 @@ from symmetry.torch.objects import generators_in
 from symmetry.torch.raising import readable
 from symmetry.torch.run import TorchRun
 from symmetry.torch.script.epochs.log import Log
-from symmetry.torch.script.epochs.watchers import Watchers
+from symmetry.torch.script.epochs.recorder import EpochRecorder
 from symmetry.training.events import Epochs, Evaluated
 from symmetry.training.run import RunSettings
 from symmetry.units.state import State, identical
@@ -62,9 +62,9 @@ def run_function(
         if states is None:
             return None
         log = Log(lambda: None, _SECONDS)
-        watchers = Watchers(log, None, seed, draw)
+        recorder = EpochRecorder(log, None, seed, draw)
         disturbed = ""
-        with watchers.watching():
+        with recorder.watching():
             run = begin(name, make, RunSettings(seed=seed))
             for state in states:
                 run.step()
@@ -73,16 +73,16 @@ def run_function(
         if disturbed and any(map(_difference, states, _without(name, make, seed) or [])):
             disturbed = ""  # it does not even repeat itself
         return replace(
-            watchers.record(name, f"after {_STEPS} steps"), disturbed=disturbed, is_function=True
+            recorder.record(name, f"after {_STEPS} steps"), disturbed=disturbed, is_function=True
         )
 
 
 def _steps(name: str, make: Callable[[], Any], seed: int, draw: int | None, steps: int) -> Epochs:
     """Return the record of these steps; it ends before the first step that raises."""
     log = Log(lambda: None, _SECONDS)
-    watchers = Watchers(log, None, seed, draw)
+    recorder = EpochRecorder(log, None, seed, draw)
     ended = f"after {steps} steps"
-    with watchers.watching():
+    with recorder.watching():
         run = begin(name, make, RunSettings(seed=seed))
         for number in range(steps):
             try:
@@ -94,7 +94,7 @@ def _steps(name: str, make: Callable[[], Any], seed: int, draw: int | None, step
                 break
             if run.objects.evaluate is not None:
                 _evaluate(run, log)
-    return replace(watchers.record(name, log.ended or ended), is_function=True)
+    return replace(recorder.record(name, log.ended or ended), is_function=True)
 
 
 def _without(name: str, make: Callable[[], Any], seed: int) -> list[State] | None:

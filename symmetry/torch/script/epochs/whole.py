@@ -33,7 +33,7 @@ from symmetry.base.randomness.unseeded import giving_seeds
 from symmetry.torch.script.contained import contained
 from symmetry.torch.script.epochs.batches.loaders import BATCHES
 from symmetry.torch.script.epochs.log import Log
-from symmetry.torch.script.epochs.watchers import Watchers
+from symmetry.torch.script.epochs.recorder import EpochRecorder
 from symmetry.torch.script.host import Host
 from symmetry.training.events import Epochs, Updated
 
@@ -95,12 +95,12 @@ class _WholeRun:
         self._sandbox = contained(host, self._watching)
         self.error: TrainingError | None = None
         self._log = Log(self._sandbox.stack.suspend, max(_SECONDS, _SETUPS * running.setup))
-        self._watchers = Watchers(self._log, batches, seed, draw)
+        self._recorder = EpochRecorder(self._log, batches, seed, draw)
 
     @property
     def cuts(self) -> int:
         """How often the epoch of a loader was shortened."""
-        return self._watchers.loaders.cuts
+        return self._recorder.loaders.cuts
 
     def go(self) -> Epochs:
         """Run the script from its start."""
@@ -111,8 +111,8 @@ class _WholeRun:
                     self._resume()
             with generators.kept(generators.shared()):
                 if self.error is None:
-                    return self._watchers.record(self._name, self._log.ended)
-                found = self._watchers.record(self._name, f"an error: {self.error}")
+                    return self._recorder.record(self._name, self._log.ended)
+                found = self._recorder.record(self._name, f"an error: {self.error}")
                 return replace(found, error=str(self.error), failure=self.error.failure)
         finally:
             self._sandbox.close(throwing=lambda: None, free=lambda: None)
@@ -127,5 +127,5 @@ class _WholeRun:
     @contextmanager
     def _watching(self) -> Iterator[None]:
         """See everything that is done meanwhile."""
-        with self._watchers.watching():
+        with self._recorder.watching():
             yield

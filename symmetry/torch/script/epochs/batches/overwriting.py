@@ -35,7 +35,7 @@ class Overwriting:
     def watched(self, data: Any) -> Any:
         """Return a data set that shows the first sample of a batch as soon as it is there."""
         self._first = None
-        return _Watched(data, self._note)
+        return _ListenedData(data, self._note)
 
     def see(self, samples: Any) -> None:
         """Compare the addresses of samples, and what the first one holds with what it held."""
@@ -50,7 +50,7 @@ class Overwriting:
             self._first = [_bytes(leaf) if _address(leaf) else b"" for leaf in tree_leaves(sample)]
 
 
-class _Watched:
+class _ListenedData:
     """A data set that hands on each sample that it returns."""
 
     def __init__(self, data: Any, note: Callable[[Any], None]) -> None:

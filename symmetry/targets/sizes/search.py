@@ -16,8 +16,8 @@ from symmetry.checker.verdict import Checked, Verdict
 from symmetry.invariants.invariant import TrainingInvariant
 from symmetry.targets.sizes.arguments import Arguments, spell
 from symmetry.targets.sizes.family import Family
+from symmetry.targets.sizes.outcome import SizeOutcome, first_steps
 from symmetry.targets.sizes.shrink import StepBudget, T, contrast, shrink
-from symmetry.targets.sizes.trial import SizeTrial, first_steps
 
 _USUAL = (8, 16, 32)  # sizes that authors write in
 _WHOLE = 2  # sizes at which all invariants are checked: the usual one and the smallest
@@ -39,7 +39,7 @@ class Search:
     def __init__(self, family: Family, plan: Plan, progress: Progress) -> None:
         self._family, self._plan, self._progress = family, plan, progress
         self._space = family.space(plan.options.seed)
-        self._trials: dict[str, SizeTrial] = {}
+        self._trials: dict[str, SizeOutcome] = {}
         self._verdicts: dict[tuple[str, str, str], Verdict | None] = {}
         self._doing = 0, 1
         self.examples = self._space.examples(plan.options.examples or SETS)
@@ -62,11 +62,11 @@ class Search:
         if all(trial.outcome == "raised" for _, trial in self.outcomes()):
             self.examples += self._written()
 
-    def outcomes(self) -> tuple[tuple[Arguments, SizeTrial], ...]:
+    def outcomes(self) -> tuple[tuple[Arguments, SizeOutcome], ...]:
         """Return the outcome of each example."""
         return tuple((arguments, self.trial(arguments)) for arguments in self.examples)
 
-    def trial(self, arguments: Arguments) -> SizeTrial:
+    def trial(self, arguments: Arguments) -> SizeOutcome:
         """Return the outcome of the first steps of a training.
 
         A rate may be too large: an error after the first loss that smaller rates do not raise says
@@ -78,7 +78,7 @@ class Search:
             slower = self._slower(arguments)
             diverging = found.outcome == "raised" and not found.making and slower != arguments
             if diverging and self._first_steps(slower).outcome == "ran":
-                found = SizeTrial("unjudged", f"{found.message}, and not with {spell(slower)}")
+                found = SizeOutcome("unjudged", f"{found.message}, and not with {spell(slower)}")
             self._trials[line] = found
         return self._trials[line]
 
@@ -149,7 +149,7 @@ class Search:
         for verdict in checked.verdicts:
             self._verdicts[spell(arguments), verdict.invariant, verdict.dtype] = verdict
 
-    def _first_steps(self, arguments: Arguments) -> SizeTrial:
+    def _first_steps(self, arguments: Arguments) -> SizeOutcome:
         options, training = self._plan.options, self._family.member(arguments).training
         self._progress.case(spell(arguments), "float32", *self._doing)
         try:

@@ -1,4 +1,4 @@
-"""The watchers of a run over whole epochs, for scripts and for functions."""
+"""The recorder of a run over whole epochs, for scripts and for functions."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from symmetry.training.events import Called, Epochs, LoopEvent, Updated
 _ROUNDS = 3  # returns from evaluation to training; then an iterator gives one batch
 
 
-class Watchers:
+class EpochRecorder:
     """Sees the events of one run.
 
     Parameters

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from torch.overrides import TorchFunctionMode
 
 
-class Watcher(Protocol):
+class FunctionListener(Protocol):
     """Sees the calls of some functions.
 
     Attributes
@@ -24,18 +24,18 @@ class Watcher(Protocol):
         ...
 
 
-class Watched(TorchFunctionMode):
-    """Shows calls to their watchers, one after the other: one mode costs less than several."""
+class FunctionCalls(TorchFunctionMode):
+    """Shows calls to their listeners, one after the other: one mode costs less than several."""
 
-    def __init__(self, *watchers: Watcher) -> None:
+    def __init__(self, *listeners: FunctionListener) -> None:
         super().__init__()
-        self._watchers: dict[Hashable, list[Watcher]] = {}
-        for watcher in watchers:
-            for function in watcher.functions:
-                self._watchers.setdefault(function, []).append(watcher)
+        self._listeners: dict[Hashable, list[FunctionListener]] = {}
+        for listener in listeners:
+            for function in listener.functions:
+                self._listeners.setdefault(function, []).append(listener)
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
-        for watcher in self._watchers.get(func, ()):
-            args, kwargs = watcher.see(func, args, kwargs)
+        for listener in self._listeners.get(func, ()):
+            args, kwargs = listener.see(func, args, kwargs)
         return func(*args, **kwargs)

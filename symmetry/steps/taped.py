@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from symmetry.explanation.starts import WatchedStart
+from symmetry.explanation.starts import TapedStart
 from symmetry.observe.source_line import SourceLines
 from symmetry.observe.tape import Tape
 from symmetry.steps.observe.numpy import observed
@@ -36,12 +36,12 @@ _NOT_TAKEN = (
 )
 
 
-def with_data(target: TwoLayerStep, start: StepStart, kind: str) -> WatchedStep:
+def with_data(target: TwoLayerStep, start: StepStart, kind: str) -> TapedStep:
     """Return a step whose units are its samples, inputs or classes.
 
     The order of the data is part of its state, so that the data themselves stay what they are.
     """
-    watched = WatchedStep(target, start)
+    watched = TapedStep(target, start)
     units = start.units(kind)
     own = [part for part in units.parts if part.array in watched.state]
     watched.groups = (replace(units, parts=(Part(_ORDER, axis=0), *own)),)
@@ -49,7 +49,7 @@ def with_data(target: TwoLayerStep, start: StepStart, kind: str) -> WatchedStep:
     return watched
 
 
-class WatchedStep(WatchedStart):
+class TapedStep(TapedStart):
     """A step ``step(x, y, w1, w2, lr)`` from one start."""
 
     can_end = True
@@ -89,7 +89,7 @@ class WatchedStep(WatchedStart):
             arrays |= {n: data[n].take(start[_ORDER], axis) for n, axis in _MOVED[units.name]}
         return arrays
 
-    def otherwise(self) -> WatchedStart | None:
+    def otherwise(self) -> TapedStart | None:
         """Return the step given arrays that do not report, if it was given others."""
         if self._hand is np.asarray:
             return None

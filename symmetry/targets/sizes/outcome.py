@@ -19,7 +19,7 @@ _REFUSALS = (ValueError, AssertionError, SystemExit)
 
 
 @dataclass(frozen=True)
-class SizeTrial:
+class SizeOutcome:
     """The outcome of a training's first steps."""
 
     # *ran*; *raised*: its code raised, or the first loss is not finite; *refused*: making it raised
@@ -49,7 +49,7 @@ class SizeTrial:
         return self.message.partition(":")[0], self.file, self.line
 
 
-def first_steps(training: Training, steps: int, seed: int) -> SizeTrial:
+def first_steps(training: Training, steps: int, seed: int) -> SizeOutcome:
     """Make a training as it is written and take its first steps."""
     try:
         run = training.begin(RunSettings(seed=seed))
@@ -62,19 +62,19 @@ def first_steps(training: Training, steps: int, seed: int) -> SizeTrial:
             return _raised(error, making=False)
         if run.loss is not None and not math.isfinite(run.loss):
             message = f"the loss of step {number} is {run.loss}"
-            return SizeTrial("unjudged" if number else "raised", message)
-    return SizeTrial("ran")
+            return SizeOutcome("unjudged" if number else "raised", message)
+    return SizeOutcome("ran")
 
 
-def _raised(error: TargetError, *, making: bool) -> SizeTrial:
+def _raised(error: TargetError, *, making: bool) -> SizeOutcome:
     """Return the outcome that an error stands for; an error without a cause is our own answer."""
     cause = error.__cause__
     if cause is None:
-        return SizeTrial("unjudged", str(error))
+        return SizeOutcome("unjudged", str(error))
     file, line = line_of(cause) or (None, None)
     outcome: Outcome = "raised"
     if isinstance(cause, MemoryError) or "allocate memory" in str(cause):
         outcome = "unjudged"
     elif making and isinstance(cause, _REFUSALS):
         outcome = "refused"
-    return SizeTrial(outcome, in_one_line(cause), file, line, making)
+    return SizeOutcome(outcome, in_one_line(cause), file, line, making)

@@ -16,11 +16,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from symmetry.invariants.catalogue import catalogue
+from symmetry.invariants.invariant import TrainingInvariant
 from symmetry.law.measurement import Measurement, Violation
-from symmetry.targets.sizes.trial import SizeTrial
+from symmetry.targets.sizes.outcome import SizeOutcome
 
 
-def sizes(trials: Sequence[SizeTrial]) -> Measurement:
+def sizes(trials: Sequence[SizeOutcome]) -> Measurement:
     """Judge the first steps of all examples; those that raise are violations if others run."""
     raised = [trial for trial in trials if trial.outcome == "raised"]
     if not any(trial.outcome == "ran" for trial in trials):
@@ -30,8 +32,26 @@ def sizes(trials: Sequence[SizeTrial]) -> Measurement:
     return Measurement.violated(violation(raised[0]))
 
 
-def violation(trial: SizeTrial) -> Violation:
+def violation(trial: SizeOutcome) -> Violation:
     """Return the violation that a size raises."""
     is_error = ": " in trial.message or trial.message.isidentifier()
     text = f"raises {trial.message}" if is_error else trial.message
     return Violation(text, 0, "", file=trial.file, line=trial.line)
+
+
+SIZES = TrainingInvariant(
+    name="training/sizes",
+    statement="a training that runs with some drawn arguments runs with all that it accepts",
+    reason="sizes that a training cannot have are refused as it is made",
+    witness="a training that runs",
+    targets="PyTorch trainings whose arguments are drawn",
+    failure="raises at some sizes",
+    measure=sizes,
+    dtypes=("float32",),
+    runs=1,
+)
+
+
+def invariants() -> tuple[TrainingInvariant, ...]:
+    """Return the catalogue of a family of trainings."""
+    return SIZES, *catalogue()

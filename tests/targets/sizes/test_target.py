@@ -28,7 +28,7 @@ def test_a_size_that_raises_is_shrunk():
     assert found.smallest.arguments == "hidden=1 size=1"
     assert found.message.startswith("raises IndexError: ")
     assert found.message.endswith(" at size=1; runs at size=2")
-    assert found.file.endswith("tests/targets/drawn/trainings.py")
+    assert found.file.endswith("tests/targets/sizes/trainings.py")
     name = "tests.targets.sizes.trainings:one_sample"
     assert command_for(name, found) == f"symmetry check {name} -- hidden=1 size=1"
 

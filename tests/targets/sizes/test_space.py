@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 from hypothesis import strategies as st
-from symmetry.targets.sizes.shrink import StepBudget, contrast, shrink
-from symmetry.targets.sizes.space import Space
 
 from symmetry.base.errors import SymmetryError
+from symmetry.targets.sizes.shrink import StepBudget, contrast, shrink
+from symmetry.targets.sizes.space import Space
 
 SPACE = Space({"hidden": st.integers(1, 64), "batch": st.sampled_from([1, 2, 3, 16])})
 

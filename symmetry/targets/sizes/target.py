@@ -18,10 +18,10 @@ from symmetry.explanation.explained import Explained
 from symmetry.finding.coverage import Coverage
 from symmetry.invariants.invariant import TrainingInvariant
 from symmetry.law.invariant import select
-from symmetry.targets.sizes.catalogue import invariants
 from symmetry.targets.sizes.compare import compare_families
 from symmetry.targets.sizes.examiner import FamilyExaminer
 from symmetry.targets.sizes.family import Family
+from symmetry.targets.sizes.sizes import invariants
 from symmetry.targets.training import WHERE
 from symmetry.units.dtypes import DTYPES
 from symmetry.units.words import count

@@ -13,11 +13,10 @@ from symmetry.invariants.invariant import TrainingInvariant
 from symmetry.law.invariant import Invariant
 from symmetry.law.note import Note
 from symmetry.targets.sizes.arguments import Arguments
-from symmetry.targets.sizes.catalogue import SIZES
 from symmetry.targets.sizes.family import Family
+from symmetry.targets.sizes.outcome import SizeOutcome
 from symmetry.targets.sizes.search import Search
-from symmetry.targets.sizes.sizes import violation
-from symmetry.targets.sizes.trial import SizeTrial
+from symmetry.targets.sizes.sizes import SIZES, violation
 
 _FAILED = ("violated", "error")
 _NONE = "no drawn size runs"
@@ -71,7 +70,7 @@ class FamilyExaminer(Examiner):
             return verdict
         arguments, first = raised[0]
 
-        def fails(arguments: Arguments) -> SizeTrial | None:
+        def fails(arguments: Arguments) -> SizeOutcome | None:
             trial = self.search.trial(arguments)
             return trial if trial.outcome == "raised" and trial.cause == first.cause else None
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
+
+from symmetry.base.errors import SymmetryError
 from symmetry.targets.sizes.arguments import read, refuse_unprintable, spell
 from symmetry.targets.sizes.ranges import strategy_of
 from symmetry.targets.sizes.space import Space
-
-from symmetry.base.errors import SymmetryError
 
 
 @pytest.mark.parametrize(
