@@ -21,10 +21,9 @@ from symmetry.comparison.outcome import Compared, FirstDifference
 from symmetry.explanation.explained import Explained
 from symmetry.finding import coverage
 from symmetry.law.case import Case
-from symmetry.report import compared, explained
+from symmetry.report import answer, compared, explained
 from symmetry.report import units as units_report
-from symmetry.report import verdicts as report
-from symmetry.report.answers import answer
+from symmetry.report.record import to_json
 from symmetry.targets.resolve import as_target, resolve_training
 from symmetry.training.events import Epochs
 from symmetry.units.dtypes import DTYPES
@@ -91,7 +90,7 @@ class Report(Checked):
 
     def to_json(self) -> str:
         """Return the text that ``symmetry check --json`` writes."""
-        return report.to_json(self)
+        return to_json(self)
 
     def __repr__(self) -> str:
         """Return what the command prints; without ``explained`` as with ``--no-explain``."""

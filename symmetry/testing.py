@@ -28,9 +28,10 @@ from symmetry.checker.plan import Plan
 from symmetry.checker.verdict import Checked
 from symmetry.explanation.explained import Explained
 from symmetry.law.case import Case, CaseError, parse_case
-from symmetry.report.answers.answer import lines as answer_lines
+from symmetry.report.answer import lines as answer_lines
 from symmetry.report.explained import lines as explained_lines
-from symmetry.report.verdicts import conclusion, failures, gist
+from symmetry.report.failures import failures
+from symmetry.report.verdicts import conclusion, gist
 from symmetry.targets.resolve import as_target
 
 

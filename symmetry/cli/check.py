@@ -42,7 +42,7 @@ _SECTIONS = {
     "--update-baseline",
     "Output": "--quiet --verbose --format --json --output",
     "How it runs": "--seed --dtype --steps --timeout --device --ranks --no-explain --in-process",
-    "TriedSizes sizes, and two-layer steps": "--draw --examples --case --min-samples",
+    "Drawn sizes, and two-layer steps": "--draw --examples --case --min-samples",
     "Several targets": "--jobs --time-limit --memory --results --since --scheduler",
 }
 _FAMILIES = {
@@ -130,7 +130,8 @@ class _Check(Isolated):
             return
         from symmetry.base.files import write_all
         from symmetry.checker.verdict import Checked
-        from symmetry.report.verdicts import line, to_json
+        from symmetry.report.record import to_json
+        from symmetry.report.verdicts import line
 
         verdicts = account.verdicts()
         if not params["verbose"] and params["format_"] == "text":  # else they were printed already
@@ -311,7 +312,7 @@ def _check_one(
     from symmetry.checker.verdict import exit_code_accepting
     from symmetry.cli.outcome import conclude
     from symmetry.report.checked import MARKDOWN
-    from symmetry.report.verdicts import record
+    from symmetry.report.record import record
 
     output.refuse(MARKDOWN)
     report, culprit = _check(name, options, explained=explained, listing=output.listing)
@@ -380,7 +381,7 @@ def _list(only: tuple[str, ...], skip: tuple[str, ...], *, whole: bool) -> int:
 
 def _about(name: str) -> int:
     """Print the meaning of an invariant or a note."""
-    from symmetry.report.answers.invariants import describe
+    from symmetry.report.laws import describe
     from symmetry.targets.kinds import invariants
 
     for line in describe(name, invariants()):

@@ -121,7 +121,7 @@ def _explain_other_laws(target: Any, given: Mapping[str, Any], tell: Callable[[s
     """Explain the problems of a training that are not about units; return whether it has some."""
     from symmetry import session
     from symmetry.checker.options import Options
-    from symmetry.report.answers.invariants import law_lines
+    from symmetry.report.laws import law_lines
 
     if target.noun != "training":
         return False

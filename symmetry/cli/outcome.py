@@ -120,7 +120,7 @@ def conclude(checked: Checked, explained: Explained | None, output: Output) -> i
 
 def _print_answer(checked: Checked, explained: Explained | None) -> None:
     """Print the answer; the first lines of problems stand out on a terminal."""
-    from symmetry.report.answers.answer import blocks
+    from symmetry.report.answer import blocks
 
     code = checked.status
     (headline, *conditions), *others, rest = blocks(checked, explained)
@@ -137,7 +137,8 @@ def _print_answer(checked: Checked, explained: Explained | None) -> None:
 def _print_details(checked: Checked, explained: Explained | None) -> None:
     """Print all that is known of failures, behind the table of verdicts."""
     from symmetry.report.explained import lines
-    from symmetry.report.verdicts import failures, remarks
+    from symmetry.report.failures import failures
+    from symmetry.report.verdicts import remarks
 
     for heading, *facts in failures(checked):
         for text in ("", click.style(heading, bold=True), *facts):
@@ -150,8 +151,8 @@ def _write(checked: Checked, output: Output) -> None:
     """Write the files that were asked for."""
     from symmetry.base.files import write_all
     from symmetry.report.checked import render_checked
+    from symmetry.report.record import to_json
     from symmetry.report.table import line_of
-    from symmetry.report.verdicts import to_json
 
     contents: dict[Path, str | bytes] = {}
     if output.json is not None:

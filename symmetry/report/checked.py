@@ -7,11 +7,11 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from symmetry.checker.verdict import Checked, Verdict
+from symmetry.report.failures import failures
 from symmetry.report.files import Figure, ReportFiles, plain
 from symmetry.report.filling import render
 from symmetry.report.verdicts import (
     deviation,
-    failures,
     gist,
     last_line,
     remarks,

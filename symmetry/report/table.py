@@ -14,7 +14,8 @@ from symmetry.base.records import dump
 from symmetry.checker.verdict import Checked, Verdict, exit_code_accepting
 from symmetry.report.files import ReportFiles
 from symmetry.report.filling import fill_in, render
-from symmetry.report.verdicts import conclusion, deviation, record, summary
+from symmetry.report.record import record
+from symmetry.report.verdicts import conclusion, deviation, summary
 from symmetry.training.response import THRESHOLDS
 from symmetry.units.words import count
 

@@ -19,7 +19,7 @@ from symmetry.checker.accepted import (
     to_text,
     updated,
 )
-from tests.report.answers import checks
+from tests.report import checks
 
 MASK = Accepted("a.py --n 1", "symmetry/clones", "x[:-1] *= 2", "the mask is “wanted”")
 OTHER = Accepted("b", "symmetry/pure", "", "see #12")  # as an earlier version wrote it

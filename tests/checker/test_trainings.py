@@ -9,7 +9,8 @@ import pytest
 from symmetry.base import memory
 from symmetry.base.errors import SymmetryError
 from symmetry.checker.run import run
-from symmetry.report.verdicts import conclusion, failures
+from symmetry.report.failures import failures
+from symmetry.report.verdicts import conclusion
 from symmetry.training.target import FunctionTraining
 from tests.catalogues import select_trainings
 from tests.checking import plan_of

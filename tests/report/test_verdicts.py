@@ -12,17 +12,9 @@ import pytest
 from symmetry.checker.verdict import Checked
 from symmetry.finding.coverage import Coverage, Dead, Unequal
 from symmetry.observe.source_line import SourceLine
-from symmetry.report.verdicts import (
-    command_for,
-    conclusion,
-    details,
-    last_line,
-    limits,
-    line,
-    remarks,
-    summary,
-    to_json,
-)
+from symmetry.report.failures import command_for, details
+from symmetry.report.record import to_json
+from symmetry.report.verdicts import conclusion, last_line, limits, line, remarks, summary
 from tests.catalogues import named
 from tests.report.verdicts import (
     CASE,

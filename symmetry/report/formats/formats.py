@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from symmetry.checker.verdict import Checked
 from symmetry.explanation.explained import Explained
 from symmetry.report.formats import github, junit, sarif
-from symmetry.report.verdicts import to_json
+from symmetry.report.record import to_json
 
 Failed = tuple[str, str]  # a target that could not be checked, and why
 

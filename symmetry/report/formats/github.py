@@ -7,15 +7,16 @@ from collections.abc import Sequence
 from symmetry.base.errors import FAILED
 from symmetry.checker.verdict import Checked
 from symmetry.explanation.explained import Explained
-from symmetry.report.answers.problems import problems
-from symmetry.report.formats.message import message, notes, title
-from symmetry.report.verdicts import conclusion
+from symmetry.report.problems import message, problems
+from symmetry.report.verdicts import conclusion, notes
 
 
 def render(checked: Checked, explained: Explained | None = None) -> str:
     """Return an error for each problem and a warning for each note."""
     lines = [
-        _command("error", title(checked, p), message(p), p.file, p.line)
+        _command(
+            "error", f"{checked.target}: {', '.join(p.invariants)}", message(p), p.file, p.line
+        )
         for p in problems(checked, explained)
     ]
     if checked.status == FAILED:

@@ -7,8 +7,7 @@ from xml.etree import ElementTree
 
 from symmetry.checker.verdict import Checked, Verdict
 from symmetry.explanation.explained import Explained
-from symmetry.report.answers.problems import problems
-from symmetry.report.formats.message import message
+from symmetry.report.problems import message, problems
 from symmetry.report.verdicts import gist
 
 Element = ElementTree.Element

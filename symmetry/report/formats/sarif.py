@@ -11,9 +11,8 @@ from urllib.parse import quote
 from symmetry.base.errors import FAILED
 from symmetry.checker.verdict import Checked
 from symmetry.explanation.explained import Explained
-from symmetry.report.answers.problems import problems
-from symmetry.report.formats.message import message, notes
-from symmetry.report.verdicts import conclusion
+from symmetry.report.problems import message, problems
+from symmetry.report.verdicts import conclusion, notes
 
 _SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 _PACKAGE = "unit-symmetry"

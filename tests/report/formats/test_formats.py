@@ -12,7 +12,7 @@ import pytest
 from symmetry.checker.verdict import Verdict
 from symmetry.report.formats.formats import FORMATS, merge, render
 from tests.conftest import needs
-from tests.report.answers.checks import (
+from tests.report.checks import (
     EXPLAINED,
     HOLDS,
     IDLE,

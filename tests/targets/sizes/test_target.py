@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 import symmetry
 from symmetry.base.errors import SymmetryError
-from symmetry.report.verdicts import command_for
+from symmetry.report.failures import command_for
 from tests.targets.sizes import trainings
 
 CHEAP = ["training/sizes", "symmetry/repeatable"]

@@ -8,8 +8,7 @@ from symmetry.base.errors import SymmetryError
 from symmetry.checker.verdict import Checked
 from symmetry.law.invariant import Invariant
 from symmetry.law.note import NoteKind
-from symmetry.report.answers.answer import problem_lines
-from symmetry.report.answers.problems import problems
+from symmetry.report.problems import problems, rendered
 
 _WIDTH = 100
 
@@ -72,7 +71,7 @@ def law_lines(checked: Checked) -> Iterator[str]:
     for number, problem in enumerate(problems(checked)):
         if number:
             yield ""
-        yield from problem_lines(problem)
+        yield from rendered(problem)
         for law in (laws[name] for name in problem.invariants):
             yield from ("", f"{law.name}: {law.statement}", f"  reason     {law.reason}", "")
             yield from meaning(law)

@@ -6,9 +6,9 @@ import pytest
 
 from symmetry.base.errors import SymmetryError
 from symmetry.invariants.loop import copies, modes
-from symmetry.report.answers.invariants import describe, law_lines
+from symmetry.report.laws import describe, law_lines
 from tests.catalogues import STEPS, TRAININGS, named, select_trainings
-from tests.report.answers.checks import HOLDS, LOGITS, checked
+from tests.report.checks import HOLDS, LOGITS, checked
 
 
 def test_an_invariant_is_described_with_the_documentation_of_its_measure() -> None:

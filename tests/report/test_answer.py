@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from symmetry.checker.verdict import LOSS_NOT_FINITE
-from symmetry.report.answers.answer import lines
-from tests.report.answers.checks import (
+from symmetry.report.answer import lines
+from tests.report.checks import (
     EXPLAINED,
     HOLDS,
     IDLE,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterable, Iterator
 from itertools import chain
 
@@ -10,12 +9,11 @@ from symmetry.base.devices import Substitution
 from symmetry.base.errors import FAILED, FOUND
 from symmetry.checker.verdict import JUDGED, LOSS_NOT_FINITE, Checked, Verdict
 from symmetry.explanation.explained import Explained
-from symmetry.report.answers.problems import Problem, problems
+from symmetry.report.failures import details
 from symmetry.report.filling import fill_in
-from symmetry.report.verdicts import and_notes, conclusion, details, gist, judged, limits, note_line
+from symmetry.report.problems import Problem, folded, problems, rendered
+from symmetry.report.verdicts import and_notes, conclusion, gist, judged, limits, note_line, notes
 from symmetry.units.words import count
-
-WIDTH = 100  # characters of a line of prose
 
 
 def lines(checked: Checked, explained: Explained | None = None) -> Iterator[str]:
@@ -30,11 +28,9 @@ def blocks(checked: Checked, explained: Explained | None = None) -> Iterator[tup
     """Yield the answer in one line, each problem, the notes, and the rest."""
     found = problems(checked, explained)
     yield (headline(checked, found), *(checked.substitution or Substitution()).lines())
-    yield from (tuple(problem_lines(problem)) for problem in found)
-    shown = (note for note in checked.notes if note not in checked.gating)
-    notes = tuple(line for note in shown for line in _folded(note_line(note)))
-    if notes:
-        yield notes
+    yield from (tuple(rendered(problem)) for problem in found)
+    if shown := tuple(line for note in notes(checked) for line in folded(note_line(note))):
+        yield shown
     rest = tuple(_rest(checked.verdicts))
     yield (*(line for line in limits(checked) if not any(line in each for each in rest)), *rest)
 
@@ -63,30 +59,6 @@ def headline(checked: Checked, found: tuple[Problem, ...]) -> str:
         answer = answer.partition(":")[0]
     how = f", {checked.substitution.words}" if checked.substitution else ""
     return f"{checked.target}: {answer} ({judged(checked)}){how}"
-
-
-def problem_lines(problem: Problem) -> Iterator[str]:
-    """Yield a problem: its sentence begins with the line of the code, if that is known."""
-    yield from _folded(problem.sentence)
-    if problem.source:
-        yield f"      {problem.source}"
-    if problem.certainty:
-        yield f"  {problem.certainty}"
-    names = ", ".join(problem.invariants)
-    facts = [("found by", f"{names}, {problem.where}" if problem.where else names)]
-    facts += [*problem.facts, ("repeat", problem.repeat), ("more", problem.more)]
-    yield from (f"  {label:<9} {text}" for label, text in facts if text)
-
-
-def _folded(text: str) -> list[str]:
-    """Break long sentences between words; lines that a reader copies stay in one piece."""
-    return [
-        line
-        for part in text.splitlines()
-        for line in textwrap.wrap(
-            part, WIDTH, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
-        )
-    ]
 
 
 def _rest(verdicts: Iterable[Verdict]) -> Iterator[str]:

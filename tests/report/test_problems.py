@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 
 from symmetry.checker.verdict import Verdict
-from symmetry.report.answers.problems import problems
+from symmetry.report.problems import problems
 from tests.report import verdicts as steps
-from tests.report.answers.checks import (
+from tests.report.checks import (
     ABOUT,
     EXPLAINED,
     HOLDS,

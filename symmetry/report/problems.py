@@ -7,7 +7,8 @@ the command that repeats it. Terminal, pytest and the formats of CI systems rend
 from __future__ import annotations
 
 import linecache
-from collections.abc import Iterable, Sequence
+import textwrap
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from symmetry.base.user_code import spell
@@ -16,9 +17,10 @@ from symmetry.explanation.explained import Culprit, Explained
 from symmetry.law.invariant import Invariant
 from symmetry.law.measurement import FAILS, Violation
 from symmetry.law.statements import CLONES
+from symmetry.report.failures import Fact, Verbosity, command_for, facts_of_case, next_step
 from symmetry.report.filling import command_line
-from symmetry.report.verdicts import command_for, next_step
 
+WIDTH = 100  # characters of a line of prose
 _WORDS = ((1e9, "billion"), (1e6, "million"))
 _WRITTEN = {"float32": "as written", "float64": "in float64"}
 
@@ -38,7 +40,7 @@ class Problem:
     # Commands: one repeats the failure, one shows more; empty without one.
     repeat: str = ""
     more: str = ""
-    facts: tuple[tuple[str, str], ...] = ()  # further lines: a label and a text each
+    facts: tuple[Fact, ...] = ()  # further lines: a label and a text each
     # Whether the text goes on where a line of the code is the subject: ``treats ...``.
     continues: bool = False
     # Whether the target fails by itself: it raises, exits with a status, or is killed.
@@ -50,6 +52,11 @@ class Problem:
         if self.file and self.line:
             return f"{self.file}:{self.line}"
         return self.file or ""
+
+    @property
+    def found_by(self) -> str:
+        """The names of the violated invariants, in words."""
+        return ", ".join(self.invariants)
 
     @property
     def sentence(self) -> str:
@@ -245,16 +252,44 @@ def _other_lines(verdicts: Sequence[Verdict]) -> Iterable[tuple[str, str]]:
         yield "see also", ", ".join(lines[1:])
 
 
-def _facts(verdict: Verdict, culprit: Culprit | None) -> Iterable[tuple[str, str]]:
+def _facts(verdict: Verdict, culprit: Culprit | None) -> Iterable[Fact]:
     if culprit is not None:
         yield "operation", culprit.operation + (f": {culprit.cause}" if culprit.cause else "")
-    violation, case = verdict.violation, verdict.case
-    if verdict.smallest is not None:
-        yield "sizes", verdict.smallest.in_words()
-    if case is not None and violation is not None:
-        yield "case", case.in_words()
-    if not verdict.repeats:
-        yield "again", f"not repeatable: failed in {verdict.failures} of {verdict.reruns} more runs"
-    if verdict.about.rightly and verdict.about.two_layer:
-        leave = f"--skip {verdict.invariant} leaves it out"
-        yield "rightly", f"violated by a step that {verdict.about.rightly}: {leave}"
+    yield from facts_of_case(verdict, Verbosity.ANSWER)
+
+
+def rendered(problem: Problem, verbosity: Verbosity = Verbosity.ANSWER) -> Iterator[str]:
+    """Yield a problem in lines; its sentence begins with the line of the code, if that is known.
+
+    A system that takes messages shows the line itself, unless the line is the subject.
+    """
+    if verbosity == Verbosity.MESSAGE:
+        text = problem.sentence if problem.continues else problem.text
+        lines = (text, problem.certainty, problem.repeat and f"repeat: {problem.repeat}")
+        yield from filter(None, lines)
+        return
+    yield from folded(problem.sentence)
+    if problem.source:
+        yield f"      {problem.source}"
+    if problem.certainty:
+        yield f"  {problem.certainty}"
+    where = f", {problem.where}" if problem.where else ""
+    facts: list[Fact] = [("found by", f"{problem.found_by}{where}")]
+    facts += [*problem.facts, ("repeat", problem.repeat), ("more", problem.more)]
+    yield from (f"  {label:<9} {text}" for label, text in facts if text)
+
+
+def message(problem: Problem) -> str:
+    """Return a problem as one message of a CI system."""
+    return "\n".join(rendered(problem, Verbosity.MESSAGE))
+
+
+def folded(text: str) -> list[str]:
+    """Break long sentences between words; lines that a reader copies stay in one piece."""
+    return [
+        line
+        for part in text.splitlines()
+        for line in textwrap.wrap(
+            part, WIDTH, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
+        )
+    ]
