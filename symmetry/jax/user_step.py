@@ -1,4 +1,13 @@
-"""The step of the user, as a function of the leaves of the state."""
+"""The step of the user, as a function of the leaves of the state.
+
+    UserStep        the function of the user, called with leaves and returning leaves
+      TracedStep    its jaxpr, in which losses and gradients are marked
+        Program     all steps of a training, each traced when it is first asked for
+          Stepper   one run: its leaves, the inputs of each step, and the use of the outputs
+
+In a script nobody hands over a function: ``script/repeated_step.py`` finds the jitted one that gets
+its own results, and makes a function of the state and the number of the step of it.
+"""
 
 from __future__ import annotations
 

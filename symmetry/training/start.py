@@ -1,4 +1,15 @@
-"""The start of a training in one precision: its state and units, and runs from it."""
+"""The start of a training in one precision: its state and units, and runs from it.
+
+    TrainingStart      what invariants are measured on: the groups of units, and runs on request
+      Origin           a state that runs begin from, and the unperturbed run from there
+        FirstRuns      the runs from the training's own state: all origins of a training share them
+          Baseline     what the first of these showed
+      Response         how far perturbed runs from the origin end from the unperturbed one
+
+``TrainingStart.at`` returns a start at another origin with the same first runs. A run is asked for
+at the top, ``start.begin(noise=True)``, and its ``RunSettings`` go down from there as one value: to
+the origin, the training and its framework.
+"""
 
 from __future__ import annotations
 

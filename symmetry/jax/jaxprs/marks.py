@@ -6,6 +6,13 @@ name three kinds of values by equations that nothing uses:
     parameter.0.3   leaf 3 of what call 0 differentiates with respect to
     loss.0          what it differentiates
     gradient.0.3    the gradient that it returns for leaf 3
+
+Example: the square of two numbers, differentiated.
+
+>>> with marking():
+...     traced = jax.make_jaxpr(jax.value_and_grad(lambda w: (w * w).sum()))(jnp.ones(2))
+>>> [each.params["name"] for each in traced.eqns if each.primitive.name == "name"]
+['symmetry.parameter.0.0', 'symmetry.loss.0', 'symmetry.gradient.0.0']
 """
 
 from __future__ import annotations
