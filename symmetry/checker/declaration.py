@@ -22,34 +22,16 @@ _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 @dataclass(frozen=True)
 class About:
-    """A record on an option, beside the name, the type and the default of its field.
+    """A record on an option, beside the name, the type and the default of its field."""
 
-    Attributes
-    ----------
-    text
-        What it does, in a sentence.
-    metavar
-        What the help calls its value; None for a flag or a choice.
-    least
-        The smallest number that makes sense.
-    most
-        The largest number that makes sense, if there is one.
-    choices
-        All values that make sense.
-    flag
-        Its name on the command line, if that is not the name of the field; None if it has none
-        there.
-    typed
-        What the help adds for those who type it.
-    """
-
-    text: str
-    metavar: str | None = None
-    least: int | None = None
-    most: int | None = None
-    choices: tuple[str, ...] = ()
+    text: str  # what it does, in a sentence
+    metavar: str | None = None  # what the help calls its value; None for a flag or a choice
+    least: int | None = None  # the smallest number that makes sense
+    most: int | None = None  # the largest number that makes sense, if there is one
+    choices: tuple[str, ...] = ()  # all values that make sense
+    # Its name on the command line, if that is not the name of the field; None if it has none there.
     flag: str | None = ""
-    typed: str = ""
+    typed: str = ""  # what the help adds for those who type it
 
 
 def option(text: str, metavar: str | None = None, **more: Any) -> dict[str, About]:

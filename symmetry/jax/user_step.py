@@ -5,7 +5,7 @@
         Program     all steps of a training, each traced when it is first asked for
           Stepper   one run: its leaves, the inputs of each step, and the use of the outputs
 
-In a script nobody hands over a function: ``script/repeated_step.py`` finds the jitted one that gets
+A script hands over no function: ``script/repeated_step.py`` finds the jitted one that gets
 its own results, and makes a function of the state and the number of the step of it.
 """
 

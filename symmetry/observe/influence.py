@@ -18,29 +18,14 @@ class Influence:
 
         micro-batch 1    1/6  1/6  1/6
         micro-batch 2    1/2   nan  nan
-
-    Attributes
-    ----------
-    title
-        What is shown, and where it is made.
-    rows
-        A name for each row.
-    across
-        What the columns are, in words.
-    values
-        One row for each name; nan where there is nothing.
-    scale
-        What a value is, in words.
-    together
-        How many of the original columns each column stands for, by their mean.
     """
 
-    title: str
-    rows: tuple[str, ...]
-    across: str
-    values: Array
-    scale: str
-    together: int = 1
+    title: str  # what is shown, and where it is made
+    rows: tuple[str, ...]  # a name for each row
+    across: str  # what the columns are, in words
+    values: Array  # one row for each name; nan where there is nothing
+    scale: str  # what a value is, in words
+    together: int = 1  # how many of the original columns each column stands for, by their mean
 
     @property
     def columns(self) -> int:

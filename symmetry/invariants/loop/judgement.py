@@ -33,24 +33,13 @@ class Accusation:
 
 @dataclass
 class Judgement:
-    """The judgement of a law on a run.
+    """The judgement of a law on a run."""
 
-    Attributes
-    ----------
-    accusations
-        Mistakes; the law holds without any.
-    notes
-        Facts that are usually mistakes.
-    applies
-        Whether there was anything in the run that the law speaks about.
-    why
-        Why it does not apply, or cannot judge.
-    """
-
+    # Mistakes; the law holds without any.
     accusations: list[Accusation] = field(default_factory=list)
-    notes: list[Note] = field(default_factory=list)
-    applies: bool = True
-    why: str = ""
+    notes: list[Note] = field(default_factory=list)  # facts that are usually mistakes
+    applies: bool = True  # whether there was anything in the run that the law speaks about
+    why: str = ""  # why it does not apply, or cannot judge
 
     def accuse(self, text: str, at: SourceLine, mechanism: str = "") -> None:
         """Add a mistake, once a line; ``mechanism`` is explained at ``Violation``."""

@@ -122,21 +122,12 @@ class LossTerms:
 
 @dataclass
 class _Arrival:
-    """A place of a graph where the weights of terms arrive, and what has arrived there.
+    """A place of a graph where the weights of terms arrive, and what has arrived there."""
 
-    Attributes
-    ----------
-    end
-        The node whose outputs are the terms.
-    edge
-        A linear node and the number of its operand, if only what comes from there is a weight.
-    above
-        The linear nodes between the terms and the loss, the innermost first.
-    """
-
-    end: Any
+    end: Any  # the node whose outputs are the terms
+    # A linear node and the number of its operand, if only what comes from there is a weight.
     edge: tuple[Any, int] | None
-    above: Sequence[Any]
+    above: Sequence[Any]  # the linear nodes between the terms and the loss, the innermost first
     weights: list[Array] = field(default_factory=list)
 
     def hooked(self) -> Any:
