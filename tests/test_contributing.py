@@ -80,7 +80,7 @@ TRAINING_INVARIANT = '''"""``training/small``: a step is small."""
 
 from symmetry.invariants.invariant import TrainingInvariant
 from symmetry.law.measurement import Measurement, Violation
-from symmetry.training.capabilities.optimizing import Optimizing
+from symmetry.training.capabilities.model import Optimizing
 from symmetry.training.start import TrainingStart
 from symmetry.units import compare
 from symmetry.units.state import has_moved

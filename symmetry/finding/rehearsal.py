@@ -29,8 +29,8 @@ from symmetry.finding.first_steps.losses import (
     largest_difference,
 )
 from symmetry.training.capabilities.batching import FewSamples, Thinning
-from symmetry.training.capabilities.layered import Layered
-from symmetry.training.capabilities.rehearsing import Tracing
+from symmetry.training.capabilities.model import Layered
+from symmetry.training.capabilities.observing import Tracing
 from symmetry.training.run import needed
 from symmetry.training.target import Training
 from symmetry.training.trace import Trace

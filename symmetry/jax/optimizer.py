@@ -8,7 +8,7 @@ import numpy as np
 
 from symmetry.jax.jaxprs.step import TracedStep
 from symmetry.jax.leaves import Leaves
-from symmetry.training.capabilities.optimizing import Optimizer
+from symmetry.training.capabilities.model import Optimizer
 
 _RATE = "hyperparams.learning_rate"  # where optax.inject_hyperparams keeps it
 

@@ -39,28 +39,20 @@ from symmetry.jax.leaves import as_array
 from symmetry.jax.parts.batches import JaxPadding, JaxReordering
 from symmetry.jax.parts.drawing import JaxDrawing
 from symmetry.jax.parts.functions import JaxFunctions
-from symmetry.jax.parts.gradients import gradients_of
-from symmetry.jax.parts.layers import JaxLayers
-from symmetry.jax.parts.observing import JaxObserving
-from symmetry.jax.parts.optimizers import JaxOptimizers
-from symmetry.jax.parts.recording import JaxRecording
-from symmetry.jax.parts.rehearsal import JaxRehearsing
+from symmetry.jax.parts.model import JaxLayers, JaxOptimizers, gradients_of
+from symmetry.jax.parts.observing import JaxObserving, JaxRecording, JaxRehearsing, JaxTracing
 from symmetry.jax.parts.sampling import JaxSampling
 from symmetry.jax.parts.saving import JaxSaving
 from symmetry.jax.parts.settings import JaxSettings
-from symmetry.jax.parts.tracing import JaxTracing
 from symmetry.jax.probes.loss_probe import JaxLossProbe
 from symmetry.jax.program import Program
 from symmetry.jax.raising import readable
 from symmetry.jax.stepper import Stepper
 from symmetry.training.capabilities.batching import Padding, Reordering
-from symmetry.training.capabilities.configuring import Configuring
-from symmetry.training.capabilities.differentiating import Differentiating
 from symmetry.training.capabilities.drawing import Drawing
-from symmetry.training.capabilities.layered import Layered
-from symmetry.training.capabilities.observing import Observing, Recording
-from symmetry.training.capabilities.optimizing import Optimizing
-from symmetry.training.capabilities.rehearsing import Rehearsing, Tracing
+from symmetry.training.capabilities.model import Differentiating, Layered, Optimizing
+from symmetry.training.capabilities.observing import Observing, Recording, Rehearsing, Tracing
+from symmetry.training.capabilities.platform import Configuring
 from symmetry.training.capabilities.replicated import Copied
 from symmetry.training.capabilities.saving import Saving
 from symmetry.training.capabilities.step_events import StepEvents

@@ -15,7 +15,7 @@ from torch.utils.weak import WeakIdKeyDictionary
 
 from symmetry.base.user_code import callers, calls_target, kind_of
 from symmetry.observe.source_line import NOWHERE, SourceLine
-from symmetry.training.capabilities.layered import UNKNOWN, Creation
+from symmetry.training.capabilities.model import UNKNOWN, Creation
 
 _MADE = WeakIdKeyDictionary()
 _NUMBERS = count(1)

@@ -50,10 +50,9 @@ from symmetry.torch.modes.constants import ConstantReads
 from symmetry.torch.modes.scope import ModuleScope
 from symmetry.torch.objects import Objects
 from symmetry.torch.parts.arrays import Arrays
-from symmetry.torch.parts.layers import TorchLayers
+from symmetry.torch.parts.model import TorchLayers, TorchOptimizers
 from symmetry.torch.parts.observing import TorchObserving, TorchRecording
 from symmetry.torch.parts.operations import OperationModes, TorchDrawing
-from symmetry.torch.parts.optimizers import TorchOptimizers
 from symmetry.torch.parts.platform import TorchPlatform, frames, full_precision
 from symmetry.torch.parts.recomputing import TorchRecomputing
 from symmetry.torch.parts.rehearsal import TorchRehearsing, TorchTracing
@@ -67,16 +66,12 @@ from symmetry.torch.raising import readable
 from symmetry.torch.trials.first_calls import Steps
 from symmetry.torch.trials.trial import TorchTrial
 from symmetry.training.capabilities.batching import Accumulating, Padding, Reordering, Thinning
-from symmetry.training.capabilities.configuring import Configuring
-from symmetry.training.capabilities.differentiating import Differentiating
 from symmetry.training.capabilities.drawing import Drawing
 from symmetry.training.capabilities.flowing import Flowing
-from symmetry.training.capabilities.layered import Layered
-from symmetry.training.capabilities.observing import Observing, Recording
-from symmetry.training.capabilities.optimizing import Freezing, Optimizing
-from symmetry.training.capabilities.platform import Platform
+from symmetry.training.capabilities.model import Differentiating, Freezing, Layered, Optimizing
+from symmetry.training.capabilities.observing import Observing, Recording, Rehearsing, Tracing
+from symmetry.training.capabilities.platform import Configuring, Platform
 from symmetry.training.capabilities.recomputing import Recomputing
-from symmetry.training.capabilities.rehearsing import Rehearsing, Tracing
 from symmetry.training.capabilities.replicated import Replicated
 from symmetry.training.capabilities.rows import Rows
 from symmetry.training.capabilities.saving import Saving

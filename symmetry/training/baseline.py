@@ -13,9 +13,8 @@ from symmetry.base.errors import LossNotFinite, TrainingError
 from symmetry.base.raised import heard
 from symmetry.base.randomness.unseeded import Unseeded
 from symmetry.training.capabilities.batching import Accumulating, Padding, Reordering, Window
-from symmetry.training.capabilities.configuring import Configuring
 from symmetry.training.capabilities.drawing import Drawing
-from symmetry.training.capabilities.platform import Platform
+from symmetry.training.capabilities.platform import Configuring, Platform
 from symmetry.training.capabilities.step_events import StepEvents
 from symmetry.training.losses import LossProbe, Observed
 from symmetry.training.run import Run, RunSettings, needed

@@ -74,12 +74,7 @@ class Origin:
         noise: bool | None = None,
         order: Arrangement | None = None,
     ) -> Run:
-        """Begin a fresh run from here, in which these arrays are changed.
-
-        ``noise`` says whether the model's random operations stay as they are; by default they are
-        left out where there are any. The samples of each batch are put in an ``order``; or
-        micro-batches get those of a ``Window``.
-        """
+        """Begin a fresh run from here, in which these arrays are changed; see ``TrainingStart``."""
         settings = self.first.settings
         if noise is None:  # a run that passes through modes need not be as it is written
             noise = not settings.promotes and not self.first.random

@@ -121,7 +121,7 @@ def test_a_generator_that_is_cut_off_from_its_critic_is_noted_at_the_line():
 
 def test_the_largest_entry_that_a_softmax_subtracts_cuts_nothing_off():
     from symmetry.jax.begin import begin
-    from symmetry.jax.parts.gradients import gradients_of
+    from symmetry.jax.parts.model import gradients_of
 
     run = begin("training", lambda: cut(lambda hidden: hidden))
     assert gradients_of(run).cut_of({"model.a"}) is None

@@ -11,9 +11,8 @@ from numpy.typing import NDArray
 from symmetry.base.errors import TrainingError
 from symmetry.base.memory import refuse_beyond_memory
 from symmetry.finding.first_steps.losses import STEPS
-from symmetry.training.capabilities.differentiating import Differentiating
-from symmetry.training.capabilities.layered import Layered
-from symmetry.training.capabilities.rehearsing import Tracing
+from symmetry.training.capabilities.model import Differentiating, Layered
+from symmetry.training.capabilities.observing import Tracing
 from symmetry.training.capabilities.step_events import StepEvents
 from symmetry.training.run import Run, RunSettings, needed
 from symmetry.training.target import Training

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from symmetry.base.errors import TrainingError
 from symmetry.training.capabilities.batching import FewSamples
-from symmetry.training.capabilities.rehearsing import Rehearsing, Tracing
+from symmetry.training.capabilities.observing import Rehearsing, Tracing
 from symmetry.training.run import Run, RunSettings, needed
 from symmetry.training.target import Training
 from symmetry.training.trace import weights

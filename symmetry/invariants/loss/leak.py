@@ -9,7 +9,7 @@ import numpy as np
 
 from symmetry.base.errors import TrainingError
 from symmetry.invariants.loss.shift import Shift
-from symmetry.training.capabilities.rehearsing import Rehearsing
+from symmetry.training.capabilities.observing import Rehearsing
 from symmetry.training.losses import LeakSearch, LossProbe, Moved, Tokens
 from symmetry.training.run import needed
 from symmetry.training.start import TrainingStart

@@ -29,7 +29,7 @@ from symmetry.invariants.loss.verdicts import violated
 from symmetry.law.measurement import Measurement
 from symmetry.law.note import NoteKind
 from symmetry.observe.source_line import SourceLine
-from symmetry.training.capabilities.rehearsing import Rehearsing
+from symmetry.training.capabilities.observing import Rehearsing
 from symmetry.training.losses import LossProbe
 from symmetry.training.run import needed
 from symmetry.training.start import TrainingStart

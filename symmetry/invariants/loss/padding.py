@@ -37,7 +37,7 @@ from symmetry.invariants.loss.outputs import moved, with_others
 from symmetry.invariants.loss.verdicts import violated
 from symmetry.law.measurement import Measurement
 from symmetry.law.note import NoteKind
-from symmetry.training.capabilities.rehearsing import Rehearsing
+from symmetry.training.capabilities.observing import Rehearsing
 from symmetry.training.losses import LossCall, LossProbe, Padded
 from symmetry.training.run import needed
 from symmetry.training.start import TrainingStart

@@ -16,7 +16,7 @@ from symmetry.base.errors import TrainingError
 from symmetry.invariants.invariant import PROMOTED, TrainingInvariant
 from symmetry.invariants.loss.verdicts import violated
 from symmetry.law.measurement import Measurement
-from symmetry.training.capabilities.rehearsing import Rehearsing
+from symmetry.training.capabilities.observing import Rehearsing
 from symmetry.training.losses import LossProbe, Pair
 from symmetry.training.run import needed
 from symmetry.training.start import TrainingStart

@@ -30,7 +30,7 @@ from symmetry.law.measurement import Measurement
 from symmetry.law.note import NoteKind
 from symmetry.observe.source_line import SourceLine
 from symmetry.training.capabilities.batching import Reordering
-from symmetry.training.capabilities.differentiating import Differentiating
+from symmetry.training.capabilities.model import Differentiating
 from symmetry.training.capabilities.step_events import StepEvents
 from symmetry.training.losses import LossProbe
 from symmetry.training.run import needed

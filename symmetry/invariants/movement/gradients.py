@@ -9,9 +9,7 @@ from itertools import combinations
 from typing import Any
 
 from symmetry.base.errors import TrainingError
-from symmetry.training.capabilities.differentiating import Differentiating
-from symmetry.training.capabilities.layered import Made
-from symmetry.training.capabilities.optimizing import Optimizing
+from symmetry.training.capabilities.model import Creation, Differentiating, Optimizing
 from symmetry.training.capabilities.step_events import StepEvents
 from symmetry.training.run import Run, needed
 from symmetry.training.start import TrainingStart
@@ -37,11 +35,11 @@ class RunGradients:
     used: bool = False
     steps: int = 0  # how many steps were taken
     # Where each optimiser that stepped was made, and what it holds; none if one wraps another.
-    stepped: dict[Made, frozenset[str]] = field(default_factory=dict)
+    stepped: dict[Creation, frozenset[str]] = field(default_factory=dict)
     wrapped: bool = False  # whether an optimiser stepped within the step of another one
 
     @property
-    def twice(self) -> tuple[Made, Made] | None:
+    def twice(self) -> tuple[Creation, Creation] | None:
         """Where two optimisers were made that stepped and hold the same parameters."""
         pairs = combinations(sorted(self.stepped, key=lambda made: made.number), 2)
         return next((p for p in pairs if self.stepped[p[0]] == self.stepped[p[1]] != set()), None)
@@ -91,8 +89,8 @@ def gradients_of(run: Run, steps: int) -> RunGradients:
         found.wrapped = found.wrapped or updating
         if found.wrapped:
             found.stepped.clear()
-        elif optimizer.made.number:
-            found.stepped[optimizer.made] = frozenset(own)
+        elif optimizer.creation.number:
+            found.stepped[optimizer.creation] = frozenset(own)
         updating = True
         found.scheduled = found.scheduled or optimizer.scheduled
         for name, rate in own.items():

@@ -16,9 +16,8 @@ from symmetry.invariants.movement.notes import CUT, matter
 from symmetry.law.measurement import Measurement
 from symmetry.law.note import NoteKind
 from symmetry.observe.source_line import NOWHERE, SourceLine
-from symmetry.training.capabilities.differentiating import Differentiating
 from symmetry.training.capabilities.drawing import Drawing
-from symmetry.training.capabilities.optimizing import Optimizing
+from symmetry.training.capabilities.model import Differentiating, Optimizing
 from symmetry.training.capabilities.step_events import StepEvents
 from symmetry.training.run import RunSettings, needed
 from symmetry.training.start import TrainingStart

@@ -14,8 +14,7 @@ import numpy as np
 from symmetry.invariants.invariant import PROMOTED, TrainingInvariant
 from symmetry.invariants.movement.gradients import gradients_of
 from symmetry.law.measurement import Measurement, Violation
-from symmetry.training.capabilities.layered import Layered
-from symmetry.training.capabilities.optimizing import Optimizing
+from symmetry.training.capabilities.model import Layered, Optimizing
 from symmetry.training.capabilities.step_events import StepEvents
 from symmetry.training.run import Run
 from symmetry.training.start import TrainingStart

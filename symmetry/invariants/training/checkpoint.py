@@ -20,7 +20,7 @@ from symmetry.invariants.invariant import WRITTEN, TrainingInvariant
 from symmetry.invariants.training.settings import unaffected
 from symmetry.law.measurement import Measurement, Violation
 from symmetry.law.note import Note, NoteKind
-from symmetry.training.capabilities.configuring import Configuring
+from symmetry.training.capabilities.platform import Configuring
 from symmetry.training.capabilities.recomputing import Recomputed, Recomputing
 from symmetry.training.run import needed
 from symmetry.training.start import TrainingStart

@@ -19,7 +19,7 @@ from symmetry.invariants.movement.gradients import current
 from symmetry.invariants.movement.not_finite import FirstNotFinite, source_of
 from symmetry.law.measurement import Measurement, Violation
 from symmetry.training.capabilities.flowing import Flowing
-from symmetry.training.capabilities.optimizing import Optimizing
+from symmetry.training.capabilities.model import Optimizing
 from symmetry.training.capabilities.step_events import StepEvents
 from symmetry.training.run import Run, needed
 from symmetry.training.start import TrainingStart

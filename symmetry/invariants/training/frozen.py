@@ -13,7 +13,7 @@ from symmetry.invariants.invariant import WRITTEN, TrainingInvariant
 from symmetry.invariants.movement.gradients import current
 from symmetry.law.measurement import Measurement, Violation
 from symmetry.observe.source_line import SourceLine
-from symmetry.training.capabilities.optimizing import Freezing, Optimizing
+from symmetry.training.capabilities.model import Freezing, Optimizing
 from symmetry.training.capabilities.step_events import StepEvents
 from symmetry.training.run import needed
 from symmetry.training.start import TrainingStart

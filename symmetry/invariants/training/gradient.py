@@ -17,8 +17,8 @@ from symmetry.base import ranks
 from symmetry.base.randomness.random import Random
 from symmetry.invariants.invariant import PROMOTED, TrainingInvariant
 from symmetry.law.measurement import Measurement, Violation
-from symmetry.training.capabilities.differentiating import Differentiating
-from symmetry.training.capabilities.rehearsing import Rehearsing
+from symmetry.training.capabilities.model import Differentiating
+from symmetry.training.capabilities.observing import Rehearsing
 from symmetry.training.capabilities.step_events import StepEvents
 from symmetry.training.run import needed
 from symmetry.training.start import TrainingStart

@@ -13,7 +13,7 @@ from symmetry.invariants.training.settings import unaffected
 from symmetry.law.measurement import Measurement
 from symmetry.observe.source_line import NOWHERE, SourceLine
 from symmetry.training.baseline import JUDGED
-from symmetry.training.capabilities.configuring import Configuring
+from symmetry.training.capabilities.platform import Configuring
 from symmetry.training.run import needed
 from symmetry.training.start import TrainingStart
 from symmetry.units.state import difference

@@ -18,8 +18,7 @@ from symmetry.law.measurement import Measurement, Violation
 from symmetry.law.note import Note, NoteKind
 from symmetry.observe.source_line import NOWHERE, SourceLine
 from symmetry.training.capabilities.flowing import Cut, Flowing
-from symmetry.training.capabilities.layered import Layered, Made
-from symmetry.training.capabilities.optimizing import Freezing, Optimizing
+from symmetry.training.capabilities.model import Creation, Freezing, Layered, Optimizing
 from symmetry.training.capabilities.step_events import StepEvents
 from symmetry.training.run import needed
 from symmetry.training.start import TrainingStart
@@ -178,7 +177,7 @@ def _unmoved(
     return Measurement(counted=True, notes=tuple(_unheld(dict.fromkeys(aside), start)))
 
 
-def _held_twice(one: Made, other: Made) -> tuple[str, SourceLine]:
+def _held_twice(one: Creation, other: Creation) -> tuple[str, SourceLine]:
     """Say that two optimisers hold the same parameters, and where the second one is made."""
     lines = f"{one.place} and {other.place}"
     why = f"no optimiser holds it, and two hold the same parameters ({lines})"

@@ -15,7 +15,7 @@ from symmetry.invariants.invariant import WRITTEN, TrainingInvariant
 from symmetry.law.equivariance import first_difference
 from symmetry.law.measurement import LEFT_GRADIENTS, Measurement, Violation
 from symmetry.law.note import NoteKind
-from symmetry.training.capabilities.optimizing import Optimizing
+from symmetry.training.capabilities.model import Optimizing
 from symmetry.training.capabilities.saving import SavedRun, Saving
 from symmetry.training.capabilities.step_events import StepEvents
 from symmetry.training.events import Saved

@@ -12,7 +12,7 @@ from symmetry.invariants.invariant import WRITTEN, TrainingInvariant
 from symmetry.law.equivariance import compare_sides
 from symmetry.law.measurement import Measurement
 from symmetry.training.baseline import JUDGED, States
-from symmetry.training.capabilities.configuring import Configuring
+from symmetry.training.capabilities.platform import Configuring
 from symmetry.training.capabilities.step_events import StepEvents
 from symmetry.training.origin import OTHER_START_ULPS
 from symmetry.training.response import MORE_DRAWS

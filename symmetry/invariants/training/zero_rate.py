@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from symmetry.invariants.invariant import WRITTEN, TrainingInvariant
 from symmetry.law.measurement import Measurement, Violation
-from symmetry.training.capabilities.optimizing import Optimizing
+from symmetry.training.capabilities.model import Optimizing
 from symmetry.training.capabilities.step_events import StepEvents
 from symmetry.training.run import Run, needed
 from symmetry.training.start import TrainingStart

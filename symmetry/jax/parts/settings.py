@@ -13,7 +13,7 @@ from symmetry.base.errors import TrainingError
 from symmetry.jax.jaxprs.interpreter import equations_in
 from symmetry.jax.program import Program
 from symmetry.jax.stepper import Stepper
-from symmetry.training.capabilities.configuring import ALL, Configuring
+from symmetry.training.capabilities.platform import ALL, Configuring
 
 
 class JaxSettings(Configuring):

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from symmetry.torch.objects import Objects
 from symmetry.torch.state import as_array, has_numbers, tensors_of, unwrapped, write
-from symmetry.training.capabilities.differentiating import Differentiating
+from symmetry.training.capabilities.model import Differentiating
 from symmetry.units.state import Array, State
 
 

@@ -18,7 +18,7 @@ from symmetry.torch.parts.step_events import TorchStepEvents
 from symmetry.torch.raising import StepEnded
 from symmetry.torch.state import as_array, memory_of
 from symmetry.torch.trace import Tracer
-from symmetry.training.capabilities.rehearsing import Rehearsing, Tracing
+from symmetry.training.capabilities.observing import Rehearsing, Tracing
 from symmetry.training.run import Run
 from symmetry.training.trace import Trace, weights
 from symmetry.units.state import Array

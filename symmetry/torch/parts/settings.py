@@ -21,7 +21,7 @@ from symmetry.observe.source_line import SourceLine
 from symmetry.torch.making import creation_of
 from symmetry.torch.objects import Objects
 from symmetry.torch.parts.platform import frames
-from symmetry.training.capabilities.configuring import ALL, Configuring
+from symmetry.training.capabilities.platform import ALL, Configuring
 
 _SMALLER = 2.0**-6  # of a loss scale
 

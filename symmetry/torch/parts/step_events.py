@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from symmetry.torch.modes.scope import ModuleScope
 from symmetry.torch.objects import can_be_hooked
-from symmetry.torch.parts.optimizers import TorchOptimizers
+from symmetry.torch.parts.model import TorchOptimizers
 from symmetry.training.capabilities.step_events import StepEvents
 
 

@@ -1,1 +1,1 @@
-"""Capabilities of a run in addition to taking steps: one file each."""
+"""Capabilities of a run in addition to taking steps."""

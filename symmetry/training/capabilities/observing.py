@@ -1,10 +1,12 @@
-"""``Observing`` and ``Recording``: what happens inside of a step, beside the state after it."""
+"""Steps seen from inside: observed, recorded, traced, and taken up to their losses only."""
 
 from abc import abstractmethod
+from collections.abc import Callable, Container
 
 from symmetry.observe.tape import Tape
 from symmetry.training.capabilities.capability import Capability
 from symmetry.training.observation import Observation
+from symmetry.training.trace import Trace
 from symmetry.units.state import Array
 
 
@@ -28,4 +30,48 @@ class Recording(Capability):
         """Return name and entries of the run's array that lies in a block of memory.
 
         ``memory`` is the number that the tape has for the block. Gradients are arrays, too.
+        """
+
+
+class Rehearsing(Capability):
+    """Takes steps up to their losses, without gradients and updates."""
+
+    absent = "its steps cannot be taken up to their losses alone"
+
+    @abstractmethod
+    def rehearse(
+        self, backwards: int, grads: int, gradient: float | None = None, *, whole: bool = False
+    ) -> None:
+        """Take the next step up to its losses, without any gradient or update.
+
+        Parameters
+        ----------
+        backwards, grads
+            How often the step computes gradients when it is taken normally. It ends there.
+        gradient
+            The value of each entry of the gradients, for steps that do something with them.
+        whole
+            Whether the step goes on to its end. Then it changes no array that runs are compared by.
+        """
+
+    @abstractmethod
+    def loss_sums(self) -> list[float]:
+        """Return the sum of all entries of each loss of the last step."""
+
+
+class Tracing(Capability):
+    """Records the operations of steps as a trace."""
+
+    @abstractmethod
+    def leaves(self, names: Container[str] | None = None) -> dict[str, Array]:
+        """Return copies of the arrays that units may lie in, or the ones with these names.
+
+        They are the parameters and the model's buffers.
+        """
+
+    @abstractmethod
+    def trace(self, names: Container[str], step: Callable[[], None], steps: int) -> Trace:
+        """Return the trace of several steps, each taken by a call of ``step``.
+
+        Its leaves are the arrays of these names, its loss is the weighted sum of all losses.
         """

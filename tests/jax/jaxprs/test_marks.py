@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from symmetry.training.capabilities.differentiating import Differentiating
+from symmetry.training.capabilities.model import Differentiating
 from symmetry.training.run import RunSettings
 from symmetry.training.target import FunctionTraining
 from tests.conftest import needs

@@ -130,7 +130,7 @@ def test_the_gradients_of_a_step_that_is_an_epoch_are_those_of_its_loop():
     import jax
     import jax.numpy as jnp
 
-    from symmetry.training.capabilities.differentiating import Differentiating
+    from symmetry.training.capabilities.model import Differentiating
     from symmetry.training.capabilities.step_events import StepEvents
 
     training = FunctionTraining("training", lambda: (jnp.ones(2), lambda w, _: scanned(w)))

@@ -1,10 +1,10 @@
-"""Comparing JAX trainings: whether they are the same, and where they first differ."""
+"""Steps of JAX trainings seen from inside: compared, and recorded."""
 
 from __future__ import annotations
 
 import pytest
 
-from symmetry import compare
+from symmetry import compare, explain
 from tests.conftest import needs
 from tests.jax.faulty import clipping_leaves_out_the_last_column
 from tests.jax.sound import cross_entropy, plain_mlp
@@ -56,3 +56,11 @@ def test_the_module_is_named_if_the_library_names_it():
 
     (other,) = compare(lambda: training(1e-6), lambda: training(1e-3), dtype="float64").others
     assert (other.first.phase, other.first.module) == ("forward", "LayerNorm_1")
+
+
+def test_the_operation_that_treats_one_unit_differently_is_named():
+    found = explain(clipping_leaves_out_the_last_column)
+    (culprit,) = found.culprits
+    assert culprit.operation == "scatter"
+    assert culprit.file.endswith("tests/jax/faulty.py")
+    assert "raises" not in " ".join(culprit.evidence)

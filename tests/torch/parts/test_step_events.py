@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from symmetry.training.capabilities.rehearsing import Rehearsing
+from symmetry.training.capabilities.observing import Rehearsing
 from symmetry.training.run import needed
 from tests.torch.runs import run, same, training
 

@@ -1,8 +1,8 @@
-"""The gradients of a run's last step."""
+"""The model of a run: its layers, its gradients, and the optimiser that updates it."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from itertools import combinations, product
 from typing import Any
 
@@ -13,10 +13,52 @@ from symmetry.jax.jaxprs.interpreter import kind_of
 from symmetry.jax.jaxprs.places import place_of
 from symmetry.jax.jaxprs.step import StepManner
 from symmetry.jax.leaves import as_array
+from symmetry.jax.optimizer import JaxOptimizer
 from symmetry.jax.stepper import Stepper
-from symmetry.training.capabilities.differentiating import Differentiating
+from symmetry.observe.source_line import NOWHERE, SourceLine
 from symmetry.training.capabilities.flowing import Cut
+from symmetry.training.capabilities.model import Differentiating, Layered, Optimizing
 from symmetry.units.state import Array
+
+# What Flax, NNX and Keras, and Haiku call the matrix of a layer: its outputs are the last axis.
+_MATRICES = ("kernel", "w")
+_TABLES = ("embedding", "embeddings")
+
+
+class JaxLayers(Layered):
+    """The layers of a JAX model."""
+
+    def __init__(self, stepper: Stepper) -> None:
+        self._stepper = stepper
+
+    @property
+    def model_name(self) -> str:
+        """The name of the state's class."""
+        return type(self._stepper.program.made.state).__name__
+
+    @property
+    def output_on_axis_1(self) -> frozenset[str]:
+        """Weights whose output axis is 1, not 0: matrices of most libraries, and tables."""
+        return frozenset(
+            name
+            for name, leaf in self._stepper.leaves.parameters.items()
+            if np.ndim(leaf) == 2 and name.rpartition(".")[2] in (*_MATRICES, *_TABLES)
+        )
+
+    @property
+    def layers(self) -> Mapping[str, tuple[int, int]]:
+        """The matrices of layers, with the axis along which they make units, and how many."""
+        return {
+            name: (np.ndim(leaf) - 1, np.shape(leaf)[-1])
+            for name, leaf in self._stepper.leaves.parameters.items()
+            if np.ndim(leaf) > 1 and name.rpartition(".")[2] in (*_MATRICES, *_TABLES)
+        }
+
+    @property
+    def sharded(self) -> bool:
+        """Whether ranks hold parameters in parts: a run has one process."""
+        return False
+
 
 _FLAT = ("stop_gradient", "round", "floor", "ceil", "sign")
 _AS_WRITTEN = {"stop_gradient": "jax.lax.stop_gradient()"}
@@ -102,3 +144,30 @@ def _cuts(equation: Any) -> bool:
 def gradients_of(stepper: Stepper) -> JaxGradients | None:
     """Return the gradients of a run; None if its steps do not show any."""
     return JaxGradients(stepper) if stepper.traced.gradients else None
+
+
+class JaxOptimizers(Optimizing):
+    """The optimiser of a run: there is one for all parameters, or none that is known."""
+
+    def __init__(self, stepper: Stepper) -> None:
+        self._stepper = stepper
+
+    @property
+    def optimizers(self) -> Mapping[str, JaxOptimizer]:
+        """The optimiser, by a name."""
+        optimizer = self._stepper.optimizer
+        return {} if optimizer is None else {"its update": optimizer}
+
+    @property
+    def held(self) -> frozenset[str]:
+        """The parameters."""
+        return frozenset(self._stepper.leaves.parameters)
+
+    def updated_at(self, name: str) -> SourceLine:
+        """Return the user's line that makes the next value of a parameter."""
+        flat = self._stepper.traced.flat(StepManner())
+        core = flat.jaxpr.jaxpr
+        leaf = f"leaf.{self._stepper.leaves.names.index(name)}"
+        after = core.outvars[flat.outputs.index(leaf)]
+        made = (e for e in core.eqns if any(variable is after for variable in e.outvars))
+        return next(map(place_of, made), NOWHERE)

@@ -6,7 +6,7 @@ from __future__ import annotations
 def test_rates_are_told_by_parameter_and_set_to_zero_for_a_while():
     import torch
 
-    from symmetry.torch.parts.optimizers import TorchOptimizer
+    from symmetry.torch.parts.model import TorchOptimizer
 
     a, b = torch.nn.Parameter(torch.ones(1)), torch.nn.Parameter(torch.ones(2))
     optimizer = torch.optim.SGD([{"params": [a], "lr": 0.5}, {"params": [b]}], 0.25)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from symmetry.training.capabilities.differentiating import Differentiating
+from symmetry.training.capabilities.model import Differentiating
 from symmetry.training.target import FunctionTraining
 from tests.conftest import needs
 
@@ -45,7 +45,7 @@ def test_gradients_of_single_samples_and_of_two_calls_are_added_up():
     ],
 )
 def test_a_gradient_gets_the_shape_of_its_parameter(given, shape):
-    from symmetry.jax.parts.gradients import shaped
+    from symmetry.jax.parts.model import shaped
 
     array = np.random.default_rng(0).standard_normal(given)
     found = shaped(array, shape)
