@@ -1,0 +1,91 @@
+"""The schema of the JSON of a check: results obey it, and it allows nothing else."""
+
+from __future__ import annotations
+
+import copy
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import symmetry
+from symmetry.checker.verdict import Checked
+from symmetry.report.verdicts import KINDS, SCHEMA, to_json
+from tests.report.answers import checks
+from tests.report.verdicts import ERROR, HOLDS, VACUOUS, VIOLATED
+
+FILE = Path(symmetry.__file__).parent / "report" / "check.schema.json"
+READ = json.loads(FILE.read_text())
+TYPES: dict[str, tuple[type, ...]] = {
+    "object": (dict,),
+    "array": (list,),
+    "string": (str,),
+    "integer": (int,),
+    "number": (int, float),
+    "boolean": (bool,),
+    "null": (type(None),),
+}
+
+
+def faults(value: Any, schema: dict[str, Any], where: str = "") -> list[str]:
+    """Return what disobeys the keywords that the schema uses."""
+    unknown = {*schema} - {*TYPES, "$schema", "title", "description", "type", "enum", "const"}
+    assert unknown <= {"required", "properties", "additionalProperties", "items"}
+    named = schema.get("type", [])
+    kinds = [named] if isinstance(named, str) else named
+    allowed = [kind for each in kinds for kind in TYPES[each]]
+    if kinds and not (isinstance(value, tuple(allowed)) and (bool in allowed or value is not True)):
+        return [f"{where}: {value!r} is none of {kinds}"]
+    if value not in schema.get("enum", [value]) or value != schema.get("const", value):
+        return [f"{where}: {value!r}"]
+    if isinstance(value, list):
+        return [f for v in value for f in faults(v, schema.get("items", {}), f"{where}[]")]
+    properties = schema.get("properties", {})
+    if not isinstance(value, dict) or not properties:
+        return []
+    missing = [f"{where}: no {key}" for key in schema["required"] if key not in value]
+    missing += [f"{where}: {key} is not known" for key in value if key not in properties]
+    inner = (faults(v, properties.get(k, {}), f"{where}.{k}") for k, v in value.items())
+    return [*missing, *(fault for each in inner for fault in each)]
+
+
+def record(checked: Checked) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(to_json(checked))
+    return found
+
+
+CHECKS = [
+    Checked("numpy", 0, 100, (VIOLATED, HOLDS, ERROR, VACUOUS)),
+    Checked("train.py", 0, None, (*checks.UNITS, checks.RAISED), notes=(checks.NOTE,)),
+    Checked("train.py", None, None, (), complete=False),
+]
+
+
+@pytest.mark.parametrize("checked", CHECKS)
+def test_results_obey_the_schema(checked):
+    assert faults(record(checked), READ) == []
+
+
+def test_the_schema_is_of_this_version():
+    assert READ["properties"]["schema"]["const"] == SCHEMA
+    results = READ["properties"]["results"]["items"]["properties"]
+    assert results["verdict"]["enum"] == [*KINDS]
+
+
+@pytest.mark.parametrize(
+    ("change", "fault"),
+    [
+        ({"schema": 2}, ".schema: 2"),
+        ({"verdict": "good"}, ".verdict: 'good'"),
+        ({"more": 1}, ": more is not known"),
+        ({"complete": None}, ".complete: None is none of"),
+        ({"warnings": [3]}, ".warnings[]: 3 is none of"),
+    ],
+)
+def test_anything_else_is_not_allowed(change, fault):
+    changed = copy.deepcopy(record(CHECKS[0])) | change
+    (found,) = faults(changed, READ)
+    assert fault in found
+    del changed["target"]
+    assert ": no target" in faults(changed, READ)
