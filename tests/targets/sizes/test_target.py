@@ -47,7 +47,7 @@ def test_a_violation_is_shrunk_and_explained():
 def test_sound_sizes_hold_together():
     report = checked(trainings.sound)
     assert report.ok
-    assert report.drawn.number == 5
+    assert report.sizes.number == 5
     found = verdict(report, "symmetry/repeatable", "holds")
     assert found.counted == 5 * 3
 
@@ -55,8 +55,8 @@ def test_sound_sizes_hold_together():
 def test_refused_sizes_are_counted():
     report = checked(trainings.refusing)
     assert report.ok
-    assert 0 < report.drawn.refused < 5
-    assert report.drawn.refusal.startswith("ValueError: hidden must be even (")
+    assert 0 < report.sizes.refused < 5
+    assert report.sizes.refusal.startswith("ValueError: hidden must be even (")
 
 
 def test_a_search_that_is_refused_says_so():
@@ -74,7 +74,7 @@ def test_what_raises_at_all_sizes_is_no_matter_of_sizes():
 def test_a_rate_that_is_too_large_is_not_judged():
     report = checked(trainings.diverging)
     assert report.ok
-    assert report.drawn.unjudged == 1
+    assert report.sizes.unjudged == 1
 
 
 def test_what_cannot_be_typed_is_refused():
@@ -92,7 +92,7 @@ def test_given_arguments_leave_one_training():
     given = {"hidden": 3, "size": 2, "rate": 0.1}
     report = symmetry.check(trainings.sound, arguments=given, only="symmetry/repeatable")
     assert report.ok
-    assert report.drawn is None
+    assert report.sizes is None
     assert report.target == "tests.targets.sizes.trainings:sound hidden=3 size=2 rate=0.1"
     with pytest.raises(SymmetryError, match="cannot be called with hiden=3"):
         symmetry.check(trainings.sound, arguments={"hiden": 3})
