@@ -337,6 +337,17 @@ class Score:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Rows:
+    """Some rows of a tensor, which a call with gradients is given."""
+
+    call: int  # the number of its event
+    place: int  # where they lie
+    share: float  # of the tensor
+    anew: bool  # whether they were read for this call
+    others_are_read: bool  # whether anything reads other rows of the tensor
+
+
+@dataclass(frozen=True, kw_only=True)
 class Copy:
     """A module that follows a trained one, as an average of its weights does.
 
@@ -421,6 +432,7 @@ class Epochs:
     schedulers: tuple[Scheduler, ...] = ()
     copies: tuple[Copy, ...] = ()
     scores: tuple[Score, ...] = ()
+    rows: tuple[Rows, ...] = ()
     ended: str
     is_whole: bool
     shortened: tuple[str, ...] = ()

@@ -8,17 +8,21 @@ only updates of one optimiser are compared.
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 from symmetry.invariants.loop.judgement import Judgement, loop_invariant
 from symmetry.law.invariant import Statement
 from symmetry.law.note import NoteKind
 from symmetry.observe.source_line import SourceLine
 from symmetry.training.events import (
+    Backward,
     Batch,
     Called,
     Epochs,
     Loader,
     LoopEvent,
+    Measured,
     Seeded,
     States,
     Updated,
@@ -29,7 +33,13 @@ SHUFFLE = NoteKind(
     meaning="A loader does not shuffle, and its data is sorted: whole batches have one label. Pass "
     "shuffle=True.",
 )
+SAME_ROWS = NoteKind(
+    "loop/same-rows",
+    meaning="Every update is given the same rows of a tensor, and nothing reads the others. The "
+    "index of the loop may be missing: x[i : i + size] instead of x[:size].",
+)
 _FEW = 4  # batches that are equal
+_MOST = 0.5  # of a tensor: more may be the training part of it
 _ORDER = 8  # samples that are in the same order
 
 
@@ -39,6 +49,8 @@ def batches(epochs: Epochs) -> Judgement:
     training = [loader for loader in epochs.loaders if loader.number in epochs.training_loaders]
     judgement.applies = bool(training) or bool(epochs.of(Seeded))
     judgement.why = "" if judgement.applies else "it has no DataLoader, and seeds nothing"
+    _judge_micro_batches(epochs, judgement)
+    _note_same_rows(epochs, judgement)
     for loader in training:
         _judge_first_batches(epochs, loader, judgement)
         _judge_samples(loader, judgement)
@@ -54,10 +66,84 @@ INVARIANT = loop_invariant(
         statement="updates see other batches, orders and random numbers than those before",
         reason="nothing is learnt from the same ones again, and seeds are set once",
         witness="a DataLoader, or a seed",
-        notes=(SHUFFLE,),
+        notes=(SHUFFLE, SAME_ROWS),
     ),
     batches,
 )
+
+
+def _judge_micro_batches(epochs: Epochs, judgement: Judgement) -> None:
+    """Accuse updates that add up the same gradients several times.
+
+    Nothing is drawn between them: what the model returns and each loss are the same numbers.
+    """
+    windows = [*_passes_of_updates(epochs)]
+    several = [window for window in windows if len(window) > 1]
+    same = [window for window in several if len({*window}) == 1 and window[0].is_known]
+    if len(same) < _FEW - 1 or len(same) < len(several) or len({w[0].digests for w in same}) == 1:
+        return
+    number, at = len(same[0]), same[0][0].at
+    judgement.applies = True
+    judgement.accuse(
+        f"each update adds up {number} backwards of one batch: their losses and gradients are the "
+        f"same, as of one backward times {number}. Take another batch for each of them.",
+        at,
+    )
+
+
+@dataclass(frozen=True)
+class _Pass:
+    """A backward with the calls before it: equal ones leave equal gradients."""
+
+    at: SourceLine  # of the backward
+    digests: tuple[str, ...]  # of the arguments of the calls
+    values: tuple[tuple[float, ...], ...]  # of outputs and losses
+    dropouts: bool
+
+    @property
+    def is_known(self) -> bool:
+        """Whether equal ones have seen the same batch, and drawn nothing."""
+        return bool(self.digests) and all(self.digests) and not self.dropouts
+
+
+def _passes_of_updates(epochs: Epochs) -> Iterator[list[_Pass]]:
+    """Yield the passes that lead to each update."""
+    passes, calls, values = list[_Pass](), list[Called](), list[tuple[float, ...]]()
+    backward: Backward | None = None
+    for event in epochs.events:
+        if isinstance(event, Called) and event.gradient:
+            calls.append(event)
+        elif isinstance(event, Backward):
+            backward = event
+        elif isinstance(event, Measured) and event.phase != "update":
+            values.append(event.values)
+            if backward is not None:  # it is the loss of that
+                digests = tuple(call.digest for call in calls)
+                dropouts = any(call.dropouts for call in calls)
+                passes.append(_Pass(backward.at, digests, tuple(values), dropouts))
+                backward, calls, values = None, [], []
+        elif isinstance(event, Updated):
+            yield passes
+            passes, calls, values = [], [], []
+
+
+def _note_same_rows(epochs: Epochs, judgement: Judgement) -> None:
+    """Note updates that are all given the same rows, where others are never read."""
+    calls = {each.call: epochs.events[each.call] for each in epochs.rows}
+    updates = {call.update for call in calls.values()}
+    digests = {call.digest for call in calls.values() if isinstance(call, Called)}
+    places = {(each.place, each.share) for each in epochs.rows}
+    alike = len(places) == len(digests) == 1 and digests != {""}
+    alone = all(each.anew and not each.others_are_read for each in epochs.rows)
+    if len(updates) < _FEW or not (alike and alone) or (first := epochs.rows[0]).share > _MOST:
+        return
+    judgement.applies = True
+    judgement.note(
+        SAME_ROWS,
+        f"all {len(updates)} updates that were seen are given the same rows of a tensor, "
+        f"{first.share:.0%} of it, and nothing reads the others: is the index of the loop missing?",
+        calls[first.call].at,
+    )
 
 
 def _judge_first_batches(epochs: Epochs, loader: Loader, judgement: Judgement) -> None:

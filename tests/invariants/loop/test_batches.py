@@ -2,8 +2,19 @@
 
 from __future__ import annotations
 
+import pytest
+
 from symmetry.invariants.loop.batches import batches
-from symmetry.training.events import Backward, Batch, Called, Exhausted, Seeded, Updated
+from symmetry.training.events import (
+    Backward,
+    Batch,
+    Called,
+    Exhausted,
+    Measured,
+    Rows,
+    Seeded,
+    Updated,
+)
 from tests.invariants.loop.made import at, epochs, event, loader
 
 ORDER = tuple(range(8))
@@ -83,3 +94,60 @@ def test_batches_of_one_class_each_have_a_note():
     assert (note.name, note.line) == ("loop/shuffle", 90)
     one = (loader(0, shuffles=False, classes=("0", "0", "0")),)
     assert not batches(epochs(*epoch(0, None), loaders=one)).notes
+
+
+def row(call, **facts):
+    given = {"place": 64, "share": 0.1, "anew": True, "others_are_read": False}
+    return Rows(call=call, **{**given, **facts})
+
+
+def same_rows(**facts):
+    calls = [event(Called, 12, update=n, digest="a") for n in range(5)]
+    return batches(epochs(*calls, rows=tuple(row(n, **facts) for n in range(5)))).notes
+
+
+def test_the_same_rows_for_all_updates_have_a_note():
+    (note,) = same_rows()
+    assert (note.name, note.line) == ("loop/same-rows", 12)
+    assert note.text.startswith(
+        "all 5 updates that were seen are given the same rows of a tensor, 10% of it"
+    )
+
+
+@pytest.mark.parametrize("facts", [{"share": 0.8}, {"anew": False}, {"others_are_read": True}])
+def test_a_training_part_and_a_batch_that_is_kept_have_none(facts):
+    assert same_rows(**facts) == []
+
+
+def pieces(losses, digests="ab", **facts):
+    """Return three updates of two pieces each, which have these losses."""
+    events = [event(Called, 1, digest="first"), event(Backward, 2), MEASURED, event(Updated, 4)]
+    for number, digest in enumerate(digests + digests[0]):
+        for loss in losses:
+            call = event(Called, 1, digest=digest, **facts)
+            loss_of_it = event(Measured, 2, phase="loss", name="backward", values=(loss,))
+            events += [call, MEASURED, event(Backward, 2, number=number), loss_of_it]
+        events.append(event(Updated, 4))
+    return batches(epochs(*events)).accusations
+
+
+MEASURED = event(Measured, 1, phase="forward", name="Net", values=(1.0, 2.0))
+
+
+def test_one_batch_for_all_pieces_of_an_update_is_accused():
+    (accusation,) = pieces([0.5, 0.5])
+    assert accusation.at == at(2)
+    assert accusation.text.startswith("each update adds up 2 backwards of one batch: ")
+
+
+@pytest.mark.parametrize(
+    ("losses", "facts"),
+    [
+        ([0.5, 0.25], {}),  # of two tasks
+        ([0.5], {}),
+        ([0.5, 0.5], {"dropouts": ("drop",)}),
+        ([0.5, 0.5], {"digests": "aa"}),  # all updates have one batch, as a trial has
+    ],
+)
+def test_other_pieces_are_not(losses, facts):
+    assert pieces(losses, **facts) == []

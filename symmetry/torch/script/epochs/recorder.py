@@ -98,6 +98,7 @@ class EpochRecorder:
             schedulers=self._schedules.records(),
             copies=self._following.records(evaluated),
             scores=self._scores.records,
+            rows=self._scores.rows,
             ended=ended or "the script's end",
             is_whole=not ended,
             shortened=shortened,

@@ -1,5 +1,7 @@
 """Calls without gradients whose results are compared with data, and train nothing: scores.
 
+And the rows of larger tensors that calls with gradients are given.
+
     accuracy = (net(x).argmax(1) == y).float().mean()       y is data: the call is scored
     loss = entropy(net(x), labels_of(net(x)))               this one is not: a gradient flows
 
@@ -24,7 +26,7 @@ from torch.utils.weak import WeakIdKeyDictionary
 from symmetry.torch.loss_functions import LOSSES
 from symmetry.torch.script.epochs.log import tensors_of
 from symmetry.torch.script.rows import reads_rows
-from symmetry.training.events import Score
+from symmetry.training.events import Rows, Score
 
 _COMPARING = {"eq", "__eq__", "ne", "__ne__"} | {loss.__name__ for loss in LOSSES}  # type: ignore[attr-defined]
 _CONVERSIONS = {"tensor", "as_tensor", "asarray", "stack"}
@@ -53,6 +55,9 @@ class Scores(TorchFunctionMode):
         self._training: set[int] = set()
         self._trained_with: set[Memory] = set()
         self._given: dict[int, frozenset[Memory]] = {}
+        self._seen = WeakIdKeyDictionary()  # tensors that calls with gradients were given
+        self._batches: list[tuple[int, _Places, bool]] = []
+        self._read: dict[Memory, set[Memory]] = {}  # by tensor, the rows that were read
 
     @contextmanager
     def watching(self) -> Iterator[None]:
@@ -72,6 +77,9 @@ class Scores(TorchFunctionMode):
         tensors = [t for t in tensors_of(given) if t.ndim]
         if gradient:
             self._trained_with |= {place for t in tensors for place in self._of(t).around}
+            self._batches += [(number, self._of(t), t not in self._seen) for t in tensors]
+            for tensor in tensors:
+                self._seen[tensor] = True
             return
         self._given[number] = frozenset(place for t in tensors for place in self._of(t).own)
         for tensor in tensors_of(returned):
@@ -82,6 +90,24 @@ class Scores(TorchFunctionMode):
         """The scores."""
         scored = sorted(self._scored - self._training)
         return tuple(Score(call=n, of_other_data=self._is_other(self._given[n])) for n in scored)
+
+    @property
+    def rows(self) -> tuple[Rows, ...]:
+        """The rows of larger tensors that calls with gradients were given."""
+        return tuple(filter(None, (self._rows(*batch) for batch in self._batches)))
+
+    def _rows(self, number: int, places: _Places, anew: bool) -> Rows | None:
+        """Return the rows that a call was given; None if they are not known, or are all."""
+        if len(places.own) != 1 or len(places.around) != 1 or places.own == places.around:
+            return None
+        (own,), (around,) = places
+        return Rows(
+            call=number,
+            place=own[0],
+            share=(own[1] - own[0]) / (around[1] - around[0]),
+            anew=anew,
+            others_are_read=self._read[around] != {own},
+        )
 
     def _is_other(self, places: frozenset[Memory]) -> bool:
         """Return whether it is certain that nothing at these places is trained with."""
@@ -131,6 +157,8 @@ class Scores(TorchFunctionMode):
         for tensor in (t for t in made if t.ndim and not t.requires_grad):
             if reads:
                 self._places[tensor] = _of_rows(tensor, () if name in _CONVERSIONS else given[:1])
+                for source in self._places[tensor].around:
+                    self._read.setdefault(source, set()).update(self._places[tensor].own)
             elif data:
                 own, around = zip(*data, strict=True)
                 self._places[tensor] = _Places(_NONE.union(*own), _NONE.union(*around))

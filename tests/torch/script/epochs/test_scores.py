@@ -86,3 +86,37 @@ def acted(out, labels, loss, *, on=lambda data, other: other):
 @pytest.mark.parametrize("use", [pseudo_labels, kept, acted])
 def test_what_trains_something_or_is_compared_with_nothing_is_none(use):
     assert records(use) == []
+
+
+def given(*batches, more=lambda x: None):
+    """Return the rows that successive calls with gradients are given."""
+    scores = Scores()
+    with scores.watching():
+        x = torch.randn(40, 4)
+        kept = x[:8]
+        for number, batch in enumerate(batches):
+            called(scores, number, batch(x, kept))
+        more(x)
+    return scores.rows
+
+
+def test_rows_of_a_tensor_are_known_by_their_memory():
+    first, second = given(lambda x, _: x[:8], lambda x, _: x[:8])
+    assert (first.call, second.call) == (0, 1)
+    assert first.place == second.place
+    assert (first.share, first.anew, first.others_are_read) == (0.2, True, False)
+    assert second.anew
+
+
+def test_a_batch_that_is_kept_is_not_read_anew():
+    rows = given(lambda _, kept: kept, lambda _, kept: kept)
+    assert [each.anew for each in rows] == [True, False]
+
+
+def test_it_is_known_whether_anything_reads_other_rows():
+    (row,) = given(lambda x, _: x[:8], more=lambda x: x[8:])
+    assert row.others_are_read
+
+
+def test_whole_tensors_and_copies_of_rows_are_no_rows():
+    assert given(lambda x, _: x, lambda x, _: x[torch.randperm(40)[:8]]) == ()
