@@ -21,7 +21,8 @@ _NUMBERED = ("document", "documents", "document_ids", "doc", "doc_ids", "seq_idx
 _POSITIONS = ("position_ids", "positions", "position", "pos_ids", "pos", "input_pos")
 _HIDING = ("attention_mask", "padding_mask", "pad_mask", "mask")  # or that of keys
 _OTHER = ("label", "target", "pos", "mask", "type", "seq", "doc")  # integers that are no tokens
-_SEVERAL = 2  # documents
+_SEVERAL = 2  # documents, or tokens of padding
+PADDING_TOKEN = "pad_token_id"  # of a model's configuration: what says which places are padding
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class Visible:
     """The places in rows of tokens that are no padding."""
 
     places: Array
-    known_by: str  # the name of an argument
+    known_by: str  # the name of an argument, or PADDING_TOKEN
 
 
 def tokens_of(arguments: Arguments) -> str:
@@ -115,6 +116,20 @@ def visible_of(arguments: Arguments, tokens: str) -> Visible | None:
         if found is not None and _is_filled(arguments[tokens][~found]):
             return Visible(found, name)
     return None
+
+
+def visible_by_token(arguments: Arguments, tokens: str, padding: int | None) -> Visible | None:
+    """Return the places of rows that do not hold the token of padding, if nothing hides it.
+
+    It is at one end of each row, several times in one of them.
+    """
+    array = arguments[tokens]
+    if padding is None or array.ndim != 2 or any(name in _HIDING for name in arguments):
+        return None
+    found = _by_mask((array != padding).astype(int), hides=False)
+    if found is None or (~found).sum(1).max() < _SEVERAL:
+        return None
+    return Visible(found, PADDING_TOKEN)
 
 
 def _by_mask(mask: Array, *, hides: bool) -> Array | None:

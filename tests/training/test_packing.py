@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from symmetry.training.packing import documents_of, tokens_of, visible_of
+from symmetry.training.packing import documents_of, tokens_of, visible_by_token, visible_of
 
 LENGTHS = st.lists(st.integers(2, 5), min_size=3, max_size=6).filter(lambda x: len({*x[:-1]}) > 1)
 TOKENS = np.arange(12).reshape(2, 6) + 5
@@ -101,3 +101,25 @@ def test_padding_is_known_by_a_mask_or_by_lengths(argument):
 )
 def test_no_other_argument_says_what_is_padding(arguments):
     assert visible_of(arguments, "ids") is None
+
+
+@pytest.mark.parametrize(
+    ("rows", "padding", "known"),
+    [
+        ([[5, 6, 0, 0], [7, 5, 6, 8]], 0, True),
+        ([[0, 0, 5, 6], [7, 5, 6, 8]], 0, True),
+        ([[5, 6, 7, 0], [7, 5, 6, 0]], 0, False),  # an end of each text, perhaps
+        ([[5, 0, 0, 6], [7, 5, 6, 8]], 0, False),  # a token like others
+        ([[5, 6, 0, 0], [7, 5, 6, 8]], None, False),
+        ([[5, 6, 1, 1], [7, 5, 6, 8]], 0, False),
+    ],
+)
+def test_padding_is_known_by_the_models_own_token(rows, padding, known):
+    found = visible_by_token({"input_ids": np.array(rows)}, "input_ids", padding)
+    assert (found is not None) == known
+
+
+def test_a_mask_says_it_where_there_is_one():
+    arguments = {"input_ids": np.array([[5, 6, 0, 0], [7, 5, 6, 8]])}
+    masked = {**arguments, "attention_mask": np.ones((2, 4), int)}
+    assert visible_by_token(masked, "input_ids", 0) is None

@@ -22,9 +22,15 @@ from symmetry.law.measurement import Measurement, Violation
 from symmetry.law.note import NoteKind
 from symmetry.training.capabilities.batching import Padding
 from symmetry.training.capabilities.rows import PaddedCall, Rows
+from symmetry.training.packing import PADDING_TOKEN
 from symmetry.training.start import TrainingStart
 
 PADDING = NoteKind("training/padding")
+UNMASKED = NoteKind(
+    "training/unmasked",
+    meaning="A model is given rows that end with its token of padding, and no attention mask, so "
+    "that its outputs depend on the padding. Give it the mask that the tokenizer returns.",
+)
 _SAME = 1e-7  # of the largest entry, in float64
 
 
@@ -40,6 +46,8 @@ def padding(start: TrainingStart) -> Measurement:
     other = next((call for call in calls if call.distance > _SAME), None)
     if other is None:
         return found if found.applies else Measurement(counted=True)
+    if other.known_by == PADDING_TOKEN:
+        return replace(found, notes=(*found.notes, UNMASKED.at(_unmasked(other), other.at)))
     if other.reads_edges or other.side == "right":
         note = PADDING.at(
             f"{_text(other)}. A text depends on the longest one in its batch.", other.at
@@ -49,6 +57,14 @@ def padding(start: TrainingStart) -> Measurement:
     cure = "Count positions from the first token, and give the mask to each layer that mixes places"
     violation = Violation(f"{_text(other)}. {cure}.", 1, "", file=file, line=line)
     return Measurement.violated(violation)
+
+
+def _unmasked(call: PaddedCall) -> str:
+    return (
+        f"{call.module} is given rows with padding on the {call.side} ({PADDING_TOKEN} of its "
+        f"configuration), and no attention_mask: without the padding a row has other outputs, by "
+        f"{call.distance:.2g} of the largest. Give it the mask that the tokenizer returns."
+    )
 
 
 def _text(call: PaddedCall) -> str:
@@ -92,7 +108,7 @@ INVARIANT = TrainingInvariant(
     witness="a hidden token, another one there, and a state that moved",
     targets="PyTorch and JAX trainings on tokens",
     failure="reads what a mask hides",
-    notes=(PADDING,),
+    notes=(PADDING, UNMASKED),
     needs=(Padding,),
     measure=padding,
     compared="response",

@@ -25,7 +25,14 @@ from symmetry.torch.modes.recorder import tensors_in
 from symmetry.torch.trials.first_calls import FirstCall, Steps, at_first_loss
 from symmetry.torch.trials.texts import TextCall
 from symmetry.training.capabilities.rows import PaddedCall
-from symmetry.training.packing import Visible, tokens_of, visible_of
+from symmetry.training.packing import (
+    PADDING_TOKEN,
+    Arguments,
+    Visible,
+    tokens_of,
+    visible_by_token,
+    visible_of,
+)
 
 _ROWS = 3  # that are tried
 _SAME = 1e-7  # of the largest entry, in float64
@@ -41,12 +48,18 @@ def padded(run: Steps) -> list[PaddedCall]:
             text = TextCall(call)
             arguments = text.arguments
             name = tokens_of(arguments)
-            visible = visible_of(arguments, name) if name else None
+            visible = _visible(text, arguments, name) if name else None
             if visible is not None:
                 found.append(_tried(text, visible))
 
     at_first_loss(run, use)
     return found
+
+
+def _visible(text: TextCall, arguments: Arguments, name: str) -> Visible | None:
+    """Return the places that are no padding: by an argument, or by the model's own token."""
+    padding = getattr(getattr(text.module, "config", None), PADDING_TOKEN, None)
+    return visible_of(arguments, name) or visible_by_token(arguments, name, padding)
 
 
 def _tried(text: TextCall, visible: Visible) -> PaddedCall:
