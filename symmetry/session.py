@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from symmetry.base.errors import SymmetryError, TargetError
+from symmetry.base.errors import SymmetryError, TargetError, TrainingError
 from symmetry.base.names import RECORDED
 from symmetry.checker.ignored import ignored_in
 from symmetry.checker.options import Options
@@ -23,11 +24,15 @@ from symmetry.comparison.recorded import read
 from symmetry.comparison.trainings import record_training
 from symmetry.explanation.explained import Explained
 from symmetry.law.target import Target
+from symmetry.observe.influence import Influence
 from symmetry.targets.imports import files_of
 from symmetry.targets.kinds import invariants
 from symmetry.targets.resolve import resolve, resolve_training
 from symmetry.targets.training import RecordedRun
-from symmetry.training.events import Epochs
+from symmetry.training.capabilities.rows import Rows
+from symmetry.training.events import Called, Epochs
+from symmetry.training.run import RunSettings
+from symmetry.training.target import Training
 
 Named = str | Callable[..., Any] | Target
 
@@ -76,6 +81,8 @@ def watch(script: Named, seed: int) -> Epochs:
     try:
         with closing(target), one_thread():
             epochs = target.training.epochs(seed)
+            if epochs is not None and _may_be_packed(epochs):
+                epochs = replace(epochs, influences=_influences(target.training, seed))
     except TargetError as error:
         raise SymmetryError(str(error)) from None
     if epochs is None or epochs.is_function:
@@ -83,6 +90,22 @@ def watch(script: Named, seed: int) -> Epochs:
             f"{target.name!r} cannot be watched: only a script in PyTorch has epochs"
         )
     return epochs
+
+
+def _may_be_packed(epochs: Epochs) -> bool:
+    """Return whether a model is called with more than tokens."""
+    calls = (event for event in epochs.events if isinstance(event, Called))
+    return any(len(call.shapes) > 1 for call in calls)
+
+
+def _influences(training: Training, seed: int) -> tuple[Influence, ...]:
+    """Return how tokens act on the documents of packed rows in the first step, if there are any."""
+    try:
+        rows = training.begin(RunSettings(dtype="float64", seed=seed)).capability(Rows)
+        calls = [] if rows is None else rows.packed()
+    except TrainingError:
+        return ()
+    return tuple(call.influence for call in calls if call.influence is not None)
 
 
 def explain(target: Named, **options: Any) -> Explained:

@@ -23,7 +23,8 @@ def command(name: str, seed: int, output: Path | None) -> int:
     The timeline has the epochs, batches, calls of models with their mode, backwards, clips, updates
     with learning rates, schedulers, evaluations and checkpoints, each with its line. Repetitions
     are shown once. A table has the weight of each term of a loss in an update, and the page shows
-    them as a picture. Nothing is judged: `symmetry check` does that.
+    them as a picture, and how tokens of packed documents act on each other. Nothing is judged:
+    `symmetry check` does that.
 
     Exit status: 0 the timeline is printed, 2 the command could not do its work.
     """

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from jinja2 import Environment, PackageLoader
 
-from symmetry.report.heat_map import CELL, LEFT, heat_maps
+from symmetry.report.heat_map import CELL, LEFT, HeatMap, heat_maps
 from symmetry.report.loss_weights import shown_update, weight_matrices, weights_heading
 from symmetry.report.timeline import loader_name, tables, timeline
 from symmetry.training.events import (
@@ -26,6 +27,14 @@ from symmetry.training.events import (
 from symmetry.units.words import count
 
 _WIDTH, _LEFT, _LANE, _MOST = 1100, 230, 24, 900  # pixels; and events that are drawn
+_WEIGHTS = (
+    "How much each term counts in the gradient. Terms of one loss weigh the same where nothing "
+    "else is meant, and all together 1."
+)
+_DOCUMENTS = (
+    "How much each token of a packed row acts on the outputs of each document. Tokens of other "
+    "documents have no influence if documents are kept apart."
+)
 _NAME = 18  # characters of a model's name
 _COLOURS = {
     "training": "#2b6cb0",
@@ -50,8 +59,6 @@ def to_page(epochs: Epochs) -> str:
     environment = Environment(loader=PackageLoader("symmetry.report"), autoescape=True)
     lanes, marks = picture(epochs)
     rates = _rates(epochs)
-    update = shown_update(epochs)
-    pictures, scale = heat_maps([] if update is None else weight_matrices(update))
     return environment.get_template("timeline.html.jinja").render(
         epochs=epochs,
         script=epochs.name.partition(" ")[0],
@@ -67,12 +74,18 @@ def to_page(epochs: Epochs) -> str:
         left=_LEFT,
         lane=_LANE,
         colours=_COLOURS,
-        pictures=pictures,
-        scale=scale,
-        heading=update and weights_heading(update),
+        sections=[*_sections(epochs)],
         names=LEFT,
         cell=CELL,
     )
+
+
+def _sections(epochs: Epochs) -> Iterator[tuple[str, str, list[HeatMap], list[tuple[str, str]]]]:
+    """Yield a heading, a text, pictures and their scale for each kind of influence."""
+    if (update := shown_update(epochs)) is not None:
+        yield weights_heading(update), _WEIGHTS, *heat_maps(weight_matrices(update))
+    if epochs.influences:
+        yield "influence of tokens on documents", _DOCUMENTS, *heat_maps(epochs.influences)
 
 
 def picture(epochs: Epochs) -> tuple[list[str], list[Mark]]:

@@ -50,6 +50,13 @@ def test_the_page_shows_each_weight_and_its_scale():
     assert "weights of loss terms" not in to_page(epochs(event(Backward), event(Updated)))
 
 
+def test_the_influence_of_documents_is_drawn_by_the_same_picture():
+    page = to_page(epochs(event(Backward), event(Updated), influences=(influence([[1.0, 0.0]]),)))
+    assert "influence of tokens on documents" in page
+    assert "<title>row 0, 1: 1</title>" in page
+    assert "influence of tokens" not in to_page(accumulated())
+
+
 def test_zero_is_white_and_the_largest_of_all_pictures_is_the_darkest():
     drawn, scale = heat_maps([influence([[0.0, 1.0]]), influence([[2.0, np.nan]])])
     colours = [[cell.colour for cell in each.cells] for each in drawn]

@@ -10,7 +10,9 @@ number of tokens in all of them: then each weighs 1/4. If that is divided by the
 micro-batches once more, by the script and by a trainer, all weights together are 1/2 and not 1.
 
 The weight of a term is the gradient that arrives at it in a backward of the run: no second run is
-compared, and the loss need not be known. ``symmetry watch`` shows all weights.
+compared, and the loss need not be known. ``symmetry watch`` shows all weights. Unequal means are a
+note for losses of a policy, which some define so, and where no term is masked. Several loaders,
+lines, or sets of parameters are several losses, and may count as they like.
 """
 
 from __future__ import annotations
@@ -33,6 +35,7 @@ ACCUMULATION = NoteKind(
 )
 _ONE = "no update takes several backwards of a loss with terms"
 _AGAIN = 2  # updates that have to show it
+_HALVES = 2  # micro-batches of an update: 1/2 is a factor of many losses
 _CLOSE = 1e-3  # of two totals that are equal
 _APART = 1e-2  # of two weights that are not
 
@@ -74,10 +77,11 @@ def weights(epochs: Epochs) -> Judgement:
     updates = [u for u in updates_in_pieces(epochs) if len(u.pieces) > 1 and u.has_lines]
     judgement.applies = bool(updates)
     judgement.why = "" if updates else _ONE
+    usual = max((len(update.pieces) for update in updates), default=0)
     for site in dict.fromkeys(site for update in updates for site in update.sites):
         mine = [update for update in updates if site in update.sites]
         _judge_means([u for u in mine if _is_mean_of_means(u, site)], site, judgement)
-        _judge_total([u for u in mine if _is_divided_twice(u, site)], site, judgement)
+        _judge_total([u for u in mine if _is_divided_twice(u, site, usual)], site, judgement)
     _note_sums([u for u in updates if _is_sum_of_means(u)], judgement)
     return judgement
 
@@ -107,18 +111,12 @@ def _judge_total(updates: list[UpdateInPieces], site: LossSite, judgement: Judge
     """Accuse losses that are divided by the number of micro-batches twice."""
     if len(updates) < _AGAIN:
         return
-    pieces, kind = len(updates[0].pieces), updates[0].sites[site][0].kind
-    fact = (
+    pieces, at = len(updates[0].pieces), updates[0].sites[site][0].weighed_at
+    judgement.accuse(
         f"all terms of the loss in the {pieces} micro-batches of an update together weigh "
-        f"1/{pieces}, and not 1: it"
+        f"1/{pieces}, and not 1: it is divided by their number twice. Divide it once.",
+        at if at.file else updates[0].asked,
     )
-    at = updates[0].sites[site][0].weighed_at
-    if pieces > 2:
-        text = f"{fact} is divided by their number twice. Divide it once."
-        judgement.accuse(text, at if at.file else updates[0].asked)
-    elif kind != "distance":  # half of a square is usual
-        text = f"{fact} is multiplied by 1/2, or divided by their number twice."
-        judgement.note(WEIGHTS, text, at if at.file else updates[0].asked)
 
 
 def _note_sums(updates: list[UpdateInPieces], judgement: Judgement) -> None:
@@ -147,11 +145,15 @@ def _is_mean_of_means(update: UpdateInPieces, site: LossSite) -> bool:
     )
 
 
-def _is_divided_twice(update: UpdateInPieces, site: LossSite) -> bool:
-    """Return whether a loss is all of the update, and weighs 1 by the number of its pieces."""
+def _is_divided_twice(update: UpdateInPieces, site: LossSite, usual: int) -> bool:
+    """Return whether a loss is all of the update, and weighs 1 by the number of its pieces.
+
+    The last pieces of an epoch may be fewer than ``usual``. With two, half a loss is usual, too.
+    """
     terms = update.sites[site]
     return (
-        _is_only_site(update, site)
+        len(update.pieces) == usual > _HALVES
+        and _is_only_site(update, site)
         and _are_close([len(terms) * sum(each.total for each in terms.values()), 1.0], _CLOSE)
         and update.updated.factors[1] < 1 + _CLOSE
     )

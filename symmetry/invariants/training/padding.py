@@ -9,8 +9,9 @@ places out of sums, means and losses.
 Then a padded row is given to the model without its padding, in evaluation mode: the outputs of its
 tokens have to be the same. They are not where positions are counted from the left and the padding
 is there, so that a text depends on the longest one in its batch. Count positions from the first
-token: ``(mask.cumsum(1) - 1).clamp(min=0)``. A recurrent layer that reads padding before the text
-is a note.
+token: ``(mask.cumsum(1) - 1).clamp(min=0)``. It is a note for
+padding on the right, on which attention in blocks may depend, and where a recurrent layer or a
+convolution reads the padding.
 """
 
 from dataclasses import replace

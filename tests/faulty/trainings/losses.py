@@ -263,3 +263,20 @@ def margins_summed_beside_a_mean() -> Any:
         return F.cross_entropy(out, y) + 0.1 * F.relu(1 - best).sum()
 
     return given(model, loss)
+
+
+@fault("loss/weights", wrong="each of three micro-batches is a mean over the tokens that it shows")
+def micro_batches_of_unequal_masks() -> Any:
+    model = models.MLP()
+    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+
+    def step(i: int) -> None:
+        optimizer.zero_grad()
+        shown = torch.arange(12) < torch.tensor([[12], [5], [8]])
+        for number, mask in enumerate(shown):
+            out = model(numbers(12, 6, seed=3 * i + number))
+            each = F.cross_entropy(out, labels(12, 4, seed=i), reduction="none")
+            ((each * mask).sum() / mask.sum() / len(shown)).backward()
+        optimizer.step()
+
+    return model, step

@@ -98,18 +98,14 @@ def test_a_loss_that_is_divided_twice_is_accused_where_it_is_made():
     [
         weights(run(*TWICE[:1])),
         weights(run(*TWICE, factors=(3.0, 3.0))),  # gradients are multiplied by hand
-        weights(run(*[means((8, 8), total=1 / 4, kind="distance")] * 2)),  # half a square
+        weights(run(*[means((8, 8), total=1 / 4)] * 2)),  # half a loss
+        weights(
+            run(*[means((8,) * 4, total=1 / 9), *TWICE[:1]] * 2)
+        ),  # the last pieces of an epoch
     ],
 )
 def test_other_small_totals_are_sound(judgement):
     assert (judgement.accusations, judgement.notes) == ([], [])
-
-
-def test_two_micro_batches_may_be_halved():
-    judgement = weights(run(*[means((8, 8), total=1 / 4)] * 2))
-    assert not judgement.accusations
-    assert [(note.name, note.line) for note in judgement.notes] == [("loss/weights", 5)]
-    assert "is multiplied by 1/2, or divided by their number twice" in judgement.notes[0].text
 
 
 def test_sums_of_means_that_nothing_divides_have_a_note():
