@@ -54,9 +54,9 @@ class Substitution:
     @property
     def words(self) -> str:
         """How it runs, in a few words."""
-        several = f" and on {self.ranks}" if self.ranks > 1 else ""
-        as_one = f"as one rank{several}" * self.alone
         on_cpu = f"on the CPU in place of {self.device}" if self.device else ""
+        several = f" and on {self.ranks} ranks" if self.ranks > 1 else ""
+        as_one = f"as one rank{several}" if self.alone or several else ""
         return f"run {', '.join(filter(None, (on_cpu, as_one)))}"
 
     @property

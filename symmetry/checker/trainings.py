@@ -120,7 +120,8 @@ class TrainingExaminer(Examiner):
 
     def _judged(self, blank: Verdict, entry: TrainingInvariant) -> Verdict:
         self.progress.case(entry.name, blank.dtype, 0, 1, None)
-        verdict = self._qualified(self._measured_in_memory(blank, entry), entry)
+        measured = self._measured if entry.ranks and self._on_ranks else self._measured_in_memory
+        verdict = self._qualified(measured(blank, entry), entry)
         self.progress.examined(verdict)
         return verdict
 

@@ -2,11 +2,32 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
+
+import pytest
 
 from tests.conftest import needs
 
 pytestmark = needs("gpu")
+
+SCRIPT = """
+import torch
+from torch import nn
+
+torch.manual_seed(0)
+model = nn.Sequential(nn.Linear(6, 8), nn.Tanh(), nn.Linear(8, 3)).cuda()
+optimizer = torch.optim.SGD(model.parameters(), 0.1)
+scaler = torch.amp.GradScaler("cuda")
+for _ in range(8):
+    x, y = torch.randn(4, 6).cuda(), torch.randint(3, (4,)).cuda()
+    optimizer.zero_grad()
+    with torch.autocast("cuda", dtype=torch.float16):
+        loss = nn.functional.cross_entropy(model(x), y)
+    scaler.scale(loss).backward()
+    scaler.step(optimizer)
+    scaler.update()
+"""
 
 
 def training(after: Any = lambda model: None) -> Any:
@@ -68,3 +89,19 @@ def test_tf32_is_off_during_a_step_and_restored() -> None:
     ).begin().step()
     assert seen == [False]
     assert torch.backends.cudnn.allow_tf32
+
+
+def test_a_script_runs_on_the_gpu_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import symmetry
+
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "train.py").write_text(SCRIPT)
+    found = symmetry.script("train.py").training
+    run = found.begin()
+    run.step()
+    assert all(parameter.is_cuda for parameter in run.parameters.values())
+    assert found.substitution is None
+    run.close()
+    found.close()
+    report = symmetry.check(symmetry.script("train.py"), only=("training/moves", "*/repeatable"))
+    assert report.ok, report

@@ -74,7 +74,7 @@ class Host:
     def substitution(self) -> Substitution | None:
         """How it runs, where the machine lacks something; None if it runs as it is."""
         mapped = () if self._cuda is None else tuple(self._cuda.uses)
-        if not (mapped or self._group.alone):
+        if not (mapped or self._group.alone or self.source.ranks > 1):
             return None
         device = "CUDA" if mapped else ""
         return Substitution(device, mapped, self._group.alone, self.source.ranks)

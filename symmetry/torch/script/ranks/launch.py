@@ -26,6 +26,7 @@ from symmetry.base import ranks
 from symmetry.base.errors import SymmetryError
 from symmetry.base.folders import TemporaryFolder
 from symmetry.base.user_code import is_user_code, spell
+from symmetry.units.words import count
 
 _FRAME = re.compile(r'File "(.+)", line (\d+)')
 _BETWEEN = 0.01  # seconds between two looks at the ranks
@@ -107,7 +108,8 @@ def launch(name: str, works: Sequence[Callable[[], Any]], seconds: float) -> lis
             _wait(started)
             failed = [(number, rank) for number, rank in enumerate(started) if rank.error]
             if failed:
-                raise RanksError(f"{name} on {len(works)} ranks: {_told(started, *failed[0])}")
+                on = f"{name} on {count(len(works), 'rank')}"
+                raise RanksError(f"{on}: {_told(started, *failed[0])}")
         finally:
             for rank in started:
                 rank.end()

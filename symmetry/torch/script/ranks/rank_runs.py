@@ -60,11 +60,15 @@ def run_on_ranks(source: Source, make: Callable[[Source], Training]) -> RankRuns
         return replace(found, why=_NO_LOADER)
     given = batches or None
     (together, _), *_ = on(world, 1, given)
-    ((single, _),) = on(1, 1, given)
-    if given and single.backwards == world * together.backwards:
-        # It accumulates less on more ranks: each of them has its share of the batches.
-        ((single, _),) = on(1, 1, given, world)
-    return replace(found, together=together, alone=single)
+    found = replace(found, together=together)
+    try:
+        ((single, _),) = on(1, 1, given)
+        if given and single.backwards == world * together.backwards:
+            # It accumulates less on more ranks: each of them has its share of the batches.
+            ((single, _),) = on(1, 1, given, world)
+    except RanksError as error:  # it may need several
+        return replace(found, why=f"it does not run as one rank: {error}")
+    return replace(found, alone=single)
 
 
 def _whole(source: Source, make: Callable[[Source], Training]) -> Epochs | None:

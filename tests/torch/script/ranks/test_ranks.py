@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+import symmetry
 from symmetry.law.measurement import Measurement
 from symmetry.targets.script import script
 from symmetry.torch.script.ranks import rank_runs
@@ -139,6 +140,16 @@ def test_an_error_on_one_rank_ends_all(training):
 def test_as_one_rank_it_lacks_several(training):
     found = training()
     found.begin().close()
-    assert found.substitution.words == "run as one rank and on 2"
+    assert found.substitution.words == "run as one rank and on 2 ranks"
     assert found.substitution.lines() == ()
     found.close()
+
+
+@pytest.mark.slow
+def test_a_script_that_cannot_be_one_rank_is_judged_on_its_ranks(training):
+    needs_two = training(before=f"{PLAIN['before']}\nassert world == 2")
+    found = symmetry.check(needs_two, only=("training/moves", "training/replicas", "ranks/*"))
+    kinds = {verdict.invariant: verdict.kind for verdict in found}
+    assert kinds["training/replicas"] == kinds["ranks/data"] == "holds"
+    assert kinds["training/moves"] == "not applicable"
+    assert kinds["ranks/world"] == "vacuous"
