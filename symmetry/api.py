@@ -25,14 +25,16 @@ from symmetry.report import answer, compared, explained
 from symmetry.report import units as units_report
 from symmetry.report.record import to_json
 from symmetry.targets.resolve import as_target, resolve_training
+from symmetry.training import frameworks
 from symmetry.training.events import Epochs
 from symmetry.units.dtypes import DTYPES
 from symmetry.units.words import a_kind
 
 Target = str | Callable[..., Any]
 
-_NO_TORCH = (
-    "a training needs torch, which cannot be imported: {} (pip install 'unit-symmetry[torch]')"
+_NOT_THERE = (
+    "a training needs {0.name}, which cannot be imported: {0} "
+    "(pip install 'unit-symmetry[{0.name}]')"
 )
 
 
@@ -221,12 +223,11 @@ def check_model(
     True
     """
     try:
-        from symmetry.torch.copied import CopiedTraining, untouched
+        training, untouched = frameworks.copied(model, batch, loss, optimizer)
     except ModuleNotFoundError as error:
-        raise SymmetryError(_NO_TORCH.format(error)) from error
-    training = CopiedTraining(model, batch, loss, optimizer)
+        raise SymmetryError(_NOT_THERE.format(error)) from error
     target = as_target(training, training.name)
-    with untouched(model):
+    with untouched:
         training.refuse()
         plan = session.plan_check(target, Options(**options))
         report = run_plan(plan, progress)
@@ -261,7 +262,7 @@ def find_units(training: Target, *, progress: coverage.Tell | None = None) -> Co
     try:
         from symmetry.finding.find import find
     except ModuleNotFoundError as error:
-        raise SymmetryError(_NO_TORCH.format(error)) from error
+        raise SymmetryError(_NOT_THERE.format(error)) from error
     try:
         with closing(target):
             return Coverage(**vars(find(target.training, progress or (lambda *_: None))))

@@ -29,6 +29,7 @@ from symmetry.targets.imports import files_of
 from symmetry.targets.kinds import invariants
 from symmetry.targets.resolve import resolve, resolve_training
 from symmetry.targets.training import RecordedRun
+from symmetry.training import frameworks
 from symmetry.training.capabilities.rows import Rows
 from symmetry.training.events import Called, Epochs
 from symmetry.training.run import RunSettings
@@ -87,7 +88,8 @@ def watch(script: Named, seed: int) -> Epochs:
         raise SymmetryError(str(error)) from None
     if epochs is None or epochs.is_function:
         raise SymmetryError(
-            f"{target.name!r} cannot be watched: only a script in PyTorch has epochs"
+            f"{target.name!r} cannot be watched: "
+            f"only a script in {frameworks.with_epochs()} has epochs"
         )
     return epochs
 

@@ -43,6 +43,9 @@ FLOOR = {wing: floor for floor, wings in enumerate(FLOORS) for wing in wings}
 SHARE = 0.15  # of the package's lines, the most in a room
 KINDS = 3  # the most questions for the kind of a target
 FRAMEWORKS = {"torch", "jax", "flax", "tensorflow"}
+WORD = re.compile(r"torch|jax|optax|flax|haiku|equinox|\baten\b", re.IGNORECASE)
+# What these calls are given is printed by ``--list`` and ``--about``: help may name a framework.
+HELP = {"TrainingInvariant", "Statement", "NoteKind", "option", "argument"}
 MAY_IMPORT = (
     "symmetry.torch.",
     "symmetry.jax.",
@@ -102,6 +105,7 @@ class House:
             *self._large(),
             *self._undescribed(),
             *self._leaks(),
+            *self._words(),
             *self._literal_names(),
             *self._questions(),
         ]
@@ -152,6 +156,13 @@ class House:
             for other in sorted({*map(wing, imported)} & FRAMEWORKS):
                 if wing(name) in WITHOUT_FRAMEWORK:
                     yield f"{name} imports symmetry.{other}, but works with any framework"
+
+    def _words(self) -> Iterator[str]:
+        """Yield words of a framework in names and texts; docstrings and help may have some."""
+        for name, text in self.texts.items():
+            if name != "symmetry" and not f"{name}.".startswith(MAY_IMPORT):
+                found = sorted({word for word in words(text) if WORD.search(word)})
+                yield from (f"{name} has a word of a framework: {word}" for word in found)
 
     def _literal_names(self) -> Iterator[str]:
         for name, text in self.texts.items():
@@ -215,6 +226,26 @@ def _imports(text: str, folder: str) -> Iterator[str]:
             yield from (f"{source}.{alias.name}" for alias in node.names)
         elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith("import_module"):
             yield from (arg.value for arg in node.args if _is_text(arg))
+
+
+@cache
+def words(text: str) -> tuple[str, ...]:
+    """Return the names and the texts in a source, but for those that are help."""
+    return tuple(_words(parsed(text)))
+
+
+def _words(node: ast.AST) -> Iterator[str]:
+    if isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] in HELP:
+        return
+    if isinstance(node, ast.Expr) and _is_text(node.value):
+        return
+    for field in ("id", "attr", "name", "arg", "module"):
+        if isinstance(word := getattr(node, field, None), str):
+            yield word
+    if _is_text(node):
+        yield node.value
+    for child in ast.iter_child_nodes(node):
+        yield from _words(child)
 
 
 @cache

@@ -213,8 +213,6 @@ def test_the_recipe_for_a_built_in_step(tree: Path) -> None:
         '"""The formulas again."""\n\nfrom symmetry.network.formulas import step\n\n'
         '__all__ = ["step"]\n'
     )
-    names = tree / "symmetry" / "targets" / "resolve.py"
-    change(names, 'BUILTIN = ("numba",', 'BUILTIN = ("plain", "numba",')
     assert House.read(tree).faults() == faults_as_it_is()
     options = ("--only", "*/clones", "--only", "*/gradient", "--examples", 5)
     done = run("check", "--verbose", "plain", *options, cwd=tree, PYTHONPATH=str(tree))

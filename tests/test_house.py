@@ -87,6 +87,16 @@ def files() -> dict[str, str]:
         ("units/new.py", '"""New."""\n' + 15_000 * "1\n", "symmetry.units is 2"),
         (
             "law/case.py",
+            "def tensors(torch):\n    return torch\n",
+            "symmetry.law.case has a word of a framework: torch",
+        ),
+        (
+            "law/case.py",
+            'CURE = "use jax.numpy"\n',
+            "symmetry.law.case has a word of a framework: use jax.numpy",
+        ),
+        (
+            "law/case.py",
             'NAME = f"{1} symmetry/clones"\n',
             "symmetry.law.case names symmetry/clones: only its own file may",
         ),
@@ -109,6 +119,8 @@ def files() -> dict[str, str]:
         "no docstring",
         "long docstring",
         "large room",
+        "name of a framework",
+        "word of a framework",
         "name of an invariant",
         "kind of target",
     ],

@@ -8,11 +8,17 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
+from symmetry.base.libraries import registered
+
 AUTO, CPU, CUDA_ON_CPU = "auto", "cpu", "cuda-on-cpu"
 CHOICES = AUTO, CPU, CUDA_ON_CPU
 
-_NOT_RUN = "streams", "torch.compile"  # they do nothing on the CPU
 _chosen = ContextVar("device", default=AUTO)
+
+
+def _idle() -> tuple[str, ...]:
+    """Return what does nothing on the CPU."""
+    return ("streams", *(each for library in registered() for each in library.idle))
 
 
 def chosen() -> str:
@@ -62,7 +68,7 @@ class Substitution:
     @property
     def untested(self) -> tuple[str, ...]:
         """The parts that a check leaves out."""
-        on_device = ("GPU kernels", *(each for each in _NOT_RUN if each in self.mapped))
+        on_device = ("GPU kernels", *(each for each in _idle() if each in self.mapped))
         return (
             *on_device * bool(self.device),
             *("several ranks (--ranks 2)",) * (self.alone and self.ranks == 1),
@@ -70,7 +76,7 @@ class Substitution:
 
     def lines(self) -> tuple[str, ...]:
         """Return what is mapped, and what is not tested, in lines; none if nothing is lacking."""
-        mapped = [each for each in self.mapped if each not in _NOT_RUN]
+        mapped = [each for each in self.mapped if each not in _idle()]
         return (
             *(f"  mapped: {', '.join(mapped)}",) * bool(mapped),
             *(f"  not tested: {', '.join(self.untested)}",) * bool(self.untested),

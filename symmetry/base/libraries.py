@@ -38,6 +38,16 @@ class Nodes(Protocol):
 
 
 @dataclass(frozen=True)
+class Launcher:
+    """Starts several processes that train together."""
+
+    name: str  # of its command
+    command: str  # a format with the number of processes, and the module that each runs
+    marker: str  # a variable of the environment that it sets, beside WORLD_SIZE and RANK
+    seeding: str  # a call that seeds each of them with a number of its own
+
+
+@dataclass(frozen=True)
 class Replay:
     """How a script performs one of its operations again."""
 
@@ -82,6 +92,8 @@ class Library:
     observed: str = ""  # what an explanation says of its operations
     has_compiled: Callable[[], bool] = lambda: False  # operations, which no explanation has seen
     replay: Replay | None = None
+    launcher: Launcher | None = None
+    idle: tuple[str, ...] = ()  # what does nothing where a script runs on another device
 
     @property
     def is_imported(self) -> bool:
@@ -126,3 +138,9 @@ def cuts_loops(word: str) -> bool:
 def of_call(package: str) -> Library | None:
     """Return the library of a call, by the word of its import; None if it is not registered."""
     return next((each for each in registered() if each.imports[0] == package), None)
+
+
+def is_type_of(value: Any, *names: str) -> bool:
+    """Return whether the type of a value is a library's own, of one of these names."""
+    own = {each.imports[0] for each in registered()}
+    return type(value).__module__ in own and type(value).__name__ in names

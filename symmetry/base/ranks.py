@@ -1,20 +1,27 @@
-"""The processes that train together, of which each is a rank; no PyTorch is imported."""
+"""The processes that train together, of which each is a rank; no framework is imported."""
 
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 
-_LAUNCHED = "TORCHELASTIC_RUN_ID"
+from symmetry.base.libraries import Launcher, registered
+
 # In the environment of a rank that this package has started: the file by which ranks find each
 # other, and the seconds that one of them may wait for the others.
 STORE, PATIENCE = "SYMMETRY_STORE", "SYMMETRY_PATIENCE"
 _chosen = ContextVar("ranks", default=1)
 
 
+def launcher() -> Launcher:
+    """Return the launcher of this process, or else the one that there is."""
+    launchers = [each.launcher for each in registered() if each.launcher is not None]
+    return next((each for each in launchers if each.marker in os.environ), launchers[0])
+
+
 def world() -> int:
-    """Return how many processes train together; 1 without ``torchrun``."""
-    return int(os.environ["WORLD_SIZE"]) if _LAUNCHED in os.environ else 1
+    """Return how many processes train together; 1 without a launcher."""
+    return int(os.environ["WORLD_SIZE"]) if launcher().marker in os.environ else 1
 
 
 def rank() -> int:
@@ -23,19 +30,19 @@ def rank() -> int:
 
 
 def variables(rank: int, world: int) -> Mapping[str, str]:
-    """Return the environment that ``torchrun`` gives to a rank."""
+    """Return the environment that a launcher gives to a rank."""
     return {
         **dict.fromkeys(("RANK", "LOCAL_RANK", "ROLE_RANK"), str(rank)),
         **dict.fromkeys(("WORLD_SIZE", "LOCAL_WORLD_SIZE", "ROLE_WORLD_SIZE"), str(world)),
         "GROUP_RANK": "0",
         "MASTER_ADDR": "127.0.0.1",
         "MASTER_PORT": "29500",
-        _LAUNCHED: "symmetry",
+        launcher().marker: "symmetry",
     }
 
 
 def forget() -> None:
-    """Go on as a process that ``torchrun`` has not started."""
+    """Go on as a process that no launcher has started."""
     for name in variables(0, 1):
         os.environ.pop(name, None)
 

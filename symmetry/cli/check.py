@@ -12,7 +12,7 @@ from click.core import ParameterSource
 
 from symmetry.base.errors import OK, SymmetryError
 from symmetry.base.names import words_of
-from symmetry.base.ranks import choosing, forget, rank, world
+from symmetry.base.ranks import choosing, forget, launcher, rank, world
 from symmetry.checker.accepted import read_accepted, reasons_for
 from symmetry.checker.options import Keywords, Options
 from symmetry.cli.configuration import OF_SEVERAL, TABLE, TARGETS, configuration, described
@@ -286,7 +286,8 @@ def command(
         len(names) > 1 or names != targets or any(apart) or time_limit or memory
     ):
         if world() > 1:
-            raise click.UsageError("torchrun is for one target, and these may be several.")
+            under = launcher().name
+            raise click.UsageError(f"{under} is for one target, and these may be several.")
         from symmetry.cli.campaign.several import check_several
 
         return check_several(names, left_out, output, baseline, **several)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from symmetry.base.errors import SymmetryError
-from symmetry.base.ranks import world
+from symmetry.base.ranks import launcher, world
 from symmetry.checker.declaration import Patterns, option, settle
 from symmetry.checker.options import SharedOptions
 from symmetry.checker.progress import Progress
@@ -52,7 +52,8 @@ class ComparisonOptions(SharedOptions):
         wanted = tuple(self.dtype)
         if world() > 1:  # what exchanges gradients was made for the dtype that it saw
             if "float64" in wanted:
-                raise SymmetryError("under torchrun trainings are compared as written: in float32")
+                under = f"under {launcher().name}"
+                raise SymmetryError(f"{under} trainings are compared as written: in float32")
             wanted = ("float32",)
         dtypes = tuple(dtype for dtype in DTYPES if dtype in wanted or not wanted)
         object.__setattr__(self, "dtypes", dtypes)

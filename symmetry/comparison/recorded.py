@@ -28,6 +28,7 @@ import numpy as np
 from symmetry.base.errors import SymmetryError
 from symmetry.base.ranks import rank
 from symmetry.comparison.side import Draws, LiveSide, Responses, Side
+from symmetry.training import frameworks
 from symmetry.training.observation import Observation, ObservedCall, ObservedName
 from symmetry.training.response import MORE_DRAWS
 from symmetry.units.state import Array, State
@@ -35,7 +36,6 @@ from symmetry.units.state import Array, State
 FORMAT = 2
 _KEY = "symmetry"
 _GIB = 1 << 30
-_VERSIONS = ("unit-symmetry", "torch", "numpy")
 
 
 @dataclass(eq=False)
@@ -264,7 +264,7 @@ def made_with() -> dict[str, str]:
     threads = os.environ.get("OMP_NUM_THREADS", "1")
     processor = platform.processor() or platform.machine()
     found = {"python": platform.python_version(), "processor": processor, "threads": threads}
-    for package in _VERSIONS:
+    for package in ("unit-symmetry", *frameworks.registered(), "numpy"):
         try:
             found[package] = version(package)
         except PackageNotFoundError:

@@ -106,7 +106,7 @@ class LiveSide(Side):
     random: dict[tuple[str, str], None] = field(default_factory=dict)  # its random operations
     random_numbers: dict[str, None] = field(default_factory=dict)  # that these are given
     drawn: dict[Any, int] = field(default_factory=dict)  # how often, by kind and shape
-    idle: bool = False  # whether it asks for a compiler, which compiles nothing
+    idle: str = ""  # the compiler that it asks for and that compiles nothing, if there is one
     _compiles: bool = False  # what is compiled runs nothing where results are nudged
     _eps: dict[str, float] = field(default_factory=dict)  # of the trained parameters
     _response: Responses = field(default_factory=list)
@@ -176,7 +176,8 @@ class LiveSide(Side):
             precision = run.precision()
             if (platform := run.capability(Platform)) is not None:
                 self._compiles = platform.compiles
-                self.idle = platform.asks_to_compile and not platform.compiles
+                idle = platform.asks_to_compile and not platform.compiles
+                self.idle = platform.compiler if idle else ""
             self._eps = {name: precision[name] for name in run.trained}
         if world() > 1 and self.gather is None:
             self.gather = needed(run, Replicated).gathered

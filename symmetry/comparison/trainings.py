@@ -206,7 +206,7 @@ class _TrainingPair:
         for side in (reference, other):
             if isinstance(side, LiveSide) and side.idle and side.dtype == "float32":
                 note = (
-                    f"{side.name} calls compile(), and torch.compile finds nothing in it to compile"
+                    f"{side.name} calls compile(), and {side.idle} finds nothing in it to compile"
                 )
                 self._notes[note] = None
         mine, theirs = reference.held, other.held

@@ -59,7 +59,8 @@ FILES = (
 
 def _invariants_of(file: str) -> tuple[TrainingInvariant, ...]:
     module = import_module(f"symmetry.invariants.{file}")
-    return tuple(each for each in vars(module).values() if isinstance(each, TrainingInvariant))
+    several: tuple[TrainingInvariant, ...] = getattr(module, "INVARIANTS", ())
+    return several or (module.INVARIANT,)
 
 
 CATALOGUE = tuple(invariant for file in FILES for invariant in _invariants_of(file))

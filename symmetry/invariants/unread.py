@@ -17,6 +17,7 @@ import numpy as np
 from symmetry.law.measurement import Measurement
 from symmetry.training.baseline import JUDGED
 from symmetry.training.capabilities.step_events import StepEvents
+from symmetry.training.frameworks import title_of
 from symmetry.training.run import Constant, needed
 from symmetry.training.start import TrainingStart
 from symmetry.units import compare
@@ -53,7 +54,11 @@ def only_if_read(
         if _accuses(averaged) or not averaged.counted:
             return found
         if fixed:
-            return Measurement(counted=False, note=_not_known(fixed), random=found.random)
+            return Measurement(
+                counted=False,
+                note=_not_known(fixed, title_of(start.target.framework)),
+                random=found.random,
+            )
         return replace(averaged, noise=(own[0].place,), random=found.random)
 
     return judged
@@ -91,13 +96,13 @@ def _is_made(array: str, start: TrainingStart) -> bool:
     return array.startswith("model.") and array in made
 
 
-def _not_known(fixed: Sequence[Constant]) -> str:
+def _not_known(fixed: Sequence[Constant], framework: str) -> str:
     """Name the tensors that treat units differently, and the remedy."""
     first, more = fixed[0], len(fixed) - 1
     verb = f"and {more} more differ" if more else "differs"
     remedy = ". Return it in the extras under its parameter's name, and it is permuted too"
     if first.varies:
-        remedy = ". Draw noise by PyTorch, and it is left out"
+        remedy = f". Draw noise by {framework}, and it is left out"
     if first.random:
         remedy = ". Draw other noise in each step"
     return (

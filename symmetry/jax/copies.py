@@ -19,6 +19,8 @@ from symmetry.units.state import Array
 class JaxCopies(Copied):
     """The copies of a run's parameters."""
 
+    averaging = "jax.lax.pmean"
+
     def __init__(self, stepper: Stepper) -> None:
         self._stepper = stepper
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from symmetry.base import libraries
 from symmetry.jax.library import JAX
 from symmetry.training import frameworks
+from symmetry.training.frameworks import Setting
 
 if TYPE_CHECKING:
     from symmetry.jax.run import JaxRun
@@ -16,6 +17,14 @@ if TYPE_CHECKING:
     from symmetry.training.target import Training
 
 OLDEST = 0, 10
+SETTINGS = (
+    Setting(
+        name="jit",
+        words="without jax.jit",
+        has="jax.jit",
+        reason="a compiled step computes what its operations compute one after the other",
+    ),
+)
 
 
 def register() -> None:
@@ -27,6 +36,7 @@ def register() -> None:
             begin,
             recognises,
             title="JAX",
+            settings=SETTINGS,
             script=script,
             needed=("jax",),
             imports=frozenset({"jax", "flax", "equinox", "haiku", "optax"}),

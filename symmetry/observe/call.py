@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from symmetry.base.libraries import is_type_of
 from symmetry.observe.source_line import SourceLine
 from symmetry.units.state import Array
 
@@ -110,7 +111,7 @@ def _text(value: Any, names: Sequence[str]) -> str | None:
         return f"np.{value.dtype}({value.item()!r})" if value == value else None
     if isinstance(value, np.dtype) or (isinstance(value, type) and issubclass(value, np.generic)):
         return f'"{np.dtype(value)}"'
-    if type(value).__module__ == "torch" and type(value).__name__ in ("dtype", "memory_format"):
+    if is_type_of(value, "dtype", "memory_format"):
         return str(value)
     if isinstance(value, float) and value - value != 0:
         return f'float("{value}")'

@@ -83,7 +83,7 @@ def named(culprit: Culprit) -> str:
 def operation(culprit: Culprit) -> str:
     """Name an operation without its line."""
     phase = _PHASES.get(culprit.phase)
-    name = phase + culprit.operation.removeprefix("aten.") if phase else culprit.operation
+    name = phase + culprit.operation.rpartition(".")[2] if phase else culprit.operation
     layer = "layer " * culprit.module.replace(".", "").isdigit()
     inside = f" of {layer}{culprit.module}" if culprit.module else ""
     on = f" on {culprit.parameter}" if culprit.parameter else inside

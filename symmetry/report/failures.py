@@ -189,7 +189,8 @@ def command_for(target: str, verdict: Verdict, *others: Verdict) -> str | None:
     if devices.chosen() != devices.AUTO:
         options["device"] = devices.chosen()
     line = command_line("check", target, **options, dtype=dtype)
-    return f"torchrun --nproc-per-node {ranks.world()} -m {line}" if ranks.world() > 1 else line
+    number = ranks.world()
+    return ranks.launcher().command.format(number=number, module=line) if number > 1 else line
 
 
 def _has_name(target: str, verdict: Verdict) -> bool:

@@ -308,8 +308,8 @@ def _(event: Restored, epochs: Epochs) -> str:
 
 @_text.register
 def _(event: Saved, epochs: Epochs) -> str:
-    del epochs
-    return f"torch.save ({', '.join(event.keys)})" if event.position else "torch.save"
+    save = epochs.words.save
+    return f"{save} ({', '.join(event.keys)})" if event.position else save
 
 
 @_text.register

@@ -28,14 +28,15 @@ from symmetry.targets.script import script_named
 from symmetry.targets.sizes.arguments import Arguments, read
 from symmetry.targets.sizes.draws import drawn_function, drawn_script, is_drawn
 from symmetry.targets.training import TrainingTarget
+from symmetry.training import frameworks
 from symmetry.training.target import FunctionTraining, Training
 from symmetry.units.dtypes import DTYPES
 
 if TYPE_CHECKING:
     from symmetry.steps.target import StepTarget
 
-BUILTIN = ("numba", "numpy", "torch", "torch-autograd", "jax")
-_FRAMEWORKS = ("torch", "jax")  # that may not be installed
+_STEPS = Path(__file__).parents[1] / "steps" / "builtin"
+BUILTIN = tuple(sorted(f.stem.replace("_", "-") for f in _STEPS.glob("*.py") if f.stem[0] != "_"))
 
 _ANYTHING = [inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD]
 _ARGUMENTS = ("x", "y", "w1", "w2", "lr")
@@ -323,7 +324,7 @@ def _builtin_module(name: str) -> ModuleType:
             return importlib.import_module(module)
         except ModuleNotFoundError as error:
             framework = name.partition("-")[0]
-            if framework not in _FRAMEWORKS:
+            if framework not in frameworks.registered():
                 raise
             raise SymmetryError(
                 f"{name!r} needs {framework}, which cannot be imported: {error} "

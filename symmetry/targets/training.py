@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from symmetry.base.errors import SymmetryError
-from symmetry.base.ranks import chosen, world
+from symmetry.base.ranks import chosen, launcher, world
 from symmetry.checker.examiner import Examiner
 from symmetry.checker.options import Options
 from symmetry.checker.plan import Plan
@@ -59,11 +59,12 @@ class TrainingTarget:
         dtypes = options.dtypes
         if world() > 1:  # the averaging of gradients was set up for the dtype as written
             if options.dtype and "float32" not in dtypes:
-                raise SymmetryError("under torchrun a training is checked as written: in float32")
+                under = f"under {launcher().name}"
+                raise SymmetryError(f"{under} a training is checked as written: in float32")
             dtypes = ("float32",)
         if chosen() > max(world(), self.training.ranks):
             raise SymmetryError(
-                f"{self.name}: --ranks is for scripts: a function runs under torchrun"
+                f"{self.name}: --ranks is for scripts: a function runs under {launcher().name}"
             )
         if options.cases is not None:
             raise SymmetryError(f"{self.name} is a training: it has no cases to be run")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager
 from importlib import import_module
 from pkgutil import iter_modules
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ from symmetry.base.libraries import Library
 from symmetry.torch import libraries as beside
 from symmetry.torch.library import TORCH
 from symmetry.training import frameworks
+from symmetry.training.frameworks import Setting
 
 if TYPE_CHECKING:
     from symmetry.sandbox.source import Source
@@ -21,6 +23,49 @@ if TYPE_CHECKING:
     from symmetry.training.target import Training
 
 OLDEST = 2, 6
+SETTINGS = (
+    Setting(
+        name="eager",
+        words="without torch.compile",
+        has="part that is compiled",
+        reason="a compiler keeps what the code computes",
+    ),
+    Setting(
+        name="loops",
+        words="with optimisers that go through parameters in another way",
+        has="optimiser that can go through parameters in two ways",
+        reason="each parameter is updated by itself",
+        default=False,
+    ),
+    Setting(
+        name="scale",
+        words="with the loss scale times 2^-6",
+        has="gradient scaler",
+        reason="gradients are divided by the scale before anything is done with them",
+        of_device=True,
+    ),
+    Setting(
+        name="attention",
+        words="with attention by products and a softmax",
+        has="scaled_dot_product_attention",
+        reason="it is another way to compute the same",
+        default=False,
+    ),
+    Setting(
+        name="kernels",
+        words="with convolutions by other kernels",
+        has="convolutions",
+        reason="it is another way to compute the same",
+        default=False,
+    ),
+    Setting(
+        name="threads",
+        words="with another number of threads",
+        has="threads",
+        reason="threads share work, and only rounding depends on how",
+        default=False,
+    ),
+)
 
 
 def register() -> None:
@@ -33,6 +78,8 @@ def register() -> None:
             recognises,
             epochs,
             title="PyTorch",
+            settings=SETTINGS,
+            copied=copied,
             script=script,
             needed=("torch", "greenlet"),
             imports=frozenset({"torch"}),
@@ -84,3 +131,10 @@ def epochs(*args: Any, **kwargs: Any) -> Epochs | None:
     from symmetry.torch.script.epochs.function import run_function
 
     return run_function(*args, **kwargs)
+
+
+def copied(*model: Any) -> tuple[Any, AbstractContextManager[None]]:
+    """Return the training of copies of a model, and a block that leaves the model alone."""
+    from symmetry.torch.copied import CopiedTraining, untouched
+
+    return CopiedTraining(*model), untouched(model[0])

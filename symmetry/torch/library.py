@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any
 
-from symmetry.base.libraries import Library, Replay, Seeding
+from symmetry.base.libraries import Launcher, Library, Replay, Seeding
 
 
 def _torch() -> Any:
@@ -89,6 +89,13 @@ TORCH = Library(
     one_thread=_one_thread,
     nodes=_Nodes(),
     has_compiled=_has_compiled,
+    idle=("torch.compile",),
+    launcher=Launcher(
+        name="torchrun",
+        command="torchrun --nproc-per-node {number} -m {module}",
+        marker="TORCHELASTIC_RUN_ID",
+        seeding="torch.manual_seed(seed + rank)",
+    ),
     replay=Replay(
         imports="import torch",
         seed="torch.manual_seed(0)",

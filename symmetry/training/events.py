@@ -395,11 +395,27 @@ class Scheduler:
 
 
 @dataclass(frozen=True, kw_only=True)
+class LoopWords:
+    """Names that a framework has for things of a loop, in messages."""
+
+    framework: str  # its name
+    worker: str  # a call that returns the number of a worker
+    worker_seed: str  # a call that returns the seed of a worker
+    draw: str  # a function that draws random numbers
+    copies: str  # which functions copy an array, and which do not
+    no_gradients: str  # a block without gradients
+    save: str  # the function that writes a checkpoint
+    seeded: frozenset[str]  # generators that it seeds in each worker
+
+
+@dataclass(frozen=True, kw_only=True)
 class Epochs:
     """A run over whole epochs: its events, and what took part in them.
 
     Attributes
     ----------
+    words
+        What its framework calls things.
     ended
         Why it ended: "the script's end", for example.
     is_whole
@@ -426,6 +442,7 @@ class Epochs:
     """
 
     name: str
+    words: LoopWords
     events: tuple[LoopEvent, ...]
     loaders: tuple[Loader, ...]
     models: tuple[Model, ...]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
@@ -20,8 +21,20 @@ if TYPE_CHECKING:
     from symmetry.training.run import Run, RunSettings
 
 # Takes the name of a training, the function that makes it, the settings of the run, and a cache: a
-# dictionary in which runs of this training may keep what they have in common.
-Begin = Callable[[str, Callable[[], Any], "RunSettings", dict[Any, Any]], "Run"]
+# dictionary in which runs of this training may keep what they have in common, or None.
+Begin = Callable[[str, Callable[[], Any], "RunSettings", dict[Any, Any] | None], "Run"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Setting:
+    """A setting of a framework: the words of the invariant that it does not matter."""
+
+    name: str
+    words: str  # how it is turned: a run WORDS is the same
+    has: str  # a training without this has no such setting
+    reason: str  # why it does not matter
+    default: bool = True  # whether it is checked without being selected
+    of_device: bool = False  # whether it is one of the device
 
 
 @dataclass(frozen=True)
@@ -42,6 +55,9 @@ class Framework:
     # A script is written in it if it imports one of these words; if it reads an attribute of these
     # names, it is written in no other one; it trains if it reads one of the names of ``calls``.
     imports: frozenset[str] = frozenset()
+    # Returns the training of copies of a model, and a block in which the model stays as it is.
+    copied: Callable[..., tuple[Any, AbstractContextManager[None]]] | None = None
+    settings: tuple[Setting, ...] = ()  # that must not matter to a training, see ``Configuring``
     decisive: frozenset[str] = frozenset()
     calls: frozenset[str] = frozenset()
 
@@ -73,6 +89,21 @@ def register(name: str, framework: Framework) -> None:
 def registered() -> Mapping[str, Framework]:
     """Return the frameworks by the names of their libraries, in the order of registration."""
     return _FRAMEWORKS
+
+
+def title_of(name: str) -> str:
+    """Return the name of a framework in messages, by its library; some words without one."""
+    return _FRAMEWORKS[name].title if name in _FRAMEWORKS else "its framework"
+
+
+def with_epochs() -> str:
+    """Return the names of the frameworks whose scripts are run over whole epochs, as words."""
+    return " and ".join(each.title for each in _FRAMEWORKS.values() if each.epochs is not None)
+
+
+def copied(*model: Any) -> tuple[Any, AbstractContextManager[None]]:
+    """Return the training of copies of a model, batch, loss and optimiser: see ``Framework``."""
+    return next(each.copied for each in _FRAMEWORKS.values() if each.copied is not None)(*model)
 
 
 def cache_of(name: str) -> dict[Any, Any]:

@@ -20,14 +20,13 @@ from tests.house import file_of
 FOLDER = f"{invariants.__name__}."
 
 
-def declared() -> dict[str, list[TrainingInvariant]]:
-    """Return the invariants that are constants of a file, by its name."""
+def declared() -> dict[str, tuple[TrainingInvariant, ...]]:
+    """Return the invariants that a file declares: ``INVARIANT``, or several; by its name."""
     files = [file.name for file in walk_packages(invariants.__path__, FOLDER)]
-    found = {
-        name: [each for each in vars(modules[name]).values() if isinstance(each, TrainingInvariant)]
-        for name in files
-    }
-    return {name: each for name, each in found.items() if each}
+    one = {name: vars(modules[name]).get("INVARIANT") for name in files}
+    several = {name: vars(modules[name]).get("INVARIANTS", ()) for name in files}
+    found = {name: several[name] or (one[name],) for name in files}
+    return {name: each for name, each in found.items() if each != (None,)}
 
 
 def test_every_file_that_declares_one_is_listed_once() -> None:

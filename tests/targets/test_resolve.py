@@ -124,8 +124,8 @@ def test_names_that_lead_to_no_attribute(folder, name, hint):
     write(folder / "scripts" / "train.py", "import torch\nfor x in []:\n    x.backward()\n")
     assert message(name) == (
         f"unknown target {name!r}{hint}: expected a script such as train.py, "
-        "package.module:attribute, path/to/file.py:attribute, or one of numba, numpy, torch, "
-        "torch-autograd, jax"
+        "package.module:attribute, path/to/file.py:attribute, or one of jax, numba, numpy, "
+        "torch, torch-autograd"
     )
 
 

@@ -10,9 +10,10 @@ from typing import Any
 
 from symmetry.base.errors import SymmetryError
 from symmetry.cli.screen import say
+from symmetry.training import frameworks
 
 _SECONDS = 20  # to find the scheduler
-_PACKAGES = ("unit-symmetry", "numpy", "torch", "transformers", "timm")
+_PACKAGES = ("unit-symmetry", "numpy", "transformers", "timm")
 
 
 @contextmanager
@@ -46,7 +47,7 @@ def connected(address: str) -> Iterator[Executor]:
 def versions() -> dict[str, str]:
     """Return the versions of what a verdict depends on."""
     found = {}
-    for package in _PACKAGES:
+    for package in (*_PACKAGES, *frameworks.registered()):
         try:
             found[package] = importlib.metadata.version(package)
         except importlib.metadata.PackageNotFoundError:

@@ -24,6 +24,7 @@ from symmetry.comparison.epochs.segments import (
 )
 from symmetry.comparison.outcome import Whole
 from symmetry.law.judge import LARGEST_RESPONSE, Ratios, judge, ratio
+from symmetry.training import frameworks
 from symmetry.training.events import Called, Epochs, Updated
 from symmetry.training.response import DRAWS, MORE_DRAWS, THRESHOLDS
 from symmetry.training.start import ATTEMPTS
@@ -78,7 +79,8 @@ class WholeSide:
         self._tell()
         found = self._training.events(self._seed, draw)
         if found is None:
-            raise SymmetryError(f"{self.name} has no epochs to compare: --whole is for PyTorch")
+            whole = f"--whole is for {frameworks.with_epochs()}"
+            raise SymmetryError(f"{self.name} has no epochs to compare: {whole}")
         return found
 
     def run(self, draw: int | None = None) -> list[Segment]:

@@ -53,7 +53,7 @@ def batches(epochs: Epochs) -> Judgement:
     _note_same_rows(epochs, judgement)
     for loader in training:
         _judge_first_batches(epochs, loader, judgement)
-        _judge_samples(loader, judgement)
+        _judge_samples(epochs, loader, judgement)
         _note_classes(loader, judgement)
     _judge_seeds(epochs, judgement)
     _judge_orders(epochs, training, judgement)
@@ -160,7 +160,7 @@ def _judge_first_batches(epochs: Epochs, loader: Loader, judgement: Judgement) -
         )
 
 
-def _judge_samples(loader: Loader, judgement: Judgement) -> None:
+def _judge_samples(epochs: Epochs, loader: Loader, judgement: Judgement) -> None:
     """Accuse loaders that never draw most samples, or whose samples overwrite each other."""
     if loader.weights and loader.samples and loader.weights < loader.samples:
         judgement.accuse(
@@ -172,8 +172,8 @@ def _judge_samples(loader: Loader, judgement: Judgement) -> None:
     if loader.overwritten:
         judgement.accuse(
             f"all samples of a batch are in one memory, into which {loader.data} writes the next "
-            "one: the batch holds the last sample many times. Return a copy, as torch.tensor() and "
-            "clone() make it; torch.from_numpy() makes none.",
+            "one: the batch holds the last sample many times. Return a copy, as "
+            f"{epochs.words.copies}.",
             loader.read_at if loader.read_at.file else loader.at,
         )
 

@@ -218,7 +218,7 @@ def _judge_calls(epochs: Epochs, inside: tuple[LoopEvent, ...], judgement: Judge
 
 
 def _text(epochs: Epochs, done: Evaluated) -> str:
-    cure = "Evaluate under torch.no_grad(), or a copy of the model"
+    cure = f"Evaluate under {epochs.words.no_gradients}, or a copy of the model"
     if _changes_modes_alone(done):
         cure = "Call train() at its end"
     return (

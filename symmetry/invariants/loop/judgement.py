@@ -11,14 +11,18 @@ from symmetry.law.invariant import Statement
 from symmetry.law.measurement import Measurement, Violation
 from symmetry.law.note import Note, NoteKind
 from symmetry.observe.source_line import SourceLine
+from symmetry.training import frameworks
 from symmetry.training.events import Epochs, Updated
 from symmetry.training.start import TrainingStart
 from symmetry.units.words import count
 
-_SCRIPTS = "scripts that train with PyTorch"
-_BOTH = "scripts that train with PyTorch, and functions with evaluate"
-_NO_LOOP = 'only a script in PyTorch, or a function that returns {"evaluate": evaluate}, has a loop'
-_NO_SCRIPT = "only a script in PyTorch has a loop that can be run"
+_SCRIPTS = f"scripts that train with {frameworks.with_epochs()}"
+_BOTH = f"{_SCRIPTS}, and functions with evaluate"
+_NO_LOOP = (
+    f"only a script in {frameworks.with_epochs()}, or a function that returns "
+    '{"evaluate": evaluate}, has a loop'
+)
+_NO_SCRIPT = f"only a script in {frameworks.with_epochs()} has a loop that can be run"
 _NO_UPDATES = "the run over whole epochs made no update"
 
 

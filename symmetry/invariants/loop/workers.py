@@ -9,27 +9,26 @@ from __future__ import annotations
 
 from symmetry.invariants.loop.judgement import Judgement, loop_invariant
 from symmetry.law.invariant import Statement
-from symmetry.training.events import Epochs, Loader
+from symmetry.training.events import Epochs, Loader, LoopWords
 
 _SAMPLES = (
     "each of the {workers} workers of this loader yields all samples of {data}, so that each is "
-    "seen {workers} times. Divide them by torch.utils.data.get_worker_info()."
+    "seen {workers} times. Divide them by {words.worker}."
 )
 _NUMBERS = (
     "the {workers} workers of this loader draw the same random numbers: each has a copy of the "
     "generator that {data} keeps, or has the same seed. Seed it in worker_init_fn with "
-    "torch.initial_seed(), or draw with torch.rand."
+    "{words.worker_seed}, or draw with {words.draw}."
 )
 _KEPT = (
     "the {workers} workers of this loader draw the same random numbers from {names}: each has a "
     "copy of this generator, in the same state. Seed it in worker_init_fn with "
-    "torch.initial_seed(), or draw with torch.rand."
+    "{words.worker_seed}, or draw with {words.draw}."
 )
 _SEEDED = (
     "this gives {names} the same seed in all {workers} workers of a loader, so that they draw the "
-    "same numbers. Leave it out: PyTorch seeds it in each worker."
+    "same numbers. Leave it out: {words.framework} seeds it in each worker."
 )
-_SHARED = {"random", "numpy.random", "torch"}  # generators that PyTorch seeds in each worker
 
 
 def workers(epochs: Epochs) -> Judgement:
@@ -42,7 +41,7 @@ def workers(epochs: Epochs) -> Judgement:
         judgement.why = "no loader has two workers"
     for loader in several:
         if loader.shared:
-            _accuse(loader, judgement)
+            _accuse(loader, epochs.words, judgement)
     if judgement.applies:
         judgement.why = ""
     return judgement
@@ -59,14 +58,15 @@ INVARIANT = loop_invariant(
 )
 
 
-def _accuse(loader: Loader, judgement: Judgement) -> None:
-    seeded = _SHARED.issuperset(loader.generators)
+def _accuse(loader: Loader, words: LoopWords, judgement: Judgement) -> None:
+    seeded = words.seeded.issuperset(loader.generators)
     if loader.shared == "samples":
         text = _SAMPLES
     elif not loader.generators or (seeded and not loader.seeded_at.file):
         text = _NUMBERS
     else:
         text = _SEEDED if seeded else _KEPT
-    names = " and ".join(name for name in loader.generators if seeded or name not in _SHARED)
+    names = " and ".join(name for name in loader.generators if seeded or name not in words.seeded)
     at = loader.seeded_at if text is _SEEDED else loader.at
-    judgement.accuse(text.format(workers=loader.workers, data=loader.data, names=names), at)
+    facts = {"workers": loader.workers, "data": loader.data, "names": names}
+    judgement.accuse(text.format(words=words, **facts), at)

@@ -89,9 +89,8 @@ def moves_undeclared(start: TrainingStart) -> Measurement:
         notes.append(STILL.at(text, _line(start, still[0])))
     if raw and len(raw) < len(real):
         text = (
-            f"{raw[0]} moves by its gradient itself, which makes the loss larger: optax.masked "
-            "hands on the gradients of all that it masks. To freeze it, use optax.partition with "
-            "optax.set_to_zero."
+            f"{raw[0]} moves by its gradient itself, which makes the loss larger: "
+            f"{needed(start.begin(noise=True), Optimizing).raw}."
         )
         notes.append(RAW.at(text, _line(start, raw[0])))
     idle = frozenset(steps[0].gradients) - {n for s in steps for n in s.gradients if s.reaches(n)}

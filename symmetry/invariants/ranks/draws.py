@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 
+from symmetry.base.ranks import launcher
 from symmetry.invariants.invariant import WRITTEN, TrainingInvariant
 from symmetry.invariants.ranks.one import ONE_RANK
 from symmetry.law.measurement import Measurement
@@ -23,7 +24,7 @@ from symmetry.training.start import TrainingStart
 DRAWS = NoteKind("ranks/draws")
 _TEXT = (
     "all ranks draw the same random numbers here, for different samples: seed each rank with its "
-    "own number, as torch.manual_seed(seed + rank) does, once the model is made"
+    f"own number, as {launcher().seeding} does, once the model is made"
 )
 
 

@@ -42,16 +42,17 @@ def stuck(start: TrainingStart) -> Measurement:
         alike = [units for units in alike if _trained(units, trained) and _equal(units, end)]
     if not alike:
         return Measurement(counted=bool(groups))
+    layered = run.capability(Layered)
+    how = "" if layered is None else f": {layered.initialised}"
     first, others = alike[0], [units.name for units in alike[1:]]
     also = f" So do {', '.join(others)}." if others else ""
     text = (
         f"all {first.count} {first.name} start with the same numbers, and nothing makes "
         f"them different: they receive the same gradients, and after {start.steps} steps they are "
         f"still copies of one unit. The layer can never be more than one unit.{also} Start its "
-        "weights at random: as PyTorch does, or by nn.init.xavier_uniform_."
+        f"weights at random{how}."
     )
     array = next(part.array for part in first.parts if part.array in trained)
-    layered = run.capability(Layered)
     file, line = (None, None) if layered is None else layered.creation(array).place.reference
     found = Violation(text, start.steps, array, group=first.name, file=file, line=line)
     return Measurement.violated(found)

@@ -39,7 +39,9 @@ def devices(start: TrainingStart) -> Measurement:
             several = True
             if not all(identical(first, other) for other in others):
                 file, line = copied.gradient_place.reference
-                text = _TEXT.format(name=name, step=step, count=1 + len(others))
+                text = _TEXT.format(
+                    name=name, step=step, count=1 + len(others), averaging=copied.averaging
+                )
                 return Measurement.violated(Violation(text, step, name, file=file, line=line))
     notes = tuple(_drifted(begun, copied))
     if several:
@@ -70,7 +72,7 @@ def _drifted(begun: Mapping[str, Array], copied: Copied) -> Iterator[Note]:
     end = copied.along_axis()
     apart = [name for name in begun if name in end and not _is_copied(end[name])]
     if copies and random and apart:
-        text = _NOTE.format(count=len(begun[apart[0]]), name=apart[0])
+        text = _NOTE.format(count=len(begun[apart[0]]), name=apart[0], averaging=copied.averaging)
         yield COPIES.at(text, copied.gradient_place)
 
 
@@ -80,11 +82,11 @@ def _is_copied(array: Array) -> bool:
 
 _TEXT = (
     "after step {step} the {count} devices that hold {name} hold other numbers, though it is "
-    "replicated: their gradients are not added up. Average them with jax.lax.pmean over the axis "
+    "replicated: their gradients are not added up. Average them with {averaging} over the axis "
     "of the devices before the update, and leave check_vma on, which finds this"
 )
 _NOTE = (
     "all parameters begin as {count} equal copies along their first axis, and {name} drifts apart: "
     "each copy is updated by its own gradient. If they are one model on several parts of a batch, "
-    "average the gradients with jax.lax.pmean"
+    "average the gradients with {averaging}"
 )

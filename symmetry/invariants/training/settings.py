@@ -11,9 +11,11 @@ from symmetry.base.errors import TrainingError
 from symmetry.invariants.invariant import WRITTEN, TrainingInvariant
 from symmetry.law.equivariance import compare_sides
 from symmetry.law.measurement import Measurement
+from symmetry.training import frameworks
 from symmetry.training.baseline import JUDGED, States
 from symmetry.training.capabilities.platform import Configuring
 from symmetry.training.capabilities.step_events import StepEvents
+from symmetry.training.frameworks import Setting
 from symmetry.training.origin import OTHER_START_ULPS
 from symmetry.training.response import MORE_DRAWS
 from symmetry.training.run import needed
@@ -21,34 +23,26 @@ from symmetry.training.start import TrainingStart
 from symmetry.units.state import State
 
 
-def _setting(
-    name: str,
-    words: str,
-    has: str,
-    reason: str,
-    *,
-    default: bool = True,
-    targets: str = "PyTorch trainings",
-    of_device: bool = False,
-) -> TrainingInvariant:
-    """Return the invariant that a setting does not matter."""
+def _unaffected_by(setting: Setting, framework: str) -> TrainingInvariant:
+    """Return the invariant that a setting of a framework does not matter."""
+    name, words = setting.name, setting.words
     return TrainingInvariant(
         name=f"training/{name}",
         statement=f"a run {words} is the same",
-        reason=reason,
+        reason=setting.reason,
         witness="a state that moved",
-        targets=targets,
+        targets=f"{framework} trainings",
         failure="depends on what must not matter",
         example=f"The training is run {words}, and as it is written. After each step the states "
         "have to be the same, up to rounding. To see whether it is the setting, change it in the "
         "training itself.",
         needs=(Configuring,),
-        measure=partial(unaffected, setting=name, words=words, has=has),
+        measure=partial(unaffected, setting=name, words=words, has=setting.has),
         compared="response",
-        default=default,
+        default=setting.default,
         dtypes=WRITTEN,
         copies=8,
-        of_device=of_device,
+        of_device=setting.of_device,
     )
 
 
@@ -114,51 +108,8 @@ def _updates(start: TrainingStart) -> int:
     return needed(run, StepEvents).updates
 
 
-EAGER = _setting(
-    "eager",
-    "without torch.compile",
-    "part that is compiled",
-    "a compiler keeps what the code computes",
-)
-JIT = _setting(
-    "jit",
-    "without jax.jit",
-    "jax.jit",
-    "a compiled step computes what its operations compute one after the other",
-    targets="JAX trainings",
-)
-LOOPS = _setting(
-    "loops",
-    "with optimisers that go through parameters in another way",
-    "optimiser that can go through parameters in two ways",
-    "each parameter is updated by itself",
-    default=False,
-)
-SCALE = _setting(
-    "scale",
-    "with the loss scale times 2^-6",
-    "gradient scaler",
-    "gradients are divided by the scale before anything is done with them",
-    of_device=True,
-)
-ATTENTION = _setting(
-    "attention",
-    "with attention by products and a softmax",
-    "scaled_dot_product_attention",
-    "it is another way to compute the same",
-    default=False,
-)
-KERNELS = _setting(
-    "kernels",
-    "with convolutions by other kernels",
-    "convolutions",
-    "it is another way to compute the same",
-    default=False,
-)
-THREADS = _setting(
-    "threads",
-    "with another number of threads",
-    "threads",
-    "threads share work, and only rounding depends on how",
-    default=False,
+INVARIANTS = tuple(
+    _unaffected_by(setting, framework.title)
+    for framework in frameworks.registered().values()
+    for setting in framework.settings
 )

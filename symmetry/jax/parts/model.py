@@ -28,6 +28,8 @@ _TABLES = ("embedding", "embeddings")
 class JaxLayers(Layered):
     """The layers of a JAX model."""
 
+    initialised = "by jax.nn.initializers.glorot_uniform(), with a key of its own for each array"
+
     def __init__(self, stepper: Stepper) -> None:
         self._stepper = stepper
 
@@ -148,6 +150,11 @@ def gradients_of(stepper: Stepper) -> JaxGradients | None:
 
 class JaxOptimizers(Optimizing):
     """The optimiser of a run: there is one for all parameters, or none that is known."""
+
+    raw = (
+        "optax.masked hands on the gradients of all that it masks. To freeze it, use "
+        "optax.partition with optax.set_to_zero"
+    )
 
     def __init__(self, stepper: Stepper) -> None:
         self._stepper = stepper

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from symmetry.base.errors import SymmetryError
-from symmetry.base.ranks import world
+from symmetry.base.ranks import launcher, world
 from symmetry.checker.options import SETS, Options
 from symmetry.checker.plan import Plan
 from symmetry.checker.progress import Progress
@@ -49,7 +49,8 @@ class DrawnTrainings:
     def plan(self, options: Options) -> Plan:
         """Return the plan of a check; what is drawn is known then."""
         if world() > 1:
-            raise SymmetryError(f"{self.name} draws its arguments: under torchrun give all of them")
+            text = f"draws its arguments: under {launcher().name} give all of them"
+            raise SymmetryError(f"{self.name} {text}")
         if options.cases is not None:
             raise SymmetryError(f"{self.name} has no cases to be run: give its arguments behind --")
         chosen = select(

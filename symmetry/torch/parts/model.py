@@ -24,6 +24,8 @@ from symmetry.training.capabilities.model import (
 class TorchLayers(Layered):
     """The layers of a PyTorch model."""
 
+    initialised = "as PyTorch does, or by nn.init.xavier_uniform_"
+
     def __init__(self, model: nn.Module, parameters: Mapping[str, nn.Parameter]) -> None:
         self._model, self._parameters = model, parameters
 

@@ -15,6 +15,8 @@ from symmetry.training.capabilities.platform import Platform
 class TorchPlatform(Platform):
     """Where and how PyTorch executes a run's steps; ``frames_before`` were compiled earlier."""
 
+    compiler = "torch.compile"
+
     def __init__(self, arrays: Arrays, frames_before: int) -> None:
         self._arrays, self._before = arrays, frames_before
 

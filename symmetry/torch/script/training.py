@@ -70,7 +70,7 @@ class ScriptTraining(Training):
         """
         self.script.prepare()
         make = partial(self.script, settings.order)
-        return frameworks.begin(self.name, make, settings, frameworks.cache_of("torch"))
+        return frameworks.registered()["torch"].begin(self.name, make, settings, None)
 
     def epochs(self, seed: int = 0, draw: int | None = None) -> Epochs | None:
         """Run the script over whole epochs, once."""

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 from symmetry.observe.source_line import NOWHERE, SourceLine
 from symmetry.training.capabilities.capability import Capability
@@ -23,6 +23,8 @@ UNKNOWN = Creation(NOWHERE, 0)
 
 class Layered(Capability):
     """The layers of a run's model."""
+
+    initialised: ClassVar[str]  # how to start weights at random, in words of its framework
 
     @property
     @abstractmethod
@@ -103,6 +105,8 @@ class Optimizer(ABC):
 class Optimizing(Capability):
     """The optimisers of a run, with the parameters that they hold."""
 
+    # Why a parameter may move by its gradient itself, and how to freeze it.
+    raw: ClassVar[str] = "what freezes it hands its gradient on"
     absent = "it has no optimiser"
 
     @property

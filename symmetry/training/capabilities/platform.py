@@ -22,6 +22,8 @@ class Platform(Capability):
     def compiles(self) -> bool:
         """Whether its steps are compiled by something that runs nothing through modes."""
 
+    compiler: ClassVar[str]  # its name
+
     @property
     @abstractmethod
     def asks_to_compile(self) -> bool:

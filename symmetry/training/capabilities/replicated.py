@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from symmetry.observe.source_line import SourceLine
 from symmetry.training.capabilities.capability import Capability
@@ -31,6 +31,8 @@ class Copied(Capability):
     """A run in one process that holds copies of its parameters: on devices, or along an axis."""
 
     absent = "its runs do not show on which devices its arrays lie"
+
+    averaging: ClassVar[str]  # the function that averages over devices
 
     @abstractmethod
     def on_devices(self) -> Mapping[str, Sequence[Array]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from symmetry.observe.source_line import SourceLine
+from symmetry.torch.script.epochs.words import WORDS
 from symmetry.training.events import (
     Backward,
     Batch,
@@ -77,6 +78,7 @@ def event(kind: type[LoopEvent], line: int = 1, update: int = 0, **facts: Any) -
 def epochs(*events: LoopEvent, **facts: Any) -> Epochs:
     given: dict[str, Any] = {
         "name": "train.py",
+        "words": WORDS,
         "events": events,
         "loaders": (loader(0), loader(1)),
         "models": (model(),),

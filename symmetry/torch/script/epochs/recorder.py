@@ -29,6 +29,7 @@ from symmetry.torch.script.epochs.restoring import Restoring
 from symmetry.torch.script.epochs.schedules import Schedules
 from symmetry.torch.script.epochs.scores import Scores
 from symmetry.torch.script.epochs.start import StartingParameters
+from symmetry.torch.script.epochs.words import WORDS
 from symmetry.training.events import Called, Epochs, LoopEvent, Updated
 
 _ROUNDS = 3  # returns from evaluation to training; then an iterator gives one batch
@@ -91,6 +92,7 @@ class EpochRecorder:
         evaluated = _evaluated(log.events, self._forwards.models())
         return Epochs(
             name=name,
+            words=WORDS,
             events=tuple(log.events),
             loaders=self.loaders.records(),
             models=self._forwards.records(),
