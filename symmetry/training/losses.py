@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -165,6 +165,10 @@ class LossProbe(Capability):
     @abstractmethod
     def rolled(self, pair: Pair) -> AbstractContextManager[None]:
         """Move each entry of the data of a pair to the next sample, in this operation alone."""
+
+    def slopes(self, pair: Pair, *, rolled: bool) -> AbstractContextManager[list[Array]]:  # noqa: ARG002
+        """Collect the gradient of the trained side of a pair, its data ``rolled`` or not."""
+        return nullcontext([])  # where it is not known
 
     @abstractmethod
     def outputs(self, tokens: Tokens) -> AbstractContextManager[dict[int, Array]]:

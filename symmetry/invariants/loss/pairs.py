@@ -5,12 +5,15 @@ both to (n, n) and compares each output with the labels of all samples. The mini
 the mean of the labels, whatever the inputs are.
 
 A second run moves the labels by one sample at this operation. If the loss stays the same in all its
-digits, though the labels differ, it does not depend on which label belongs to which output.
+digits, though the labels differ, it does not depend on which label belongs to which output. Nor
+does the training if the gradient of the outputs stays, though the loss does not: an advantage that
+is used once more behind ``detach()`` changes the loss, and teaches its own network nothing.
 """
 
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 
 from symmetry.base.errors import TrainingError
 from symmetry.invariants.invariant import PROMOTED, TrainingInvariant
@@ -20,6 +23,7 @@ from symmetry.training.capabilities.observing import Rehearsing
 from symmetry.training.losses import LossProbe, Pair
 from symmetry.training.run import needed
 from symmetry.training.start import TrainingStart
+from symmetry.units.state import Array, difference, largest
 
 _SAME = 1e-9  # of the loss
 # Between a linear layer and the pair these leave one output for each sample.
@@ -46,7 +50,9 @@ def pairs(start: TrainingStart) -> Measurement:
         first = next(pair for pair in suspects if pair.place == place)
         rolled = _loss(start, first)
         if rolled is not None and abs(rolled - loss) <= _SAME * abs(loss):
-            return violated(_text(first), place, first.operation)
+            return violated(_text(first, "loss"), place, first.operation)
+        if rolled is not None and _same_slopes(start, first):
+            return violated(_text(first, "gradient"), place, first.operation)
     return Measurement(counted=True)
 
 
@@ -89,12 +95,27 @@ def _loss(start: TrainingStart, rolled: Pair | None = None) -> float | None:
     return loss
 
 
-def _text(pair: Pair) -> str:
+def _same_slopes(start: TrainingStart, pair: Pair) -> bool:
+    """Return whether the outputs get the same gradient with the data moved by one sample."""
+    both: list[list[Array]] = []
+    for rolled in (False, True):
+        run = start.begin(noise=False)
+        with suppress(TrainingError), needed(run, LossProbe).slopes(pair, rolled=rolled) as found:
+            both.append(found)
+            run.step()
+        run.close()
+    one, other = both
+    size = max(map(largest, one), default=0.0)
+    alike = size > 0 and len(one) == len(other)
+    return alike and all(difference(a, b) <= _SAME * size for a, b in zip(one, other, strict=True))
+
+
+def _text(pair: Pair, what: str) -> str:
     n = pair.count
     output, other = (f"({n}, 1)", f"({n},)") if pair.column_trained else (f"({n},)", f"({n}, 1)")
     return (
         f"{pair.operation} of outputs of shape {output} and data of shape {other} makes "
         f"({n}, {n}): each output meets the data of all samples. Moved by one sample, the data "
-        "gives the same loss, so nothing can be learned of which is whose: give both the same "
+        f"gives the same {what}, so nothing can be learned of which is whose: give both the same "
         "shape, with [:, 0] or [:, None]"
     )

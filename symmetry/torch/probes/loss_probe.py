@@ -19,7 +19,7 @@ from symmetry.torch.probes.distributions import Distributions
 from symmetry.torch.probes.embeddings import EmbeddingCall, Embeddings, padded
 from symmetry.torch.probes.function_calls import FunctionCalls
 from symmetry.torch.probes.losses import FunctionCall, Losses
-from symmetry.torch.probes.pairs import Pairs
+from symmetry.torch.probes.pairs import Pairs, Slopes
 from symmetry.torch.probes.positions import Positions
 from symmetry.torch.probes.provenance import makers
 from symmetry.torch.probes.sums import Norms, Sums
@@ -99,6 +99,14 @@ class TorchLossProbe(LossProbe):
         """Move each entry of the data of a pair to the next sample, in this operation alone."""
         with FunctionCalls(Pairs(lambda _: None, rolled=pair.number)):
             yield
+
+    @contextmanager
+    def slopes(self, pair: Pair, *, rolled: bool) -> Iterator[list[Array]]:
+        """Collect the gradient of the trained side of a pair, its data ``rolled`` or not."""
+        slopes = Slopes(pair.number)
+        number = pair.number if rolled else None
+        with FunctionCalls(Pairs(lambda _: None, rolled=number, slopes=slopes)):
+            yield slopes.found
 
     @contextmanager
     def outputs(self, tokens: Tokens) -> Iterator[dict[int, Array]]:

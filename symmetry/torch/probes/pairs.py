@@ -13,6 +13,7 @@ from symmetry.observe.source_line import users_line
 from symmetry.torch.probes.provenance import makers
 from symmetry.torch.state import as_array
 from symmetry.training.losses import Pair
+from symmetry.units.state import Array
 
 _LOSSES = (
     functional.huber_loss,
@@ -22,6 +23,19 @@ _LOSSES = (
 )
 _NAMES = ("add", "mul", "multiply", "sub", "subtract")
 _ARITHMETIC = (getattr(owner, name) for owner in (torch, Tensor) for name in _NAMES)
+
+
+class Slopes:
+    """The gradients that the trained side of one pair gets from its operation alone."""
+
+    def __init__(self, number: int) -> None:
+        self.number, self.found = number, list[Array]()
+
+    def watched(self, trained: Tensor) -> Tensor:
+        """Return the same tensor, whose gradients are kept."""
+        own = trained.view_as(trained)  # other operations may be given the same tensor
+        own.register_hook(lambda gradient: self.found.append(as_array(gradient)))
+        return own
 
 
 class Pairs:
@@ -35,12 +49,19 @@ class Pairs:
         Called with each pair, before the operation.
     rolled
         The number of the pair whose data is moved by one entry; None moves nothing.
+    slopes
+        Collects the gradients of one pair, if any are wanted.
     """
 
     functions: frozenset[Hashable] = frozenset((*_LOSSES, *_ARITHMETIC))
 
-    def __init__(self, see: Callable[[Pair], None], rolled: int | None = None) -> None:
-        self._see, self._rolled, self._number = see, rolled, 0
+    def __init__(
+        self,
+        see: Callable[[Pair], None],
+        rolled: int | None = None,
+        slopes: Slopes | None = None,
+    ) -> None:
+        self._see, self._rolled, self._slopes, self._number = see, rolled, slopes, 0
 
     def see(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, Any]:
         """Return the arguments, the data of one pair moved."""
@@ -51,10 +72,13 @@ class Pairs:
         number = self._number
         self._number += 1
         self._see(_pair(number, func.__name__, trained, data))
-        if number != self._rolled:
-            return args, kwargs
-        moved = tuple(v.roll(1, 0) if v is data else v for v in args)
-        return moved, {k: v.roll(1, 0) if v is data else v for k, v in kwargs.items()}
+        others: dict[int, Tensor] = {}
+        if number == self._rolled:
+            others[id(data)] = data.roll(1, 0)
+        if self._slopes is not None and number == self._slopes.number:
+            others[id(trained)] = self._slopes.watched(trained)
+        args = tuple(others.get(id(value), value) for value in args)
+        return args, {name: others.get(id(value), value) for name, value in kwargs.items()}
 
 
 def _sides(operands: Sequence[Any]) -> tuple[Tensor, Tensor] | None:

@@ -106,6 +106,11 @@ _enter(
     wrong="kl_div is given probabilities, where it takes their logarithms",
 )
 _enter(
+    "advantages_of_all_states",
+    "loss/pairs",
+    wrong="returns (n,) less values (n, 1), which the actor's loss takes as well",
+)
+_enter(
     "policy_of_probabilities",
     "loss/inputs",
     wrong="a distribution is given probabilities as logits",
