@@ -19,6 +19,7 @@ from symmetry.base.raised import place_of
 from symmetry.base.randomness import generators
 from symmetry.base.randomness.generators import RandomStates
 from symmetry.base.randomness.unseeded import SEEDS, giving_seeds
+from symmetry.jax.executables import Executables
 from symmetry.jax.jaxprs.interpreter import is_key
 from symmetry.jax.jaxprs.step import TracedStep
 from symmetry.jax.loops.loop_search import UNSEEN, loop_of
@@ -56,9 +57,10 @@ def begin(
     known = {} if cache is None else cache
     key = Maker, settings.seed, SEEDS.other
     if key not in known:
-        known[key] = Maker.of(name, make, settings.seed)
+        shared = known.setdefault(Executables, Executables()), known.setdefault(TracedStep, [])
+        known[key] = Maker.of(name, make, settings.seed, *shared)
     maker: Maker = known[key]
-    return JaxRun(maker.program(), maker.made_again, settings)
+    return JaxRun(maker.program(), maker.anew, settings)
 
 
 @dataclass
@@ -69,12 +71,14 @@ class Maker:
     ----------
     name, make, seed
         The training's name, its function, and the seed of its random numbers.
-    first
-        Its first program.
-    by_number
-        Whether each program traces each of its steps: they are not pure.
+    executables
+        What the user's code has compiled.
     steps
         The steps that programs have traced.
+    first, again
+        Its first program, and one that traces each of its steps anew.
+    by_number
+        Whether each program traces each of its steps: they are not pure.
     plain
         The numbers of the leaves of the state that its steps take as plain numbers.
     other
@@ -86,26 +90,29 @@ class Maker:
     name: str
     make: Callable[[], Any]
     seed: int
+    executables: Executables
+    steps: list[TracedStep]
     first: Program | None = None
+    again: Program | None = None
     by_number: bool = False
-    steps: list[TracedStep] = field(default_factory=list)
     plain: frozenset[int] = frozenset()
     other: bool = field(default_factory=lambda: SEEDS.other)
     in_loop: bool = False
 
     @classmethod
-    def of(cls, name: str, make: Callable[[], Any], seed: int) -> Maker:
+    def of(cls, *arguments: Any) -> Maker:
         """Make a training, and see whether its step is pure."""
-        maker = cls(name, make, seed)
+        maker = cls(*arguments)
         maker.first = maker.made_again()
         if numbers := maker.first.user_step.plain_numbers:
-            maker.plain = maker._handed_on(numbers)
-            maker.first = maker.made_again()
-        with readable("step(state, 0)"), calling("step", name):
+            maker.first = maker._with_plain(numbers, maker.first)
+        with readable("step(state, 0)"), calling("step", maker.name):
             if maker.first.trains_in_loop:
                 maker.in_loop, maker.plain = True, frozenset()
                 maker.first = maker.made_again()
-            maker.by_number = not _is_pure(maker.first, maker.made_again())
+            maker.by_number = not _is_pure(maker.first, maker.anew())
+            if maker.by_number:
+                maker.again = None  # it has traced a step as a function of its number
         return maker
 
     def program(self) -> Program:
@@ -114,15 +121,23 @@ class Maker:
             return self.made_again()
         return self.first
 
-    def made_again(self) -> Program:
+    def anew(self) -> Program:
+        """Return a program that traces each of its steps as if there was no ``jax.jit``."""
+        if self.again is None:
+            self.again = self.made_again(anew=True)
+        return self.again
+
+    def made_again(self, *, anew: bool = False) -> Program:
         """Call the function once more."""
         choosing = SEEDS.choosing(other=self.other)
         with generators.kept(generators.shared()), giving_seeds(), choosing:
             generators.seed_all(self.seed)
-            with readable(f"{self.name}()"), calling("training", self.name):
+            called = readable(f"{self.name}()"), calling("training", self.name)
+            with called[0], called[1], self.executables.known():
                 user_step = UserStep(self.name, self._made(), self.plain)
             states = RandomStates(generators.states_of(generators.shared()))
-        return Program(self.name, user_step, states, self.steps, by_number=self.by_number)
+        how = {"by_number": self.by_number, "anew": anew}
+        return Program(self.name, user_step, states, self.steps, **how)
 
     def _made(self) -> MadeTraining:
         made = made_by(self.name, self.make)
@@ -133,19 +148,23 @@ class Maker:
             replace(made_by(self.name, self.make), part=UNSEEN) if loop is None else loop.training()
         )
 
-    def _handed_on(self, numbers: frozenset[int]) -> frozenset[int]:
-        """Return which plain numbers of the state its step returns as they are.
+    def _with_plain(self, numbers: frozenset[int], made: Program) -> Program:
+        """Return a program that keeps the plain numbers of the state which its step hands on.
 
-        They are constants, as the sizes of layers: the step may need them to be plain.
+        They are constants, as the sizes of layers: the step may need them to be plain. ``made`` is
+        a program that has traced nothing, and takes all as arrays.
         """
         self.plain = numbers
         program = self.made_again()
         try:
             with calling("step", self.name):
                 program.traced(0)
+            self.plain = program.user_step.kept
         except Exception:  # of a step that wants arrays in their place
-            return frozenset()
-        return program.user_step.kept
+            self.plain = frozenset()
+        if self.plain == numbers:
+            return program
+        return self.made_again() if self.plain else made
 
 
 def _is_pure(program: Program, again: Program) -> bool:

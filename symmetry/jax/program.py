@@ -7,7 +7,6 @@ from functools import cached_property
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jax.extend.core import ClosedJaxpr
 
@@ -38,7 +37,8 @@ class Program:
 
     A step is traced as a function of its number or of its batch, once for all steps. If it needs
     the plain number, as an index into NumPy's arrays, or if it draws data of its own, each step is
-    traced by itself.
+    traced by itself. A function that ``jax.jit`` has traced in one step stays so in others, as in
+    the training itself; with ``anew`` each step is traced as if there was no ``jax.jit``.
 
     Parameters
     ----------
@@ -50,6 +50,8 @@ class Program:
         The steps that other programs of the training have traced: the same are compiled once.
     by_number
         Whether each step is traced by itself.
+    anew
+        Whether each step is traced by itself, and all functions that it calls.
     """
 
     def __init__(
@@ -60,10 +62,12 @@ class Program:
         known: list[TracedStep],
         *,
         by_number: bool = False,
+        anew: bool = False,
     ) -> None:
         self.name, self.user_step, self.made = name, user_step, user_step.made
-        self.start, self.by_number = user_step.start, by_number
+        self.start, self.by_number, self._anew = user_step.start, by_number, anew
         self.random_states, self._known = random_states, known
+        self._tracing = None if anew else object()
         self._wide = jax.config.jax_enable_x64  # as the user has set it
         self._traced: dict[Any, tuple[TracedStep, list[Any]]] = {}
         self._batches: list[Any] = []
@@ -93,13 +97,6 @@ class Program:
         """Return the first step and its constants, traced once more."""
         return self._trace(self.given(0), 0)
 
-    def performed(self, state: Sequence[Any], given: Any, step: int) -> list[Any]:
-        """Take a step without compiling anything; return the next leaves."""
-        if self.made.batch is None:
-            given = step
-        with self.random_states.own(), jax.enable_x64(self._wide), jax.disable_jit():
-            return self.user_step.call([*map(jnp.asarray, state)], given)[0]
-
     @property
     def trains_in_loop(self) -> bool:
         """Whether its first step computes gradients in a loop alone whose rounds update."""
@@ -127,7 +124,7 @@ class Program:
         if not self.by_number:
             kind = tuple((leaf.shape, str(leaf.dtype)) for leaf in self._arrays(given))
             try:
-                return self._remembered(kind, given, step)
+                return self._remembered((kind, step if self._anew else None), given, step)
             except NOT_PLAIN:
                 self.by_number = True
         return self._remembered(step, given, step)
@@ -163,8 +160,8 @@ class Program:
             returned.append(loss_among(numbers))
             return after, [value for _, value in numbers]
 
-        random = self.random_states.own()
-        with random, jax.enable_x64(self._wide), marking(), watching() as custom:
+        random, marks = self.random_states.own(), marking(self._tracing)
+        with random, jax.enable_x64(self._wide), marks, watching() as custom:
             closed = jax.make_jaxpr(run)(self.start, arrays)
         _refuse_leaks(closed)
         with jax.enable_x64(self._wide):
@@ -186,8 +183,9 @@ class Program:
     def _in_float64(self, run: Callable[..., Any], arrays: Sequence[Any]) -> ClosedJaxpr | None:
         """Return a step traced in float64; None if it cannot be."""
         given = [*map(_widened, self.start)], [*map(_widened, arrays)]
+        random, marks = self.random_states.own(), marking(self._tracing)
         try:
-            with self.random_states.own(), jax.enable_x64(True), marking(), watching():
+            with random, jax.enable_x64(True), marks, watching():
                 closed: ClosedJaxpr = jax.make_jaxpr(run)(*given)
                 return on_one_device(closed)
         except Exception:  # of a step that is written for float32

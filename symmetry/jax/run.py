@@ -69,18 +69,18 @@ class JaxRun(Stepper):
 
     Attributes
     ----------
-    made_again
-        Returns a program of fresh objects.
+    anew
+        Returns a program that traces each of its steps as if there was no ``jax.jit``.
     """
 
     def __init__(
         self,
         program: Program,
-        made_again: Callable[[], Program],
+        anew: Callable[[], Program],
         settings: RunSettings,
     ) -> None:
         super().__init__(program, settings)
-        self.name, self.dtype, self.made_again = program.name, settings.dtype, made_again
+        self.name, self.dtype, self.anew = program.name, settings.dtype, anew
 
     @property
     def parameters(self) -> Mapping[str, Any]:
@@ -167,7 +167,7 @@ _CAPABILITIES: Mapping[type, Callable[[JaxRun], Any]] = {
     Reordering: JaxReordering,
     Padding: JaxPadding,
     Saving: JaxSaving,
-    Configuring: lambda run: JaxSettings(run, run.made_again),
+    Configuring: lambda run: JaxSettings(run, run.anew),
     Observing: JaxObserving,
     Recording: JaxRecording,
     Drawing: JaxDrawing,

@@ -15,7 +15,6 @@ from symmetry.jax.made import is_number
 from symmetry.jax.optimizer import JaxOptimizer
 from symmetry.jax.probes.texts import with_others_hidden
 from symmetry.jax.program import Program
-from symmetry.jax.user_step import as_leaf
 from symmetry.training.capabilities.step_events import StepEvents
 from symmetry.training.run import RunSettings
 from symmetry.units.state import Array
@@ -44,8 +43,6 @@ class Stepper:
         How many steps were taken.
     recorder
         Records the steps that are rehearsed; None if nothing is recorded.
-    uncompiled
-        Takes the steps instead, one operation after the other; None if they are compiled.
     optimizer
         Updates the parameters; None if the step shows no gradients.
     averaged
@@ -63,7 +60,6 @@ class Stepper:
         self.events, self.outputs = StepEvents(program.made.part), dict[str, Any]()
         self.gradients: Mapping[str, int] = {}
         self.recorder: JaxprRecorder | None = None
-        self.uncompiled: Program | None = None
         self.optimizer = JaxOptimizer.of(self.leaves, self.traced)
         self.averaged: Mapping[int, Sequence[int]] = {}
         self.hides_others = False
@@ -75,17 +71,7 @@ class Stepper:
         return self.program.traced(self.taken)
 
     def step(self) -> None:
-        """Take the next step, and tell of its events."""
-        if self.uncompiled is not None:
-            given = self.uncompiled.given(self.taken)
-            after = self.uncompiled.performed(self.leaves.values, given, self.taken)
-            self.leaves.values = [as_leaf(value) for value in after]
-        else:
-            self._compiled_step()
-        self.taken += 1
-
-    def _compiled_step(self) -> None:
-        """Compute a step as a whole; then tell of its events in their order."""
+        """Compute the next step as a whole; then tell of its events in their order."""
         traced, events, optimizer = self.traced, self.events, self.optimizer
         wanted = (*self.leaves.outputs(), *traced.losses, *traced.gradients)
         self.outputs, self.gradients = {**self.take(wanted)}, traced.gradients
@@ -102,6 +88,7 @@ class Stepper:
         events.updates, events.pending = events.updates + 1, False
         if optimizer is not None:
             events.emit("after_update", optimizer)
+        self.taken += 1
 
     def rehearse(self) -> None:
         """Take the next step up to its losses; leaves stay if they depend on gradients."""

@@ -16,9 +16,9 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import cache
 from typing import Any
 
-import jax
 from jax.extend.core import ClosedJaxpr, Literal
 
+from symmetry.jax.executables import quickly
 from symmetry.jax.jaxprs.interpreter import bind
 
 # An operand: the number of an equation, and its position there.
@@ -152,5 +152,4 @@ class Forward:
                 )
             return [env[variable] for variable in wanted]
 
-        compiled: Callable[..., Sequence[Any]] = jax.jit(run)
-        return compiled
+        return quickly(run)

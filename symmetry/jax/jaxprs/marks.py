@@ -37,6 +37,7 @@ from symmetry.observe.source_line import SourceLine
 Calls = frozenset[str]  # the numbers of calls, as marks have them
 
 _PREFIX = "symmetry."
+_TRACING = jax.make_user_context()  # JAX traces a function anew where it has another value
 _FEW = 8  # rounds that are taken one by one
 _KEPT = ("loss", "gradient")  # of what is marked in loops and branches
 # What leaves a value what it is, or changes its dtype alone.
@@ -46,8 +47,12 @@ _SAME |= {"squeeze"}  # the axis of the devices, where each has its own
 
 
 @contextmanager
-def marking() -> Iterator[None]:
-    """Mark what is differentiated while the block runs."""
+def marking(tracing: object = None) -> Iterator[None]:
+    """Mark what is differentiated while the block runs.
+
+    Functions that were jitted before have no marks, so they are traced again: once for all blocks
+    with the same object ``tracing``, and once for each block without one.
+    """
     numbers, vjp = count(), api.vjp
 
     def marked_vjp(function: Callable[..., Any], *primals: Any, **options: Any) -> Any:
@@ -64,7 +69,7 @@ def marking() -> Iterator[None]:
 
         return result, marked_pull, *aux
 
-    with patch.object(api, "vjp", marked_vjp):
+    with patch.object(api, "vjp", marked_vjp), _TRACING(tracing or object()):
         yield
 
 

@@ -14,6 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.extend.core import Literal
 
+from symmetry.jax.executables import quickly
 from symmetry.jax.jaxprs.interpreter import INLINED, bind, closed, is_key
 from symmetry.jax.jaxprs.places import place_of
 from symmetry.jax.jaxprs.step import Flat
@@ -123,7 +124,7 @@ class JaxprRecorder:
             full = dict(enumerate(given)) | dict(zip(slots, values, strict=True))
             return bind(equation, [*full.values()], params)
 
-        run = jax.jit(perform) if name in ("scan", "while", "cond") else perform
+        run = quickly(perform) if name in ("scan", "while", "cond") else perform
         own = [args[n] for n in slots]
         return self._add(own, run, results, name, place, _integers(params))
 
@@ -237,8 +238,7 @@ def _everything(flat: Flat) -> Callable[..., Any]:
             env.update(zip(equation.outvars, found[-1], strict=True))
         return found
 
-    compiled: Callable[..., Any] = jax.jit(results)
-    return compiled
+    return quickly(results)
 
 
 def _taker(step: int) -> _Run:

@@ -14,12 +14,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache, cached_property
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import jax
 from jax.extend.core import ClosedJaxpr
 from jax.interpreters import partial_eval
 
+from symmetry.jax.executables import quickly
 from symmetry.jax.jaxprs.custom import CustomCall
 from symmetry.jax.jaxprs.forward import Forward
 from symmetry.jax.jaxprs.interpreter import Position, Site, constants_in, is_key, widened
@@ -31,6 +32,7 @@ from symmetry.jax.made import has_numbers
 from symmetry.observe.source_line import SourceLine
 
 Outputs = Mapping[str, Any]
+Made = TypeVar("Made")
 
 _ADDRESS = re.compile("0x[0-9a-f]+")
 
@@ -116,9 +118,9 @@ class TracedStep:
         self._varying, self._in_float64 = varying, in_float64
         self.constants = constants_in(jaxpr)
         self.custom: tuple[CustomCall, ...] = ()
-        self.flat = cache(self._flat)
-        self.compiled = cache(self._compiled)
-        self.losses_of = cache(self._losses_of)
+        self.flat = self._cached(self._flat)
+        self.compiled = self._cached(self._compiled)
+        self.losses_of = self._cached(self._losses_of)
 
     def is_same(self, other: TracedStep) -> bool:
         """Return whether it is the same jaxpr as another one, whatever the constants are."""
@@ -253,6 +255,16 @@ class TracedStep:
         wide = self._in_float64()
         return {} if wide is None else wide_literals(self.jaxpr, wide)
 
+    def _cached(self, make: Callable[..., Made]) -> Callable[..., Made]:
+        """Return a function that makes a thing once for each manner.
+
+        To leave noise out is a manner of its own only where there is noise.
+        """
+        once = cache(make)
+        return lambda manner, *more: once(
+            manner._replace(noise=manner.noise or not self.noise), *more
+        )
+
     def _flat(self, manner: StepManner) -> Flat:
         """Return the step without calls, with all of its outputs."""
         quiet = frozenset(self.draws[number].site for number in manner.without)
@@ -293,7 +305,10 @@ class TracedStep:
         """Return a function that takes all inputs, and returns some of the outputs."""
         flat = self.flat(manner).only(wanted)
         names = [name for name in wanted if name in flat.outputs]
-        run = jax.jit(lambda consts, inputs: jax.core.eval_jaxpr(flat.jaxpr.jaxpr, consts, *inputs))
+        compiled = quickly if manner.promote else jax.jit
+        run = compiled(
+            lambda consts, inputs: jax.core.eval_jaxpr(flat.jaxpr.jaxpr, consts, *inputs)
+        )
 
         def take(inputs: Sequence[Any]) -> Outputs:
             with jax.enable_x64(manner.promote or self._wide):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from unittest.mock import patch
 
 import jax.numpy as jnp
 import numpy as np
@@ -13,24 +14,25 @@ from symmetry.base.errors import TrainingError
 from symmetry.jax.jaxprs.interpreter import equations_in
 from symmetry.jax.program import Program
 from symmetry.jax.stepper import Stepper
+from symmetry.training.baseline import JUDGED
 from symmetry.training.capabilities.platform import ALL, Configuring
 
 
 class JaxSettings(Configuring):
-    """Takes the steps of a run without compiling them.
+    """Takes the steps of a run without what ``jax.jit`` has frozen.
 
     Parameters
     ----------
     stepper
         Takes the steps.
-    made_again
-        Returns a program of fresh objects.
+    anew
+        Returns a program that traces each of its steps as if there was no ``jax.jit``.
     """
 
     settings = rare = frozenset({"jit"})
 
-    def __init__(self, stepper: Stepper, made_again: Callable[[], Program]) -> None:
-        self._stepper, self._made_again = stepper, made_again
+    def __init__(self, stepper: Stepper, anew: Callable[[], Program]) -> None:
+        self._stepper, self._anew = stepper, anew
 
     @contextmanager
     def with_setting(
@@ -38,17 +40,18 @@ class JaxSettings(Configuring):
         setting: str,  # noqa: ARG002
         part: slice = ALL,  # noqa: ARG002
     ) -> Iterator[Callable[[], bool]]:
-        """Take the steps without ``jax.jit`` while the block runs; JAX has no other setting."""
-        stepper = self._stepper
-        if not stepper.manner.noise and stepper.traced.noise:
-            raise TrainingError("its noise can be left out of compiled steps only")
-        if _has_16_bits(stepper.traced.jaxpr):  # the compiler keeps more bits within what it fuses
-            raise TrainingError("results of 16 bits are rounded elsewhere where they are compiled")
-        stepper.uncompiled = self._made_again()
-        try:
+        """Take the steps without ``jax.jit`` while the block runs; JAX has no other setting.
+
+        All functions run as Python in each step. Their operations are compiled afterwards; if these
+        are the same ones as before, no step deviates.
+        """
+        anew, jitted = self._anew(), self._stepper.program
+        others = [anew.traced(n) for n in range(JUDGED) if anew.traced(n) is not jitted.traced(n)]
+        if any(_has_16_bits(other.jaxpr) for other in others):
+            # The compiler keeps more bits within what it fuses, and fuses others in each.
+            raise TrainingError("results of 16 bits are rounded elsewhere in another program")
+        with patch.object(self._stepper, "program", anew):
             yield lambda: True
-        finally:
-            stepper.uncompiled = None
 
 
 def _has_16_bits(jaxpr: ClosedJaxpr) -> bool:

@@ -16,6 +16,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from symmetry.jax.executables import quickly
 from symmetry.jax.jaxprs.forward import Forward, Operand
 from symmetry.jax.jaxprs.places import place_of
 from symmetry.jax.probes.labels import IGNORED, chosen_by
@@ -280,7 +281,7 @@ class JaxLossProbe(LossProbe, LeakSearch):
             return sum(jnp.sum(v) for v in self._values(self._forward.losses, given))
 
         try:
-            gradient = np.asarray(jax.grad(loss)(scores))
+            gradient = np.asarray(quickly(jax.grad(loss))(scores))
         except Exception:  # of what cannot be differentiated once more
             return None
         return (gradient != 0).any(axis)  # type: ignore[no-any-return]

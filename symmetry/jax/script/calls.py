@@ -14,7 +14,6 @@ arguments are given.
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -29,6 +28,7 @@ from symmetry.jax.jaxprs.marks import leaves_of, marking
 from symmetry.jax.loops.context import context_of
 from symmetry.jax.loops.loop_search import LoopFound, LoopInside, LoopSearch, loop_in
 from symmetry.jax.made import has_numbers, is_array
+from symmetry.jax.script.arguments import Arguments, arguments_of
 
 CALLS = 16  # of a step that are recorded: as many steps can be taken
 _DONATED = ("donate_argnums", "donate_argnames")  # the arrays are read after the call
@@ -46,8 +46,7 @@ class Jitted:
     name: str
     function: Callable[..., Any]
     call: Callable[..., Any]
-    static: frozenset[str]  # the names of the arguments that JAX compiles as constants
-    positional: list[str] = field(default_factory=list)  # names of the first call
+    arguments: Arguments  # how it takes them
     tree: Any = None  # the tree of its arguments, which are in a dictionary by their names
     first: list[Any] = field(default_factory=list)  # the leaves of the arguments of the first call
     # The leaves of the arguments of each call; those of the state are left out.
@@ -68,9 +67,9 @@ class Jitted:
 
     def called(self, arguments: Mapping[str, Any]) -> Any:
         """Call it with arguments by their names, as the script does."""
-        named = {name: arguments[name] for name in arguments.keys() - {*self.positional}}
+        positional, named = self.arguments.given(arguments)
         with context_of(self.function):
-            return self.call(*(arguments[name] for name in self.positional), **named)
+            return self.call(*positional, **named)
 
     def differentiates(self, arguments: Mapping[str, Any]) -> bool:
         """Return whether it differentiates with respect to its arguments, outside of loops."""
@@ -79,7 +78,7 @@ class Jitted:
         own = [
             n
             for n, (keys, leaf) in enumerate(keyed)
-            if is_array(leaf) and getattr(keys[0], "key", "") not in self.static
+            if is_array(leaf) and getattr(keys[0], "key", "") not in self.arguments.static
         ]
 
         def call(arrays: Sequence[Any]) -> Any:
@@ -147,16 +146,15 @@ class JittedCalls:
             return lambda late: self.jit(late, **options)
         options = {name: value for name, value in options.items() if name not in _DONATED}
         call = self._jit(function, **options)
-        parameters = _parameters(function)
         name = getattr(function, "__name__", type(function).__name__)
-        jitted = Jitted(name, function, call, _static(parameters, options))
+        jitted = Jitted(name, function, call, arguments_of(function, options))
 
         @wraps(function)
         def recorded(*args: Any, **kwargs: Any) -> Any:
             leaves = jax.tree.leaves((args, kwargs))
             if any(isinstance(leaf, jax.core.Tracer) for leaf in leaves):
                 return call(*args, **kwargs)
-            return self._recorded(jitted, _by_name(parameters, args, kwargs), args, kwargs)
+            return self._recorded(jitted, jitted.arguments.named(args, kwargs), args, kwargs)
 
         for attribute in ("lower", "trace", "eval_shape", "clear_cache"):
             setattr(recorded, attribute, getattr(call, attribute))
@@ -171,7 +169,6 @@ class JittedCalls:
     ) -> Any:
         if not jitted.given:
             self.functions.append(jitted)
-            jitted.positional = [*arguments][: len(args)]
         if len(jitted.given) < CALLS:
             jitted.enter(arguments, self._makers)
         elif jitted.size and jitted.size == max(each.size for each in self.functions):
@@ -204,34 +201,6 @@ class JittedCalls:
 def _is_made(result: Any) -> bool:
     """Return whether an array tells which function made it: small ones may be shared."""
     return is_array(result) and has_numbers(result)
-
-
-def _parameters(function: Any) -> list[str]:
-    """Return the names of a function's parameters that are given by position."""
-    try:
-        found = inspect.signature(function).parameters.values()
-    except (TypeError, ValueError):
-        return []
-    kinds = inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD
-    return [parameter.name for parameter in found if parameter.kind in kinds]
-
-
-def _by_name(
-    parameters: Sequence[str], args: Sequence[Any], kwargs: Mapping[str, Any]
-) -> dict[str, Any]:
-    """Return the arguments by name; further ones by their number."""
-    names = [*parameters, *map(str, range(len(parameters), len(args)))]
-    return {**dict(zip(names, args, strict=False)), **kwargs}
-
-
-def _static(parameters: Sequence[str], options: Mapping[str, Any]) -> frozenset[str]:
-    """Return the names of the arguments that JAX compiles as constants."""
-    numbers, names = options.get("static_argnums"), options.get("static_argnames")
-    listed = [names] if isinstance(names, str) else [*(names or ())]
-    for number in [numbers] if isinstance(numbers, int) else numbers or ():
-        found = range(len(parameters))[number] if number < len(parameters) else number
-        listed.append(parameters[found] if found < len(parameters) else str(found))
-    return frozenset(listed)
 
 
 def _copied(leaf: Any) -> Any:

@@ -126,7 +126,9 @@ class RepeatedStep:
             jax.tree.unflatten(self._jitted.tree, range(len(self._jitted.first)))
         )[0]
         static = {
-            number for keys, number in paths if getattr(keys[0], "key", "") in self._jitted.static
+            number
+            for keys, number in paths
+            if getattr(keys[0], "key", "") in self._jitted.arguments.static
         }
         if any(self._moves(place) for place in static):
             raise NotCheckable(

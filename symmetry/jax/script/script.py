@@ -14,6 +14,7 @@ from symmetry.sandbox.mirror_pool import MirrorPool
 from symmetry.sandbox.plain_run import run_plainly
 from symmetry.sandbox.sandbox import Sandbox, Uninterrupted
 from symmetry.sandbox.source import Source
+from symmetry.training.run import AS_WRITTEN, Run, RunSettings
 from symmetry.training.target import FunctionTraining
 
 
@@ -31,6 +32,10 @@ class JaxScript:
         self._mirrors = MirrorPool(*source.homes)
         self._has_begun = False
 
+    def prepare(self) -> None:
+        """Make a mirror, which draws a name: that is no random number of the script's."""
+        self._mirrors.give(self._mirrors.take())
+
     def __call__(self) -> Any:
         """Return what a training returns: the state, the step and the extras.
 
@@ -46,8 +51,6 @@ class JaxScript:
         return made
 
     def _run(self) -> Any:
-        import jax
-
         from symmetry.jax.loops.loop_search import LoopFound
         from symmetry.jax.script.calls import Enough, JittedCalls
         from symmetry.jax.script.repeated_step import training_of
@@ -61,7 +64,6 @@ class JaxScript:
             made = found.loop.training()
         finally:
             sandbox.close(throwing=lambda: None, free=lambda: None)
-        jax.clear_caches()  # its step is to be traced again, where it is observed
         return made or training_of(self._source.name, calls.functions, self._source.meant)
 
     @cached_property
@@ -85,6 +87,12 @@ class JaxScript:
 @dataclass(frozen=True)
 class JaxScriptTraining(FunctionTraining):
     """A JAX training that is given as a script."""
+
+    def begin(self, settings: RunSettings = AS_WRITTEN) -> Run:
+        """Begin a run of the training that the script makes."""
+        if isinstance(self.make, JaxScript):
+            self.make.prepare()
+        return super().begin(settings)
 
     def plain_run(self) -> PlainRun:
         """Run the script in a process of its own, once."""

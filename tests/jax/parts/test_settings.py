@@ -1,4 +1,4 @@
-"""Settings of JAX that must not matter: a step without ``jax.jit``."""
+"""Settings of JAX that must not matter: what ``jax.jit`` freezes."""
 
 from __future__ import annotations
 
@@ -11,17 +11,45 @@ from tests.conftest import needs
 pytestmark = needs("jax")
 
 
-@pytest.mark.parametrize(("dtype", "kind"), [("float32", "holds"), ("bfloat16", "vacuous")])
-def test_a_step_that_computes_in_16_bits_is_not_judged_without_jit(dtype, kind):
+def verdict_of(step, state):
+    training = FunctionTraining("training", lambda: (state, step))
+    (verdict,) = check_target(training, only="training/jit").verdicts
+    return verdict
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_a_step_is_the_same_where_each_is_traced_anew(dtype):
     import jax
     import jax.numpy as jnp
 
-    def step(w, _):
+    @jax.jit
+    def step(w, i):
         def loss(w):
-            return (jnp.tanh(jnp.arange(6.0).astype(dtype) * w.astype(dtype)) ** 2).sum()
+            kept = jax.random.bernoulli(jax.random.fold_in(jax.random.key(0), i), 0.5, (6,))
+            return (jnp.tanh(jnp.arange(6.0).astype(dtype) * w.astype(dtype) * kept) ** 2).sum()
 
         return w - 0.1 * jax.grad(loss)(w)
 
-    training = FunctionTraining("training", lambda: (jnp.ones(6), jax.jit(step)))
-    (verdict,) = check_target(training, only="training/jit").verdicts
+    verdict = verdict_of(step, jnp.ones(6))
+    assert (verdict.kind, verdict.message) == ("holds", "")
+
+
+@pytest.mark.parametrize(("dtype", "kind"), [("float32", "violated"), ("bfloat16", "vacuous")])
+def test_another_program_of_16_bits_is_not_judged(dtype, kind):
+    import jax
+    import jax.numpy as jnp
+
+    calls: list[None] = []
+
+    @jax.jit
+    def step(w, _):
+        calls.append(None)
+
+        def loss(w):
+            return (jnp.tanh(jnp.arange(6.0).astype(dtype) * w.astype(dtype)) ** 2).sum()
+
+        return w - 0.1 / len(calls) * jax.grad(loss)(w)
+
+    verdict = verdict_of(step, jnp.ones(6))
     assert verdict.kind == kind
+    assert ("results of 16 bits are rounded elsewhere" in verdict.message) is (kind == "vacuous")
