@@ -21,39 +21,23 @@ from symmetry.units.words import count
 
 @dataclass(frozen=True)
 class Plan:
-    """A check that can be run: options that make sense for a target, and what follows from them.
-
-    Attributes
-    ----------
-    invariants, dtypes
-        Each invariant is examined in each dtype.
-    on
-        The cases and conditions of the check, in words: it completes the heading.
-    cases
-        Those to be run; a training has none.
-    remarks
-        Lines to print beside the verdicts.
-    together
-        Whether a check of one invariant costs little less than one of all of them.
-    expected
-        The reason for an expected failure, by invariant and by ``found``; for any, if it is empty.
-    baseline
-        Whether a baseline says so: then each violation is told from others of its invariant.
-    ignored
-        Comments in the target's files that excuse lines.
-    """
+    """A check that can be run: options that make sense for a target, and what follows from them."""
 
     target: Target
     options: Options
+    # Each invariant is examined in each dtype.
     dtypes: tuple[str, ...]
     invariants: tuple[Invariant, ...]
-    on: str
-    cases: tuple[Case, ...] = ()
-    remarks: tuple[str, ...] = ()
+    on: str  # the cases and conditions of the check, in words: it completes the heading
+    cases: tuple[Case, ...] = ()  # those to be run; a training has none
+    remarks: tuple[str, ...] = ()  # lines to print beside the verdicts
+    # Whether a check of one invariant costs little less than one of all of them.
     together: bool = False
+    # The reason for an expected failure, by invariant and by ``found``; for any, if it is empty.
     expected: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    # Whether a baseline says so: then each violation is told from others of its invariant.
     baseline: bool = False
-    ignored: tuple[Ignored, ...] = ()
+    ignored: tuple[Ignored, ...] = ()  # comments in the target's files that excuse lines
 
     @property
     def given(self) -> bool:

@@ -24,30 +24,15 @@ _COLORS = {OK: "green", FOUND: "red", FAILED: "yellow"}
 
 @dataclass(frozen=True)
 class Output:
-    """How a check is printed, and where it is written.
+    """How a check is printed, and where it is written."""
 
-    Attributes
-    ----------
-    verbose
-        Whether every verdict is printed.
-    format_
-        The format of the printed result.
-    json
-        File of the verdicts.
-    output
-        Directory of the Markdown report.
-    line
-        File of the line that a process sends to the one that checks several targets.
-    quiet
-        Whether nothing is printed of a check that passes.
-    """
-
-    verbose: bool
-    format_: str
-    json: Path | None
-    output: Path | None
+    verbose: bool  # whether every verdict is printed
+    format_: str  # the format of the printed result
+    json: Path | None  # file of the verdicts
+    output: Path | None  # directory of the Markdown report
+    # File of the line that a process sends to the one that checks several targets.
     line: Path | None = None
-    quiet: bool = False
+    quiet: bool = False  # whether nothing is printed of a check that passes
 
     @classmethod
     def of(cls, options: dict[str, Any]) -> Output:

@@ -9,35 +9,19 @@ from symmetry.base import devices, ranks
 
 @dataclass(frozen=True)
 class Source:
-    """A script as a command line names it.
+    """A script as a command line names it."""
 
-    Attributes
-    ----------
-    name
-        The name of the training, for messages.
-    script
-        The file; or the name of a module, which is run as ``python -m`` does.
-    arguments
-        The words that follow it on the command line.
-    meant
-        Which of its functions may be meant, if it does not train: the end of an error.
-    folder
-        The working directory.
-    device
-        Whether it runs on the CPU in place of a GPU that it needs: one of ``devices.CHOICES``.
-    ranks
-        How many ranks it runs on, to be checked for what differs between them.
-    variables
-        Variables of its environment, beside those of this process.
-    """
-
-    name: str
-    script: Path | str
-    arguments: tuple[str, ...] = ()
+    name: str  # the name of the training, for messages
+    script: Path | str  # the file; or the name of a module, which is run as ``python -m`` does
+    arguments: tuple[str, ...] = ()  # the words that follow it on the command line
+    # Which of its functions may be meant, if it does not train: the end of an error.
     meant: str = ""
-    folder: Path = field(default_factory=Path.cwd)
+    folder: Path = field(default_factory=Path.cwd)  # the working directory
+    # Whether it runs on the CPU in place of a GPU that it needs: one of ``devices.CHOICES``.
     device: str = field(default_factory=devices.chosen)
+    # How many ranks it runs on, to be checked for what differs between them.
     ranks: int = field(default_factory=ranks.chosen)
+    # Variables of its environment, beside those of this process.
     variables: Mapping[str, str] = field(default_factory=dict)
 
     @property

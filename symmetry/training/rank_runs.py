@@ -37,30 +37,15 @@ class RankRun:
 
 @dataclass(frozen=True)
 class RankRuns:
-    """The runs of a training on several ranks.
+    """The runs of a training on several ranks."""
 
-    Attributes
-    ----------
-    each
-        A run of each rank, as the training is written.
-    together
-        The run of the first of several ranks that are all given the same batches.
-    alone
-        The run of one rank that is given these batches.
-    epochs
-        What each rank does over whole epochs.
-    no_epochs
-        Why that is not there.
-    why
-        Why ``together`` and ``alone`` are not there; empty if they are.
-    """
-
-    each: tuple[RankRun, ...]
+    each: tuple[RankRun, ...]  # a run of each rank, as the training is written
+    # The run of the first of several ranks that are all given the same batches.
     together: RankRun | None = None
-    alone: RankRun | None = None
-    epochs: tuple[Epochs, ...] = ()
-    no_epochs: str = ""
-    why: str = ""
+    alone: RankRun | None = None  # the run of one rank that is given these batches
+    epochs: tuple[Epochs, ...] = ()  # what each rank does over whole epochs
+    no_epochs: str = ""  # why that is not there
+    why: str = ""  # why ``together`` and ``alone`` are not there; empty if they are
 
     @property
     def world(self) -> int:

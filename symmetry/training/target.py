@@ -142,22 +142,15 @@ class Training(ABC):
 
 @dataclass(frozen=True)
 class FunctionTraining(Training):
-    """A training that is given as a function.
-
-    Attributes
-    ----------
-    make
-        The function: it returns ``(model, step)`` or ``(model, step, extras)``; for JAX a state
-        instead of the model.
-    pins
-        How many units some groups must have, in addition to the function's ``expect_units``.
-    cache
-        What its runs have in common, such as its framework.
-    """
+    """A training that is given as a function."""
 
     name: str
+    # The function: it returns ``(model, step)`` or ``(model, step, extras)``; for JAX a state
+    # instead of the model.
     make: Callable[[], Any]
+    # How many units some groups must have, in addition to the function's ``expect_units``.
     pins: Mapping[str, int] = field(default_factory=dict, compare=False, repr=False)
+    # What its runs have in common, such as its framework.
     cache: dict[Any, Any] = field(default_factory=dict, compare=False, repr=False)
 
     @property

@@ -19,18 +19,11 @@ from symmetry.training.target import Training
 
 @dataclass(frozen=True)
 class ScriptTraining(Training):
-    """A training that is given as a script, which runs unchanged up to each of its steps.
-
-    Attributes
-    ----------
-    script
-        Runs it.
-    pins
-        How many units some groups must have, by the beginnings of their names.
-    """
+    """A training that is given as a script, which runs unchanged up to each of its steps."""
 
     name: str
-    script: Script
+    script: Script  # runs it
+    # How many units some groups must have, by the beginnings of their names.
     pins: Mapping[str, int] = field(default_factory=dict, compare=False, repr=False)
     sequential: ClassVar[bool] = True
 

@@ -38,21 +38,11 @@ Kind = tuple[int, Hashable]  # how large a sample is, and all that may count as 
 
 @dataclass(frozen=True)
 class Window:
-    """The samples of some micro-batches of one update.
+    """The samples of some micro-batches of one update."""
 
-    Attributes
-    ----------
-    loader
-        The number of the loader that they come from.
-    batches
-        The samples of each, as many in all.
-    kinds
-        The kind of each sample, in the same order.
-    """
-
-    loader: int
-    batches: tuple[tuple[Any, ...], ...]
-    kinds: tuple[tuple[Kind, ...], ...]
+    loader: int  # the number of the loader that they come from
+    batches: tuple[tuple[Any, ...], ...]  # the samples of each, as many in all
+    kinds: tuple[tuple[Kind, ...], ...]  # the kind of each sample, in the same order
 
     @property
     def size(self) -> int:
