@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from symmetry.base.user_code import user_place
+from symmetry.torch.modes.noise import NOISE
 from symmetry.torch.modes.scope import ModuleScope
 from symmetry.units.units import Order
 
@@ -60,7 +61,7 @@ class SampleDraws(TorchDispatchMode):
         result = func(*args, **(kwargs or {}))
         name = func._schema.name.split("::")[1].rstrip("_")
         draws = torch.Tag.nondeterministic_seeded in func.tags and "attention" not in name
-        if not draws or self.paused or self._inside.draws() or not isinstance(result, Tensor):
+        if not draws or self.paused or not isinstance(result, Tensor) or self._has_a_mean(name):
             return result
         if self._choosing and name in _CHOOSING and user_place() in self._choosing:
             return result
@@ -74,6 +75,10 @@ class SampleDraws(TorchDispatchMode):
         elif any(n > 1 and 0 in (n % self._count, self._count % n) for n in result.shape):
             self._see(False)  # of several batches at once, or of a piece of one
         return result
+
+    def _has_a_mean(self, name: str) -> bool:
+        """Return whether the mean stands for what is drawn: not for whole numbers of a choice."""
+        return name in NOISE and self._inside.draws()
 
     def see_other(self, before: Iterable[Any], after: Iterable[Any]) -> None:
         """Note draws of NumPy or Python, whose generators had these states around the step."""

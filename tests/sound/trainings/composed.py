@@ -119,3 +119,18 @@ def experts_with_a_capacity() -> Any:
             return out
 
     return composed(lambda model, x, y: F.cross_entropy(model(x), y), model=Experts())
+
+
+@nearly(_ORDER, _CANNOT)
+def a_time_that_the_model_draws_for_each_sample() -> Any:
+    class Denoiser(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.times, self.net = nn.Embedding(50, 6), models.MLP(nn.Tanh())
+
+        def forward(self, x: Tensor) -> Tensor:
+            time = torch.randint(0, 50, (len(x),))
+            out: Tensor = self.net(x + torch.randn_like(x) + self.times(time))
+            return out
+
+    return composed(lambda model, x, y: F.cross_entropy(model(x), y), model=Denoiser())

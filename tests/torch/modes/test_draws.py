@@ -65,6 +65,14 @@ def test_what_has_nothing_to_do_with_samples_is_not_looked_at(shape):
     assert seen == []
 
 
+@pytest.mark.parametrize(("name", "seen"), [("noise", []), ("whole numbers", [True])])
+def test_within_the_model_only_what_has_no_mean_is_looked_at(name, seen):
+    draws = SampleDraws(SAMPLES, ORDER, scope := ModuleScope(nn.Linear(1, 1)))
+    with scope.entered(), draws:
+        FOLLOW[name]()
+    assert [*draws.seen.values()] == seen
+
+
 def test_a_batch_that_is_drawn_is_not_looked_at():
     moved, seen = drawn(FOLLOW["noise"], paused=True)
     assert (moved, seen) == (drawn(FOLLOW["noise"], None)[0], [])
