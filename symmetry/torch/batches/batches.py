@@ -66,6 +66,8 @@ class Batches(Reordering, Accumulating, Padding, Thinning):
         self._random_states = random_states
         # What a script's loaders know of its samples.
         self._loaded = objects.step.samples if isinstance(objects.step, ScriptStep) else None
+        # Where a model has computed in fewer bits than the run's.
+        self._computed = self._loaded.computed if self._loaded and settings.promotes else ""
         self._draws: SampleDraws | None = None
         self._clues: PaddingClues | None = None
         self._hidden: HiddenTokens | None = None
@@ -140,9 +142,17 @@ class Batches(Reordering, Accumulating, Padding, Thinning):
 
     @property
     def doubt(self) -> str:
-        """Why the rows that a script reads for a batch may be no samples; empty if they are."""
-        rows = None if self._loaded is None else self._loaded.rows
-        return "" if rows is None else rows.doubt
+        """Why it is not certain that samples may be rearranged; empty if it is.
+
+        The rows that a script reads for a batch may be no samples. What a model has computed from
+        the samples before a promoted run begins has the rounding of fewer bits, which no ulp of
+        float64 shows.
+        """
+        if self._loaded is None:
+            return ""
+        if self._computed:
+            return f"before the first step a model computes in fewer bits ({self._computed})"
+        return "" if self._loaded.rows is None else self._loaded.rows.doubt
 
     @property
     def window(self) -> Window | None:

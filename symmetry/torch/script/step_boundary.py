@@ -162,6 +162,8 @@ class StepBoundary:
                 return _call(module, *args, **kwargs)
             if not (torch.is_grad_enabled() or self._evaluating):
                 self.evaluated = self.evaluated or next(module.parameters(), None) is not None
+                if self._armed and not self.updates:  # the first step has not begun
+                    self._samples.computed = user_place(outside=nn.Module)
                 with self._evaluated():
                     return _call(module, *args, **kwargs)
             if (

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from symmetry.api import check
-from symmetry.training.run import RunSettings
+from symmetry.training.capabilities.batching import Reordering
+from symmetry.training.run import RunSettings, needed
 from tests.conftest import slow
 from tests.torch.script import scripts
 from tests.torch.script.helpers import script, written
@@ -141,3 +142,34 @@ for x, y in DataLoader(data, batch_sampler=Episodes()):
 
 def test_batches_that_a_class_of_the_users_makes_stay_as_they_are(folder):
     assert judged(written(folder, EPISODES))[0] == "not applicable"
+
+
+TAUGHT = """
+import torch
+from torch import nn
+from torch.utils.data import DataLoader
+
+torch.manual_seed(0)
+teacher, student = nn.Linear(5, 3), nn.Linear(5, 3)
+optimizer = torch.optim.SGD(student.parameters(), 0.1)
+for x in DataLoader(torch.randn(24, 5), batch_size=8):
+    with torch.no_grad():
+        wanted = teacher(x)
+    optimizer.zero_grad()
+    (student(x) - wanted).square().mean().backward()
+    optimizer.step()
+"""
+
+
+@pytest.mark.parametrize(
+    ("dtype", "doubt"),
+    [
+        ("float32", ""),
+        ("float64", "before the first step a model computes in fewer bits (other.py:11)"),
+    ],
+)
+def test_the_rounding_of_a_teacher_is_in_no_response_of_float64(folder, dtype, doubt):
+    run = written(folder, TAUGHT).begin(RunSettings(dtype=dtype))
+    run.step()
+    assert needed(run, Reordering).doubt == doubt
+    run.close()
