@@ -144,9 +144,8 @@ class Batches(Reordering, Accumulating, Padding, Thinning):
     def doubt(self) -> str:
         """Why it is not certain that samples may be rearranged; empty if it is.
 
-        The rows that a script reads for a batch may be no samples. What a model has computed from
-        the samples before a promoted run begins has the rounding of fewer bits, which no ulp of
-        float64 shows.
+        The rows that a script reads for a batch may be no samples. If a model computes with the
+        samples before a promoted run begins, its results are rounded to fewer bits.
         """
         if self._loaded is None:
             return ""
