@@ -47,6 +47,9 @@ class Reading:
     # after that one; None if there is no such place.
     ahead: int | None
     moves: bool  # whether any output depends on them
+    # Whether the output that is to predict the token behind ``cut`` depends on them: it has then
+    # seen the last token before that one, and the first rows of the loss may just be left out.
+    follows: bool = False
     # Whether the output at ``cut`` depends on its own token; whether outputs from there on depend
     # on tokens before it. They are only looked at where the labels are not shifted.
     own: bool = False
@@ -79,8 +82,8 @@ def next_token(start: TrainingStart) -> Measurement:
             read.append((shift, readings))  # else the argument only holds labels
     if not read:
         return Measurement.not_applicable("no output depends on the tokens that are labels, too")
-    nearest = min((shift for shift, _ in read), key=lambda shift: shift.places)
-    if nearest.places > 1:
+    nearest, readings = min(read, key=lambda each: each[0].places)
+    if nearest.places > 1 and not any(reading.follows for reading in readings):
         text = _TWICE.format(places=nearest.places)
         return violated(text, nearest.loss.place, f"{nearest.loss.function}.target")
     copied = [s for s, readings in read if s.places == 0 and any(map(_both_ways, readings))]
@@ -182,7 +185,8 @@ def _readings(start: TrainingStart, shift: Shift) -> Iterator[Reading]:
         until = cut - max(shift.places, 1) + 1
         before = np.flatnonzero((moved & shift.counts)[:, :until].any(0))
         ahead = int(before[0]) if len(before) else None
-        reading = Reading(cut, ahead, bool(moved.any()))
+        behind_cut = moved[:, max(cut + 1 - shift.places, 0) :][:, :1]
+        reading = Reading(cut, ahead, bool(moved.any()), follows=bool(behind_cut.any()))
         if shift.places == 0 and reading.moves and ahead is None and cut < moved.shape[1]:
             one = _moved(start, shift, plain, _changed(shift, cut, cut + 1))
             past = _moved(start, shift, plain, _changed(shift, 0, cut))

@@ -48,6 +48,21 @@ def test_labels_that_are_not_shifted_or_shifted_twice_are_told_apart():
     assert "2 places later" in message(next_token, losses.labels_shifted_twice)
 
 
+def first_labels_left_out():
+    rnn = nn.GRU(6, 6, batch_first=True)
+    model = losses.Language(lambda x: rnn(x)[0], rnn)
+
+    def loss(scores, text):
+        return functional.cross_entropy(scores[:, 2:].flatten(0, 1), text[:, 3:].flatten())
+
+    return losses.speaking(model, loss, given=slice(None, -1))
+
+
+def test_labels_of_later_rows_are_not_shifted_twice():
+    """Padding on the left is left out of both: the labels begin at a later token."""
+    assert measured(next_token, first_labels_left_out).violation is None
+
+
 def reading_both_ways():
     from torch import nn
 
