@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from symmetry.jax.jaxprs.interpreter import kind_of
 from symmetry.jax.leaves import as_array
 from symmetry.jax.stepper import Stepper
 from symmetry.units.state import Array
@@ -51,7 +52,7 @@ def constants_outside_forward(stepper: Stepper, steps: int) -> list[JaxConstant]
         places |= {number: str(place) for number, place in unread.items()}
         places |= {-1 - number: traced.draws[number].place for number in draws}
         for number, value in found.items():
-            if np.ndim(value) and np.asarray(value).dtype.kind in "fb":
+            if np.ndim(value) and kind_of(value.dtype) in ("f", "b"):
                 seen.setdefault(number, []).append(as_array(value))
         stepper.step()
     return [

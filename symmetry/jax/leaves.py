@@ -77,8 +77,10 @@ class Leaves:
 
     def replace(self, outputs: Outputs) -> None:
         """Put the leaves among a step's outputs in the place of the present ones."""
-        for number, name in enumerate(self.outputs()):
-            self.values[number] = outputs.get(name, self.values[number])
+        for number, (name, before) in enumerate(zip(self.outputs(), self.values, strict=True)):
+            after = outputs.get(name, before)
+            same = after.dtype == before.dtype or is_key(after.dtype)
+            self.values[number] = after if same else np.asarray(after).astype(before.dtype)
 
     def as_taken(self, value: Any) -> Any:
         """Return an array with as many bits as steps take."""

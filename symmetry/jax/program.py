@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jax.extend.core import ClosedJaxpr
 
@@ -163,6 +164,8 @@ class Program:
         random, marks = self.random_states.own(), marking(self._tracing)
         with random, jax.enable_x64(self._wide), marks, watching() as custom:
             closed = jax.make_jaxpr(run)(self.start, arrays)
+        if self._widen_start(closed.out_avals):
+            return self._trace(given, step)
         _refuse_leaks(closed)
         with jax.enable_x64(self._wide):
             jaxpr = on_one_device(_with_constants_last(closed))
@@ -180,6 +183,20 @@ class Program:
         traced.custom = tuple(custom)
         return traced, [*closed.consts, *traced.constants]
 
+    def _widen_start(self, after: Sequence[Any]) -> bool:
+        """Let leaves begin in the dtype that a step gives them; return whether any was another one.
+
+        A whole number that becomes a float in the first step is a float from then on.
+        """
+        pairs = [*zip(self.start, after[: len(self.start)], strict=True)]
+        wider = [
+            leaf if is_key(leaf.dtype) or is_key(aval.dtype) else _in_dtype_of(leaf, aval)
+            for leaf, aval in pairs
+        ]
+        widened = any(new is not leaf for new, leaf in zip(wider, self.start, strict=True))
+        self.start = wider
+        return widened
+
     def _in_float64(self, run: Callable[..., Any], arrays: Sequence[Any]) -> ClosedJaxpr | None:
         """Return a step traced in float64; None if it cannot be."""
         given = [*map(_widened, self.start)], [*map(_widened, arrays)]
@@ -190,6 +207,12 @@ class Program:
                 return on_one_device(closed)
         except Exception:  # of a step that is written for float32
             return None
+
+
+def _in_dtype_of(leaf: Any, aval: Any) -> Any:
+    """Return a leaf in a dtype that has its numbers, and those of a step's result."""
+    dtype = jnp.promote_types(leaf.dtype, aval.dtype)
+    return leaf if leaf.dtype == dtype else leaf.astype(dtype)
 
 
 def _widened(array: Any) -> Any:
