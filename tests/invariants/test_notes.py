@@ -27,8 +27,8 @@ def test_every_kind_is_listed() -> None:
     assert {*defined()} == {*KINDS}
 
 
-def test_a_kind_belongs_to_one_invariant() -> None:
-    assert len({kind.name for kind in KINDS}) == len(KINDS)
+def test_a_name_is_of_one_kind() -> None:
+    assert len({kind.name for kind in KINDS}) == len({*KINDS})
 
 
 def test_a_kind_has_a_meaning_unless_its_invariant_says_it() -> None:

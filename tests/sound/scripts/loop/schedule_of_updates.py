@@ -17,4 +17,4 @@ for _ in range(EPOCHS):
         if i % BATCHES == 0:
             optimizer.step()
             optimizer.zero_grad()
-            scheduler.step()
+            scheduler.step()  # nearly loop/schedule
