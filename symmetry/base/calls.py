@@ -5,9 +5,9 @@ thread reports it to the parent process, which ends a call that goes on for too 
 """
 
 import os
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Hashable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 _seen: set[Hashable] = set()
 
@@ -65,9 +65,24 @@ class Pace(NamedTuple):
     evaluates: str = ""
 
 
+class Surroundings(Protocol):
+    """What each call of a target runs in, such as a mirror of its folder."""
+
+    def __call__(self) -> AbstractContextManager[None]:
+        """Return a context for one call."""
+
+    def remove(self) -> None:
+        """Remove what is left of it."""
+
+
 running = Running()
-# What each call of a target runs in, by the target's name.
-surroundings: dict[str, Callable[[], AbstractContextManager[None]]] = {}
+surroundings: dict[str, Surroundings] = {}  # by the target's name
+
+
+def leave_surroundings() -> None:
+    """Remove the surroundings of all targets: a command has ended."""
+    while surroundings:
+        surroundings.popitem()[1].remove()
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from contextlib import suppress
 import click
 from click.shell_completion import shell_complete
 
+from symmetry.base.calls import leave_surroundings
 from symmetry.base.errors import FAILED, INTERRUPTED, OK, SymmetryError
 from symmetry.cli import check, compare, explain, record, run, units, watch
 from symmetry.cli.screen import say
@@ -103,6 +104,8 @@ def execute(arguments: list[str], command: click.Command = group, name: str = "s
         return _fail(f"error: there is not enough memory{f': {error}' if str(error) else ''}")
     except OSError as error:
         return _fail(f"error: {error.filename or 'output'}: {error.strerror or error}")
+    finally:
+        leave_surroundings()
 
 
 def _of_a_script(name: str, words: Sequence[str], error: click.UsageError) -> str:

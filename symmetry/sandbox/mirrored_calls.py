@@ -28,6 +28,7 @@ class MirroredCalls:
 
     def __init__(self, *folders: Path) -> None:
         self._folders = folders
+        self._mirror: FolderMirror | None = None
         self._route: Route | None = None
         self._folder = ""  # the working directory that the last call has left
         self._inside = False
@@ -39,9 +40,9 @@ class MirroredCalls:
             yield
             return
         if self._route is None:
-            mirror = FolderMirror(*self._folders, told=_tell)
-            self._folder = mirror.of(Path.cwd())
-            self._route = Route(mirror, self._folder)
+            self._mirror = FolderMirror(*self._folders, told=_tell)
+            self._folder = self._mirror.of(Path.cwd())
+            self._route = Route(self._mirror, self._folder)
         outside, shown = os.getcwd(), user_folder()
         os.chdir(self._folder)
         set_user_folder(Path(outside))
@@ -54,6 +55,14 @@ class MirroredCalls:
             set_user_folder(shown)
             self._folder = os.getcwd()
             os.chdir(outside)
+
+    def remove(self) -> None:
+        """Remove the mirror; another call makes a new one."""
+        if self._route is not None and self._mirror is not None:
+            self._route.end()
+            self._mirror.forget_imports()
+            self._mirror.remove()
+            self._mirror = self._route = None
 
 
 def _tell(path: str) -> None:

@@ -32,6 +32,19 @@ def test_calls_write_into_the_mirror_and_find_it_again(folder):
         assert [Path(name).read_text() for name in ("mine.txt", "new.txt")] == ["its", "its"]
 
 
+def test_a_mirror_is_removed_and_made_again(folder):
+    mirrored = MirroredCalls(folder)
+    with mirrored():
+        first = Path.cwd()
+    mirrored.remove()
+    assert not first.exists()
+    with mirrored():
+        assert Path("mine.txt").read_text() == "mine"
+        assert Path.cwd() != first
+    mirrored.remove()
+    mirrored.remove()
+
+
 def goes_deeper(mirrored):
     with mirrored():
         Path("deeper").mkdir()
