@@ -66,17 +66,17 @@ class Pace(NamedTuple):
 
 
 class Surroundings(Protocol):
-    """What each call of a target runs in, such as a mirror of its folder."""
+    """The context of each call of a target, such as a mirror of its folder."""
 
     def __call__(self) -> AbstractContextManager[None]:
         """Return a context for one call."""
 
     def remove(self) -> None:
-        """Remove what is left of it."""
+        """Remove its files."""
 
 
 running = Running()
-surroundings: dict[str, Surroundings] = {}  # by the target's name
+surroundings: dict[str, Surroundings] = {}  # by the name of the target
 
 
 def leave_surroundings() -> None:
