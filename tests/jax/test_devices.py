@@ -55,6 +55,28 @@ def test_a_gradient_that_is_not_averaged_makes_copies_differ(kind, verdict):
     assert done.stdout.split()[:1] == [verdict], done.stdout
 
 
+@pytest.mark.slow
+def test_steps_on_several_devices_run_in_float64_and_their_units_are_not_looked_for():
+    code = """
+import symmetry
+from tests.jax import test_devices
+names = ["symmetry/samples", "symmetry/repeatable", "symmetry/permutation"]
+checked = symmetry.check(lambda: test_devices.on_two_devices(True), only=names, dtype="float64")
+for verdict in checked.verdicts:
+    print(verdict.invariant, verdict.kind, verdict.message)
+"""
+    flags = "--xla_force_host_platform_device_count=2"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "XLA_FLAGS": flags, "JAX_PLATFORMS": "cpu"},
+    )
+    assert "symmetry/repeatable holds" in done.stdout
+    assert "symmetry/permutation vacuous" in done.stdout
+
+
 def along_an_axis(averaged, equal=True):
     import jax
     import jax.numpy as jnp

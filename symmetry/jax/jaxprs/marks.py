@@ -131,7 +131,7 @@ class MarkReader(Interpreter):
     def _perform(self, equation: Any, args: Sequence[Any]) -> Sequence[Any]:
         name, keeps, inside = equation.primitive.name, self._keeps, self.inside_loop
         calls = _calls_in(equation) if keeps else frozenset[str]()
-        self._keeps = keeps and (bool(calls) or name not in ("scan", "while", "cond"))
+        self._keeps = keeps and (bool(calls) or name not in ("scan", "while", "cond", "shard_map"))
         self.inside_loop = inside or bool(calls)
         try:
             if not calls:

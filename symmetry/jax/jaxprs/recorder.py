@@ -14,6 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.extend.core import Literal
 
+from symmetry.base.errors import TrainingError
 from symmetry.jax.executables import quickly
 from symmetry.jax.jaxprs.interpreter import INLINED, bind, closed, is_key
 from symmetry.jax.jaxprs.places import place_of
@@ -113,6 +114,8 @@ class JaxprRecorder:
     ) -> Sequence[Value]:
         name, params, place = equation.primitive.name, equation.params, place_of(equation)
         moving = any(self._moves(arg) for arg in args)
+        if name == "shard_map" and moving:
+            raise TrainingError("several devices share its work in a shard_map")
         if name == "scan" and moving and params["length"] <= _UNROLLED:
             return self._unrolled(params, args, place)
         if name == "cond" and moving and not self._moves(args[0]):
