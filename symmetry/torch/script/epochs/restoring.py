@@ -102,10 +102,16 @@ class Restoring:
 
     def _seen_copy(self, copy: Callable[..., Any]) -> Callable[..., Any]:
         def seen_copy(into: Tensor, *args: Any, **kwargs: Any) -> Any:
+            if self._quiet:
+                return copy(into, *args, **kwargs)
             source = next(iter((*args, *kwargs.values())), None)
-            if not self._quiet and isinstance(source, Tensor) and self._is_trained(into):
+            if isinstance(source, Tensor) and self._is_trained(into):
                 self._note_copy(_where(source) == _where(into))
-            return copy(into, *args, **kwargs)
+            self._quiet = True  # a mode of functions calls what stands in the class: this one
+            try:
+                return copy(into, *args, **kwargs)
+            finally:
+                self._quiet = False
 
         return seen_copy
 
