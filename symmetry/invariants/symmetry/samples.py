@@ -18,7 +18,7 @@ from symmetry.units.units import Order
 
 _NOT_READ = "comes from neither a DataLoader nor rows of a tensor"
 _NOT_GIVEN = "is not given as extras['batch']"
-_PIECES = 113  # stream of the seed
+_PIECES, _PARTNERS = 113, 115  # streams of the seed
 _MANY = 4  # pieces can be put in an order that does not shift them all by one distance
 
 States = Sequence[Mapping[str, Array]]
@@ -71,6 +71,11 @@ def _excuse(start: TrainingStart, count: int) -> str:
         # Running statistics know the order of micro-batches, by rights.
         if holds(start, start.resampled(order), start.buffers):
             return f"the step takes samples together, {size} at a time (normalised? pairs?)"
+    for size, together, apart in _orders_of_partners(count, start.seed):
+        if holds(start, start.resampled(together), start.buffers) and not holds(
+            start, start.resampled(apart), start.buffers
+        ):
+            return f"the step takes samples together, {size} at a time (as a pair of halves?)"
     if start.begin().capability(Trial) is None:
         return "nothing shows how the step takes its samples together"
     return by_position(start, count)
@@ -88,3 +93,16 @@ def _orders_of_pieces(count: int, seed: int) -> Iterator[tuple[int, Order]]:
         if len(pieces) < _MANY:
             pieces = pieces[:, cycle(size, random)]
         yield size, pieces.ravel()
+
+
+def _orders_of_partners(count: int, seed: int) -> Iterator[tuple[int, Order, Order]]:
+    """Yield orders in which partners stay together that lie in the same place of equal parts.
+
+    Their number comes first. In the second order only those of the first part are rearranged: if
+    that changes nothing, they are no partners, and the step only treats its parts differently.
+    """
+    for size in [size for size in range(2, count // _MANY + 1) if count % size == 0]:
+        random = Random(seed, _PARTNERS, size)
+        parts = np.arange(count).reshape(size, -1)
+        places = cycle(count // size, random)
+        yield size, parts[:, places].ravel(), np.concatenate([parts[0][places], parts[1:].ravel()])

@@ -3,6 +3,7 @@
 The theorem that this project began with: units that are equal in all that comes in and goes out
 receive equal gradients, so they stay equal for ever. A layer that starts so is one unit, however
 many it has. A random number that is drawn for each of them, such as dropout's, makes them differ.
+Single numbers, as the weights of the terms of a loss, are no units of a layer.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ def stuck(start: TrainingStart) -> Measurement:
         return Measurement(counted=False, note=note, unproved=True)
     trained = start.baseline.trained
     groups = [units for units in start.groups if _trained(units, trained)]
+    groups = [units for units in groups if not _are_numbers(units, start)]
     alike = [units for units in groups if _equal(units, start.state)]
     if alike:
         run = start.begin(noise=True)
@@ -90,6 +92,12 @@ def _without_gradient(run: Run, steps: int) -> frozenset[str]:
 def _trained(units: Units, trained: frozenset[str]) -> bool:
     """Return whether a part of the units is trained."""
     return any(part.array in trained for part in units.parts)
+
+
+def _are_numbers(units: Units, start: TrainingStart) -> bool:
+    """Return whether each unit is a single number of one array."""
+    arrays = [start.state[name] for name in units.arrays if name in start.baseline.trained]
+    return len(arrays) == 1 and arrays[0].ndim == 1
 
 
 def _equal(units: Units, state: Mapping[str, Array]) -> bool:

@@ -18,7 +18,7 @@ from symmetry.training.capabilities.step_events import StepEvents
 from symmetry.training.frameworks import Setting
 from symmetry.training.origin import OTHER_START_ULPS
 from symmetry.training.response import MORE_DRAWS
-from symmetry.training.run import needed
+from symmetry.training.run import Run, needed
 from symmetry.training.start import TrainingStart
 from symmetry.units.state import State
 
@@ -64,12 +64,12 @@ def unaffected(
     run = start.begin()
     try:
         with needed(run, Configuring).with_setting(setting) as changed:
-            states = list(run.states(JUDGED))
+            states, counts = _counted(run)
     except TrainingError as error:
         return Measurement.cannot_judge(f"{words}, {error}")
     if not changed():
         return lacks
-    if setting == "scale" and needed(run, StepEvents).updates != _updates(start):
+    if setting == "scale" and counts != _counted(start.begin())[1]:
         return Measurement.cannot_judge("the scale decides which steps are left out")
 
     def sides(number: int) -> tuple[States, States]:
@@ -100,12 +100,16 @@ def _turned(start: TrainingStart, setting: str, near: State) -> States:
         return list(run.states(JUDGED))
 
 
-def _updates(start: TrainingStart) -> int:
-    """Return how often optimisers step in the run as it is."""
-    run = start.begin()
-    for _ in range(JUDGED):
-        run.step()
-    return needed(run, StepEvents).updates
+def _counted(run: Run) -> tuple[States, list[tuple[int, int]]]:
+    """Return the states of a run, and the updates by then and backwards of each step.
+
+    A step of a script goes on to its next update: where one is left out, it has more backwards.
+    """
+    events, states, counts = needed(run, StepEvents), list[State](), list[tuple[int, int]]()
+    for state in run.states(JUDGED):
+        states.append(state)
+        counts.append((events.updates, events.backwards))
+    return states, counts
 
 
 INVARIANTS = tuple(

@@ -204,10 +204,7 @@ class Execution:
                 f"{len(boundary.optimizers)} optimisers: it is not known where a step begins"
             )
         if boundary.updates and not boundary.holds_parameters:
-            return NotCheckable(
-                f"{name}: it trains tensors without a module: a script can be checked if an "
-                "nn.Module holds its parameters"
-            )
+            return self._of_tensors()
         if boundary.updates:
             return TrainingError(
                 f"{name}: no module that it calls holds what its optimisers train: was a model "
@@ -218,6 +215,13 @@ class Execution:
             f"called{self._source.meant}"
         )
 
+    def _of_tensors(self) -> NotCheckable:
+        """Return the error of optimisers that hold tensors, such as copies in float32."""
+        return NotCheckable(
+            f"{self._source.name}: it trains tensors without a module: a script can be checked if "
+            "an nn.Module holds its parameters"
+        )
+
     def _model(self) -> nn.Module:
         """Return what it trains: the largest modules with trained parameters, then frozen ones."""
         roots = self._roots()
@@ -225,6 +229,8 @@ class Execution:
             gc.collect()  # what it does not use any more may still be there
             roots = self._roots()
         trained = [root for root in roots if self._boundary.trains(root)]
+        if not trained and not self._boundary.holds_parameters:
+            raise self._of_tensors()
         if not trained:
             raise TrainingError(
                 f"{self._source.name}: no module holds what its optimisers train: was a model "

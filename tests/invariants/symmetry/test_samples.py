@@ -66,6 +66,17 @@ def micro_batches(model, x, y):
         (entropy(model(a), b) / 2).backward()
 
 
+def pairs_of_halves(model, x, y):
+    import torch
+
+    scores = model(x)[:, 0]
+    (-torch.nn.functional.logsigmoid(scores[:6] - scores[6:]).mean()).backward()
+
+
+def second_half_counts_twice(model, x, y):
+    (entropy(model(x[:6]), y[:6]) + 2 * entropy(model(x[6:]), y[6:])).backward()
+
+
 def last_left_out(model, x, y):
     entropy(model(x[:-1]), y[:-1]).backward()
 
@@ -100,10 +111,18 @@ def test_micro_batches_that_are_normalised_cannot_be_judged():
     assert judged(micro_batches).kind == "holds"
 
 
+def test_partners_in_the_halves_of_a_batch_cannot_be_judged():
+    """As the preferred and the rejected answers of a batch of preferences."""
+    verdict = judged(pairs_of_halves)
+    assert verdict.kind == "vacuous"
+    why = "the step takes samples together, 2 at a time (as a pair of halves?)"
+    assert verdict.message == f"cannot judge: {why}"
+
+
 @pytest.mark.parametrize("normalised", [False, True])
 @pytest.mark.parametrize(
     "loss",
-    [last_left_out, last_left_out_beside_noise, one_draw_for_all],
+    [second_half_counts_twice, last_left_out, last_left_out_beside_noise, one_draw_for_all],
     ids=lambda loss: loss.__name__,
 )
 def test_a_sample_that_is_left_out_is_violated(loss, normalised):

@@ -84,3 +84,24 @@ def test_units_that_no_gradient_reaches_are_not_called_copies():
         assert (found.violation is None) == cut
         if not cut:
             assert found.violation.group == "gate units"
+
+
+def test_weights_of_the_terms_of_a_loss_are_no_layer():
+    """Two numbers that start equal, with equal gradients, are no copies of one unit."""
+
+    def make():
+        model, _ = models.mlp()
+        model.weights = nn.Parameter(torch.zeros(2))
+        optimizer = torch.optim.SGD(model.parameters(), 0.1)
+
+        def step(i):
+            optimizer.zero_grad()
+            x = torch.randn(8, 3, generator=torch.Generator().manual_seed(i))
+            first = next(model.parameters())
+            terms = torch.stack([first.square().mean() * x.square().mean().to(first)] * 2)
+            ((-model.weights).exp() * terms + model.weights).sum().backward()
+            optimizer.step()
+
+        return model, step
+
+    assert measured(make).violation is None

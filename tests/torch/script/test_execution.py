@@ -26,6 +26,22 @@ def test_a_script_that_catches_everything_is_left_alone_and_holds_nothing(folder
     training.close()
 
 
+MASTER_COPIES = """
+import torch
+
+model = torch.nn.Linear(4, 2).bfloat16()
+copies = [p.detach().float().requires_grad_() for p in model.parameters()]
+optimizer = torch.optim.SGD(copies, 0.1)
+for _ in range(8):
+    model.zero_grad()
+    model(torch.randn(8, 4).bfloat16()).float().square().mean().backward()
+    for parameter, copy in zip(model.parameters(), copies):
+        copy.grad = parameter.grad.float()
+    optimizer.step()
+    with torch.no_grad():
+        for parameter, copy in zip(model.parameters(), copies):
+            parameter.copy_(copy)
+"""
 RAW = """
 import torch
 w = torch.ones(3, requires_grad=True)
@@ -63,6 +79,7 @@ TWO_OPTIMIZERS = scripts.METHODS.replace(MORE, f"{MORE}    other = {MORE[12:]}")
         (scripts.REPLACED, "was a model replaced after its optimiser was made?"),
         (RAW, "other.py: it trains tensors without a module"),
         (scripts.OF_AN_IMAGE, "other.py: it trains tensors without a module"),
+        (MASTER_COPIES, "other.py: it trains tensors without a module"),
         (TWO_OPTIMIZERS, "and has 2 optimisers: it is not known where a step begins"),
         (scripts.TRANSFORMED, "the model is only called inside torch.func"),
     ],
