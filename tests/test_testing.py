@@ -171,7 +171,8 @@ def test_a_function_gets_no_test_of_what_says_nothing_of_functions():
 
     assert "loop/modes" in names()
     assert names(only="loop/*") - names() == {
-        *("loop/attributes", "loop/batches", "loop/copies", "loop/gradients", "loop/workers")
+        *("loop/attributes", "loop/batches", "loop/copies", "loop/gradients"),
+        *("loop/schedule", "loop/workers"),
     }
 
 

@@ -48,9 +48,10 @@ _SECTIONS = {
 _FAMILIES = {
     "symmetry": "equal units, samples and runs",
     "training": "updates, settings, checkpoints",
-    "loss": "arguments of a loss",
-    "model": "evaluation mode, samples, custom functions",
+    "loss": "arguments and weights of a loss",
+    "model": "evaluation mode, samples, documents, custom functions",
     "loop": "epochs: modes, evaluations, batches, gradients",
+    "ranks": "several ranks: what they load, draw and add up",
     "network": "the network of the experiment",
 }
 _NO_SCRIPT = (

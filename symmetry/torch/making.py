@@ -28,8 +28,11 @@ def note(thing: Any) -> None:
 
 
 def creation_of(thing: Any) -> Creation:
-    """Return where a module or an optimiser was made."""
-    found: Creation = _MADE.get(thing, UNKNOWN)
+    """Return where a module or an optimiser was made, if that is known."""
+    try:
+        found: Creation = _MADE.get(thing, UNKNOWN)
+    except TypeError:  # an optimiser of the user's own may have no place for a weak reference
+        return UNKNOWN
     return found
 
 

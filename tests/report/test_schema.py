@@ -11,8 +11,9 @@ import pytest
 
 import symmetry
 from symmetry.checker.verdict import Checked
-from symmetry.report.verdicts import KINDS, SCHEMA, to_json
-from tests.report.answers import checks
+from symmetry.report.record import SCHEMA, to_json
+from symmetry.report.verdicts import KINDS
+from tests.report import checks
 from tests.report.verdicts import ERROR, HOLDS, VACUOUS, VIOLATED
 
 FILE = Path(symmetry.__file__).parent / "report" / "check.schema.json"

@@ -105,7 +105,8 @@ def _counted(run: Run) -> tuple[States, list[tuple[int, int]]]:
 
     A step of a script goes on to its next update: where one is left out, it has more backwards.
     """
-    events, states, counts = needed(run, StepEvents), list[State](), list[tuple[int, int]]()
+    events, counts = needed(run, StepEvents), list[tuple[int, int]]()
+    states: States = []
     for state in run.states(JUDGED):
         states.append(state)
         counts.append((events.updates, events.backwards))
