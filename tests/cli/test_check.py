@@ -177,7 +177,7 @@ def test_rounding_passes_unless_all_must_hold_exactly(folder: Path) -> None:
     )
     passed = symmetry(*arguments, cwd=folder)
     assert passed.status == 0
-    assert passed.out.endswith("\nsound (1 rounding)\n")
+    assert passed.out.endswith("\nsound (1 check; verdicts: 1 rounding)\n")
     result = results(folder)["symmetry/w2-rows", "float32"]
     assert (result["verdict"], result["cases"]) == ("rounding", 10)
     refused = symmetry(*arguments, "--exact", cwd=folder)

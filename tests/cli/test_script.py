@@ -192,7 +192,7 @@ for epoch in range(3):
 FAILING = {  # its first line, in each format
     "text": "late.py fails: late.py:14 {} (1 check)",
     "github": "::error file=late.py,line=14,title=late.py%3A training/runs::late.py:14 {}",
-    "json": '"message": "late.py:14 {}"',
+    "json": '"message": "{}"',
     "sarif": '"text": "late.py:14 {}',
     "junit": "late.py:14 {}",
 }

@@ -59,4 +59,4 @@ def test_keys_that_no_loss_reads_are_no_constants():
         return w - 0.1 * jax.grad(lambda w: (w**2).sum())(w) + 1e-3 * noise
 
     (constant,) = begun(step, jnp.ones(3)).constants_outside_forward(2)
-    assert constant.drawn  # by these keys
+    assert constant.random  # by these keys

@@ -122,9 +122,9 @@ def test_the_first_difference_is_named(compared, old, new, phase, step, at, word
 
 @pytest.mark.slow
 def test_a_script_that_needs_whole_epochs_cannot_be_compared_with_one_that_does_not(compared):
-    found = compared(
-        "    scheduler.step()", "    assert len(loader) == len([*loader]); scheduler.step()"
-    )
+    step = "        optimizer.step()\n"
+    counted = "        scheduler.seen = getattr(scheduler, 'seen', 0) + 1\n"
+    found = compared(step, f"{step}{counted}    assert scheduler.seen == 12 * (epoch + 1)\n")
     assert found.same is None
     assert "b.py does not run with short epochs" in found.note
 

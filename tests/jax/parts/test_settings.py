@@ -34,8 +34,7 @@ def test_a_step_is_the_same_where_each_is_traced_anew(dtype):
     assert (verdict.kind, verdict.message) == ("holds", "")
 
 
-@pytest.mark.parametrize(("dtype", "kind"), [("float32", "violated"), ("bfloat16", "vacuous")])
-def test_another_program_of_16_bits_is_not_judged(dtype, kind):
+def test_another_program_of_16_bits_is_not_judged():
     import jax
     import jax.numpy as jnp
 
@@ -46,10 +45,11 @@ def test_another_program_of_16_bits_is_not_judged(dtype, kind):
         calls.append(None)
 
         def loss(w):
-            return (jnp.tanh(jnp.arange(6.0).astype(dtype) * w.astype(dtype)) ** 2).sum()
+            x = jnp.arange(6.0).astype("bfloat16")
+            return (jnp.tanh(x * w.astype("bfloat16")) ** 2).sum()
 
         return w - 0.1 / len(calls) * jax.grad(loss)(w)
 
     verdict = verdict_of(step, jnp.ones(6))
-    assert verdict.kind == kind
-    assert ("results of 16 bits are rounded elsewhere" in verdict.message) is (kind == "vacuous")
+    assert verdict.kind == "vacuous"
+    assert "results of 16 bits are rounded elsewhere" in verdict.message

@@ -116,7 +116,7 @@ def test_a_missing_mask_is_named_by_the_product_that_reads_ahead(parts):
 def test_labels_that_are_not_shifted_are_copied():
     verdict = judged(forwards, shift=0)
     assert verdict.kind == "violated"
-    assert "the labels are not shifted" in verdict.message
+    assert "shift the labels by one" in verdict.message
 
 
 def test_labels_that_were_shifted_twice():
