@@ -1,4 +1,4 @@
-"""``python -m symmetry`` is the command ``symmetry``; what it needs is imported when it runs."""
+"""The command ``symmetry``, also as ``python -m symmetry``: imports wait until it runs."""
 
 import os
 import sys

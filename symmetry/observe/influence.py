@@ -22,9 +22,9 @@ class Influence:
 
     title: str  # what is shown, and where it is made
     rows: tuple[str, ...]  # a name for each row
-    across: str  # what the columns are, in words
+    across: str  # the name of the columns
     values: Array  # one row for each name; nan where there is nothing
-    scale: str  # what a value is, in words
+    scale: str  # the name of a value
     together: int = 1  # how many of the original columns each column stands for, by their mean
 
     @property
