@@ -26,4 +26,4 @@ class PlainRun:
     """A run of a training as its user runs it: nothing is shortened, promoted or observed."""
 
     failure: Failure | None = None
-    is_whole: bool = True  # whether it came to its end
+    is_whole: bool = True  # whether it ended by itself

@@ -17,7 +17,7 @@ from symmetry.training.response import DRAWS, MORE_DRAWS, THRESHOLDS
 from symmetry.units.state import State, identical
 
 Deviations = list[dict[ObservedName, float]]  # by step
-FAR_LIMITS = 1e6  # beyond so many limits more draws of the response change nothing
+FAR_LIMITS = 1e6  # above this multiple of the limit, more draws change nothing
 
 
 @dataclass(frozen=True)

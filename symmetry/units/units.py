@@ -82,7 +82,7 @@ class Units:
     ((0, 1),)
     """
 
-    name: str  # what the units are: ``"hidden units"``, ``"blocks.0.attn heads"``
+    name: str  # names the units: ``"hidden units"``, ``"blocks.0.attn heads"``
     count: int  # how many there are
     parts: tuple[Part, ...]  # where they lie
     # Whether a step may choose between them, as top-k does between experts: a sound one takes the

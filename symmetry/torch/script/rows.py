@@ -125,7 +125,7 @@ def tensors_in(values: Sequence[Any]) -> list[Tensor]:
 
 
 def in_a_module() -> bool:
-    """Return whether the forward of a module is being run: what it reads is no batch."""
+    """Return whether the forward of a module runs now: tensors that it reads are no batch."""
     return any(frame.f_code.co_name == "_call_impl" for frame in callers())
 
 

@@ -49,7 +49,7 @@ class Script:
         self._rows: Rows | None = None  # that it reads for a batch, if no loader makes any
         self._unused: list[Execution] = []
         self._alive: weakref.WeakSet[Execution] = weakref.WeakSet()
-        self._begun, self._has_begun = 0, False  # how often; whether it has come to a step
+        self._begun, self._has_begun = 0, False  # how often; whether it has reached a step
         self._prepared = False
         self._rank_runs: RankRuns | None = None
         self._epochs: dict[tuple[int, int | None], Epochs] = {}
