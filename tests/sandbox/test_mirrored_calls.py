@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import builtins
 import os
 from pathlib import Path
 
@@ -55,14 +54,18 @@ def goes_deeper(mirrored):
 
 
 def test_everything_is_as_before_a_call(folder):
-    before = Path.cwd(), builtins.open, user_folder()
+    """The functions themselves may be replaced for longer: a thread of another script goes on."""
+    before = Path.cwd(), user_folder()
     mirrored = MirroredCalls(folder)
     with pytest.raises(ValueError, match="no"):
         goes_deeper(mirrored)
-    assert (Path.cwd(), builtins.open, user_folder()) == before
+    assert (Path.cwd(), user_folder()) == before
+    Path("outside.txt").write_text("mine")
+    assert (folder / "outside.txt").read_text() == "mine"
     with mirrored():
         assert Path.cwd().name == "deeper"
-        assert builtins.open is not before[1]
+        Path("inside.txt").write_text("its")
+    assert sorted(path.name for path in folder.iterdir()) == ["mine.txt", "outside.txt"]
 
 
 def test_calls_of_a_target_run_in_its_surroundings(folder, monkeypatch):
