@@ -1,9 +1,9 @@
-"""The lines at which modules and optimisers are made, and the order in which they are."""
+"""The modules and optimisers that are made: where, in which order, and which are alive."""
 
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
 from itertools import count
@@ -54,12 +54,34 @@ def noting(method: Callable[..., Any], see: Callable[[Any], None]) -> Callable[.
     return noted
 
 
-def roots_of(modules: Iterable[weakref.ref[Any]]) -> list[nn.Module]:
-    """Return the modules with parameters that are in no other, in the order they were made."""
-    made = {id(m): m for ref in modules if (m := ref()) is not None}
-    inner = {id(child) for module in made.values() for child in module.children()}
-    roots = (module for number, module in made.items() if number not in inner)
-    return [module for module in roots if next(module.parameters(), None) is not None]
+class Modules:
+    """The modules that are made while ``patches`` are in place; those that are alive, in order."""
+
+    def __init__(self) -> None:
+        self._made: list[weakref.ref[nn.Module]] = []
+
+    def patches(self) -> Iterator[tuple[Any, str, Any]]:
+        """Yield what has to be replaced meanwhile: owner, name, and the replacement."""
+        for name in ("__init__", "__setstate__"):
+            yield nn.Module, name, noting(getattr(nn.Module, name), self._add)
+
+    def _add(self, module: nn.Module) -> None:
+        self._made.append(weakref.ref(module))
+        note(module)
+
+    def __bool__(self) -> bool:
+        """Return whether any was made, alive or not."""
+        return bool(self._made)
+
+    def __iter__(self) -> Iterator[nn.Module]:
+        return (module for ref in self._made if (module := ref()) is not None)
+
+    def roots(self) -> list[nn.Module]:
+        """Return those with parameters that are in no other."""
+        alive = {id(module): module for module in self}
+        inner = {id(child) for module in alive.values() for child in module.children()}
+        roots = (module for number, module in alive.items() if number not in inner)
+        return [module for module in roots if next(module.parameters(), None) is not None]
 
 
 def _line(thing: Any) -> SourceLine:

@@ -13,8 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from symmetry.torch.modes.scope import ModuleScope
-from symmetry.torch.objects import can_be_hooked
 from symmetry.torch.parts.model import TorchOptimizers
+from symmetry.torch.watch.steps import updates_of
 from symmetry.training.capabilities.step_events import StepEvents
 
 
@@ -83,20 +83,14 @@ class TorchStepEvents(StepEvents):
     @contextmanager
     def hooked(self) -> Iterator[None]:
         """Count and call while the block runs."""
-        optimizers = [each.optimizer for each in self._optimizers.optimizers.values()]
+        optimizers = (each.optimizer for each in self._optimizers.optimizers.values())
         events = proxy(self)  # a script that is suspended in an update keeps what it has called
         with ExitStack() as stack:
             for name, seen in (("backward", self._seen_backward), ("grad", self._seen_grad)):
                 hooked = seen(getattr(torch.autograd, name))
                 stack.enter_context(patch.object(torch.autograd, name, hooked))
-            for optimizer in filter(can_be_hooked, optimizers):
-                before = optimizer.register_step_pre_hook(lambda o, *_: events._updates(o))
-                after = optimizer.register_step_post_hook(lambda o, *_: events._updated(o))
-                stack.callback(before.remove)
-                stack.callback(after.remove)
-            for kind in {type(o) for o in optimizers if not can_be_hooked(o)}:
-                if callable(getattr(kind, "step", None)):  # one of the user's own
-                    stack.enter_context(patch.object(kind, "step", self._seen_step(kind.step)))
+            before, after = lambda o: events._updates(o), lambda o: events._updated(o)
+            stack.enter_context(updates_of(optimizers, before, after))
             yield
 
     def _seen_backward(self, backward: Callable[..., Any]) -> Callable[..., None]:
@@ -139,16 +133,6 @@ class TorchStepEvents(StepEvents):
                 inner = False
 
         return seen_grad
-
-    def _seen_step(self, step: Callable[..., Any]) -> Callable[..., Any]:
-        def seen_step(optimizer: Any, *args: Any, **kwargs: Any) -> Any:
-            self._updates(optimizer)
-            try:
-                return step(optimizer, *args, **kwargs)
-            finally:
-                self._updated(optimizer)
-
-        return seen_step
 
     def _updates(self, optimizer: Any) -> None:
         self.pending = self.pending or _reads_first(optimizer)

@@ -36,7 +36,6 @@ from torch.optim.swa_utils import AveragedModel
 
 from symmetry.base.calls import calling, running
 from symmetry.base.errors import NotCheckable, TrainingError
-from symmetry.torch.making import roots_of
 from symmetry.torch.script.contained import contained
 from symmetry.torch.script.host import Host
 from symmetry.torch.script.row_reads import RowReads
@@ -142,7 +141,7 @@ class Execution:
         """The rows that it has read for a batch, if these are followed, and no loader makes any."""
         if self._reads is None or self.samples.has_loader:
             return None
-        return self._reads.found([*filter(None, (ref() for ref in self._boundary.modules))])
+        return self._reads.found([*self._boundary.modules])
 
     @contextmanager
     def _watching(self) -> Iterator[None]:
@@ -173,8 +172,9 @@ class Execution:
 
     def _empty(self) -> None:
         """Free what is large of a script that cannot be ended."""
-        modules = filter(None, (ref() for ref in self._boundary.modules))
-        for tensor in (t for m in modules for t in (*m.parameters(False), *m.buffers(False))):
+        for tensor in (
+            t for m in self._boundary.modules for t in (*m.parameters(False), *m.buffers(False))
+        ):
             tensor.grad, tensor.data = None, tensor.new_empty(0)
         for optimizer in self._boundary.optimizers:
             optimizer.state.clear()
@@ -247,7 +247,7 @@ class Execution:
 
     def _roots(self) -> list[nn.Module]:
         """Return the modules with parameters that are in no other, but for averages of them."""
-        roots = roots_of(self._boundary.modules)
+        roots = self._boundary.modules.roots()
         return [module for module in roots if not isinstance(module, AveragedModel)]
 
     def _variable(self, module: nn.Module) -> str:

@@ -6,7 +6,6 @@ import gc
 import subprocess
 import threading
 import time
-import weakref
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -18,19 +17,16 @@ from unittest.mock import patch
 import torch
 from torch import nn
 from torch.optim import Optimizer
-from torch.optim.optimizer import (
-    register_optimizer_step_post_hook,
-    register_optimizer_step_pre_hook,
-)
 from torch.utils.data import DataLoader
 from torch.utils.data.dataloader import _BaseDataLoaderIter
 
 from symmetry.base.calls import running
 from symmetry.base.user_code import user_place
-from symmetry.torch.making import note, noting
+from symmetry.torch.making import Modules, note, noting
 from symmetry.torch.modes.filled_rows import seeing_filled_rows
 from symmetry.torch.script.coroutine import ThreadState, leave_modes
-from symmetry.torch.script.samples import Samples
+from symmetry.torch.script.samples import Samples, without_workers
+from symmetry.torch.watch.steps import updates
 
 _call, _call_impl = nn.Module.__call__, nn.Module._call_impl
 
@@ -56,7 +52,7 @@ class StepBoundary:
         self, suspend: Callable[[], None], samples: Samples, *, by_hand: bool, between: bool
     ) -> None:
         self.optimizers: list[Any] = []
-        self.modules: list[weakref.ref[Any]] = []  # in the order in which they were made
+        self.modules = Modules()
         self.inside: list[Any] = []  # the optimisers whose update is going on
         self.updates = 0
         self.backwards = 0
@@ -116,11 +112,11 @@ class StepBoundary:
             if self._by_hand:
                 self._updated()
 
-        def begins(optimizer: Any, *_: Any) -> None:
+        def begins(optimizer: Any) -> None:
             if self._is_here():
                 self.inside.append(optimizer)
 
-        def ends(optimizer: Any, *_: Any) -> None:
+        def ends(optimizer: Any) -> None:
             if not self._is_here():
                 self.elsewhere = f"a thread trains ({user_place()})"
                 return
@@ -132,27 +128,21 @@ class StepBoundary:
                 self._armed = False
                 self._suspend()
 
-        modules, optimizers = self.modules, self.optimizers
+        optimizers = self.optimizers
         with ExitStack() as stack:
             stack.enter_context(seeing_filled_rows())
             for owner, name, value in (
                 (torch.autograd, "backward", seen_backward),
                 (Optimizer, "__init__", noting(Optimizer.__init__, lambda o: _add(o, optimizers))),
-                (nn.Module, "__init__", noting(nn.Module.__init__, lambda m: _note(m, modules))),
-                (
-                    nn.Module,
-                    "__setstate__",
-                    noting(nn.Module.__setstate__, lambda m: _note(m, modules)),
-                ),
+                *self.modules.patches(),
                 (nn.Module, "__call__", self._seen_call if self._armed else _call),
-                (DataLoader, "_get_iterator", _without_workers(DataLoader._get_iterator)),
+                (DataLoader, "_get_iterator", _in_this_process(DataLoader._get_iterator)),
                 (_BaseDataLoaderIter, "__next__", self._apart(_BaseDataLoaderIter.__next__)),
                 (BaseProcess, "start", self._elsewhere(BaseProcess.start)),
                 (subprocess.Popen, "__init__", self._elsewhere(subprocess.Popen.__init__)),
             ):
                 stack.enter_context(patch.object(owner, name, value))
-            stack.callback(register_optimizer_step_pre_hook(begins).remove)
-            stack.callback(register_optimizer_step_post_hook(ends).remove)
+            stack.enter_context(updates(begins, ends))
             yield
 
     @property
@@ -234,8 +224,7 @@ class StepBoundary:
         self.updates += 1
         if self.updates == 1 and self._armed:  # no module has been called
             gc.collect()  # what it does not use any more may still be there
-            alive = (ref() for ref in self.modules)
-            self.updates_modules = any(self.trains(m) for m in alive if m is not None)
+            self.updates_modules = any(map(self.trains, self.modules))
         self._armed, self.evaluated = True, False
         nn.Module.__call__ = self._seen_call
 
@@ -246,16 +235,9 @@ def _add(optimizer: Any, optimizers: list[Any]) -> None:
         note(optimizer)
 
 
-def _note(module: Any, modules: list[weakref.ref[Any]]) -> None:
-    modules.append(weakref.ref(module))
-    note(module)
-
-
-def _without_workers(get: Callable[..., Any]) -> Callable[..., Any]:
-    """Make batches in this process: workers would be processes that nothing ends."""
-
+def _in_this_process(get: Callable[..., Any]) -> Callable[..., Any]:
     def in_this_process(loader: Any) -> Any:
-        loader.num_workers, loader.timeout, loader.multiprocessing_context = 0, 0, None
+        without_workers(loader)
         return get(loader)
 
     return in_this_process

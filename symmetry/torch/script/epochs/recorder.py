@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import functools
-import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 from unittest.mock import patch
 
 from torch import nn
-from torch.optim.optimizer import (
-    register_optimizer_step_post_hook,
-    register_optimizer_step_pre_hook,
-)
 
 from symmetry.observe.source_line import SourceLine
-from symmetry.torch.making import roots_of
+from symmetry.torch.making import Modules
 from symmetry.torch.script.epochs.batches.loaders import Loaders
 from symmetry.torch.script.epochs.batches.seeding import Seeding
 from symmetry.torch.script.epochs.following import Following
@@ -30,6 +24,7 @@ from symmetry.torch.script.epochs.schedules import Schedules
 from symmetry.torch.script.epochs.scores import Scores
 from symmetry.torch.script.epochs.start import StartingParameters
 from symmetry.torch.script.epochs.words import WORDS
+from symmetry.torch.watch.steps import updates
 from symmetry.training.events import Called, Epochs, LoopEvent, Updated
 
 _ROUNDS = 3  # returns from evaluation to training; then an iterator gives one batch
@@ -57,7 +52,8 @@ class EpochRecorder:
         self._log, self._measuring = log, Measuring(log)
         self.loaders, self._gradients = Loaders(log, batches), GradientReads(log, self._measuring)
         self.loaders.rounds_are_over = lambda: rounds(log.events) >= _ROUNDS
-        self._start, self._scores = StartingParameters(self._roots, seed, draw), Scores()
+        self._modules, self._scores = Modules(), Scores()
+        self._start = StartingParameters(self._modules.roots, seed, draw)
         self._forwards = Forwards(
             log,
             self.loaders.recent,
@@ -69,7 +65,6 @@ class EpochRecorder:
         self._restoring = Restoring(log, lambda: self._gradients.parameters)
         self._misspelling, self._following = Misspelling(log), Following()
         self._seeding, self._schedules = Seeding(log), Schedules(log)
-        self._modules: list[weakref.ref[Any]] = []
 
     @contextmanager
     def watching(self) -> Iterator[None]:
@@ -79,15 +74,14 @@ class EpochRecorder:
                 stack.enter_context(patch.object(owner, name, value, create=True))
             stack.enter_context(self._scores.watching())
             stack.callback(self._gradients.terms.close)
-            stack.callback(register_optimizer_step_pre_hook(self._begins).remove)
-            stack.callback(register_optimizer_step_post_hook(self._ends).remove)
+            stack.enter_context(updates(self._begins, self._ends))
             yield
 
     def record(self, name: str, ended: str) -> Epochs:
         """Return the record of the run; ``ended`` says why it ended, if it is not whole."""
         log = self._log
         seconds, log.ended = log.seconds, log.ended or "the end"
-        self._following.look(self._roots(), self._gradients.held)
+        self._following.look(self._modules.roots(), self._gradients.held)
         shortened, unshortened = self.loaders.cut()
         evaluated = _evaluated(log.events, self._forwards.models())
         return Epochs(
@@ -111,8 +105,7 @@ class EpochRecorder:
         )
 
     def _patches(self) -> Iterator[Patch]:
-        yield nn.Module, "__init__", self._noting(nn.Module.__init__)
-        yield nn.Module, "__setstate__", self._noting(nn.Module.__setstate__)
+        yield from self._modules.patches()
         yield nn.Parameter, "grad", gradient_property(self._gradients)
         for part in (
             self.loaders,
@@ -127,31 +120,19 @@ class EpochRecorder:
         ):
             yield from part.patches()
 
-    def _begins(self, optimizer: Any, *_: Any) -> None:
+    def _begins(self, optimizer: Any) -> None:
         if self._log.ended:  # a script that catches everything goes on
             self._log.suspend()
             return
         self._misspelling.look()
         self._restoring.flush()
-        self._following.look(self._roots(), self._gradients.held)
+        self._following.look(self._modules.roots(), self._gradients.held)
         self._gradients.updates(optimizer)
 
-    def _ends(self, optimizer: Any, *_: Any) -> None:
+    def _ends(self, optimizer: Any) -> None:
         if not self._log.ended:
             self._gradients.updated(optimizer)
             self._measuring.see_parameters(optimizer)
-
-    def _noting(self, method: Callable[..., Any]) -> Callable[..., Any]:
-        @functools.wraps(method)
-        def noted(made: Any, *args: Any, **kwargs: Any) -> None:
-            method(made, *args, **kwargs)
-            self._modules.append(weakref.ref(made))
-
-        return noted
-
-    def _roots(self) -> list[nn.Module]:
-        """Return the modules with parameters that are in no other."""
-        return roots_of(self._modules)
 
 
 def rounds(events: list[LoopEvent]) -> int:

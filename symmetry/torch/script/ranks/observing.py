@@ -15,7 +15,6 @@ import numpy as np
 import torch
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
-from torch.optim.optimizer import register_optimizer_step_pre_hook
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map
 from torch.utils.data.dataloader import _BaseDataLoaderIter
@@ -24,6 +23,7 @@ from symmetry.observe.source_line import users_line
 from symmetry.torch.modes.noise import MEANS
 from symmetry.torch.script.epochs.log import digest_of
 from symmetry.torch.state import as_array
+from symmetry.torch.watch.steps import updates
 from symmetry.training.capabilities.replicated import Replicated
 from symmetry.training.rank_runs import Draw, RankRun
 from symmetry.training.run import needed
@@ -116,7 +116,7 @@ class Observer(TorchDispatchMode):
             backward(*args, **kwargs)
             self._backwards += self._first
 
-        def updates(optimizer: Any, *_: Any) -> None:
+        def keep(optimizer: Any) -> None:
             for group in optimizer.param_groups if self._first else ():
                 for parameter in group["params"]:
                     if parameter.grad is not None and id(parameter) in self._names:
@@ -130,7 +130,7 @@ class Observer(TorchDispatchMode):
                 (torch.autograd, "backward", counted),
             ):
                 stack.enter_context(patch.object(owner, name, value))
-            stack.callback(register_optimizer_step_pre_hook(updates).remove)
+            stack.enter_context(updates(keep))
             yield
 
     def _next_given(self, given: list[Any]) -> Any:

@@ -12,6 +12,7 @@ from torch.utils.data.dataloader import _BaseDataLoaderIter
 
 from symmetry.base.libraries import cuts_loops
 from symmetry.observe.source_line import SourceLine, asked_at, defined_at
+from symmetry.torch.objects import family_of
 from symmetry.torch.script.epochs.batches.contents import (
     classes_of,
     length_of,
@@ -32,6 +33,7 @@ from symmetry.torch.script.epochs.log import (
     states,
     tensors_of,
 )
+from symmetry.torch.script.samples import without_workers
 from symmetry.training.events import Backward, Batch, Called, Exhausted, Loader
 
 BATCHES = 2  # of each iterator, as long as there is more to learn from epochs
@@ -101,7 +103,7 @@ class Loaders:
         yield DataLoader, "__init__", self._noting(DataLoader.__init__)
         yield DataLoader, "_get_iterator", self._begun(DataLoader._get_iterator)
         yield DataLoader, "__len__", self._length(DataLoader.__len__)
-        for kind in _kinds(_BaseDataLoaderIter):
+        for kind in family_of(_BaseDataLoaderIter):
             if "__next__" in vars(kind):
                 yield kind, "__next__", self._next(vars(kind)["__next__"])
 
@@ -121,9 +123,7 @@ class Loaders:
                 fetching = Fetching(workers=workers > 0)
                 self._known.append(_Known(at, workers, fetching, emulated(loader)))
                 self._numbers.look(loader)
-                # Worker processes would outlive the run.
-                loader.num_workers, loader.timeout = 0, 0
-                loader.multiprocessing_context = None
+                without_workers(loader)
             iterator = get(loader)
             self._add(iterator, number)
             return iterator
@@ -258,10 +258,3 @@ class Loaders:
         for known in self._known:
             (shortened if known.cut else others).append(f"the loader made at {known.at}")
         return tuple(shortened), tuple(others)
-
-
-def _kinds(kind: type) -> Iterator[type]:
-    yield kind
-    children: list[type] = kind.__subclasses__()
-    for below in children:
-        yield from _kinds(below)
