@@ -26,7 +26,6 @@ from symmetry.explanation.explained import Explained
 from symmetry.law.target import Target
 from symmetry.observe.influence import Influence
 from symmetry.targets.imports import files_of
-from symmetry.targets.kinds import invariants
 from symmetry.targets.resolve import resolve, resolve_training
 from symmetry.targets.training import RecordedRun
 from symmetry.training import frameworks
@@ -47,8 +46,14 @@ def plan_check(target: Named, options: Options) -> Plan:
         If there is no such target, or an option makes no sense for it.
     """
     resolved = resolve(target, options.draw, options.arguments)
-    names = {name for each in invariants() for name in (each.name, *(k.name for k in each.notes))}
-    return make_plan(resolved, options, ignored_in(files_of(resolved.name), sorted(names)))
+    return make_plan(resolved, options, ignored_in(files_of(resolved.name), _names))
+
+
+def _names() -> list[str]:
+    """Return the names of all invariants and notes; two-layer steps are imported for it."""
+    from symmetry.targets.kinds import invariants
+
+    return sorted({n for each in invariants() for n in (each.name, *(k.name for k in each.notes))})
 
 
 def check(plan: Plan, progress: Progress | None = None) -> Checked:

@@ -35,7 +35,7 @@ FLOORS = (
     ("experiment",),
     ("targets",),
     ("session",),
-    ("api",),
+    ("api", "bisection"),
     ("cli", "testing"),
     ("__init__", "__main__"),  # the door
 )

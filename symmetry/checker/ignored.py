@@ -11,7 +11,7 @@ import ast
 import io
 import re
 import tokenize
-from collections.abc import Iterable, Iterator, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -77,8 +77,8 @@ class IgnoredLines:
                 yield f"{each.words} excuses nothing any more"
 
 
-def ignored_in(files: Iterable[Path], names: Sequence[str]) -> tuple[Ignored, ...]:
-    """Return the comments of some files; ``names`` are those that there are.
+def ignored_in(files: Iterable[Path], names: Callable[[], Sequence[str]]) -> tuple[Ignored, ...]:
+    """Return the comments of some files; ``names`` returns those that there are.
 
     Raises
     ------
@@ -88,7 +88,7 @@ def ignored_in(files: Iterable[Path], names: Sequence[str]) -> tuple[Ignored, ..
     return tuple(each for file in files for each in _comments(file, names))
 
 
-def _comments(file: Path, names: Sequence[str]) -> Iterator[Ignored]:
+def _comments(file: Path, names: Callable[[], Sequence[str]]) -> Iterator[Ignored]:
     try:
         text = file.read_bytes()
         if _SIGN not in text:
@@ -102,7 +102,7 @@ def _comments(file: Path, names: Sequence[str]) -> Iterator[Ignored]:
             at, alone = token.start[0], not token.line[: token.start[1]].strip()
             lines = _statement(tree, at + alone)
             comment = Ignored(shorten(str(file.resolve())), at, lines, _names(match[1]), match[2])
-            yield _understood(comment, names)
+            yield _understood(comment, names())
 
 
 def _names(text: str | None) -> tuple[str, ...]:

@@ -30,7 +30,7 @@ def ignored(tmp_path, monkeypatch):
 
     def read(code):
         (tmp_path / "train.py").write_text(code)
-        return ignored_in([tmp_path / "train.py", tmp_path / "missing.py"], NAMES)
+        return ignored_in([tmp_path / "train.py", tmp_path / "missing.py"], lambda: NAMES)
 
     return read
 

@@ -1,0 +1,1 @@
+"""Finds the release of a library with which the verdict of a command changes."""

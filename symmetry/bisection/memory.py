@@ -1,0 +1,55 @@
+"""The trials that were made: an interrupted search goes on with them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+from symmetry.base.files import write_all
+from symmetry.bisection.trial import Trial
+
+
+def default_folder() -> Path:
+    """Return where environments and trials are kept."""
+    cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(cache, "symmetry", "bisect")
+
+
+class Memory:
+    """The trials of one command in one folder; they are forgotten if a file that it names changes.
+
+    Parameters
+    ----------
+    folder
+        Where they are kept.
+    package, words, more
+        The library, the words of the command, and further requirements.
+    """
+
+    def __init__(
+        self, folder: Path, package: str, words: Sequence[str], more: Sequence[str]
+    ) -> None:
+        texts = [path.read_bytes() for path in map(_named, words) if path.is_file()]
+        ours = version("unit-symmetry")
+        said = (ours, str(Path.cwd()), package, [*words], sorted(more), texts)
+        key = hashlib.sha256(repr(said).encode()).hexdigest()[:12]
+        self._file = folder / f"{package}-{key}.json"
+        self.trials: dict[str, Trial] = {}
+        if self._file.exists():
+            kept = json.loads(self._file.read_text())
+            self.trials = {each["release"]: Trial.from_dict(each) for each in kept}
+
+    def add(self, trial: Trial) -> None:
+        """Keep a trial, unless it judged nothing: the reason may have gone at the next time."""
+        if trial.verdict is not None:
+            self.trials[trial.release] = trial
+            write_all({self._file: json.dumps([t.to_dict() for t in self.trials.values()])})
+
+
+def _named(word: str) -> Path:
+    """Return the file of a target: ``train.py``, ``"train.py --epochs 1"`` or ``train.py:step``."""
+    return Path(word.partition(" ")[0].partition(":")[0])

@@ -1,0 +1,78 @@
+"""One command in one environment, and its verdict."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from symmetry.base.errors import FOUND, OK
+from symmetry.base.processes import command as run_module
+from symmetry.base.processes import ending
+
+_BROKEN = ("violated", "error")  # verdicts on an invariant, as in check.schema.json
+
+
+@dataclass(frozen=True)
+class Trial:
+    """The answer of a command with one release."""
+
+    release: str
+    status: int | None  # its exit status; None if the release could not be installed
+    broken: tuple[str, ...]  # the invariants that are broken, if the command is ``check``
+    line: str  # the first line of its answer
+    seconds: float
+
+    @property
+    def verdict(self) -> tuple[int, tuple[str, ...]] | None:
+        """The exit status and the broken invariants, to compare; None if nothing was judged."""
+        return (self.status, self.broken) if self.status in (OK, FOUND) else None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as JSON holds it."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Trial:
+        """Return what ``to_dict`` has written."""
+        return cls(**{**values, "broken": tuple(values["broken"])})
+
+
+def tried(python: Path, release: str, words: Sequence[str]) -> Trial:
+    """Run ``symmetry`` with these words by a Python, and return its verdict."""
+    begin = time.monotonic()
+    with tempfile.TemporaryDirectory() as folder:
+        result = Path(folder, "result.json")
+        words = _with_result(words, result)
+        done = subprocess.run(
+            [str(python), *run_module("symmetry.__main__", *words)[1:]],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        broken = _broken(result)
+    said = [line.strip() for line in (done.stdout + done.stderr).splitlines() if line.strip()]
+    line = said[0] if said else ending(done.returncode)
+    return Trial(release, done.returncode, broken, line, round(time.monotonic() - begin, 1))
+
+
+def _with_result(words: Sequence[str], result: Path) -> list[str]:
+    """Return the words of a command that also writes its result into a file, if it is a check."""
+    if words[0] != "check" or any(word.partition("=")[0] == "--json" for word in words):
+        return [*words]
+    return [words[0], "--json", str(result), *words[1:]]
+
+
+def _broken(result: Path) -> tuple[str, ...]:
+    if not result.exists():
+        return ()
+    found = json.loads(result.read_text())
+    targets = found if isinstance(found, list) else [found]
+    names = {r["name"] for t in targets for r in t["results"] if r["verdict"] in _BROKEN}
+    return tuple(sorted(names))
