@@ -16,6 +16,7 @@ from torch.utils._pytree import tree_leaves, tree_map
 from symmetry.base.errors import SymmetryError
 from symmetry.base.raised import raised_as
 from symmetry.base.randomness import generators
+from symmetry.torch.watch.calls import hooked
 from symmetry.units.words import a_kind
 
 Loss = Callable[[Any, Any], Any]
@@ -117,12 +118,8 @@ def untouched(model: nn.Module) -> Iterator[None]:
     def refuse(*_: Any) -> None:
         raise SymmetryError("loss(model, batch) calls another model than the one it is given")
 
-    hooks = [module.register_forward_pre_hook(refuse) for module in model.modules()]
-    try:
+    with hooked(model.modules(), enter=refuse):
         yield
-    finally:
-        for hook in hooks:
-            hook.remove()
 
 
 def _takes_outputs(loss: Any) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from symmetry.torch.batches.padding import PaddingClues, why_none_hidden, with_others_hidden
-from symmetry.torch.probes.calls import ModuleCall, ModuleCalls
+from symmetry.torch.watch.calls import ModuleCall, ModuleCalls
 from symmetry.training.texts import padding_by_mask
 
 _MASK, _TOKENS = "attention_mask", "input_ids"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterator, Mapping
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from symmetry.torch.parts.operations import OperationModes
 from symmetry.torch.parts.platform import frames
 from symmetry.torch.parts.step_events import TorchStepEvents
 from symmetry.torch.state import as_array, memory_of
+from symmetry.torch.watch.calls import hooked, is_plain
 from symmetry.training.capabilities.observing import Observing, Recording
 from symmetry.training.observation import USED, Observation, ObservedCall, ObservedName, bare
 from symmetry.training.run import Run
@@ -70,7 +71,11 @@ class ModuleHooks:
         scaler: Any,
         lines: Lines,
     ) -> None:
-        self._model, self._parameters, self._scaler = model, parameters, scaler
+        self._parameters, self._scaler = parameters, scaler
+        modules: dict[str, nn.Module] = {}
+        for path, module in model.named_modules():
+            modules.setdefault(bare(path), module)  # a wrapper stands for what it wraps
+        self._names = {module: name for name, module in modules.items()}
         self._lines, self._seen = lines, Observation()
         # Open calls: module, inputs. Tensors by id, kept so that no other gets the same id.
         self._open: list[tuple[str, tuple[ObservedName, ...]]] = []
@@ -85,29 +90,13 @@ class ModuleHooks:
     @contextmanager
     def hooked(self) -> Iterator[None]:
         """See what modules are given and return while the block runs."""
-        names: set[str] = set()
-        with ExitStack() as stack:
-            for path, module in self._model.named_modules():
-                if (name := bare(path)) not in names:  # a wrapper stands for what it wraps
-                    names.add(name)
-                    for hook in self._hooks(name, module):
-                        stack.callback(hook.remove)
+        with hooked(self._names, self._enter, self._leave):
             yield
 
-    def _hooks(self, name: str, module: Any) -> Iterator[Any]:
-        def enter(_: Any, args: Any, kwargs: Any) -> None:
-            if not _unseen():
-                self._enter(name, (args, kwargs))
-
-        def leave(*given: Any) -> None:
-            if not _unseen():
-                self._leave(name, given[-1])
-
-        yield module.register_forward_pre_hook(enter, with_kwargs=True)
-        yield module.register_forward_hook(leave)
-
-    def _enter(self, name: str, given: Any) -> None:
-        tensors = _tensors(given)
+    def _enter(self, module: nn.Module, args: Any, kwargs: Any) -> None:
+        if not is_plain():
+            return
+        name, tensors = self._names[module], _tensors((args, kwargs))
         if self._first is None:  # the name of the model itself is empty
             self._first = name
         if name == self._first:
@@ -120,7 +109,10 @@ class ModuleHooks:
         )
         self._open.append((name, keys))
 
-    def _leave(self, name: str, output: Any) -> None:
+    def _leave(self, module: nn.Module, _args: Any, _kwargs: Any, output: Any) -> None:
+        if not is_plain():
+            return
+        name = self._names[module]
         while self._open and self._open[-1][0] != name:  # what raised did not leave
             self._open.pop()
         inputs = self._open.pop()[1] if self._open else ()
@@ -246,11 +238,6 @@ def _tensors(value: Any) -> list[Tensor]:
 def _unreadable(tensor: Tensor) -> bool:
     """Return whether it is a tensor without numbers of its own: of vmap, grad or a compiler."""
     return bool(tensor.is_meta or torch._C._functorch.is_functorch_wrapped_tensor(tensor))
-
-
-def _unseen() -> bool:
-    """Return whether a module is run by a compiler, or again in a backward."""
-    return bool(torch.compiler.is_compiling() or torch._C._current_graph_task_id() != -1)
 
 
 def _is_number(value: Any) -> bool:

@@ -27,6 +27,7 @@ from torch.utils._pytree import tree_leaves
 
 from symmetry.base.randomness import generators
 from symmetry.observe.source_line import SourceLine, recomputing_line, users_line
+from symmetry.torch.watch.calls import in_backward
 from symmetry.training.capabilities.recomputing import Recomputed, Recomputing
 
 _call_impl = nn.Module._call_impl
@@ -81,7 +82,7 @@ class _Step:
         def seen_call(module: nn.Module, *args: Any, **kwargs: Any) -> Any:
             if self._inside or torch.compiler.is_compiling():
                 return _call_impl(module, *args, **kwargs)
-            if not _in_backward():
+            if not in_backward():
                 inputs = _versions((args, kwargs))
                 outputs = _call_impl(module, *args, **kwargs)
                 call = _Call(inputs, _versions(outputs), users_line())
@@ -110,7 +111,7 @@ class _Step:
         before, at = torch.get_rng_state(), users_line()
 
         def called(*args: Any, **kwargs: Any) -> Any:
-            if _in_backward() and not self._inside:
+            if in_backward() and not self._inside:
                 self._try(function, before, at, partial(function, *args, **kwargs))
             return function(*args, **kwargs)
 
@@ -134,10 +135,6 @@ class _Step:
             if not _distance(first, again):  # it depends on nothing else
                 distance = _distance(first, now)
         self.found.append(Recomputed(name, at, distance))
-
-
-def _in_backward() -> bool:
-    return bool(torch._C._current_graph_task_id() != -1)
 
 
 def _tensors(value: Any) -> list[Tensor]:

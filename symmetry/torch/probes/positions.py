@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
 from symmetry.observe.source_line import users_line
-from symmetry.torch.probes.calls import can_be_hooked, in_forward
 from symmetry.torch.state import as_array
+from symmetry.torch.watch.calls import hooked, in_forward
 from symmetry.training.losses import Moved
 from symmetry.units.state import Array
 
@@ -41,30 +41,24 @@ class Positions:
 
     def __init__(self, model: nn.Module, shape: tuple[int, ...]) -> None:
         self.found: list[tuple[Moved, dict[int, Array], dict[int, Array]]] = []
-        self._model, self._shape = model, shape
+        self._names = {module: name for name, module in model.named_modules()}
+        self._shape = shape
         self._inputs: list[dict[int, Array]] = []  # of the calls that are going on
 
     @contextmanager
     def seen(self) -> Iterator[None]:
         """See the calls while the block runs."""
-        with ExitStack() as stack:
-            for name, module in self._model.named_modules():
-                for hook in self._hooks(name, module) if can_be_hooked(module) else ():
-                    stack.callback(hook.remove)
+        with hooked(self._names, self._enter, self._leave):
             yield
 
-    def _hooks(self, name: str, module: nn.Module) -> Iterator[Any]:
-        def enter(_: Any, args: Any, kwargs: Any) -> None:
-            if in_forward():
-                self._inputs.append(self._summed((args, kwargs)))
+    def _enter(self, _module: nn.Module, args: Any, kwargs: Any) -> None:
+        if in_forward():
+            self._inputs.append(self._summed((args, kwargs)))
 
-        def leave(_: Any, __: Any, output: Any) -> None:
-            if in_forward() and self._inputs:
-                call = Moved(name, type(module).__name__, users_line())
-                self.found.append((call, self._inputs.pop(), self._summed(output)))
-
-        yield module.register_forward_pre_hook(enter, with_kwargs=True)
-        yield module.register_forward_hook(leave)
+    def _leave(self, module: nn.Module, _args: Any, _kwargs: Any, output: Any) -> None:
+        if in_forward() and self._inputs:
+            call = Moved(self._names[module], type(module).__name__, users_line())
+            self.found.append((call, self._inputs.pop(), self._summed(output)))
 
     def _summed(self, value: Any) -> dict[int, Array]:
         leaves = [leaf for leaf in tree_leaves(value) if isinstance(leaf, Tensor)]

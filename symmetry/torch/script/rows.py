@@ -22,6 +22,7 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_leaves
 
 from symmetry.base.user_code import callers, is_user_code
+from symmetry.torch.watch.calls import running_modules
 
 _AXES = {"index_select": 1, "narrow": 1, "split": 2, "chunk": 2, "tensor_split": 2}  # their places
 _CONVERSIONS = {"tensor", "as_tensor", "asarray", "from_numpy"}
@@ -126,7 +127,7 @@ def tensors_in(values: Sequence[Any]) -> list[Tensor]:
 
 def in_a_module() -> bool:
     """Return whether the forward of a module runs now: tensors that it reads are no batch."""
-    return any(frame.f_code.co_name == "_call_impl" for frame in callers())
+    return next(running_modules(), None) is not None
 
 
 def site_of(called: str) -> Site:

@@ -26,6 +26,7 @@ from symmetry.torch.making import Modules, note, noting
 from symmetry.torch.modes.filled_rows import seeing_filled_rows
 from symmetry.torch.script.coroutine import ThreadState, leave_modes
 from symmetry.torch.script.samples import Samples, without_workers
+from symmetry.torch.watch.calls import in_backward
 from symmetry.torch.watch.steps import updates
 
 _call, _call_impl = nn.Module.__call__, nn.Module._call_impl
@@ -156,12 +157,7 @@ class StepBoundary:
                     self._samples.computed = user_place(outside=nn.Module)
                 with self._evaluated():
                     return _call(module, *args, **kwargs)
-            if (
-                self._armed
-                and self._is_here()
-                and torch.is_grad_enabled()
-                and torch._C._current_autograd_node() is None
-            ):
+            if self._armed and self._is_here() and torch.is_grad_enabled() and not in_backward():
                 if torch._C._functorch.maybe_current_level() is not None:
                     self.transformed = True  # what it is called with, too, is not what it seems
                 elif self._begins(module):

@@ -13,8 +13,8 @@ from symmetry.base.errors import TrainingError
 from symmetry.base.randomness import generators
 from symmetry.observe.source_line import SourceLine, users_line
 from symmetry.torch.modes.dtypes import MixedDtypes
-from symmetry.torch.probes.calls import ModuleCall, ModuleCalls, copied
 from symmetry.torch.raising import StepEnded
+from symmetry.torch.watch.calls import ModuleCall, ModuleCalls, copied
 from symmetry.training.capabilities.step_events import StepEvents
 
 _MOST = 8  # modules: a model that is called layer by layer may have many

@@ -17,11 +17,11 @@ from torch import Tensor
 
 from symmetry.observe.source_line import SourceLine
 from symmetry.torch.modes.recorder import tensors_in
-from symmetry.torch.probes.calls import ModuleCall, ModuleCalls, copied
 from symmetry.torch.trials.first_calls import FirstCall, Steps, at_first_loss
 from symmetry.torch.trials.mixing import Mixing
 from symmetry.torch.trials.operations import ForwardOperations
 from symmetry.torch.trials.rows import differ, rows_of
+from symmetry.torch.watch.calls import ModuleCall, ModuleCalls, copied
 from symmetry.training.trial import Mixer
 from symmetry.units.units import Order
 

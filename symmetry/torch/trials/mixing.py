@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
 from typing import Any
 
 from torch import Tensor, nn
 
 from symmetry.observe.source_line import SourceLine, users_line
 from symmetry.torch.modes.recorder import tensors_in
-from symmetry.torch.probes.calls import copied
 from symmetry.torch.trials.operations import ForwardOperation, ForwardOperations
 from symmetry.torch.trials.rows import differs_within, moved
+from symmetry.torch.watch.calls import copied, hooked
 from symmetry.training.trial import Mixer
 from symmetry.units.samples import axes_of
 
@@ -150,13 +149,9 @@ def _seen(
     def before(layer: nn.Module, args: Any, kwargs: Any) -> None:
         inputs.append((layer, copied(tensors_in((args, kwargs))), users_line()))
 
+    ordered = (layer for layer in module.modules() if isinstance(layer, _ORDERED))
     operations = ForwardOperations()
-    with ExitStack() as stack:
-        for layer in module.modules():
-            if isinstance(layer, _ORDERED):
-                handle = layer.register_forward_pre_hook(before, with_kwargs=True)
-                stack.callback(handle.remove)
-        stack.enter_context(operations)
+    with hooked(ordered, enter=before), operations:
         call()
     return inputs, operations.steps
 

@@ -9,10 +9,9 @@ from typing import Any
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from symmetry.base.user_code import callers
 from symmetry.observe.source_line import SourceLine, users_line
 from symmetry.torch.modes.recorder import IDLE, tensors_in
-from symmetry.torch.probes.calls import copied
+from symmetry.torch.watch.calls import copied, running_modules
 
 
 @dataclass(frozen=True)
@@ -61,8 +60,5 @@ class ForwardOperations(TorchDispatchMode):
 
 def _innermost() -> str:
     """Return the class of the innermost module that PyTorch defines and that is called now."""
-    for frame in callers():
-        if frame.f_code.co_name == "_call_impl":
-            kind = type(frame.f_locals.get("self"))
-            return kind.__name__ if kind.__module__.startswith("torch.nn.") else ""
-    return ""
+    kind = type(next(running_modules(), None))
+    return kind.__name__ if kind.__module__.startswith("torch.nn.") else ""

@@ -13,7 +13,6 @@ score of its label larger.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -28,6 +27,7 @@ from symmetry.torch.trials.first_calls import FirstCall, Steps, at_first_loss
 from symmetry.torch.trials.operations import ForwardOperation, ForwardOperations
 from symmetry.torch.trials.rows import moved
 from symmetry.torch.trials.texts import TextCall
+from symmetry.torch.watch.calls import hooked
 from symmetry.training.capabilities.rows import PackedCall
 from symmetry.training.packing import Documents, documents_of, tokens_of, visible_of
 from symmetry.units.state import Array
@@ -166,7 +166,7 @@ def _slopes(rows: _Rows) -> dict[int, Array] | None:
     """Return by document how its outputs depend on each token of all rows."""
     vectors: list[Tensor] = []
 
-    def look_up(_: nn.Module, given: Any, made: Tensor) -> Tensor | None:
+    def look_up(_: nn.Module, given: Any, _kwargs: Any, made: Tensor) -> Tensor | None:
         if not (given and isinstance(given[0], Tensor) and given[0].shape == rows.tokens.shape):
             return None
         if not torch.equal(given[0].long(), rows.tokens.long()):
@@ -174,10 +174,8 @@ def _slopes(rows: _Rows) -> dict[int, Array] | None:
         vectors.append(made.detach().requires_grad_())
         return vectors[-1]
 
-    with ExitStack() as stack, torch.enable_grad():
-        for module in rows.text.module.modules():
-            if isinstance(module, nn.Embedding):
-                stack.callback(module.register_forward_hook(look_up).remove)
+    layers = (layer for layer in rows.text.module.modules() if isinstance(layer, nn.Embedding))
+    with hooked(layers, leave=look_up), torch.enable_grad():
         outputs = rows.outputs(rows.text.again())
     if not vectors or outputs is None or not outputs.requires_grad:
         return None

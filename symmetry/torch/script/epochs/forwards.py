@@ -18,6 +18,7 @@ from symmetry.torch.script.epochs.drift import Drift
 from symmetry.torch.script.epochs.log import Log, Numbers, Patch, digest_of, shapes_of
 from symmetry.torch.script.epochs.measuring import Measuring
 from symmetry.torch.script.epochs.scores import Scores
+from symmetry.torch.watch.calls import is_plain
 from symmetry.training.events import Called, Model, Switched
 
 _call, _call_impl = nn.Module.__call__, nn.Module._call_impl
@@ -86,9 +87,7 @@ class Forwards:
 
     def _counts(self, module: nn.Module) -> bool:
         """Return whether a call is one of a model: not of a loss, nor computed again."""
-        if threading.get_ident() != self._thread or torch.compiler.is_compiling():
-            return False
-        if torch.jit.is_tracing() or torch._C._current_autograd_node() is not None:
+        if threading.get_ident() != self._thread or torch.jit.is_tracing() or not is_plain():
             return False
         return next(module.parameters(), None) is not None
 

@@ -20,6 +20,7 @@ from symmetry.torch.objects import family_of, held_by, rates_of
 from symmetry.torch.script.epochs.log import Log, Numbers, Patch, states
 from symmetry.torch.script.epochs.measuring import Measuring
 from symmetry.torch.script.epochs.terms import LossTerms
+from symmetry.torch.watch.calls import in_backward
 from symmetry.training.events import (
     Backward,
     Cleared,
@@ -160,7 +161,7 @@ class GradientReads:
 
     def _seen_backward(self, backward: Callable[..., Any]) -> Callable[..., Any]:
         def seen_backward(tensors: Any, *args: Any, **kwargs: Any) -> None:
-            if self._log.ended or torch._C._current_graph_task_id() != -1:
+            if self._log.ended or in_backward():
                 backward(tensors, *args, **kwargs)
                 return
             self._look()
@@ -196,7 +197,7 @@ class GradientReads:
 
     def _seen_grad(self, grad: Callable[..., Any]) -> Callable[..., Any]:
         def seen_grad(*args: Any, **kwargs: Any) -> Any:
-            if self._log.ended or torch._C._current_graph_task_id() != -1:
+            if self._log.ended or in_backward():
                 return grad(*args, **kwargs)
             outputs = kwargs["outputs"] if "outputs" in kwargs else args[0]
             _, calls = self._leaves_and_calls(_tensors_in(outputs))  # before the graph is freed

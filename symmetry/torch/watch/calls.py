@@ -1,9 +1,15 @@
-"""The outermost module calls of a step: what modules are given and return."""
+"""The module calls of a step: hooks on all modules, the outermost calls, and those that run now.
+
+net(x)                  outermost: ModuleCalls shows it, with copies of its arguments
+net.layer(x)          inside of it: hooks on all modules see it, ModuleCalls does not
+loss.backward()
+net.layer(x)          in_backward(): checkpointing computes it again
+"""
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +17,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_map
+
+from symmetry.base.user_code import callers
 
 
 @dataclass(frozen=True)
@@ -74,16 +82,7 @@ class ModuleCalls:
     @contextmanager
     def hooked(self) -> Iterator[None]:
         """See the calls while the block runs."""
-        with ExitStack() as stack:
-            for module in filter(can_be_hooked, self._model.modules()):
-                enter = module.register_forward_pre_hook(
-                    self._enter, with_kwargs=True, prepend=True
-                )
-                leave = module.register_forward_hook(
-                    self._leave, with_kwargs=True, always_call=True
-                )
-                stack.callback(enter.remove)
-                stack.callback(leave.remove)
+        with hooked(self._model.modules(), self._enter, self._leave, outside=True):
             yield
 
     def _enter(self, module: nn.Module, args: Any, kwargs: Any) -> tuple[Any, Any] | None:
@@ -123,18 +122,52 @@ class ModuleCalls:
             self._paused, self._call = False, call
 
 
-def can_be_hooked(module: nn.Module) -> bool:
-    """Return whether hooks with keyword arguments can be put on a module: not if it is scripted."""
-    return not isinstance(module, torch.jit.ScriptModule)
+@contextmanager
+def hooked(
+    modules: Iterable[nn.Module],
+    enter: Callable[[nn.Module, Any, Any], Any] | None = None,
+    leave: Callable[[nn.Module, Any, Any, Any], Any] | None = None,
+    *,
+    outside: bool = False,
+) -> Iterator[None]:
+    """Put hooks on modules while the block runs; scripted ones take none.
+
+    ``enter`` gets a module and its arguments, ``leave`` its result, too; either may return others.
+    ``outside`` of all hooks of the user's own, and also of a forward that raises.
+    """
+    with ExitStack() as stack:
+        for module in modules:
+            if isinstance(module, torch.jit.ScriptModule):
+                continue
+            if enter is not None:
+                hook = module.register_forward_pre_hook(enter, with_kwargs=True, prepend=outside)
+                stack.callback(hook.remove)
+            if leave is not None:
+                hook = module.register_forward_hook(leave, with_kwargs=True, always_call=outside)
+                stack.callback(hook.remove)
+        yield
+
+
+def running_modules() -> Iterator[nn.Module]:
+    """Yield the modules whose forward runs now, the innermost first."""
+    for frame in callers():
+        if frame.f_code.co_name == "_call_impl":
+            yield frame.f_locals["self"]
+
+
+def in_backward() -> bool:
+    """Return whether a backward runs now: what it calls was called before."""
+    return bool(torch._C._current_graph_task_id() != -1)
+
+
+def is_plain() -> bool:
+    """Return whether calls are the step's own: by no backward, and no compiler."""
+    return not (in_backward() or torch.compiler.is_compiling())
 
 
 def in_forward() -> bool:
-    """Return whether gradients are recorded, by no backward and no compiler."""
-    return bool(
-        torch.is_grad_enabled()
-        and torch._C._current_graph_task_id() == -1
-        and not torch.compiler.is_compiling()
-    )
+    """Return whether calls are the step's own, and gradients are recorded."""
+    return torch.is_grad_enabled() and is_plain()
 
 
 def copied(value: Any) -> Any:

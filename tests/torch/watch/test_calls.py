@@ -18,7 +18,7 @@ def numbers(*shape):
 
 
 def test_only_outermost_calls_are_seen_with_what_they_were_given_and_return():
-    from symmetry.torch.probes.calls import ModuleCalls
+    from symmetry.torch.watch.calls import ModuleCalls
 
     model, seen = network(), []
     x = numbers(5, 3)
@@ -36,7 +36,7 @@ def test_only_outermost_calls_are_seen_with_what_they_were_given_and_return():
 def test_arguments_are_those_before_the_forward_writes_into_them():
     import torch
 
-    from symmetry.torch.probes.calls import ModuleCalls
+    from symmetry.torch.watch.calls import ModuleCalls
 
     model, seen = torch.nn.Sequential(torch.nn.ReLU(inplace=True), torch.nn.Linear(3, 1)), []
     x = -numbers(2, 3)
@@ -47,7 +47,7 @@ def test_arguments_are_those_before_the_forward_writes_into_them():
 
 
 def test_a_call_is_done_with_the_arguments_that_replace_its_own():
-    from symmetry.torch.probes.calls import ModuleCalls
+    from symmetry.torch.watch.calls import ModuleCalls
 
     model, x = network(), numbers(5, 3)
     with ModuleCalls(model, before=lambda call: ((-call.args[0],), call.kwargs)).hooked():
@@ -56,7 +56,7 @@ def test_a_call_is_done_with_the_arguments_that_replace_its_own():
 
 
 def test_callbacks_do_not_see_their_own_calls():
-    from symmetry.torch.probes.calls import ModuleCalls
+    from symmetry.torch.watch.calls import ModuleCalls
 
     model, seen = network(), []
 
@@ -74,7 +74,7 @@ def test_what_a_backward_repeats_and_what_records_no_gradients_is_not_seen():
     import torch
     from torch.utils.checkpoint import checkpoint
 
-    from symmetry.torch.probes.calls import ModuleCalls
+    from symmetry.torch.watch.calls import ModuleCalls
 
     model, seen = network(), []
     x = numbers(5, 3).requires_grad_()
@@ -86,7 +86,7 @@ def test_what_a_backward_repeats_and_what_records_no_gradients_is_not_seen():
 
 
 def test_a_forward_that_raises_does_not_hide_the_next_call():
-    from symmetry.torch.probes.calls import ModuleCalls
+    from symmetry.torch.watch.calls import ModuleCalls
 
     model, seen = network(), []
     with ModuleCalls(model, after=lambda call, _: seen.append(call.number)).hooked():
@@ -99,7 +99,7 @@ def test_a_forward_that_raises_does_not_hide_the_next_call():
 def test_a_wrapper_stands_for_what_it_wraps():
     import torch
 
-    from symmetry.torch.probes.calls import ModuleCalls
+    from symmetry.torch.watch.calls import ModuleCalls
 
     model, seen = torch.nn.DataParallel(network()), []
     with ModuleCalls(model, after=lambda call, _: seen.append(call.module)).hooked():
@@ -111,7 +111,7 @@ def test_a_wrapper_stands_for_what_it_wraps():
 def test_a_module_that_calls_itself_and_a_scripted_one_are_seen_once():
     import torch
 
-    from symmetry.torch.probes.calls import ModuleCalls
+    from symmetry.torch.watch.calls import ModuleCalls
 
     class Twice(torch.nn.Module):
         def __init__(self):
@@ -127,3 +127,41 @@ def test_a_module_that_calls_itself_and_a_scripted_one_are_seen_once():
         model(numbers(5, 3))
     assert [number for number, _ in seen] == [0, 1]
     assert seen[0][1] is result
+
+
+def test_hooks_are_on_all_modules_but_scripted_ones_while_the_block_runs():
+    import torch
+
+    from symmetry.torch.watch.calls import hooked, running_modules
+
+    model, seen, inner = network(), [], []
+    model.append(torch.jit.script(torch.nn.Linear(2, 2)))
+    model[1].register_forward_hook(lambda *_: inner.append([*running_modules()]))
+
+    def enter(module, args, kwargs):
+        seen.append(module)
+        return ((args[0] + 1,), kwargs) if module is model else None
+
+    x = numbers(5, 3)
+    with hooked(model.modules(), enter, lambda module, *_: seen.append(module)):
+        found = model(x)
+    assert found.equal(model(x + 1))
+    layers = [model[0], model[0], model[1], model[1], model[2], model[2]]
+    assert seen == [model, *layers, model]
+    assert inner[0] == [model[1], model]
+    assert [*running_modules()] == []
+
+
+def test_a_backward_calls_nothing_plainly():
+    import torch
+    from torch.utils.checkpoint import checkpoint
+
+    from symmetry.torch.watch.calls import hooked, in_backward, in_forward, is_plain
+
+    model, seen = network(), []
+    with hooked([model], lambda *_: seen.append((in_backward(), is_plain(), in_forward()))):
+        loss = checkpoint(model, numbers(5, 3), use_reentrant=False).sum()
+        loss.backward()
+        with torch.no_grad():
+            model(numbers(5, 3))
+    assert seen == [(False, True, True), (True, False, False), (False, True, False)]
