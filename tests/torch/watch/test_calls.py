@@ -129,6 +129,7 @@ def test_a_module_that_calls_itself_and_a_scripted_one_are_seen_once():
     assert seen[0][1] is result
 
 
+@pytest.mark.filterwarnings("ignore:.*torch.jit.script.*:DeprecationWarning")
 def test_hooks_are_on_all_modules_but_scripted_ones_while_the_block_runs():
     import torch
 
