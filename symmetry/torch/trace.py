@@ -10,7 +10,7 @@ from torch.utils._pytree import tree_leaves
 
 from symmetry.observe.call import filler
 from symmetry.observe.source_line import NOWHERE, SourceLine, asked_at
-from symmetry.torch.modes.recorder import Operation, tensors_in
+from symmetry.torch.watch.operations import Operation, tensors_in
 from symmetry.training.trace import Node, Trace
 from symmetry.units.state import Array
 

@@ -11,7 +11,7 @@ from torch import nn
 
 from symmetry.observe.source_line import SourceLine, SourceLines, asked_at
 from symmetry.observe.tape import Tape
-from symmetry.torch.modes.recorder import observing
+from symmetry.torch.watch.tape import observing
 
 HERE = str(Path(__file__))
 

@@ -7,8 +7,8 @@ import numpy as np
 
 def traced(leaves, forward):
     """Return the trace of a forward whose result is the loss."""
-    from symmetry.torch.modes.recorder import Recorder
     from symmetry.torch.trace import Tracer
+    from symmetry.torch.watch.operations import Recorder
 
     tracer = Tracer(leaves)
     with Recorder(tracer):

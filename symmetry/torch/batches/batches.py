@@ -23,11 +23,11 @@ from symmetry.torch.batches.padding import (
 )
 from symmetry.torch.labels import labels_of_rows, samples_along
 from symmetry.torch.modes.draws import SampleDraws
-from symmetry.torch.modes.recorder import tensors_in
 from symmetry.torch.modes.scope import ModuleScope
 from symmetry.torch.objects import Objects, generators_of
 from symmetry.torch.raising import readable
 from symmetry.torch.script.script import ScriptStep
+from symmetry.torch.watch.operations import Recorder, tensors_in
 from symmetry.training.capabilities.batching import (
     Accumulating,
     Padding,
@@ -76,8 +76,9 @@ class Batches(Reordering, Accumulating, Padding, Thinning):
     @property
     def modes(self) -> tuple[AbstractContextManager[Any], ...]:
         """The modes that follow operations and module calls in the next step."""
+        clues = None if self._clues is None else Recorder(self._clues)
         hidden = None if self._hidden is None else self._hidden.replaced()
-        return tuple(mode for mode in (self._draws, self._clues, hidden) if mode is not None)
+        return tuple(mode for mode in (self._draws, clues, hidden) if mode is not None)
 
     @property
     def _have_masks(self) -> bool:

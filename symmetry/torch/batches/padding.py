@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from torch import Tensor
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from symmetry.base.user_code import user_place
+from symmetry.torch.watch.operations import Observer, Operation
 from symmetry.training.texts import MaskedTexts
 from symmetry.units.state import Array
 
@@ -54,7 +54,7 @@ def _array(tensor: Tensor) -> Array:
     return found
 
 
-class PaddingClues(TorchDispatchMode):
+class PaddingClues(Observer):
     """Finds how a model may recognise padding without the mask, such as by the pad id.
 
     Attributes
@@ -64,7 +64,6 @@ class PaddingClues(TorchDispatchMode):
     """
 
     def __init__(self) -> None:
-        super().__init__()
         self.found: dict[str, bool] = {}
         self._tokens: Tensor | None = None
 
@@ -73,13 +72,14 @@ class PaddingClues(TorchDispatchMode):
         self._tokens = tokens_of(with_others_hidden(batch))
         self.found |= _texts_of(batch).clues()
 
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        name, known = func._schema.name.split("::")[1].rstrip("_"), self._tokens
-        if name in ("eq", "ne") and known is not None and isinstance(args[0], Tensor):
-            same = args[0].shape == known.shape and not args[0].is_floating_point()
-            if same and bool((args[0] == known.to(args[0].device)).all()):
-                self.found[f"tokens are compared with a number ({user_place()})"] = True
-        return func(*args, **(kwargs or {}))
+    def before(self, operation: Operation) -> None:
+        """See a comparison of the tokens."""
+        if operation.base not in ("eq", "ne") or self._tokens is None:
+            return
+        compared, known = operation.operands[0], self._tokens
+        same = compared.shape == known.shape and not compared.is_floating_point()
+        if same and bool((compared == known.to(compared.device)).all()):
+            self.found[f"tokens are compared with a number ({user_place()})"] = True
 
 
 def tokens_of(batch: Mapping[str, Any]) -> Tensor:

@@ -13,9 +13,9 @@ from torch.utils._pytree import tree_map
 
 from symmetry.base.user_code import user_place
 from symmetry.torch.modes.noise import MEANS
-from symmetry.torch.modes.recorder import tensors_in, written_by
 from symmetry.torch.modes.scope import ModuleScope
 from symmetry.torch.state import as_array, memory_of
+from symmetry.torch.watch.operations import name_of, tensors_in, written_by
 from symmetry.units.state import Array
 
 _COPIES = {"_to_copy", "clone", "lift_fresh"}
@@ -118,7 +118,7 @@ class ConstantReads(TorchDispatchMode):
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
-        name = func._schema.name.split("::")[1]
+        name = name_of(func)
         operands = [*filter(_plain, tensors_in((args, kwargs)))]
         known = {memory_of(tensor) for tensor in operands}
         seen = {n: self._found[n] for n in map(self._number, operands) if n is not None}

@@ -11,6 +11,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from symmetry.base.user_code import user_place
 from symmetry.torch.modes.noise import NOISE
 from symmetry.torch.modes.scope import ModuleScope
+from symmetry.torch.watch.operations import name_of
 from symmetry.units.units import Order
 
 # They fill a tensor with numbers that depend on nothing else.
@@ -59,7 +60,7 @@ class SampleDraws(TorchDispatchMode):
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         result = func(*args, **(kwargs or {}))
-        name = func._schema.name.split("::")[1].rstrip("_")
+        name = name_of(func).rstrip("_")
         draws = torch.Tag.nondeterministic_seeded in func.tags and "attention" not in name
         if not draws or self.paused or not isinstance(result, Tensor) or self._has_a_mean(name):
             return result
@@ -94,7 +95,7 @@ class SampleDraws(TorchDispatchMode):
         """Return whether what is drawn depends on other tensors, or may be numbers of samples."""
         tensors = [value for value in args[1:] if isinstance(value, Tensor)]
         first = bool(args) and isinstance(args[0], Tensor)
-        template = name.endswith("_like") or func._schema.name.endswith("_")
+        template = name.endswith("_like") or name_of(func).endswith("_")
         return bool(
             tensors or (first and not template) or (name in _OF_WHOLE and self._count in args)
         )

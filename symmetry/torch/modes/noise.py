@@ -14,6 +14,8 @@ from typing import Any
 
 import torch
 
+from symmetry.torch.watch.operations import name_of
+
 Mean = Callable[[bool, Any], Any]  # of whether it writes in place, and of its arguments
 
 
@@ -108,7 +110,7 @@ def with_mean(func: Any, name: str) -> Callable[..., Any]:
         if name in _MASKED:
             kind = torch.bool if name == "native_dropout" else torch.uint8
             return args[0].clone(), torch.ones_like(args[0], dtype=kind)
-        value = MEANS[name](func._schema.name.endswith("_"), args)
+        value = MEANS[name](name_of(func).endswith("_"), args)
         return result.copy_(torch.as_tensor(value, dtype=result.dtype))
 
     return mean

@@ -13,8 +13,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from symmetry.base.user_code import user_place
 from symmetry.torch.modes import noise as random
 from symmetry.torch.modes.dtypes import HALF, WIDE, is_low, mapped, widened, widened_but_for
-from symmetry.torch.modes.recorder import written_by
 from symmetry.torch.modes.scope import ModuleScope
+from symmetry.torch.watch.operations import name_of, written_by
 from symmetry.training.run import RunSettings
 
 _LARGEST = torch.finfo(torch.float32).max
@@ -48,7 +48,7 @@ class Promotion(TorchDispatchMode):
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
-        name = _name_of(func)
+        name = name_of(func).rstrip("_")
         perform: Callable[..., Any] = func
         drops = random.drops(func, args)
         if (name in random.NOISE or drops) and self._inside.draws():
@@ -73,13 +73,6 @@ class Promotion(TorchDispatchMode):
             value.detach().add_(value.detach() * sign * torch.finfo(value.dtype).eps / 2)
 
 
-@cache  # schemes are slow to read, and there are few operations
-def _name_of(func: Any) -> str:
-    """Return the name of an operation, whether it writes in place or not."""
-    name: str = func._schema.name.split("::")[1].rstrip("_")
-    return name
-
-
 @cache
 def _takes_dtype(func: Any) -> bool:
     return "dtype" in {argument.name for argument in func._schema.arguments}
@@ -102,7 +95,7 @@ def _promoted(func: Any, perform: Callable[..., Any], args: Any, kwargs: dict[st
     double = widened_but_for({id(low): high for low, high in written})
     named = {name: mapped(double, value) for name, value in kwargs.items()}
     wide = mapped(double, args)
-    if "fake_quantize" in _name_of(func) and _is_tensor(args[1]):
+    if "fake_quantize" in name_of(func) and _is_tensor(args[1]):
         wide = wide[0], wide[1].float(), *wide[2:]  # of its scales the kernels take no float64
     result = perform(*wide, **named)
     for low, high in written:

@@ -16,7 +16,6 @@ from torch.utils._pytree import tree_leaves
 from symmetry.base.user_code import shorten
 from symmetry.observe.source_line import SourceLine, SourceLines
 from symmetry.observe.tape import Tape
-from symmetry.torch.modes.recorder import Operation, Recorder, array_of, observing
 from symmetry.torch.objects import held_by
 from symmetry.torch.parts.arrays import Arrays
 from symmetry.torch.parts.operations import OperationModes
@@ -24,21 +23,20 @@ from symmetry.torch.parts.platform import frames
 from symmetry.torch.parts.step_events import TorchStepEvents
 from symmetry.torch.state import as_array, memory_of
 from symmetry.torch.watch.calls import hooked, is_plain
+from symmetry.torch.watch.operations import Observer, Operation, Recorder
+from symmetry.torch.watch.tape import array_of, observing
 from symmetry.training.capabilities.observing import Observing, Recording
 from symmetry.training.observation import USED, Observation, ObservedCall, ObservedName, bare
 from symmetry.training.run import Run
 from symmetry.units.state import Array
 
 
-class Lines:
-    """An ``Observer`` that records which line of the user's code wrote last into each memory."""
+class Lines(Observer):
+    """Records which line of the user's code wrote last into each memory."""
 
     def __init__(self) -> None:
         self._places, self._folder = SourceLines(), Path.cwd()  # a script works in another folder
         self._last: dict[int, tuple[StorageWeakRef, SourceLine]] = {}
-
-    def before(self, operation: Operation) -> None:
-        """Do nothing: nothing is written yet."""
 
     def after(self, operation: Operation) -> None:
         """Remember the line behind each write; sums of gradients have no line."""

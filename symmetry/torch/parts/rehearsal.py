@@ -12,12 +12,12 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from symmetry.torch.graph import leaves_of
 from symmetry.torch.modes.dtypes import mapped
-from symmetry.torch.modes.recorder import Recorder
 from symmetry.torch.parts.arrays import Arrays
 from symmetry.torch.parts.step_events import TorchStepEvents
 from symmetry.torch.raising import StepEnded
 from symmetry.torch.state import as_array, memory_of
 from symmetry.torch.trace import Tracer
+from symmetry.torch.watch.operations import Recorder
 from symmetry.training.capabilities.observing import Rehearsing, Tracing
 from symmetry.training.run import Run
 from symmetry.training.trace import Trace, weights

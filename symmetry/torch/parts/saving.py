@@ -11,12 +11,12 @@ import torch
 
 from symmetry.base.randomness import generators
 from symmetry.base.randomness.generators import RandomStates
-from symmetry.torch.modes.recorder import tensors_in
 from symmetry.torch.objects import generators_of
 from symmetry.torch.parts.arrays import Arrays
 from symmetry.torch.raising import readable
 from symmetry.torch.script.script import ScriptStep
 from symmetry.torch.state import write
+from symmetry.torch.watch.operations import tensors_in
 from symmetry.training.capabilities.saving import SavedRun, Saving
 from symmetry.training.run import Run
 from symmetry.units.state import Array

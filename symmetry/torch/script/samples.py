@@ -16,10 +16,10 @@ from symmetry.torch.labels import label_of
 from symmetry.torch.micro_batches import MicroBatches
 from symmetry.torch.modes.draws import BY_OTHERS, same
 from symmetry.torch.modes.filled_rows import see_batch
-from symmetry.torch.modes.recorder import tensors_in
 from symmetry.torch.objects import generators_in
 from symmetry.torch.script.coroutine import Coroutine
 from symmetry.torch.script.rows import Rearranging, Rows
+from symmetry.torch.watch.operations import tensors_in
 from symmetry.training.capabilities.batching import Arrangement, FewSamples, Window
 
 _BEFORE_FORWARD = "between the first batch and the forward"

@@ -15,10 +15,10 @@ import torch.overrides
 from torch import nn
 from torch.nn import functional
 from torch.overrides import TorchFunctionMode
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from symmetry.base.user_code import callers
 from symmetry.observe.source_line import SourceLine, users_line
+from symmetry.torch.watch.operations import Observer, Operation
 from symmetry.training.trial import Active
 
 _DROPOUTS = {
@@ -87,7 +87,7 @@ class Acting(TorchFunctionMode):
         self.found[Active(kind, cause, users_line())] = None
 
 
-class Draws(TorchDispatchMode):
+class Draws(Observer):
     """Notes the user's lines that draw random numbers.
 
     Attributes
@@ -97,13 +97,12 @@ class Draws(TorchDispatchMode):
     """
 
     def __init__(self) -> None:
-        super().__init__()
         self.found: dict[SourceLine, None] = {}
 
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        if torch.Tag.nondeterministic_seeded in func.tags and "attention" not in func.name():
+    def after(self, operation: Operation) -> None:
+        """Note the line of a random operation."""
+        if operation.draws:
             self.found[users_line()] = None
-        return func(*args, **(kwargs or {}))
 
 
 def _bound(func: Callable[..., Any], args: Any, kwargs: Any) -> dict[str, Any]:

@@ -11,9 +11,9 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.dropout import _DropoutNd
 
 from symmetry.base.raised import in_one_line
-from symmetry.torch.modes.recorder import tensors_in
 from symmetry.torch.trials.acting import Acting, Draws
 from symmetry.torch.trials.first_calls import FirstCall, Steps, at_first_loss
+from symmetry.torch.watch.operations import Recorder, tensors_in
 from symmetry.training.trial import Evaluation, EvaluationCall
 
 
@@ -55,7 +55,7 @@ def _repeated(call: FirstCall, model: nn.Module) -> EvaluationCall:
     call.module.eval()
     acting, draws = Acting((*model.modules(), *call.module.modules())), Draws()
     try:
-        with acting, draws:
+        with acting, Recorder(draws):
             first = call.again(seed=0)
         second = call.again(seed=1)
     except Exception as error:

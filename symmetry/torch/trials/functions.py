@@ -28,8 +28,8 @@ from symmetry.base.randomness import generators
 from symmetry.base.user_code import is_user_code
 from symmetry.observe.source_line import SourceLine
 from symmetry.torch.modes.dtypes import widened
-from symmetry.torch.modes.recorder import tensors_in
 from symmetry.torch.trials.smoothness import ReadOperations
+from symmetry.torch.watch.operations import Recorder, tensors_in
 from symmetry.training.trial import HANDS_INPUT_ON, READS_ELSE, CustomFunction, Slope
 
 _H = 1e-5  # of the differences, by the largest entry
@@ -111,13 +111,13 @@ class _FirstCall:
         leaves = [value.clone().requires_grad_() for value in values]
         given = [leaf.clone() for leaf in leaves]  # it may write into them
         forward, args = ReadOperations(given), self._with(given)
-        with forward:
+        with Recorder(forward):
             results = self._call(args)
         if why_not := _why_not(forward, values, given, results):
             return (), why_not
         weights = self._weights(results)
         backward = ReadOperations([*weights.values()])
-        with backward:
+        with Recorder(backward):
             gradients = torch.autograd.grad(
                 [results[k] for k in weights], leaves, [*weights.values()], allow_unused=True
             )

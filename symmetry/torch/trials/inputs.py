@@ -16,12 +16,12 @@ import torch
 from torch import Tensor
 
 from symmetry.observe.source_line import SourceLine
-from symmetry.torch.modes.recorder import tensors_in
 from symmetry.torch.trials.first_calls import FirstCall, Steps, at_first_loss
 from symmetry.torch.trials.mixing import Mixing
 from symmetry.torch.trials.operations import ForwardOperations
 from symmetry.torch.trials.rows import differ, rows_of
 from symmetry.torch.watch.calls import ModuleCall, ModuleCalls, copied
+from symmetry.torch.watch.operations import Recorder, tensors_in
 from symmetry.training.trial import Mixer
 from symmetry.units.units import Order
 
@@ -102,7 +102,7 @@ def module_inputs(run: Steps, *, operations: bool) -> TorchModuleInputs:
     def use(calls: list[FirstCall], loss: Tensor) -> None:
         found.calls, found.loss = calls, float(loss.detach().double().sum())
 
-    with before or nullcontext():
+    with nullcontext() if before is None else Recorder(before):
         at_first_loss(run, use, begins=_pausing(before))
     return found
 

@@ -8,10 +8,10 @@ from typing import Any
 from torch import Tensor, nn
 
 from symmetry.observe.source_line import SourceLine, users_line
-from symmetry.torch.modes.recorder import tensors_in
-from symmetry.torch.trials.operations import ForwardOperation, ForwardOperations
+from symmetry.torch.trials.operations import ForwardOperation, operations_of
 from symmetry.torch.trials.rows import differs_within, moved
 from symmetry.torch.watch.calls import copied, hooked
+from symmetry.torch.watch.operations import tensors_in
 from symmetry.training.trial import Mixer
 from symmetry.units.samples import axes_of
 
@@ -150,10 +150,8 @@ def _seen(
         inputs.append((layer, copied(tensors_in((args, kwargs))), users_line()))
 
     ordered = (layer for layer in module.modules() if isinstance(layer, _ORDERED))
-    operations = ForwardOperations()
-    with hooked(ordered, enter=before), operations:
-        call()
-    return inputs, operations.steps
+    with hooked(ordered, enter=before):
+        return inputs, operations_of(call)
 
 
 def _batch_first(module: nn.Module) -> bool:

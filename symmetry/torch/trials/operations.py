@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from torch import Tensor
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from symmetry.observe.source_line import SourceLine, users_line
-from symmetry.torch.modes.recorder import IDLE, tensors_in
 from symmetry.torch.watch.calls import copied, running_modules
+from symmetry.torch.watch.operations import Observer, Operation, Recorder, name_of
 
 
 @dataclass(frozen=True)
@@ -28,8 +27,8 @@ class ForwardOperation:
     place: SourceLine  # the user's line
 
 
-class ForwardOperations(TorchDispatchMode):
-    """Records the inputs and results of each operation.
+class ForwardOperations(Observer):
+    """Keeps the inputs and results of each operation.
 
     Attributes
     ----------
@@ -40,22 +39,34 @@ class ForwardOperations(TorchDispatchMode):
     """
 
     def __init__(self) -> None:
-        super().__init__()
         self.paused = False
         self.steps: list[ForwardOperation] = []
+        self._inputs: Sequence[Tensor] = ()  # of the operation that is going on
 
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        if self.paused or func.namespace in IDLE:
-            return func(*args, **(kwargs or {}))
-        inputs = copied(tensors_in((args, kwargs or {})))
-        result = func(*args, **(kwargs or {}))
-        name = func._schema.name.split("::")[1]
+    def before(self, operation: Operation) -> None:
+        """Copy the inputs: the operation may write into them."""
+        self._inputs = () if self.paused else copied([*operation.operands])
+
+    def after(self, operation: Operation) -> None:
+        """Keep the operation."""
+        if self.paused:
+            return
+        args, _ = operation.arguments
         numbers = [a for a in args if isinstance(a, int)]
-        results = copied(tensors_in(result))
+        results = copied([*operation.results])
         self.steps.append(
-            ForwardOperation(name, inputs, numbers, results, _innermost(), users_line())
+            ForwardOperation(
+                name_of(operation.func), self._inputs, numbers, results, _innermost(), users_line()
+            )
         )
-        return result
+
+
+def operations_of(call: Callable[[], Any]) -> list[ForwardOperation]:
+    """Return the operations of a call, in order."""
+    operations = ForwardOperations()
+    with Recorder(operations):
+        call()
+    return operations.steps
 
 
 def _innermost() -> str:

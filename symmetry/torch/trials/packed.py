@@ -22,12 +22,12 @@ from torch import Tensor, nn
 
 from symmetry.base.raised import in_one_line
 from symmetry.observe.influence import Influence
-from symmetry.torch.modes.recorder import tensors_in
 from symmetry.torch.trials.first_calls import FirstCall, Steps, at_first_loss
-from symmetry.torch.trials.operations import ForwardOperation, ForwardOperations
+from symmetry.torch.trials.operations import ForwardOperation, operations_of
 from symmetry.torch.trials.rows import moved
 from symmetry.torch.trials.texts import TextCall
 from symmetry.torch.watch.calls import hooked
+from symmetry.torch.watch.operations import tensors_in
 from symmetry.training.capabilities.rows import PackedCall
 from symmetry.training.packing import Documents, documents_of, tokens_of, visible_of
 from symmetry.units.state import Array
@@ -227,7 +227,9 @@ def _first(rows: _Rows, number: int, row: int) -> ForwardOperation | None:
     def changed(name: str, tensor: Tensor) -> Tensor:
         return other.clone() if name == rows.name else tensor.clone()
 
-    as_it_is, with_other = _operations(rows, lambda _, t: t.clone()), _operations(rows, changed)
+    with torch.no_grad():
+        as_it_is = operations_of(rows.text.again)
+        with_other = operations_of(lambda: rows.text.again(changed))
     for one, two in zip(as_it_is, with_other, strict=False):
         for a, b in zip(one.results, two.results, strict=False):
             axes = [axis for axis, length in enumerate(a.shape) if length == len(numbers)]
@@ -236,10 +238,3 @@ def _first(rows: _Rows, number: int, row: int) -> ForwardOperation | None:
                 if where[(~places).numpy()].any():
                     return one
     return None
-
-
-def _operations(rows: _Rows, change: Any) -> list[ForwardOperation]:
-    operations = ForwardOperations()
-    with torch.no_grad(), operations:
-        rows.text.again(change)
-    return operations.steps

@@ -21,9 +21,9 @@ import torch
 from torch import Tensor, nn
 
 from symmetry.base.raised import in_one_line
-from symmetry.torch.modes.recorder import tensors_in
 from symmetry.torch.trials.first_calls import FirstCall, Steps, at_first_loss
 from symmetry.torch.trials.texts import TextCall
+from symmetry.torch.watch.operations import tensors_in
 from symmetry.training.capabilities.rows import PaddedCall
 from symmetry.training.packing import (
     PADDING_TOKEN,

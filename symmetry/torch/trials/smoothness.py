@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Container, Sequence
 
 from torch import Tensor
-from torch.utils._python_dispatch import TorchDispatchMode
 
-from symmetry.torch.modes.recorder import tensors_in
+from symmetry.torch.state import memory_of
+from symmetry.torch.watch.operations import Observer, Operation, name_of
 
 # Backward has to be the derivative of these wherever they have one. That of kinks (relu, abs, max,
 # where) is meant, too: differences do not meet them.
@@ -37,7 +36,7 @@ uniform_"""
 _DISCRETE = frozenset(" ".join((_ROUNDS, _CLAMPS, _DRAWS)).split())
 
 
-class ReadOperations(TorchDispatchMode):
+class ReadOperations(Observer):
     """Sees what operations are performed, and the tensors that they read.
 
     Parameters
@@ -52,48 +51,42 @@ class ReadOperations(TorchDispatchMode):
     """
 
     def __init__(self, arguments: Sequence[Tensor]) -> None:
-        super().__init__()
         self.why_not = ""
         self._kept: list[Tensor] = []  # so that no memory is used twice
         self._read: set[int] = set()
         self._made: set[int] = set()
-        self._given = {_memory(t) for t in arguments}
+        self._given = {*map(memory_of, arguments)}
         self._depends = {*self._given}
 
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        name = func._schema.name.split("::")[1]
-        read = tensors_in((args, kwargs or {}))
-        result = func(*args, **(kwargs or {}))
-        made = tensors_in(result)
+    def after(self, operation: Operation) -> None:
+        """See what it reads, and what depends on the arguments."""
+        read, made = operation.operands, operation.results
         self._kept += [*read, *made]
-        self._read.update(_memory(t) for t in read)
-        depends = any(_memory(t) in self._depends for t in read)
-        self.why_not = self.why_not or (self._judged(name, read, made) if depends else "")
-        self._made.update(_memory(t) for t in made)
-        if depends:
-            self._depends.update(_memory(t) for t in made)
-        return result
+        self._read.update(map(memory_of, read))
+        if any(memory_of(t) in self._depends for t in read):
+            self.why_not = self.why_not or _judged(operation, self._depends)
+            self._depends.update(map(memory_of, made))
+        self._made.update(map(memory_of, made))
 
     def reads(self, tensor: Tensor) -> bool:
         """Return whether an operation reads a tensor."""
-        return _memory(tensor) in self._read
+        return memory_of(tensor) in self._read
 
     def reads_more(self, other: ReadOperations) -> bool:
         """Return whether it reads a tensor of several entries that nothing made, and other not."""
         known = other._read | other._made | self._made | self._given
-        return any(_memory(t) not in known for t in self._kept if t.numel() > 1)
-
-    def _judged(self, name: str, read: Sequence[Tensor], made: Sequence[Tensor]) -> str:
-        if name in _DISCRETE:
-            return f"its forward rounds, clamps or draws ({name.rstrip('_')})"
-        if name not in SMOOTH:
-            return f"its forward uses {name}, which is not known to be smooth"
-        numbers = [t for t in read if t.is_floating_point()]
-        becomes = any(t.is_floating_point() for t in made)
-        if becomes and not any(_memory(t) in self._depends for t in numbers):
-            return f"its forward makes numbers of comparisons ({name})"
-        return ""
+        return any(memory_of(t) not in known for t in self._kept if t.numel() > 1)
 
 
-def _memory(tensor: Tensor) -> int:
-    return int(tensor.untyped_storage().data_ptr())
+def _judged(operation: Operation, depends: Container[int]) -> str:
+    """Say why an operation need not be smooth in what depends on the arguments, by its memory."""
+    name = name_of(operation.func)
+    if name in _DISCRETE:
+        return f"its forward rounds, clamps or draws ({operation.base})"
+    if name not in SMOOTH:
+        return f"its forward uses {name}, which is not known to be smooth"
+    numbers = [t for t in operation.operands if t.is_floating_point()]
+    becomes = any(t.is_floating_point() for t in operation.results)
+    if becomes and not any(memory_of(t) in depends for t in numbers):
+        return f"its forward makes numbers of comparisons ({name})"
+    return ""

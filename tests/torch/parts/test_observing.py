@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch import nn
 
-from symmetry.torch.modes.recorder import Recorder
 from symmetry.torch.parts.observing import Lines
+from symmetry.torch.watch.operations import Recorder
 from symmetry.training.capabilities.observing import Observing
 from symmetry.training.observation import ObservedName
 from symmetry.training.target import FunctionTraining

@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from symmetry.torch.trials.acting import Acting, Draws
+from symmetry.torch.watch.operations import Recorder
 
 X = torch.ones(4, 2, 3)
 
@@ -102,7 +103,7 @@ def test_statistics_count_if_they_are_written():
 
 def test_lines_that_draw_are_noted():
     draws = Draws()
-    with draws:
+    with Recorder(draws):
         torch.ones(2)
         torch.randn(2)
     (place,) = draws.found

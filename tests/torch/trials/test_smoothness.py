@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from symmetry.torch.trials.smoothness import ReadOperations
+from symmetry.torch.watch.operations import Recorder
 
 X = torch.tensor([-1.5, 0.5, 2.0])
 
@@ -29,7 +30,7 @@ X = torch.tensor([-1.5, 0.5, 2.0])
 )
 def test_operations_decide(forward, why_not):
     seen = ReadOperations([X])
-    with seen:
+    with Recorder(seen):
         forward(X)
     assert seen.why_not == why_not
 
@@ -37,7 +38,7 @@ def test_operations_decide(forward, why_not):
 def test_what_is_read_is_known():
     other = torch.ones(3)
     seen = ReadOperations([X, other])
-    with seen:
+    with Recorder(seen):
         X * 2
     assert seen.reads(X)
     assert not seen.reads(other)
@@ -46,11 +47,11 @@ def test_what_is_read_is_known():
 def test_a_backward_that_reads_more_than_its_forward_is_seen():
     gradient, fixed = torch.ones(3), torch.ones(3)
     forward, backward = ReadOperations([X]), ReadOperations([gradient])
-    with forward:
+    with Recorder(forward):
         X * 2
-    with backward:
+    with Recorder(backward):
         gradient * X
     assert not backward.reads_more(forward)
-    with backward:
+    with Recorder(backward):
         gradient * fixed
     assert backward.reads_more(forward)

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from symmetry.observe.source_line import SourceLine, asked_at
 from symmetry.observe.variables import variable_of
-from symmetry.torch.modes.recorder import tensors_in
+from symmetry.torch.watch.operations import tensors_in
 from symmetry.training.events import LoopEvent, States
 
 UPDATES = 40  # that a run takes at most

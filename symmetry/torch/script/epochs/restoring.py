@@ -10,9 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from symmetry.observe.source_line import SourceLine, asked_at
-from symmetry.torch.modes.recorder import tensors_in
 from symmetry.torch.script.epochs.log import Log, Numbers, Patch
 from symmetry.torch.state import memory_of
+from symmetry.torch.watch.operations import tensors_in
 from symmetry.training.events import Restored, Saved
 
 _POSITION = ("epoch", "step", "iter", "global_step", "iteration", "n_iter")

@@ -15,14 +15,14 @@ import numpy as np
 import torch
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves, tree_map
+from torch.utils._pytree import tree_map
 from torch.utils.data.dataloader import _BaseDataLoaderIter
 
 from symmetry.observe.source_line import users_line
 from symmetry.torch.modes.noise import MEANS
 from symmetry.torch.script.epochs.log import digest_of
 from symmetry.torch.state import as_array
+from symmetry.torch.watch.operations import Observer, Operation, Recorder
 from symmetry.torch.watch.steps import updates
 from symmetry.training.capabilities.replicated import Replicated
 from symmetry.training.rank_runs import Draw, RankRun
@@ -35,7 +35,7 @@ _KEPT = 24  # batches
 _SEED = 1234
 
 
-class Observer(TorchDispatchMode):
+class RankObserver(Observer):
     """Observes the run of one rank.
 
     Parameters
@@ -53,7 +53,6 @@ class Observer(TorchDispatchMode):
     """
 
     def __init__(self, given: list[Any] | None = None, repeats: int = 1) -> None:
-        super().__init__()
         self.batches: list[Any] = []
         self._given, self._repeats = given, repeats
         self._number = 0  # of the next batch
@@ -74,7 +73,7 @@ class Observer(TorchDispatchMode):
             copies = needed(run, Replicated)
             parameters = [copies.digests()]
             for _ in range(steps):
-                with self:
+                with Recorder(self):
                     run.step()
                 self._first = False
                 parameters.append(copies.digests())
@@ -83,13 +82,12 @@ class Observer(TorchDispatchMode):
         seen = self._replicates, self._inputs, self._backwards
         return RankRun(tuple(parameters), loaded, draws, *seen, gradients)
 
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        result = func(*args, **(kwargs or {}))
-        if not self._inside and func._schema.name.split("::")[1].rstrip("_") in MEANS:
-            tensor = next(leaf for leaf in tree_leaves(result) if isinstance(leaf, torch.Tensor))
-            if tensor.numel() >= _SMALLEST:
-                self._draws.append(Draw(users_line(), digest_of(tensor)))
-        return result
+    def after(self, operation: Operation) -> None:
+        """Keep what is drawn outside of all modules."""
+        if not self._inside and operation.base in MEANS:
+            drawn = operation.results[0]
+            if drawn.numel() >= _SMALLEST:
+                self._draws.append(Draw(users_line(), digest_of(drawn)))
 
     @contextmanager
     def _observing(self) -> Iterator[None]:

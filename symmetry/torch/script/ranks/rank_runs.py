@@ -13,7 +13,7 @@ import torch
 from symmetry.base.randomness import generators
 from symmetry.sandbox.source import Source
 from symmetry.torch.script.ranks.launch import RanksError, launch
-from symmetry.torch.script.ranks.observing import Observer
+from symmetry.torch.script.ranks.observing import RankObserver
 from symmetry.training.events import Epochs
 from symmetry.training.rank_runs import RankRun, RankRuns
 from symmetry.training.target import Training
@@ -87,5 +87,5 @@ def _observed(
     """Observe a script in this process, which is one rank."""
     torch.set_num_threads(1)
     generators.seed_all(0)
-    observer = Observer(given, repeats)
+    observer = RankObserver(given, repeats)
     return observer.run(make(source), steps), observer.batches

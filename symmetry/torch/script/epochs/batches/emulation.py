@@ -17,8 +17,8 @@ from torch.utils.data import IterableDataset
 from torch.utils.data._utils import worker
 
 from symmetry.base.randomness.generators import kept, seed_all, shared, states_of
-from symmetry.torch.modes.recorder import tensors_in
 from symmetry.torch.script.epochs.batches.shared_numbers import drawn_alike, of_data
+from symmetry.torch.watch.operations import tensors_in
 
 _ITEMS, _SAMPLES = 8, 3  # of an iterable data set; of another one
 _SEED = 1000  # of worker 0; PyTorch gives worker k the next ones

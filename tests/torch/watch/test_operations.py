@@ -4,7 +4,7 @@ from typing import Any
 
 import torch
 
-from symmetry.torch.modes.recorder import Operation, Recorder
+from symmetry.torch.watch.operations import Operation, Recorder
 
 
 class Seen(list[Any]):
