@@ -234,7 +234,7 @@ def _views(run: Run, flowing: Flowing) -> Iterator[Note]:
     with suppress(TrainingError), flowing.permuting_views() as seen:
         run.step()
     run.close()
-    for before, after, place in seen.found[:1]:
+    for before, after, place in seen[:1]:
         text = (
             f"a view{_at(place)} turns the shape {before} into {after}: it does not exchange axes, "
             "but cuts the numbers into rows anew, so that entries of different rows are mixed. Use "

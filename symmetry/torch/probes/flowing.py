@@ -2,20 +2,49 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import partial
+from typing import Any, NamedTuple
 
+import torch
 from torch import Tensor, nn
+from torch.utils._pytree import tree_leaves
+from torch.utils.weak import WeakIdKeyDictionary
 
-from symmetry.torch.graph import nodes_of
-from symmetry.torch.probes.flow import FlowMode
-from symmetry.torch.probes.layout import PermutingViews
-from symmetry.training.capabilities.flowing import Flowing
+from symmetry.observe.source_line import users_line
+from symmetry.torch.graph import leaves_of, nodes_of
+from symmetry.torch.probes.layout import permuting_views
+from symmetry.torch.watch.functions import results
+from symmetry.training.capabilities.flowing import (
+    Cut,
+    Flow,
+    Flowing,
+    LossTarget,
+    PermutingView,
+)
 from symmetry.training.capabilities.step_events import StepEvents
 
 _OPERATION = re.compile(r"Backward\d*$")
+# Functions whose result is no number of a tensor, or is no part of the forward.
+_ASIDE = {"backward", "grad", "register_hook", "retain_grad", "__setitem__", "zero_", "__set__"}
+_GRAD = "torch.autograd.grad()"
+_READ = {"data", "T", "mT", "H", "mH", "real", "imag"}  # attributes that are tensors made of it
+_ELEMENTWISE = {"mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss"}
+_SUMS = {"add", "add_", "sub", "sub_", "rsub", "__add__", "__radd__", "__iadd__", "__sub__"}
+_SUMS |= {"__rsub__", "__isub__"}
+# What to do about an operation that cuts the gradient off.
+_CURES = {
+    "torch.tensor()": "it copies the numbers and not how they were made: use torch.stack()",
+    "torch.as_tensor()": "it copies the numbers and not how they were made: use torch.stack()",
+    "torch.no_grad()": "nothing is recorded there: leave that block out",
+    "item()": "it returns a plain number: leave it out on the way to the loss",
+    "detach()": "leave it out on the way to the loss",
+    "argmax()": "it has no derivative: give the loss the scores themselves",
+    "round()": "its derivative is zero everywhere",
+}
 
 
 class TorchFlowing(Flowing):
@@ -35,15 +64,15 @@ class TorchFlowing(Flowing):
         self._model, self._parameters, self._events = model, parameters, events
 
     @contextmanager
-    def followed(self, names: frozenset[str]) -> Iterator[FlowMode]:
+    def followed(self, names: frozenset[str]) -> Iterator[FollowedParameters]:
         """Follow the parameters of these names."""
-        flow = FlowMode(p for name, p in self._parameters.items() if name in names)
-        with flow, self._events.listening(on_loss=flow.on_loss):
-            yield flow
+        followed = FollowedParameters(p for name, p in self._parameters.items() if name in names)
+        with results(followed.see), self._events.listening(on_loss=followed.on_loss):
+            yield followed
 
-    def permuting_views(self) -> PermutingViews:
-        """See the views that name axes in another order."""
-        return PermutingViews()
+    def permuting_views(self) -> AbstractContextManager[list[PermutingView]]:
+        """Collect the views that name axes in another order."""
+        return permuting_views()
 
     @contextmanager
     def first_not_finite(self) -> Iterator[list[str]]:
@@ -82,5 +111,129 @@ class TorchFlowing(Flowing):
         return tuple(f"model.{name}." for name, _ in self._model.named_children()) if own else ()
 
 
+class _Followed(NamedTuple):
+    """A tensor that was computed from parameters: whether the gradient still flows."""
+
+    cut: Cut | None  # where the gradient was cut off; None: it still flows
+    terms: tuple[Cut, ...] = ()  # sums on the way that had a term without gradient
+
+
+class FollowedParameters:
+    """Follows the results of functions on some parameters, up to the losses.
+
+    It also follows them behind operations that cut the gradient off.
+
+    Parameters
+    ----------
+    parameters
+        The parameters that are followed.
+    """
+
+    def __init__(self, parameters: Iterable[Tensor]) -> None:
+        self._known = WeakIdKeyDictionary()
+        self._sources = {id(parameter): parameter for parameter in parameters}
+        self._numbers: dict[float, _Followed] = {}  # plain numbers that were read off tensors
+        self._targets: list[LossTarget] = []
+        self._losses: list[_Followed | None] = []
+
+    def on_loss(self, loss: Tensor) -> None:
+        """Remember what is known of a loss, before its backward."""
+        self._losses.append(self._known.get(loss))
+
+    @property
+    def flow(self) -> Flow:
+        """The flow in the steps so far."""
+        followed = [each for each in self._losses if each is not None]
+        terms = dict.fromkeys(term for each in followed for term in each.terms)
+        cuts = dict.fromkeys(each.cut for each in followed if each.cut is not None)
+        return Flow(tuple(cuts), tuple(terms), tuple(self._targets))
+
+    def see(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], result: Any) -> None:
+        """Follow the arguments of a function into its result."""
+        name = _name(func)
+        if name in _ELEMENTWISE:
+            self._see_target(name, args, kwargs)
+        if func is torch.autograd.grad and not (kwargs.get("create_graph") or any(args[4:5])):
+            outputs = kwargs.get("outputs", args[:1])
+            self._follow(_GRAD, [*tree_leaves(outputs)], result)
+        elif name not in _ASIDE:
+            with suppress(RuntimeError):  # of a view that an update writes into nothing may be read
+                self._follow(name, [*tree_leaves((args, kwargs))], result)
+
+    def _follow(self, name: str, given: list[Any], result: Any) -> None:
+        sources = [each for each in map(self._of, given) if each is not None]
+        if not sources:
+            return
+        made = [leaf for leaf in tree_leaves(result) if isinstance(leaf, (Tensor, float))]
+        cut: Cut | None = None
+        if all(source.cut is not None for source in sources):
+            cut = sources[0].cut
+        terms = tuple(dict.fromkeys(term for source in sources for term in source.terms))
+        if name in _SUMS and all(_is_scalar(leaf) for leaf in (*given[:2], *made)):
+            live = any(source.cut is None for source in sources)
+            terms += tuple(source.cut for source in sources if live and source.cut is not None)
+        for leaf in made:
+            if id(leaf) in self._sources:  # an update writes into it
+                continue
+            flows = isinstance(leaf, Tensor) and leaf.grad_fn is not None
+            here = cut or (None if flows else _cut(_word(name)))
+            if isinstance(leaf, Tensor):
+                self._known[leaf] = _Followed(here, terms)
+            elif math.isfinite(leaf) and not leaf.is_integer():  # 0 and 1 are anybody's
+                self._numbers[leaf] = _Followed(here, terms)
+
+    def _of(self, value: Any) -> _Followed | None:
+        """Return what is known of an argument."""
+        if id(value) in self._sources:
+            return _Followed(None)
+        if isinstance(value, Tensor):
+            found: _Followed | None = self._known.get(value)
+            return found
+        return self._numbers.get(value) if isinstance(value, float) else None
+
+    def _see_target(self, name: str, args: Any, kwargs: Mapping[str, Any]) -> None:
+        """See a target that a backward goes through, of the parameters that the output has."""
+        named = dict(zip(("input", "target"), args, strict=False)) | dict(kwargs)
+        output, target = named.get("input"), named.get("target")
+        if not (isinstance(output, Tensor) and isinstance(target, Tensor)):
+            return
+        if not (output.requires_grad and target.grad_fn is not None):
+            return
+        shared = {*map(id, leaves_of([output]))} & {*map(id, leaves_of([target]))}
+        if shared:
+            self._targets.append(LossTarget(name, users_line()))
+
+
 def _finite(gradients: Iterable[Tensor | None]) -> bool:
     return all(bool(g.isfinite().all()) for g in gradients if g is not None)
+
+
+def _cut(operation: str) -> Cut:
+    return Cut(operation, users_line(), _CURES.get(operation, ""))
+
+
+def _name(func: Any) -> str:
+    """Return the name of a function; for a getter, the name of its attribute."""
+    name: str = getattr(func, "__name__", "")
+    if name == "__get__":
+        attribute: str = getattr(getattr(func, "__self__", None), "__name__", "")
+        return attribute if attribute in _READ else "__set__"
+    return name
+
+
+def _word(name: str) -> str:
+    """Return what cuts the gradient off, as the user has written it."""
+    if name == _GRAD:
+        return f"{_GRAD} without create_graph=True"
+    if not torch.is_grad_enabled() and name not in ("detach", "item", "tolist", "numpy"):
+        return "torch.no_grad()"
+    return {
+        "__float__": "float()",
+        "data": ".data",
+        "tensor": "torch.tensor()",
+        "as_tensor": "torch.as_tensor()",
+    }.get(name, f"{name.strip('_')}()")
+
+
+def _is_scalar(value: Any) -> bool:
+    return isinstance(value, float) or (isinstance(value, Tensor) and value.numel() == 1)

@@ -2,49 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from itertools import pairwise
 from typing import Any
 
 from torch import Tensor
-from torch.overrides import TorchFunctionMode
 
-from symmetry.observe.source_line import SourceLine, users_line
+from symmetry.observe.source_line import users_line
+from symmetry.torch.watch.functions import results
+from symmetry.training.capabilities.flowing import PermutingView
 
 _VIEWS = {"view", "reshape"}
 
 
-class PermutingViews(TorchFunctionMode):
-    """Sees each view or reshape whose shape has its input's distinct sizes in another order.
+@contextmanager
+def permuting_views() -> Iterator[list[PermutingView]]:
+    """Collect each view or reshape whose shape has its input's distinct sizes in another order.
 
     One of them may be split meanwhile, as heads are, or two may be joined.
-
-    Attributes
-    ----------
-    found
-        The shape before and after, and the user's line.
     """
+    found: list[PermutingView] = []
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.found: list[tuple[tuple[int, ...], tuple[int, ...], SourceLine]] = []
-
-    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        result = func(*args, **(kwargs or {}))
+    def see(func: Any, args: Sequence[Any], _kwargs: Any, result: Any) -> None:
         if getattr(func, "__name__", "") in _VIEWS and isinstance(result, Tensor):
             before, after = args[0].shape, result.shape
-            if is_permuted(before, after) or splits(before, after) or splits(after, before):
-                self.found.append((tuple(before), tuple(after), users_line()))
-        return result
+            if _is_permuted(before, after) or _splits(before, after) or _splits(after, before):
+                found.append(PermutingView(tuple(before), tuple(after), users_line()))
+
+    with results(see):
+        yield found
 
 
-def is_permuted(before: Sequence[int], after: Sequence[int]) -> bool:
+def _is_permuted(before: Sequence[int], after: Sequence[int]) -> bool:
     """Return whether a shape is another order of a shape whose sizes differ; ones do not count."""
     old, new = _long(before), _long(after)
     return old != new and sorted(old) == sorted(new) and len({*old}) == len(old)
 
 
-def splits(whole: Sequence[int], split: Sequence[int]) -> bool:
+def _splits(whole: Sequence[int], split: Sequence[int]) -> bool:
     """Return whether a size moves in between the factors of its neighbour: 10, 32 to 4, 10, 8.
 
     All of these sizes differ, so no other view of them is meant.

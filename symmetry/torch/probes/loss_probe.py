@@ -16,7 +16,6 @@ from symmetry.observe.source_line import SourceLine
 from symmetry.torch.modes.filled_rows import seeing_filled_rows
 from symmetry.torch.probes.distributions import Distributions
 from symmetry.torch.probes.embeddings import EmbeddingCall, Embeddings, padded
-from symmetry.torch.probes.function_calls import FunctionCalls
 from symmetry.torch.probes.losses import FunctionCall, Losses
 from symmetry.torch.probes.pairs import Pairs, Slopes
 from symmetry.torch.probes.positions import Positions
@@ -24,6 +23,7 @@ from symmetry.torch.probes.provenance import makers
 from symmetry.torch.probes.sums import Norms, Sums
 from symmetry.torch.state import as_array, has_numbers
 from symmetry.torch.watch.calls import ModuleCall, ModuleCalls
+from symmetry.torch.watch.functions import FunctionCalls
 from symmetry.training.losses import (
     Argument,
     LossCall,

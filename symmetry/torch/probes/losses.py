@@ -11,7 +11,7 @@ from typing import Any
 
 from symmetry.observe.source_line import SourceLine, users_line
 from symmetry.torch.loss_functions import LOSSES
-from symmetry.torch.probes.function_calls import FunctionCalls
+from symmetry.torch.watch.functions import FunctionCalls
 
 
 @dataclass(frozen=True)

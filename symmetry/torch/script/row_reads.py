@@ -17,20 +17,19 @@ in ``(weights * loss).mean()``.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from typing import Any, NamedTuple
-from unittest.mock import patch
 
 import torch
 from torch import Tensor, nn
-from torch.overrides import TorchFunctionMode
-from torch.utils._pytree import tree_leaves
 from torch.utils.weak import WeakIdKeyDictionary
 
 from symmetry.base.user_code import user_place
 from symmetry.observe.source_line import SourceLine, asked_at
-from symmetry.torch.script.rows import Rows, Site, reads_rows, site_of, tensors_in
+from symmetry.torch.script.rows import Rows, Site, operands_in, reads_rows, site_of
+from symmetry.torch.watch.functions import results
+from symmetry.torch.watch.operations import tensors_in
 
 _DRAWS = ("randperm", "randint")
 # What leaves rows in the order that they have.
@@ -81,7 +80,7 @@ class _Partner(NamedTuple):
 _NOTHING = _Origin()
 
 
-class RowReads(TorchFunctionMode):
+class RowReads:
     """Follows the rows that a script reads, from its start through its first step."""
 
     def __init__(self) -> None:
@@ -92,18 +91,9 @@ class RowReads(TorchFunctionMode):
         self._partners: list[_Partner] = []
         self._count: int | None = None
 
-    @contextmanager
-    def watching(self) -> Iterator[None]:
+    def watching(self) -> AbstractContextManager[None]:
         """Follow what the block does."""
-        convert = torch.from_numpy
-
-        def converted(array: Any) -> Tensor:  # no mode sees it
-            made: Tensor = convert(array)
-            self._see("from_numpy", (array,), {}, made)
-            return made
-
-        with self, patch.object(torch, "from_numpy", converted):
-            yield
+        return results(self._see)
 
     def found(self, modules: Sequence[nn.Module]) -> Rows | None:
         """Return the rows of the batches; the buffers of ``modules`` are no partners of rows."""
@@ -125,16 +115,12 @@ class RowReads(TorchFunctionMode):
         in_order = [read.at for read in reads if not read.draws]
         return f"the order of the rows may have a meaning ({in_order[0]})" if in_order else ""
 
-    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        kwargs = kwargs or {}
-        result = func(*args, **kwargs)
-        if not torch.compiler.is_compiling():
-            with suppress(RuntimeError, TypeError, NotImplementedError):  # of wrapped tensors
-                self._see(func.__name__, args, kwargs, result)
-        return result
+    def _see(self, func: Any, args: Sequence[Any], kwargs: dict[str, Any], result: Any) -> None:
+        with suppress(RuntimeError, TypeError, NotImplementedError):  # of wrapped tensors
+            self._follow(func.__name__, args, kwargs, result)
 
-    def _see(self, name: str, args: Sequence[Any], kwargs: dict[str, Any], result: Any) -> None:
-        made = [leaf for leaf in tree_leaves(result) if isinstance(leaf, Tensor)]
+    def _follow(self, name: str, args: Sequence[Any], kwargs: dict[str, Any], result: Any) -> None:
+        made = tensors_in(result)
         if name in _DRAWS:
             origin = _Origin(numbers=Lines({user_place()}))
         elif reads_rows(name, args, kwargs, result):
@@ -142,13 +128,13 @@ class RowReads(TorchFunctionMode):
         else:
             origin = self._computed(name, [*args, *kwargs.values()])
         if name == "__setitem__":
-            made = tensors_in(args[:1])
+            made = operands_in(args[:1])
         for tensor in made if origin != _NOTHING else ():
             self._origins[tensor] = origin
 
     def _computed(self, name: str, given: Sequence[Any]) -> _Origin:
         """Return the origin of what is computed, and see what meets there."""
-        tensors = tensors_in(given)
+        tensors = operands_in(given)
         self._meet(tensors)
         known = [self._origin(tensor) for tensor in tensors]
         sources, index = (known[:1], known[1:]) if name in _INDEXING else (known, [])
@@ -167,8 +153,8 @@ class RowReads(TorchFunctionMode):
         self, name: str, args: Sequence[Any], kwargs: dict[str, Any], made: Sequence[Tensor]
     ) -> _Origin:
         """Return the origin of rows that are read."""
-        pieces = [self._origin(tensor) for tensor in tensors_in(args[:1])]
-        index = tensors_in([*args[1:], *kwargs.values()])
+        pieces = [self._origin(tensor) for tensor in operands_in(args[:1])]
+        index = operands_in([*args[1:], *kwargs.values()])
         by = [self._origin(tensor) for tensor in index]
         begun = _union(origin.places for origin in by)
         if name == "stack":

@@ -9,20 +9,18 @@ makes a batch of its rows, and ``torch.tensor`` of what is no tensor.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
-from unittest.mock import patch
 
 import numpy as np
-import torch
 from torch import Tensor
-from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_leaves
 
 from symmetry.base.user_code import callers, is_user_code
 from symmetry.torch.watch.calls import running_modules
+from symmetry.torch.watch.functions import results
 
 _AXES = {"index_select": 1, "narrow": 1, "split": 2, "chunk": 2, "tensor_split": 2}  # their places
 _CONVERSIONS = {"tensor", "as_tensor", "asarray", "from_numpy"}
@@ -48,44 +46,16 @@ class Rows:
     doubt: str  # why it is not certain that they may be rearranged; empty if it is
 
 
-class Rearranging(TorchFunctionMode):
-    """Puts the rows that a script reads for a batch into another order.
+def rearranged(rows: Rows, put: Callable[[Tensor], Tensor]) -> AbstractContextManager[None]:
+    """Let ``put`` rearrange the rows that a script reads for a batch while the block runs."""
 
-    Parameters
-    ----------
-    rows
-        Where it reads them.
-    put
-        Returns rows in their order.
-    """
+    def see(func: Any, _args: Any, _kwargs: Any, result: Any) -> Any:
+        name = func.__name__
+        if name not in READING or site_of(name) not in rows.sites or in_a_module():
+            return None
+        return put(result) if isinstance(result, Tensor) else type(result)(map(put, result))
 
-    def __init__(self, rows: Rows, put: Callable[[Tensor], Tensor]) -> None:
-        super().__init__()
-        self._rows, self._put = rows, put
-
-    @contextmanager
-    def watching(self) -> Iterator[None]:
-        """Rearrange what the block reads."""
-        convert = torch.from_numpy
-
-        def converted(array: Any) -> Any:
-            return self._rearranged("from_numpy", convert(array))
-
-        with self, patch.object(torch, "from_numpy", converted):
-            yield
-
-    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        result = func(*args, **(kwargs or {}))
-        if torch.compiler.is_compiling() or func.__name__ not in READING:
-            return result
-        return self._rearranged(func.__name__, result)
-
-    def _rearranged(self, name: str, result: Any) -> Any:
-        if site_of(name) not in self._rows.sites or in_a_module():
-            return result
-        if isinstance(result, Tensor):
-            return self._put(result)
-        return type(result)(map(self._put, result))
+    return results(see)
 
 
 def reads_rows(name: str, args: Sequence[Any], kwargs: dict[str, Any], result: Any) -> bool:
@@ -93,7 +63,7 @@ def reads_rows(name: str, args: Sequence[Any], kwargs: dict[str, Any], result: A
     if name not in READING or in_a_module():
         return False
     if name in _CONVERSIONS:
-        return isinstance(result, Tensor) and result.ndim > 0 and not tensors_in(args[:1])
+        return isinstance(result, Tensor) and result.ndim > 0 and not operands_in(args[:1])
     if name == "stack":
         return not _axis(args, kwargs, 1) and not result.requires_grad
     first = result if isinstance(result, Tensor) else next(iter(result), None)
@@ -117,7 +87,7 @@ def _takes_rows(key: Any) -> bool:
     return several and all(isinstance(k, slice | int) or k in (None, ...) for k in others)
 
 
-def tensors_in(values: Sequence[Any]) -> list[Tensor]:
+def operands_in(values: Sequence[Any]) -> list[Tensor]:
     """Return the tensors in arguments, also those that begin and end slices."""
     leaves = list[Any]()
     for leaf in tree_leaves([*values]):

@@ -18,7 +18,7 @@ from symmetry.torch.modes.draws import BY_OTHERS, same
 from symmetry.torch.modes.filled_rows import see_batch
 from symmetry.torch.objects import generators_in
 from symmetry.torch.script.coroutine import Coroutine
-from symmetry.torch.script.rows import Rearranging, Rows
+from symmetry.torch.script.rows import Rows, rearranged
 from symmetry.torch.watch.operations import tensors_in
 from symmetry.training.capabilities.batching import Arrangement, FewSamples, Window
 
@@ -105,7 +105,7 @@ class Samples:
         if self.rows is None or (self._order is None and self._few is None):
             yield
             return
-        with Rearranging(self.rows, self._put).watching():
+        with rearranged(self.rows, self._put):
             yield
 
     def _put(self, rows: torch.Tensor) -> torch.Tensor:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import inspect
 import linecache
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from itertools import islice
 from types import FrameType
 from typing import Any, Literal
@@ -14,27 +14,30 @@ import torch
 import torch.overrides
 from torch import nn
 from torch.nn import functional
-from torch.overrides import TorchFunctionMode
 
 from symmetry.base.user_code import callers
 from symmetry.observe.source_line import SourceLine, users_line
+from symmetry.torch.watch import functions
 from symmetry.torch.watch.operations import Observer, Operation
 from symmetry.training.trial import Active
 
-_DROPOUTS = {
-    functional.dropout,
-    functional.dropout1d,
-    functional.dropout2d,
-    functional.dropout3d,
-    functional.alpha_dropout,
-    functional.feature_alpha_dropout,
-}
-_INNER = {functional.__file__, torch.overrides.__file__, __file__}  # between a call and its mode
+_DROPOUTS: frozenset[Hashable] = frozenset(
+    {
+        functional.dropout,
+        functional.dropout1d,
+        functional.dropout2d,
+        functional.dropout3d,
+        functional.alpha_dropout,
+        functional.feature_alpha_dropout,
+    }
+)
+# The files between a call and its listener.
+_INNER = {functional.__file__, torch.overrides.__file__, functions.__file__, __file__}
 _POSITIONAL = 2  # arguments of dropout before ``training``
 
 
-class Acting(TorchFunctionMode):
-    """Sees dropout and running statistics that are active.
+class Acting:
+    """Finds dropout and running statistics that are active; it is a ``FunctionListener``.
 
     Parameters
     ----------
@@ -47,31 +50,36 @@ class Acting(TorchFunctionMode):
         What is active, each once.
     """
 
+    functions = _DROPOUTS | {
+        functional.multi_head_attention_forward,
+        functional.scaled_dot_product_attention,
+        functional.batch_norm,
+    }
+
     def __init__(self, modules: Iterable[nn.Module]) -> None:
-        super().__init__()
         self.found: dict[Active, None] = {}
         self._modules = {*map(id, modules)}
 
-    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        kwargs = kwargs or {}
+    def see(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, Any]:
+        """Return the arguments as they are."""
         if func in _DROPOUTS:
             given = _bound(func, args, kwargs)
             if given["training"] and given["p"] > 0:
-                self._see("dropout", named=_names_training)
+                self._note("dropout", named=_names_training)
         elif func is functional.multi_head_attention_forward:
             given = _bound(func, args, kwargs)
             if given["training"] and given["dropout_p"] > 0:
-                self._see("attention", named=_names_training)
+                self._note("attention", named=_names_training)
         elif func is functional.scaled_dot_product_attention:
             if kwargs.get("dropout_p", args[4] if len(args) > 4 else 0.0):
-                self._see("attention", named=lambda _: False)
+                self._note("attention", named=lambda _: False)
         elif func is functional.batch_norm:
             given = _bound(func, args, kwargs)
             if given["training"] and given["running_mean"] is not None:
-                self._see("statistics", named=lambda _: False)
-        return func(*args, **kwargs)
+                self._note("statistics", named=lambda _: False)
+        return args, kwargs
 
-    def _see(
+    def _note(
         self,
         kind: Literal["dropout", "attention", "statistics"],
         named: Callable[[FrameType], bool],

@@ -13,6 +13,7 @@ from torch.nn.modules.dropout import _DropoutNd
 from symmetry.base.raised import in_one_line
 from symmetry.torch.trials.acting import Acting, Draws
 from symmetry.torch.trials.first_calls import FirstCall, Steps, at_first_loss
+from symmetry.torch.watch.functions import FunctionCalls
 from symmetry.torch.watch.operations import Recorder, tensors_in
 from symmetry.training.trial import Evaluation, EvaluationCall
 
@@ -29,7 +30,7 @@ def in_evaluation(run: Steps) -> Evaluation:
         found.extend(_repeated(call, run.model) for call in calls)
 
     training = Acting(run.model.modules())
-    with training:
+    with FunctionCalls(training):
         at_first_loss(run, use)
     return Evaluation(tuple(found), bool(training.found), off)
 
@@ -55,7 +56,7 @@ def _repeated(call: FirstCall, model: nn.Module) -> EvaluationCall:
     call.module.eval()
     acting, draws = Acting((*model.modules(), *call.module.modules())), Draws()
     try:
-        with acting, Recorder(draws):
+        with FunctionCalls(acting), Recorder(draws):
             first = call.again(seed=0)
         second = call.again(seed=1)
     except Exception as error:

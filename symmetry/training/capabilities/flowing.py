@@ -47,16 +47,12 @@ class Followed(Protocol):
         ...
 
 
-class Views(Protocol):
-    """The views of some steps that name axes in another order.
+class PermutingView(NamedTuple):
+    """A view that names the axes of a tensor in another order."""
 
-    Attributes
-    ----------
-    found
-        The shape before and after, and the user's line.
-    """
-
-    found: list[tuple[tuple[int, ...], tuple[int, ...], SourceLine]]
+    before: tuple[int, ...]  # the shape
+    after: tuple[int, ...]
+    place: SourceLine  # the user's line
 
 
 class Flowing(Capability):
@@ -67,8 +63,8 @@ class Flowing(Capability):
         """Follow the parameters of these names."""
 
     @abstractmethod
-    def permuting_views(self) -> AbstractContextManager[Views]:
-        """See the views that name axes in another order."""
+    def permuting_views(self) -> AbstractContextManager[list[PermutingView]]:
+        """Collect the views that name axes in another order."""
 
     @abstractmethod
     def first_not_finite(self) -> AbstractContextManager[list[str]]:

@@ -18,8 +18,8 @@ def row():
 
 
 def seen(work, rolled=None):
-    from symmetry.torch.probes.function_calls import FunctionCalls
     from symmetry.torch.probes.pairs import Pairs
+    from symmetry.torch.watch.functions import FunctionCalls
 
     found = []
     with FunctionCalls(Pairs(found.append, rolled=rolled)):

@@ -11,7 +11,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from symmetry.torch.script.row_reads import RowReads
-from symmetry.torch.script.rows import Rearranging
+from symmetry.torch.script.rows import rearranged
 
 IN_ORDER = "the order of the rows may have a meaning (tests/torch/script/test_row_reads.py:"
 PARTNER = "each row may have a partner at its place in the batch (tests/torch/script/"
@@ -187,6 +187,6 @@ def test_the_samples_of_a_batch_are_rearranged_once(batch, order):
     torch.manual_seed(1)
     before = batch(data)
     torch.manual_seed(1)
-    with Rearranging(rows, lambda t: t[list(order)] if len(t) == 8 else t).watching():
+    with rearranged(rows, lambda t: t[list(order)] if len(t) == 8 else t):
         after = batch(data)
     assert all(torch.equal(a, b[list(order)]) for a, b in zip(after, before, strict=True))

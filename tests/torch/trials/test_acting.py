@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from symmetry.torch.trials.acting import Acting, Draws
+from symmetry.torch.watch.functions import FunctionCalls
 from symmetry.torch.watch.operations import Recorder
 
 X = torch.ones(4, 2, 3)
@@ -72,7 +73,7 @@ class Dropping(nn.Module):
 def test_dropout_is_seen_with_its_cause_and_line(method, found):
     model = Dropping()
     seen = Acting(model.modules())
-    with seen:
+    with FunctionCalls(seen):
         getattr(model, method)()
     (active,) = seen.found
     assert (active.kind, active.cause) == found
@@ -84,7 +85,7 @@ def test_dropout_is_seen_with_its_cause_and_line(method, found):
 def test_what_is_off_is_not_seen():
     model = Dropping()
     seen = Acting(model.modules())
-    with seen:
+    with FunctionCalls(seen):
         model.by_nothing()
     assert not seen.found
 
@@ -92,11 +93,11 @@ def test_what_is_off_is_not_seen():
 def test_statistics_count_if_they_are_written():
     x, mean, var = torch.randn(4, 3), torch.zeros(3), torch.ones(3)
     seen = Acting(())
-    with seen:
+    with FunctionCalls(seen):
         F.batch_norm(x, None, None, training=True)
         F.batch_norm(x, mean, var)
     assert not seen.found
-    with seen:
+    with FunctionCalls(seen):
         F.batch_norm(x, mean, var, training=True)
     assert [active.kind for active in seen.found] == ["statistics"]
 

@@ -12,20 +12,19 @@ known of NumPy's arrays, and of loaders.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, suppress
 from typing import Any, NamedTuple
-from unittest.mock import patch
 
 import torch
 from torch import Tensor
-from torch.overrides import TorchFunctionMode
-from torch.utils._pytree import tree_leaves
 from torch.utils.weak import WeakIdKeyDictionary
 
 from symmetry.torch.loss_functions import LOSSES
 from symmetry.torch.script.epochs.log import tensors_of
 from symmetry.torch.script.rows import reads_rows
+from symmetry.torch.watch.functions import FROM_NUMPY, results
+from symmetry.torch.watch.operations import tensors_in
 from symmetry.training.events import Rows, Score
 
 _COMPARING = {"eq", "__eq__", "ne", "__ne__"} | {loss.__name__ for loss in LOSSES}  # type: ignore[attr-defined]
@@ -44,11 +43,10 @@ class _Places(NamedTuple):
     around: frozenset[Memory]
 
 
-class Scores(TorchFunctionMode):
+class Scores:
     """Follows the results of calls without gradients up to where they are compared with data."""
 
     def __init__(self) -> None:
-        super().__init__()
         self._calls = WeakIdKeyDictionary()  # that a tensor comes from
         self._places = WeakIdKeyDictionary()  # where the data of a tensor lie, and those around it
         self._scored: set[int] = set()
@@ -59,18 +57,9 @@ class Scores(TorchFunctionMode):
         self._batches: list[tuple[int, _Places, bool]] = []
         self._read: dict[Memory, set[Memory]] = {}  # by tensor, the rows that were read
 
-    @contextmanager
-    def watching(self) -> Iterator[None]:
+    def watching(self) -> AbstractContextManager[None]:
         """Follow what the block does."""
-        convert = torch.from_numpy
-
-        def converted(array: Any) -> Tensor:  # no mode sees it
-            made: Tensor = convert(array)
-            self._places[made] = _of_rows(made, ())
-            return made
-
-        with self, patch.object(torch, "from_numpy", converted):
-            yield
+        return results(self._see)
 
     def see(self, number: int, given: Any, returned: Any, *, gradient: bool) -> None:
         """See a call of a model by its number, and whether ``gradient``s are recorded."""
@@ -116,17 +105,15 @@ class Scores(TorchFunctionMode):
             return False
         return all(a[1] <= b[0] or b[1] <= a[0] for a in places for b in self._trained_with)
 
-    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        kwargs = kwargs or {}
-        result = func(*args, **kwargs)
-        if not torch.compiler.is_compiling():
-            with suppress(RuntimeError, TypeError, NotImplementedError):  # of wrapped tensors
-                self._follow(func.__name__, args, kwargs, result)
-        return result
+    def _see(self, func: Any, args: Sequence[Any], kwargs: dict[str, Any], result: Any) -> None:
+        if func is FROM_NUMPY:
+            self._places[result] = _of_rows(result, ())
+            return
+        with suppress(RuntimeError, TypeError, NotImplementedError):  # of wrapped tensors
+            self._follow(func.__name__, args, kwargs, result)
 
     def _follow(self, name: str, args: Sequence[Any], kwargs: dict[str, Any], result: Any) -> None:
-        given = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, Tensor)]
-        made = [leaf for leaf in tree_leaves(result) if isinstance(leaf, Tensor)]
+        given, made = tensors_in((args, kwargs)), tensors_in(result)
         calls = Numbers().union(*(self._calls.get(t, Numbers()) for t in given))
         if calls and torch.is_grad_enabled() and any(t.requires_grad for t in given):
             self._training |= calls
