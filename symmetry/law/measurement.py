@@ -7,6 +7,7 @@ from typing import Any
 
 from symmetry.base.failure import Failure
 from symmetry.law.note import Note
+from symmetry.observe.source_line import SourceLine
 from symmetry.units import compare
 from symmetry.units.state import Array
 from symmetry.units.words import in_ulps
@@ -43,6 +44,14 @@ class Violation:
     also: tuple[tuple[str | None, int | None], ...] = ()  # other lines with the same mistake
     # What several laws see of one mistake: their violations are one problem. Empty: none other.
     mechanism: str = ""
+
+    @classmethod
+    def at(
+        cls, message: str, place: SourceLine, iteration: int = 1, array: str = "", **facts: Any
+    ) -> Violation:
+        """Return the violation at a line of the user's code."""
+        file, line = place.reference
+        return cls(message, iteration, array, file=file, line=line, **facts)
 
     @classmethod
     def failing(cls, failure: Failure) -> Violation:
@@ -96,9 +105,9 @@ class Measurement:
     notes: tuple[Note, ...] = ()  # true facts that are usually mistakes
 
     @classmethod
-    def violated(cls, violation: Violation) -> Measurement:
+    def violated(cls, violation: Violation, **facts: Any) -> Measurement:
         """Return the measurement of a violated invariant that allows no deviation."""
-        return cls(True, violation.ulps or 0, violation)
+        return cls(True, violation.ulps or 0, violation, **facts)
 
     @classmethod
     def not_applicable(cls, why: str, **facts: Any) -> Measurement:

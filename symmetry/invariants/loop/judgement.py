@@ -113,11 +113,8 @@ def as_measurement(judgement: Judgement) -> Measurement:
         text = first.text
         if others:
             text = f"{text} The same holds at {', '.join(str(each.at) for each in others)}."
-        file, line = first.at.reference
         also = tuple(each.at.reference for each in others)
-        violation = Violation(
-            text, 0, "", file=file, line=line, also=also, mechanism=first.mechanism
-        )
+        violation = Violation.at(text, first.at, 0, also=also, mechanism=first.mechanism)
         return Measurement(counted=True, violation=violation, notes=notes)
     if not judgement.applies:
         return Measurement.not_applicable(judgement.why, notes=notes)

@@ -50,5 +50,4 @@ def _violation(call: PackedCall) -> Violation:
         f"first token of the next document, which follows by chance ({call.known_by} says where "
         "documents begin). Set the label of each first token to -100."
     )
-    file, line = call.at.reference
-    return Violation(text, 1, "", file=file, line=line)
+    return Violation.at(text, call.at)

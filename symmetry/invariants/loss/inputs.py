@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from symmetry.invariants.invariant import PROMOTED, TrainingInvariant
 from symmetry.invariants.loss.contracts import faults_of
-from symmetry.invariants.loss.verdicts import violated
-from symmetry.law.measurement import Measurement
+from symmetry.law.measurement import Measurement, Violation
 from symmetry.law.note import NoteKind
 from symmetry.training.losses import LossProbe
 from symmetry.training.start import TrainingStart
@@ -29,15 +28,10 @@ def inputs(start: TrainingStart) -> Measurement:
     )
     for call, fault in found:
         if fault.certain:
-            array = f"{call.function}.{fault.argument}"
-            return violated(
-                call.worded(fault.text),
-                call.place,
-                array,
-                step=call.step,
-                notes=tuple(notes),
-                mechanism=fault.mechanism,
-            )
+            array, text = f"{call.function}.{fault.argument}", call.worded(fault.text)
+            where = call.place, call.step + 1, array
+            violation = Violation.at(text, *where, mechanism=fault.mechanism)
+            return Measurement.violated(violation, notes=tuple(notes))
     return Measurement(counted=bool(calls), notes=tuple(notes))
 
 

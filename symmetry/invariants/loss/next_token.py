@@ -25,8 +25,7 @@ from symmetry.invariants.invariant import PROMOTED, TrainingInvariant
 from symmetry.invariants.loss.leak import first_leak
 from symmetry.invariants.loss.outputs import moved, with_others
 from symmetry.invariants.loss.shift import Shift, shifts
-from symmetry.invariants.loss.verdicts import violated
-from symmetry.law.measurement import Measurement
+from symmetry.law.measurement import Measurement, Violation
 from symmetry.law.note import NoteKind
 from symmetry.observe.source_line import SourceLine
 from symmetry.training.capabilities.observing import Rehearsing
@@ -77,7 +76,8 @@ def next_token(start: TrainingStart) -> Measurement:
                 if reading.ahead is not None and _meet(start, shift, reading.cut):
                     return Measurement.cannot_judge(_MIXED)
                 place, text = _where(start, shift, reading, text)
-                return violated(text, place, f"{shift.loss.function}.input")
+                violation = Violation.at(text, place, array=f"{shift.loss.function}.input")
+                return Measurement.violated(violation)
         if any(reading.moves for reading in readings):
             read.append((shift, readings))  # else the argument only holds labels
     if not read:
@@ -85,7 +85,8 @@ def next_token(start: TrainingStart) -> Measurement:
     nearest, readings = min(read, key=lambda each: each[0].places)
     if nearest.places > 1 and not any(reading.follows for reading in readings):
         text = _TWICE.format(places=nearest.places)
-        return violated(text, nearest.loss.place, f"{nearest.loss.function}.target")
+        array = f"{nearest.loss.function}.target"
+        return Measurement.violated(Violation.at(text, nearest.loss.place, array=array))
     copied = [s for s, readings in read if s.places == 0 and any(map(_both_ways, readings))]
     decoded = any(not any(map(_both_ways, readings)) for _, readings in read)
     notes = () if decoded else (NEXT_TOKEN.at(_COPIED, shift.loss.place) for shift in copied)

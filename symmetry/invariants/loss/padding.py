@@ -34,8 +34,7 @@ from symmetry.base.errors import TrainingError
 from symmetry.invariants.invariant import PROMOTED, TrainingInvariant
 from symmetry.invariants.loss.endings import ENDING, unlearned_endings
 from symmetry.invariants.loss.outputs import moved, with_others
-from symmetry.invariants.loss.verdicts import violated
-from symmetry.law.measurement import Measurement
+from symmetry.law.measurement import Measurement, Violation
 from symmetry.law.note import NoteKind
 from symmetry.training.capabilities.observing import Rehearsing
 from symmetry.training.losses import LossCall, LossProbe, Padded
@@ -125,7 +124,8 @@ def padding(start: TrainingStart) -> Measurement:
     for suspect in found:
         if suspect.is_masked or suspect.ends or not suspect.is_text:
             array = f"{suspect.loss.function}.target"
-            return violated(_text(suspect), suspect.loss.place, array)
+            violation = Violation.at(_text(suspect), suspect.loss.place, array=array)
+            return Measurement.violated(violation)
     notes = (
         *(PADDING.at(_text(each), each.loss.place) for each in found),
         *unlearned_endings(observed),

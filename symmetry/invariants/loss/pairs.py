@@ -17,8 +17,7 @@ from contextlib import suppress
 
 from symmetry.base.errors import TrainingError
 from symmetry.invariants.invariant import PROMOTED, TrainingInvariant
-from symmetry.invariants.loss.verdicts import violated
-from symmetry.law.measurement import Measurement
+from symmetry.law.measurement import Measurement, Violation
 from symmetry.training.capabilities.observing import Rehearsing
 from symmetry.training.losses import LossProbe, Pair
 from symmetry.training.run import needed
@@ -50,9 +49,9 @@ def pairs(start: TrainingStart) -> Measurement:
         first = next(pair for pair in suspects if pair.place == place)
         rolled = _loss(start, first)
         if rolled is not None and abs(rolled - loss) <= _SAME * abs(loss):
-            return violated(_text(first, "loss"), place, first.operation)
+            return _violated(first, "loss")
         if rolled is not None and _same_slopes(start, first):
-            return violated(_text(first, "gradient"), place, first.operation)
+            return _violated(first, "gradient")
     return Measurement(counted=True)
 
 
@@ -110,12 +109,13 @@ def _same_slopes(start: TrainingStart, pair: Pair) -> bool:
     return alike and all(difference(a, b) <= _SAME * size for a, b in zip(one, other, strict=True))
 
 
-def _text(pair: Pair, what: str) -> str:
+def _violated(pair: Pair, what: str) -> Measurement:
     n = pair.count
     output, other = (f"({n}, 1)", f"({n},)") if pair.column_trained else (f"({n},)", f"({n}, 1)")
-    return (
+    text = (
         f"{pair.operation} of outputs of shape {output} and data of shape {other} makes "
         f"({n}, {n}): each output meets the data of all samples. Moved by one sample, the data "
         f"gives the same {what}, so nothing can be learned of which is whose: give both the same "
         "shape, with [:, 0] or [:, None]"
     )
+    return Measurement.violated(Violation.at(text, pair.place, array=pair.operation))

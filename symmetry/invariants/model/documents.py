@@ -73,5 +73,4 @@ def _violation(call: PackedCall) -> Violation:
         f"to {call.leak:.2g} of the influence within a document. {call.known_by} says where "
         f"documents begin: give {call.module} a mask of documents, and let states begin anew."
     )
-    file, line = (call.first_at or call.at).reference
-    return Violation(text, 1, "", file=file, line=line)
+    return Violation.at(text, call.first_at or call.at)

@@ -83,8 +83,7 @@ def _violation(call: EvaluationCall) -> Violation | None:
     for active in call.active:
         text = _WRONG.get((active.kind, active.cause))
         if text and (call.differs or active.kind == "statistics"):
-            file, line = active.place.reference
-            return Violation(text, 1, "", file=file, line=line)
+            return Violation.at(text, active.place)
     return None
 
 

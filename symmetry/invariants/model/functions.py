@@ -67,5 +67,4 @@ def _violation(function: CustomFunction, slope: Slope) -> Violation:
         f"differences of the forward over two distances agree on {slope.narrow:.6g}; derive it "
         f"again, and test it with {function.test}"
     )
-    file, line = function.place.reference
-    return Violation(message, 1, "", allowed=_allowed(slope), file=file, line=line)
+    return Violation.at(message, function.place, allowed=_allowed(slope))

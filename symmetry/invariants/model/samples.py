@@ -32,10 +32,8 @@ def samples(start: TrainingStart) -> Measurement:
         return Measurement.cannot_judge(start.baseline.doubt)
     for call in calls:
         if call.mixer is not None and (text := _wrong(call.mixer, call.mode)):
-            place = call.mixer.place
-            file, line = place.reference
             mechanism = MIXING_SOFTMAX if call.mixer.kind == "softmax" else ""
-            found = Violation(text, 1, "", file=file, line=line, mechanism=mechanism)
+            found = Violation.at(text, call.mixer.place, mechanism=mechanism)
             return Measurement.violated(found)
     why_not = next((f"cannot judge: {call.why_not}" for call in calls if call.why_not), "")
     counted = any(call.alone for call in calls)

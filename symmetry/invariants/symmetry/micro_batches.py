@@ -38,7 +38,7 @@ from symmetry.base.randomness.random import Random
 from symmetry.invariants.invariant import PROMOTED, TrainingInvariant
 from symmetry.law.equivariance import largest_ratio
 from symmetry.law.measurement import UNEQUAL_MEANS, Measurement, Violation
-from symmetry.observe.source_line import SourceLine
+from symmetry.observe.source_line import NOWHERE, SourceLine
 from symmetry.training.baseline import JUDGED
 from symmetry.training.capabilities.batching import Accumulating, Window
 from symmetry.training.start import TrainingStart, cycle
@@ -181,11 +181,11 @@ def _violation(start: TrainingStart, step: int, array: str, number: int) -> Viol
         "so that a token in a short one weighs more. Add up sums, and divide them by the number in "
         "all micro-batches"
     )
-    file, line = place.reference if (place := _unequal_mean(start)) else (None, None)
-    return Violation(message, step + 1, array, file=file, line=line, mechanism=UNEQUAL_MEANS)
+    place = _unequal_mean(start)
+    return Violation.at(message, place, step + 1, array, mechanism=UNEQUAL_MEANS)
 
 
-def _unequal_mean(start: TrainingStart) -> SourceLine | None:
+def _unequal_mean(start: TrainingStart) -> SourceLine:
     """Return the first line in the first step whose loss counts labels of different numbers."""
     observed = start.baseline.observed
     numbers: dict[SourceLine, int] = {}
@@ -198,4 +198,4 @@ def _unequal_mean(start: TrainingStart) -> SourceLine | None:
             number -= int((target.labels == call.options.get("ignore_index", -100)).sum())
         if numbers.setdefault(call.place, number) != number:
             return call.place
-    return None
+    return NOWHERE

@@ -15,6 +15,7 @@ import numpy as np
 from symmetry.invariants.invariant import PROMOTED, TrainingInvariant
 from symmetry.invariants.movement.gradients import gradients_of
 from symmetry.law.measurement import Measurement, Violation
+from symmetry.observe.source_line import NOWHERE
 from symmetry.training.capabilities.model import Layered, Optimizing
 from symmetry.training.capabilities.step_events import StepEvents
 from symmetry.training.run import Run
@@ -55,9 +56,8 @@ def stuck(start: TrainingStart) -> Measurement:
         f"weights at random{how}."
     )
     array = next(part.array for part in first.parts if part.array in trained)
-    file, line = (None, None) if layered is None else layered.creation(array).place.reference
-    found = Violation(text, start.steps, array, group=first.name, file=file, line=line)
-    return Measurement.violated(found)
+    place = NOWHERE if layered is None else layered.creation(array).place
+    return Measurement.violated(Violation.at(text, place, start.steps, array, group=first.name))
 
 
 INVARIANT = TrainingInvariant(

@@ -88,5 +88,4 @@ def _violation(worst: Recomputed) -> Violation:
         "gradient belongs to another forward. If it draws random numbers, leave out "
         "preserve_rng_state=False, or let a function of your own set the generators back."
     )
-    file, line = worst.at.reference
-    return Violation(text, 1, "", file=file, line=line)
+    return Violation.at(text, worst.at)

@@ -38,11 +38,11 @@ def devices(start: TrainingStart) -> Measurement:
         for name, (first, *others) in copied.on_devices().items():
             several = True
             if not all(identical(first, other) for other in others):
-                file, line = copied.gradient_place.reference
                 text = _TEXT.format(
                     name=name, step=step, count=1 + len(others), averaging=copied.averaging
                 )
-                return Measurement.violated(Violation(text, step, name, file=file, line=line))
+                found = Violation.at(text, copied.gradient_place, step, name)
+                return Measurement.violated(found)
     notes = tuple(_drifted(begun, copied))
     if several:
         return Measurement(counted=True, notes=notes)

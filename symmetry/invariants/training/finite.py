@@ -107,9 +107,8 @@ def _violated(start: TrainingStart, text: str, step: int, parameter: str) -> Mea
     run.close()
     if source is None:
         return Measurement.violated(Violation(text, step, parameter))
-    file, line = source.place.reference
     text = f"{text}: {_reason(source, derived)}"
-    return Measurement.violated(Violation(text, step, parameter, file=file, line=line))
+    return Measurement.violated(Violation.at(text, source.place, step, parameter))
 
 
 def _reason(source: FirstNotFinite, derived: list[str]) -> str:

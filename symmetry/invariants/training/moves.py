@@ -54,9 +54,8 @@ def moves(start: TrainingStart) -> Measurement:
             note = "cannot judge: what the optimisers move requires no gradient"
             return Measurement(counted=False, note=note)
         message = "nothing that the optimisers hold is a parameter of the model that can be trained"
-        return _violated(
-            message, 1, next(iter(begun)), next(iter(optimizing.optimizers.values())).creation.place
-        )
+        place = next(iter(optimizing.optimizers.values())).creation.place
+        return Measurement.violated(Violation.at(message, place, array=next(iter(begun))))
     if not needed(run, StepEvents).updates:
         return Measurement(False, note=f"no optimiser stepped within {seen.steps} steps")
     own = frozenset(n for n in trainable if n in held)
@@ -84,12 +83,6 @@ INVARIANT = TrainingInvariant(
 )
 
 
-def _violated(text: str, step: int, name: str, place: SourceLine) -> Measurement:
-    """Return the violation of a parameter, with the line of the user's code if it is known."""
-    file, line = place.reference
-    return Measurement.violated(Violation(text, step, name, file=file, line=line))
-
-
 def _nothing_moves(
     start: TrainingStart, seen: RunGradients, own: frozenset[str], loss: float | None
 ) -> Measurement | None:
@@ -115,7 +108,7 @@ def _nothing_moves(
         f"nothing can move: the rate is 0 at each update of the first {seen.steps} steps, and "
         "nothing sets another one. Give the optimiser a learning rate above zero."
     )
-    return _violated(text, 1, first, _optimizer_of(first, start))
+    return Measurement.violated(Violation.at(text, _optimizer_of(first, start), array=first))
 
 
 def _unreached(start: TrainingStart, seen: RunGradients, own: frozenset[str]) -> Measurement:
@@ -133,7 +126,8 @@ def _unreached(start: TrainingStart, seen: RunGradients, own: frozenset[str]) ->
         )
     if cut is not None:
         text += f". {cut_off(cut)}"
-    return _violated(text, 1, min(own), NOWHERE if cut is None else cut.place)
+    place = NOWHERE if cut is None else cut.place
+    return Measurement.violated(Violation.at(text, place, array=min(own)))
 
 
 def cut_off(cut: Cut) -> str:
@@ -173,7 +167,7 @@ def _unmoved(
             f"{name} has a gradient of up to {size:.3g} and does not move in {seen.steps} "
             f"steps: {why}"
         )
-        return _violated(message, seen.steps, name, place)
+        return Measurement.violated(Violation.at(message, place, seen.steps, name))
     return Measurement(counted=True, notes=tuple(_unheld(dict.fromkeys(aside), start)))
 
 

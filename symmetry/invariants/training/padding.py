@@ -54,10 +54,8 @@ def padding(start: TrainingStart) -> Measurement:
             f"{_text(other)}. A text depends on the longest one in its batch.", other.at
         )
         return replace(found, notes=(*found.notes, note))
-    file, line = other.at.reference
     cure = "Count positions from the first token, and give the mask to each layer that mixes places"
-    violation = Violation(f"{_text(other)}. {cure}.", 1, "", file=file, line=line)
-    return Measurement.violated(violation)
+    return Measurement.violated(Violation.at(f"{_text(other)}. {cure}.", other.at))
 
 
 def _unmasked(call: PaddedCall) -> str:
