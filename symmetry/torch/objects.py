@@ -28,7 +28,7 @@ _FOUND: dict[type, str] = {
     torch.amp.GradScaler: "scaler",
     AveragedModel: "averaged",
 }
-_GENERATORS = (torch.Generator, np.random.Generator, np.random.RandomState, random.Random)
+GENERATORS = (torch.Generator, np.random.Generator, np.random.RandomState, random.Random)
 _DEPTH = 4  # of containers and objects in which random generators are looked for
 _LONG = 10_000  # entries: such a list holds data
 _SIGNATURE = "a function without parameters that returns (model, step) or (model, step, extras)"
@@ -134,11 +134,11 @@ def generators_in(values: Iterable[Any]) -> list[Any]:
     for _ in range(_DEPTH):
         level = [v for value in level for v in _held_in(value) if id(v) not in known]
         known |= {id(value): value for value in level}
-    return [value for value in known.values() if isinstance(value, _GENERATORS)]
+    return [value for value in known.values() if isinstance(value, GENERATORS)]
 
 
 def _held_in(value: Any) -> Iterable[Any]:
-    if isinstance(value, (type, ModuleType, Tensor, *_GENERATORS)):
+    if isinstance(value, (type, ModuleType, Tensor, *GENERATORS)):
         return ()
     if inspect.isfunction(value):
         cells = (c.cell_contents for c in value.__closure__ or () if c != CellType())  # not empty

@@ -36,8 +36,8 @@ class Argument:
     # The axes of at least two entries along which all are at least zero and sum to one.
     probabilities: frozenset[int] = frozenset()
     log_probabilities: frozenset[int] = frozenset()  # those along which the exponentials sum to one
-    # The operations that made it, the last one first, as ``symmetry.torch.probes.provenance`` names
-    # them. If there are several operands, the first is followed.
+    # The operations that made it, the last one first, in the words of ``torch/graph.py``. If there
+    # are several operands, the first is followed.
     makers: tuple[str, ...] = ()
     labels: Array | None = None  # the entries, if they are integers or booleans; else None
 

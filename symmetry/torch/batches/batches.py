@@ -13,11 +13,12 @@ from torch.utils._pytree import tree_map
 
 from symmetry.base.randomness import generators
 from symmetry.base.randomness.generators import RandomStates
-from symmetry.torch.batches.hidden import HiddenTokens, takes_mask
 from symmetry.torch.batches.padding import (
     NO_MASK,
+    HiddenTokens,
     PaddingClues,
     has_mask,
+    takes_mask,
     why_none_hidden,
     with_others_hidden,
 )

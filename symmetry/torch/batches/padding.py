@@ -1,13 +1,16 @@
-"""The tokens that an attention mask hides in a batch, and batches in which others are hidden."""
+"""The tokens that an attention mask hides in a batch or a module call, and others there."""
 
-from collections.abc import Mapping
+import inspect
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from symmetry.base.user_code import user_place
+from symmetry.torch.watch.calls import ModuleCall, ModuleCalls
 from symmetry.torch.watch.operations import Observer, Operation
-from symmetry.training.texts import MaskedTexts
+from symmetry.training.texts import MaskedTexts, padding_by_mask
 from symmetry.units.state import Array
 
 _TOKENS = ("input_ids", "inputs_embeds")
@@ -97,3 +100,54 @@ def _labels_of(batch: Mapping[str, Any]) -> Tensor | None:
 
 def _is_tensor(batch: Mapping[str, Any], name: str) -> bool:
     return isinstance(batch.get(name), Tensor)
+
+
+def takes_mask(model: nn.Module) -> bool:
+    """Return whether a module of a model may be given an attention mask."""
+    kinds = {type(module) for module in model.modules()}
+    return any("attention_mask" in inspect.signature(kind.forward).parameters for kind in kinds)
+
+
+class HiddenTokens:
+    """Replaces the tokens that masks hide in the outermost module calls.
+
+    A mask may say the opposite elsewhere: only equal tokens at the ends of rows are hidden ones.
+
+    Parameters
+    ----------
+    model
+        Its modules are called.
+    clues
+        The record of the arguments of these calls; None without one.
+
+    Attributes
+    ----------
+    why_none
+        Why no token was replaced by now; empty if one was.
+    """
+
+    def __init__(self, model: nn.Module, clues: PaddingClues | None) -> None:
+        self.why_none = "no module of it is called with an attention_mask and input_ids"
+        self._model, self._clues = model, clues
+
+    @contextmanager
+    def replaced(self) -> Iterator[None]:
+        """Replace them while the block runs."""
+        with ModuleCalls(self._model, before=self._before).hooked():
+            yield
+
+    def _before(self, call: ModuleCall) -> tuple[Any, Any] | None:
+        given = call.named
+        if not (has_mask(given) and _is_tensor(given, "input_ids")):
+            return None
+        why = why_none_hidden(given)
+        tokens, mask = given["input_ids"].cpu().numpy(), given["attention_mask"].cpu().numpy()
+        if not why and padding_by_mask(tokens, mask) is None:
+            why = "it is not certain that its attention_mask hides padding"
+        if why:
+            self.why_none = self.why_none and why
+            return None
+        self.why_none = ""
+        if self._clues is not None:
+            self._clues.see(given)
+        return call.with_argument("input_ids", with_others_hidden(given)["input_ids"])

@@ -13,13 +13,12 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils._pytree import tree_leaves, tree_map
 
 from symmetry.observe.source_line import SourceLine
+from symmetry.torch.graph import makers
 from symmetry.torch.modes.filled_rows import seeing_filled_rows
-from symmetry.torch.probes.distributions import Distributions
 from symmetry.torch.probes.embeddings import EmbeddingCall, Embeddings, padded
-from symmetry.torch.probes.losses import FunctionCall, Losses
+from symmetry.torch.probes.losses import Distributions, FunctionCall, Losses
 from symmetry.torch.probes.pairs import Pairs, Slopes
 from symmetry.torch.probes.positions import Positions
-from symmetry.torch.probes.provenance import makers
 from symmetry.torch.probes.sums import Norms, Sums
 from symmetry.torch.state import as_array, has_numbers
 from symmetry.torch.watch.calls import ModuleCall, ModuleCalls

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from symmetry.observe.source_line import users_line
-from symmetry.torch.probes.provenance import makers
+from symmetry.torch.graph import makers
 from symmetry.torch.state import as_array
 from symmetry.training.losses import Pair
 from symmetry.units.state import Array

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from symmetry.observe.source_line import SourceLine
-from symmetry.torch.script.epochs.words import WORDS
+from symmetry.torch.script.epochs.recorder import WORDS
 from symmetry.training.events import (
     Backward,
     Batch,

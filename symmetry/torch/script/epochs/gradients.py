@@ -16,6 +16,7 @@ from torch.optim import Optimizer
 
 from symmetry.base.user_code import kind_of
 from symmetry.observe.source_line import asked_at
+from symmetry.torch.graph import nodes_behind
 from symmetry.torch.objects import family_of, held_by, rates_of
 from symmetry.torch.script.epochs.log import Log, Numbers, Patch, states
 from symmetry.torch.script.epochs.measuring import Measuring
@@ -215,9 +216,11 @@ class GradientReads:
 
         A graph that is too large to search may have others, and its calls are not known.
         """
-        nodes, held = _graph_of(roots), self.held
-        if nodes is None:
+        begin = {root.grad_fn for root in roots if root.grad_fn is not None}
+        behind, held = nodes_behind(begin, _NODES), self.held
+        if behind is None:
             return True, None
+        nodes = begin | behind
         leaves = (getattr(node, "variable", None) for node in nodes)
         beside = any(leaf is not None and id(leaf) not in held for leaf in leaves)
         return beside, self._log.calls_of(node._sequence_nr() for node in nodes) or None
@@ -347,16 +350,3 @@ def _tensors_in(roots: Any) -> list[Tensor]:
         for root in ([roots] if isinstance(roots, Tensor) else roots)
         if isinstance(root, Tensor)
     ]
-
-
-def _graph_of(roots: list[Tensor]) -> set[Any] | None:
-    """Return the nodes of a graph; None if it is too large to search."""
-    waiting: list[Any] = [root.grad_fn for root in roots if root.grad_fn is not None]
-    seen = set(waiting)
-    while waiting:
-        following = {n for n, _ in waiting.pop().next_functions if n is not None} - seen
-        seen |= following
-        waiting += following
-        if len(seen) > _NODES:
-            return None
-    return seen

@@ -23,10 +23,19 @@ from symmetry.torch.script.epochs.restoring import Restoring
 from symmetry.torch.script.epochs.schedules import Schedules
 from symmetry.torch.script.epochs.scores import Scores
 from symmetry.torch.script.epochs.start import StartingParameters
-from symmetry.torch.script.epochs.words import WORDS
 from symmetry.torch.watch.steps import updates
-from symmetry.training.events import Called, Epochs, LoopEvent, Updated
+from symmetry.training.events import Called, Epochs, LoopEvent, LoopWords, Updated
 
+WORDS = LoopWords(
+    framework="PyTorch",
+    worker="torch.utils.data.get_worker_info()",
+    worker_seed="torch.initial_seed()",
+    draw="torch.rand",
+    copies="torch.tensor() and clone() make it; torch.from_numpy() makes none",
+    no_gradients="torch.no_grad()",
+    save="torch.save",
+    seeded=frozenset({"random", "numpy.random", "torch"}),
+)
 _ROUNDS = 3  # returns from evaluation to training; then an iterator gives one batch
 
 

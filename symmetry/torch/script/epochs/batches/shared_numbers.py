@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import torch
 
-_KINDS = (np.random.Generator, np.random.RandomState, random.Random, torch.Generator)
+from symmetry.torch.objects import GENERATORS
 
 States = Mapping[str, Sequence[str]]
 
@@ -43,7 +43,7 @@ def of_data(data: Any, copies: Iterable[Any]) -> dict[str, Any]:
 def _add(found: dict[str, Any], prefix: str, names: Mapping[str, Any]) -> None:
     for name, each in [*names.items()]:
         known = any(each is other for other in found.values())
-        if isinstance(each, _KINDS) and not isinstance(each, random.SystemRandom) and not known:
+        if isinstance(each, GENERATORS) and not isinstance(each, random.SystemRandom) and not known:
             found[f"{prefix}{name}"] = each
 
 

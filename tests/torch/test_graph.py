@@ -6,7 +6,7 @@ from __future__ import annotations
 def test_makers_are_named_from_the_last_one_on():
     import torch
 
-    from symmetry.torch.probes.provenance import makers
+    from symmetry.torch.graph import makers
 
     layer, x = torch.nn.Linear(3, 1), torch.ones(4, 3)
     assert makers(layer(x))[0] == "linear"
