@@ -38,24 +38,12 @@ def choosing(device: str) -> Iterator[None]:
 
 @dataclass(frozen=True)
 class Substitution:
-    """A training that runs on another device, or on fewer ranks, than it needs.
+    """A training that runs on another device, or on fewer ranks, than it needs."""
 
-    Attributes
-    ----------
-    device
-        The device that it needs; empty if it has that.
-    mapped
-        What it uses of this device, and gets in another form.
-    alone
-        Whether it is one rank that needs several.
-    ranks
-        On how many it runs as well.
-    """
-
-    device: str = ""
-    mapped: tuple[str, ...] = ()
-    alone: bool = False
-    ranks: int = 1
+    device: str = ""  # that it needs; empty if it has that
+    mapped: tuple[str, ...] = ()  # what it uses of this device, and gets in another form
+    alone: bool = False  # whether it is one rank that needs several
+    ranks: int = 1  # on how many it runs as well
 
     @property
     def words(self) -> str:

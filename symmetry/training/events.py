@@ -20,18 +20,10 @@ States = Mapping[str, str]  # a digest of the state of each shared random genera
 
 @dataclass(frozen=True, kw_only=True)
 class LoopEvent:
-    """Something that a script did.
+    """Something that a script did."""
 
-    Attributes
-    ----------
-    at
-        The line of the user's code.
-    update
-        How many updates came before it.
-    """
-
-    at: SourceLine
-    update: int
+    at: SourceLine  # the line of the user's code
+    update: int  # how many updates came before it
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,25 +66,15 @@ class Called(LoopEvent):
 
 @dataclass(frozen=True, kw_only=True)
 class Measured(LoopEvent):
-    """Numbers were computed that can be compared with those of another run.
+    """Numbers were computed that can be compared with those of another run."""
 
-    Attributes
-    ----------
-    phase
-        ``"forward"``: a model returned them; ``"loss"``: a loss function of PyTorch did;
-        ``"update"``: the parameters of an optimiser after its step.
-    name
-        The class of the model or optimiser, or the function.
-    values
-        The value of a single number; the sum and the norm of each larger tensor.
-    total
-        The sum of a loss over its entries, whatever its reduction; None for all else, and for
-        losses that can be differentiated.
-    """
-
+    # "forward": a model returned them; "loss": a loss function of the framework did; "update": the
+    # parameters of an optimiser after its step.
     phase: str
-    name: str
-    values: tuple[float, ...]
+    name: str  # the class of the model or optimiser, or the function
+    values: tuple[float, ...]  # a single number itself; the sum and the norm of each larger tensor
+    # The sum of a loss over its entries, whatever its reduction; None for all else, and for losses
+    # that can be differentiated.
     total: float | None = None
 
 
@@ -170,146 +152,75 @@ class Seeded(LoopEvent):
 
 @dataclass(frozen=True, kw_only=True)
 class Restored(LoopEvent):
-    """Tensors were written into a model: by ``load_state_dict``, or one after the other by a line.
+    """Tensors were written into a model: by ``load_state_dict``, or one by one by a line."""
 
-    Attributes
-    ----------
-    model
-        The number of the model, if ``load_state_dict`` was called.
-    tensors, own
-        How many tensors there are, and how many of them share memory with what they are written
-        into.
-    taken
-        Where ``state_dict()`` returned them; None if it is not known.
-    updates, loads
-        How many updates, and loads into the same model, came since.
-    takes
-        At how many different updates that line took a state.
-    """
-
-    model: int | None
+    model: int | None  # the number of the model, if ``load_state_dict`` was called
     tensors: int
-    own: int
-    taken: SourceLine | None
-    updates: int
-    loads: int = 0
-    takes: int = 0
+    own: int  # how many of them share memory with what they are written into
+    taken: SourceLine | None  # where ``state_dict()`` returned them; None if it is not known
+    updates: int  # how many came since
+    loads: int = 0  # how many into the same model came since
+    takes: int = 0  # at how many different updates that line took a state
 
 
 @dataclass(frozen=True, kw_only=True)
 class Saved(LoopEvent):
-    """``torch.save`` was called.
+    """A checkpoint was written."""
 
-    Attributes
-    ----------
-    keys
-        Those of the dictionary that was saved.
-    position, model, optimizer
-        Whether there is an epoch or step in it, a state of a model, of an optimiser.
-    taken
-        Where the state of the model was taken, if that was at an earlier update.
-    updates
-        How many updates came since.
-    """
-
-    keys: tuple[str, ...]
-    position: bool
-    model: bool
-    optimizer: bool
-    taken: SourceLine | None = None
-    updates: int = 0
+    keys: tuple[str, ...]  # of the dictionary that was saved
+    position: bool  # whether an epoch or a step is in it
+    model: bool  # whether the state of a model is in it
+    optimizer: bool  # whether the state of an optimiser is
+    taken: SourceLine | None = None  # where the model's was taken, if that was before an update
+    updates: int = 0  # how many came since
 
 
 @dataclass(frozen=True, kw_only=True)
 class Misspelt(LoopEvent):
-    """An attribute was set that its object does not have, and that is close to one that it has.
+    """An attribute was set that its object does not have, and that is close to one it has."""
 
-    Attributes
-    ----------
-    owner
-        What it was set on, in words: "a Parameter".
-    name, meant
-        The attribute, and the one that is there.
-    value, actual
-        What it was set to, and what the attribute that is there has at the next update.
-    """
-
-    owner: str
+    owner: str  # what it was set on, in words: "a Parameter"
     name: str
-    meant: str
-    value: str
-    actual: str
+    meant: str  # the attribute that is there
+    value: str  # what it was set to
+    actual: str  # the value of the attribute that is there, at the next update
 
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluated(LoopEvent):
-    """The ``evaluate`` of a function has returned.
+    """The ``evaluate`` of a function has returned."""
 
-    Attributes
-    ----------
-    first
-        The number of its first event.
-    changed
-        Names of all that is not as before: arrays of the state, gradients, and modes.
-    """
-
-    first: int
-    changed: tuple[str, ...]
+    first: int  # the number of its first event
+    changed: tuple[str, ...]  # names of arrays, gradients and modes that are not as before
 
 
 @dataclass(frozen=True, kw_only=True)
 class Loader:
-    """A loader that gave batches.
-
-    Attributes
-    ----------
-    variable
-        The variable that holds it in the script; empty if it is not known.
-    data, samples, batches, size
-        The class of its data set, how many samples and batches there are, None if that is not
-        known, and the largest number of samples in a batch.
-    sampler, shuffles
-        The class of its sampler, and whether that puts the samples into a random order.
-    weights
-        How many weights the sampler has, if it draws by weights.
-    overwritten, read_at
-        Whether all samples of a batch are in one memory, which each of them overwrites; the user's
-        ``__getitem__``.
-    workers
-        Its number of worker processes.
-    shared
-        What two of its workers have in common, if they were emulated: "numbers" if they draw the
-        same ones, "samples" if each yields all of them, "" if neither.
-    generators, seeded_at
-        The generators of the same numbers, by name, as far as known; the user's ``worker_init_fn``.
-    why
-        Why its workers were not emulated.
-    source, indices
-        A number of the data set below all subsets, and which of its samples are loaded; None if it
-        is all of them.
-    classes
-        Labels of the first, middle and last batch, if they come in order and have one label each.
-    """
+    """A loader that gave batches."""
 
     number: int
     at: SourceLine
-    variable: str = ""
-    data: str
-    samples: int | None
+    variable: str = ""  # that holds it in the script; empty if it is not known
+    data: str  # the class of its data set
+    samples: int | None  # None if it is not known, as for batches
     batches: int | None
-    size: int | None
-    sampler: str
-    shuffles: bool
-    workers: int
+    size: int | None  # the largest number of samples in a batch
+    sampler: str  # the class of its sampler
+    shuffles: bool  # whether that puts the samples into a random order
+    workers: int  # its worker processes
+    # What two of its workers have in common, if they were emulated: "numbers" if they draw the same
+    # ones, "samples" if each yields all of them, "" if neither.
     shared: str = ""
-    weights: int | None = None
+    weights: int | None = None  # how many the sampler has, if it draws by weights
+    # Whether all samples of a batch are in one memory, which each of them overwrites.
     overwritten: bool = False
-    read_at: SourceLine = NOWHERE
-    generators: tuple[str, ...] = ()
-    seeded_at: SourceLine = NOWHERE
-    why: str = ""
-    source: int = 0
-    indices: frozenset[int] | None = None
+    read_at: SourceLine = NOWHERE  # the user's ``__getitem__``
+    generators: tuple[str, ...] = ()  # of the same numbers, by name, as far as known
+    seeded_at: SourceLine = NOWHERE  # the user's ``worker_init_fn``
+    why: str = ""  # why its workers were not emulated
+    source: int = 0  # a number of the data set below all subsets
+    indices: frozenset[int] | None = None  # its samples that are loaded; None if it is all of them
+    # Labels of the first, middle and last batch, if they come in order and have one label each.
     classes: tuple[str, ...] = ()
 
 
@@ -350,28 +261,14 @@ class Rows:
 
 @dataclass(frozen=True, kw_only=True)
 class Copy:
-    """A module that follows a trained one, as an average of its weights does.
+    """A module that follows a trained one, as an average of its weights does."""
 
-    Attributes
-    ----------
-    name, of
-        The classes of both.
-    weights
-        For each update, the share of the trained weights that went into the copy: 0 none, 1 all.
-    stale
-        Names of buffers that the trained model changes, and the copy never takes over.
-    is_evaluated
-        Whether it is called in evaluation mode.
-    at
-        Where it was first written, or called.
-    """
-
-    name: str
-    of: str
-    weights: tuple[float, ...]
-    stale: tuple[str, ...]
-    is_evaluated: bool
-    at: SourceLine
+    name: str  # its class
+    of: str  # the class of the trained one
+    weights: tuple[float, ...]  # by update, the share of the trained weights that went into it
+    stale: tuple[str, ...]  # buffers that the trained model changes, and the copy never takes over
+    is_evaluated: bool  # whether it is called in evaluation mode
+    at: SourceLine  # where it was first written, or called
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -410,39 +307,10 @@ class LoopWords:
 
 @dataclass(frozen=True, kw_only=True)
 class Epochs:
-    """A run over whole epochs: its events, and what took part in them.
-
-    Attributes
-    ----------
-    words
-        What its framework calls things.
-    ended
-        Why it ended: "the script's end", for example.
-    is_whole
-        Whether the script reached its end.
-    shortened, unshortened
-        In words, the loaders whose epochs were cut, and those that were not, with the reason.
-    refused
-        What the script raised when its epochs were shortened; then this is a run as it is written.
-    error
-        What it raised at last.
-    failure
-        The same for comparison with other runs, also if that was in a refused run; None if the
-        script raised nothing, or only lacked something that is not here.
-    start
-        The name and a digest of each parameter when the first model was called.
-    is_limited
-        Whether it ended because it took too long.
-    is_function
-        Whether it is a function with ``evaluate`` between its steps, and no script.
-    disturbed
-        The first parameter of a function that ``evaluate`` gives other bits in a later step.
-    seconds
-        CPU seconds that it took.
-    """
+    """A run over whole epochs: its events, and what took part in them."""
 
     name: str
-    words: LoopWords
+    words: LoopWords  # of its framework
     events: tuple[LoopEvent, ...]
     loaders: tuple[Loader, ...]
     models: tuple[Model, ...]
@@ -452,18 +320,22 @@ class Epochs:
     copies: tuple[Copy, ...] = ()
     scores: tuple[Score, ...] = ()
     rows: tuple[Rows, ...] = ()
-    ended: str
-    is_whole: bool
+    ended: str  # why: "the script's end", for example
+    is_whole: bool  # whether the script reached its end
+    # In words, the loaders whose epochs were cut, and those that were not, with the reason.
     shortened: tuple[str, ...] = ()
     unshortened: tuple[str, ...] = ()
+    # The error of the script when its epochs were shortened; then this is a run as it is written.
     refused: str = ""
-    error: str = ""
+    error: str = ""  # that ended it
+    # The same for comparison with other runs, also if that was in a refused run; None if the script
+    # raised nothing, or only lacked something that is not here.
     failure: Failure | None = None
-    start: tuple[tuple[str, str], ...] = ()
-    is_limited: bool = False
-    is_function: bool = False
-    disturbed: str = ""
-    seconds: float = field(default=0.0, compare=False)
+    start: tuple[tuple[str, str], ...] = ()  # names and digests of parameters at the first call
+    is_limited: bool = False  # whether it ended because it took too long
+    is_function: bool = False  # a function with ``evaluate`` between its steps, and no script
+    disturbed: str = ""  # the first parameter that has other bits in a later step by ``evaluate``
+    seconds: float = field(default=0.0, compare=False)  # of the CPU
 
     def of(self, *kinds: type[LoopEvent]) -> tuple[LoopEvent, ...]:
         """Return the events of these kinds."""

@@ -1,4 +1,4 @@
-"""What a tape gets of PyTorch's operations: calls on NumPy's arrays, which can be repeated."""
+"""Operations of PyTorch as a tape takes them: calls on NumPy's arrays, which can be repeated."""
 
 from __future__ import annotations
 
