@@ -47,9 +47,6 @@ class JaxCopies(Copied):
         """The user's line that computes gradients, or maps what does so over devices."""
         traced = self._stepper.traced
         flat = traced.flat(StepManner())
-        core = flat.jaxpr.jaxpr
-        names = {*traced.gradients}
-        wanted = {id(v) for n, v in zip(flat.outputs, core.outvars, strict=True) if n in names}
-        made = [e for e in core.eqns if not wanted.isdisjoint(map(id, e.outvars))]
-        made += [e for e in core.eqns if e.primitive.name == "shard_map"]
-        return next(map(place_of, made), NOWHERE)
+        made = [flat.graph.maker(flat.variables[name]) for name in traced.gradients]
+        made += [e for e in flat.graph.equations if e.primitive.name == "shard_map"]
+        return next((place_of(equation) for equation in made if equation is not None), NOWHERE)

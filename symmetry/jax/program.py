@@ -15,6 +15,7 @@ from symmetry.base.errors import TrainingError
 from symmetry.base.randomness.generators import RandomStates
 from symmetry.jax.jaxprs.behind import parameters_behind
 from symmetry.jax.jaxprs.custom import watching
+from symmetry.jax.jaxprs.graph import Graph
 from symmetry.jax.jaxprs.interpreter import is_key, widened
 from symmetry.jax.jaxprs.marks import marking
 from symmetry.jax.jaxprs.one_device import on_one_device
@@ -224,7 +225,8 @@ def _refuse_leaks(closed: ClosedJaxpr) -> None:
     pairs = zip(closed.jaxpr.constvars, closed.consts, strict=True)
     left = [variable for variable, const in pairs if isinstance(const, jax.core.Tracer)]
     if left:
-        reading = (e for e in closed.jaxpr.eqns if any(atom is left[0] for atom in e.invars))
+        graph = Graph(closed.jaxpr)
+        reading = (graph.equations[number] for number, _ in graph.readers(left[0]))
         place = next((f" ({place_of(equation)})" for equation in reading), "")
         raise TrainingError(
             "its step keeps arrays outside of the state, in an attribute or an enclosing "

@@ -10,31 +10,37 @@ h depends on the new a, and so on g; a gradient ends the way back.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-from jax.extend.core import Literal
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from symmetry.jax.jaxprs.step import StepManner, TracedStep
+from symmetry.jax.jaxprs.walk import Walk
 
-_NONE = frozenset[int]()
+_Parameters = frozenset[int]
 
 
 def parameters_behind(step: TracedStep) -> Mapping[int, frozenset[int]]:
     """Return the parameters behind the next value of each leaf, by numbers."""
     flat = step.flat(StepManner())
-    core, gradients = flat.jaxpr.jaxpr, step.gradients
-    marked = {
-        variable: frozenset([gradients[name]])
-        for name, variable in zip(flat.outputs, core.outvars, strict=True)
-        if name in gradients and not isinstance(variable, Literal)
-    }
-    behind: dict[object, frozenset[int]] = {}
-    for equation in core.eqns:
-        atoms = (atom for atom in equation.invars if not isinstance(atom, Literal))
-        found = _NONE.union(*(behind.get(atom, _NONE) for atom in atoms))
-        behind.update({v: marked.get(v, found) for v in equation.outvars})
-    return {
-        int(name.removeprefix("leaf.")): behind.get(variable, _NONE)
-        for name, variable in zip(flat.outputs, core.outvars, strict=True)
-        if name.startswith("leaf.") and not isinstance(variable, Literal)
-    }
+    gradients = {id(flat.variables[name]): leaf for name, leaf in step.gradients.items()}
+    nothing = [frozenset[int]()] * len(flat.jaxpr.in_avals)
+    after = zip(flat.outputs, _BehindWalk(gradients).run(flat.jaxpr, *nothing), strict=True)
+    return {int(n.removeprefix("leaf.")): found for n, found in after if n.startswith("leaf.")}
+
+
+class _BehindWalk(Walk[_Parameters]):
+    """Adds up the parameters behind values; ``gradients`` are variables, by their ids."""
+
+    def __init__(self, gradients: Mapping[int, int]) -> None:
+        super().__init__()
+        self._gradients = gradients
+
+    def constant(self, value: Any, variable: Any) -> _Parameters:  # noqa: ARG002
+        """Return that no parameter is behind a constant."""
+        return frozenset()
+
+    def operation(self, equation: Any, args: Sequence[_Parameters]) -> Sequence[_Parameters]:
+        """Return the parameters behind all operands; behind a gradient there is its own alone."""
+        every = frozenset[int]().union(*args)
+        own = [self._gradients.get(id(variable)) for variable in equation.outvars]
+        return [every if leaf is None else frozenset([leaf]) for leaf in own]

@@ -21,7 +21,8 @@ The user's line stays with each equation.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import jax
@@ -30,28 +31,24 @@ import numpy as np
 from jax._src import source_info_util
 from jax.extend.core import ClosedJaxpr, Jaxpr, Literal
 
+from symmetry.jax.jaxprs.graph import Graph
 from symmetry.jax.jaxprs.places import has_users_line
+from symmetry.jax.jaxprs.walk import (
+    Site,
+    Walk,
+    called,
+    calls,
+    closed,
+    equations_in,
+    is_call,
+    operands_of_scan,
+)
 
-# Primitives that call a jaxpr, and the parameter that holds it.
-INLINED = {
-    "jit": "jaxpr",
-    "pjit": "jaxpr",
-    "closed_call": "call_jaxpr",
-    "core_call": "call_jaxpr",
-    "remat2": "jaxpr",
-    "checkpoint": "jaxpr",
-    "custom_jvp_call": "call_jaxpr",
-    "custom_vjp_call": "call_jaxpr",
-    "custom_vmap_call": "call",
-    "custom_lin": "jaxpr",
-}
 _DTYPES = ("new_dtype", "dtype", "preferred_element_type", "out_dtype")
 # What they compute depends on the number of bits, or is done outside of JAX.
 _AS_WRITTEN = ("bitcast_convert_type", "nextafter", "pure_callback", "io_callback", "ffi_call")
 
-# Where an equation stands: its number, after those of the calls around it; and its operand.
-Site = tuple[int, ...]
-Position = tuple[Site, int]
+Position = tuple[Site, int]  # an operand of an equation
 
 
 def widened(dtype: Any) -> Any:
@@ -76,25 +73,7 @@ def kind_of(dtype: Any) -> str:
     return "" if is_key(dtype) else np.dtype(dtype).kind
 
 
-def closed(jaxpr: Any) -> ClosedJaxpr:
-    """Return a jaxpr with its constants; one without has none."""
-    return jaxpr if isinstance(jaxpr, ClosedJaxpr) else ClosedJaxpr(jaxpr, ())
-
-
-def equations_in(jaxpr: Jaxpr) -> Iterator[Any]:
-    """Yield the equations of a jaxpr, and of those that it calls."""
-    for equation in jaxpr.eqns:
-        yield equation
-        yield from equations_inside(equation)
-
-
-def equations_inside(equation: Any) -> Iterator[Any]:
-    """Yield the equations of the jaxprs that an equation calls."""
-    for inner in jax.core.jaxprs_in_params(equation.params):
-        yield from equations_in(inner)
-
-
-class Interpreter:
+class Interpreter(Walk[Any]):
     """Evaluates jaxprs, on arrays or on tracers.
 
     Parameters
@@ -106,10 +85,8 @@ class Interpreter:
 
     Attributes
     ----------
-    site
-        Where the equation stands that it evaluates.
     inside_loop
-        Whether that is in the body of a loop or in a branch.
+        Whether the equation that it evaluates is in the body of a loop or in a branch.
     constants
         Other values of constants, by the id of what they stand for.
     literals
@@ -117,38 +94,36 @@ class Interpreter:
     """
 
     def __init__(self, *, promote: bool = False, quiet: frozenset[Site] = frozenset()) -> None:
+        super().__init__()
         self.promote, self.quiet = promote, quiet
         self.inside_loop = False
         self.constants: dict[int, Any] = {}
         self.literals: Mapping[Position, float] = {}
-        self.site: Site = ()
         self._line: Any = None  # the traceback of the equation, or of the call around it
+        looks_inside = _CONTROL if promote or quiet else {}
+        self.rules = looks_inside | (_MEANS if quiet else {}) | (_PROMOTED if promote else {})
 
-    def run(self, jaxpr: ClosedJaxpr, *args: Any) -> list[Any]:
-        """Return the outputs of a jaxpr for these inputs."""
-        core, around, outer = jaxpr.jaxpr, self.site, self._line
-        pairs = zip(core.constvars, jaxpr.consts, strict=True)
-        env = {v: self.lift(self.constants.get(id(c), c), v.aval) for v, c in pairs}
-        env.update(zip(core.invars, args, strict=True))
+    def constant(self, value: Any, variable: Any) -> Any:
+        """Return a constant as a value, or what stands for it."""
+        return self.lift(self.constants.get(id(value), value), variable.aval)
 
-        def read(atom: Any) -> Any:
-            return self.lift(atom.val, atom.aval) if isinstance(atom, Literal) else env[atom]
+    def literal(self, atom: Any) -> Any:
+        """Return a literal as a value."""
+        return self.lift(atom.val, atom.aval)
 
-        for number, equation in enumerate(core.eqns):
-            self.site = (*around, number)
-            info = equation.source_info
-            # What a library traced once has no line of the user's: that of its call counts.
-            self._line = info.traceback if outer is None or has_users_line(info) else outer
-            names = source_info_util.current_name_stack() + info.name_stack
-            line = source_info_util.user_context(self._line, name_stack=names)
-            given = [*map(read, equation.invars)]
-            if self.promote:
-                given = [*map(self._with_all_digits, enumerate(equation.invars), given)]
-            with line, equation.ctx.manager:
-                results = self.equation(equation, given)
-            env.update(zip(equation.outvars, results, strict=True))
-        self.site, self._line = around, outer
-        return [*map(read, core.outvars)]
+    def visit(self, equation: Any, args: Sequence[Any]) -> Sequence[Any]:
+        """Return the results of an equation, whose line and scopes they keep."""
+        outer, info = self._line, equation.source_info
+        # What a library traced once has no line of the user's: that of its call counts.
+        self._line = info.traceback if outer is None or has_users_line(info) else outer
+        names = source_info_util.current_name_stack() + info.name_stack
+        line = source_info_util.user_context(self._line, name_stack=names)
+        if self.promote:
+            args = [*map(self._with_all_digits, enumerate(equation.invars), args)]
+        with line, equation.ctx.manager:
+            results = self.equation(equation, args)
+        self._line = outer
+        return results
 
     def lift(self, value: Any, aval: Any) -> Any:
         """Return a constant as a value."""
@@ -167,18 +142,10 @@ class Interpreter:
         return jnp.asarray(decimal(atom.val) if number is None else number, np.float64)
 
     def equation(self, equation: Any, args: Sequence[Any]) -> Sequence[Any]:
-        """Return the results of an equation."""
-        name = equation.primitive.name
+        """Return the results of an equation; the mean of a draw that is left out."""
         if self.site in self.quiet:
             return [self._mean(equation, args)]
-        if self.quiet:
-            args = _chances(equation, args)
-            if name in ("not", "and", "or") and jnp.issubdtype(args[0].dtype, jnp.floating):
-                a, b = args[0], args[-1]
-                return [1 - a if name == "not" else a * b if name == "and" else a + b - a * b]
-        if name in INLINED:
-            return self.run(closed(equation.params[INLINED[name]]), *args)
-        return self._perform(equation, args)
+        return super().equation(equation, _chances(equation, args) if self.quiet else args)
 
     def _mean(self, equation: Any, args: Sequence[Any]) -> Any:
         """Return the mean of what the function of this name in jax.random draws."""
@@ -189,24 +156,19 @@ class Interpreter:
             mean = (_chance if name == "_bernoulli" else _middle)(equation, args)
         return jnp.broadcast_to(jnp.asarray(mean, dtype), aval.shape)
 
-    def _perform(self, equation: Any, args: Sequence[Any]) -> Sequence[Any]:
+    def perform(self, equation: Any, args: Sequence[Any]) -> Sequence[Any]:
         """Evaluate an equation as one operation, or as a loop or choice of evaluated ones."""
-        name = equation.primitive.name
-        if name == "select_n" and jnp.issubdtype(args[0].dtype, jnp.floating):  # a chance
-            return [args[1] + args[0].astype(args[1].dtype) * (args[2] - args[1])]
-        control = _CONTROL.get(name)
-        if control is not None and (self.promote or self.quiet):
-            around, self.inside_loop = self.inside_loop, True
-            try:
-                return control(self, equation.params, args)
-            finally:
-                self.inside_loop = around
+        around, name = self.inside_loop, equation.primitive.name
+        self.inside_loop = around or name in _CONTROL
+        try:
+            return super().perform(equation, args)
+        finally:
+            self.inside_loop = around
+
+    def operation(self, equation: Any, args: Sequence[Any]) -> Sequence[Any]:
+        """Evaluate an equation as one operation."""
         if not self.promote:
             return bind(equation, args, equation.params)
-        if name == "reduce_precision":
-            return list(args)
-        if name in _AS_WRITTEN:
-            return self._as_written(equation, args)
         params = dict(equation.params)
         for key, value in params.items():
             if key in _DTYPES and value is not None:
@@ -235,24 +197,33 @@ class Interpreter:
         results = bind(equation, own, equation.params)
         return [r if is_key(r.dtype) else r.astype(widened(r.dtype)) for r in results]
 
-    def _scan(self, params: Any, args: Sequence[Any]) -> Sequence[Any]:
-        first, last = params["num_consts"], params["num_consts"] + params["num_carry"]
-        inner, consts = closed(params["jaxpr"]), args[:first]
+    def _logic(self, equation: Any, args: Sequence[Any]) -> Sequence[Any]:
+        """Evaluate an operation on truth values, which may be chances."""
+        name, a, b = equation.primitive.name, args[0], args[-1]
+        if not jnp.issubdtype(a.dtype, jnp.floating):
+            return self.operation(equation, args)
+        return [1 - a if name == "not" else a * b if name == "and" else a + b - a * b]
 
-        def body(carry: Any, rows: Any) -> Any:
-            results = self.run(inner, *consts, *carry, *rows)
-            return tuple(results[: last - first]), tuple(results[last - first :])
+    def _select(self, equation: Any, args: Sequence[Any]) -> Sequence[Any]:
+        """Evaluate a choice between entries, by truth values or by chances."""
+        if not jnp.issubdtype(args[0].dtype, jnp.floating):
+            return self.operation(equation, args)
+        return [args[1] + args[0].astype(args[1].dtype) * (args[2] - args[1])]
 
-        carry, rows = jax.lax.scan(
-            body,
-            tuple(args[first:last]),
-            tuple(args[last:]),
-            length=params["length"],
-            reverse=params["reverse"],
-        )
-        return [*carry, *rows]
+    def _scan(self, equation: Any, args: Sequence[Any]) -> Sequence[Any]:
+        params = equation.params
+        consts, init, rows = operands_of_scan(params, args)
 
-    def _while(self, params: Any, args: Sequence[Any]) -> Sequence[Any]:
+        def body(carry: Any, row: Any) -> Any:
+            results = self.run(closed(params["jaxpr"]), *consts, *carry, *row)
+            return tuple(results[: len(init)]), tuple(results[len(init) :])
+
+        how = {"length": params["length"], "reverse": params["reverse"]}
+        carry, stacked = jax.lax.scan(body, tuple(init), tuple(rows), **how)
+        return [*carry, *stacked]
+
+    def _while(self, equation: Any, args: Sequence[Any]) -> Sequence[Any]:
+        params = equation.params
         first, last = params["cond_nconsts"], params["cond_nconsts"] + params["body_nconsts"]
         goes_on, body = args[:first], args[first:last]
         return jax.lax.while_loop(  # type: ignore[no-any-return]
@@ -261,18 +232,15 @@ class Interpreter:
             tuple(args[last:]),
         )
 
-    def _cond(self, params: Any, args: Sequence[Any]) -> Sequence[Any]:
-        def branch(jaxpr: ClosedJaxpr) -> Callable[..., Any]:
-            return lambda *given: self.run(jaxpr, *given)
-
-        branches = [branch(jaxpr) for jaxpr in params["branches"]]
+    def _cond(self, equation: Any, args: Sequence[Any]) -> Sequence[Any]:
+        branches = [partial(self.run, branch) for branch in equation.params["branches"]]
         return jax.lax.switch(args[0], branches, *args[1:])  # type: ignore[no-any-return]
 
-    def _shard_map(self, params: Any, args: Sequence[Any]) -> Sequence[Any]:
+    def _shard_map(self, equation: Any, args: Sequence[Any]) -> Sequence[Any]:
         """Evaluate what each device does with its part, in a mesh of devices as before."""
-        inner = closed(params["jaxpr"])
+        params = equation.params
         mapped = jax.shard_map(
-            lambda *given: self.run(inner, *given),
+            partial(self.run, closed(params["jaxpr"])),
             mesh=params["mesh"],
             in_specs=tuple(params["in_specs"]),
             out_specs=list(params["out_specs"]),
@@ -288,16 +256,24 @@ _CONTROL = {
     "cond": Interpreter._cond,
     "shard_map": Interpreter._shard_map,
 }
+_MEANS = {
+    "not": Interpreter._logic,
+    "and": Interpreter._logic,
+    "or": Interpreter._logic,
+    "select_n": Interpreter._select,
+}
+_PROMOTED = {"reduce_precision": lambda _self, _equation, args: args} | dict.fromkeys(
+    _AS_WRITTEN, Interpreter._as_written
+)
 
 
 def constants_in(jaxpr: ClosedJaxpr) -> list[Any]:
     """Return the arrays that the functions which a jaxpr calls hold, each once."""
-    found = {id(const): const for const in jaxpr.consts if np.ndim(const)}
-    for equation in jaxpr.jaxpr.eqns:
-        if equation.primitive.name in INLINED:
-            inner = closed(equation.params[INLINED[equation.primitive.name]])
-            found |= {id(const): const for const in constants_in(inner)}
-    return [*found.values()]
+    inner = (
+        called(equation) for _, equation in equations_in(jaxpr.jaxpr, calls) if is_call(equation)
+    )
+    consts = (const for each in (jaxpr, *inner) for const in each.consts)
+    return [*{id(const): const for const in consts if np.ndim(const)}.values()]
 
 
 def bind(equation: Any, args: Sequence[Any], params: Any) -> Sequence[Any]:
@@ -328,14 +304,14 @@ def _given(equation: Any, args: Sequence[Any], name: str) -> Any:
     None if it is computed there. In a loop that is differentiated the constants of a function come
     before its own arguments.
     """
-    inner = closed(equation.params[INLINED[equation.primitive.name]]).jaxpr
-    makers = {variable: each for each in inner.eqns for variable in each.outvars}
-    atom = next((e.invars[1] for e in reversed(inner.eqns) if e.primitive.name == name), None)
-    while not isinstance(atom, Literal) and atom in makers and _is_same(makers[atom]):
-        atom = makers[atom].invars[0]
+    graph = Graph(called(equation).jaxpr)
+    made = (e for e in reversed(graph.equations) if e.primitive.name == name)
+    atom = next((each.invars[1] for each in made), None)
+    while (maker := graph.maker(atom)) is not None and _is_same(maker):
+        atom = maker.invars[0]
     if isinstance(atom, Literal):
         return atom.val
-    return args[inner.invars.index(atom)] if atom in inner.invars else None
+    return args[graph.inputs.index(atom)] if atom in graph.inputs else None
 
 
 def _is_same(equation: Any) -> bool:

@@ -27,11 +27,12 @@ import jax
 import jax.numpy as jnp
 from jax._src import api, source_info_util
 from jax.ad_checkpoint import checkpoint_name
-from jax.extend.core import ClosedJaxpr, Jaxpr, Literal
+from jax.extend.core import ClosedJaxpr
 
-from symmetry.jax.jaxprs.interpreter import INLINED, Interpreter, Site, closed
+from symmetry.jax.jaxprs.interpreter import Interpreter
 from symmetry.jax.jaxprs.noise import is_draw
 from symmetry.jax.jaxprs.places import place_of
+from symmetry.jax.jaxprs.walk import Site, Walk, closed, is_call, operands_of_scan
 from symmetry.observe.source_line import SourceLine
 
 Calls = frozenset[str]  # the numbers of calls, as marks have them
@@ -122,20 +123,21 @@ class MarkReader(Interpreter):
         results = super().equation(equation, args)
         if is_draw(equation) and not self.inside_loop:
             self.drawn[site] = results[0]
-        elif not self.inside_loop and equation.primitive.name not in INLINED:
+        elif not self.inside_loop and not is_call(equation):
             for path in modules_of(source_info_util.current_name_stack()):
                 self.modules.pop(path, None)  # they come in the order in which they end
                 self.modules[path] = results[0], place_of(equation)
         return results
 
-    def _perform(self, equation: Any, args: Sequence[Any]) -> Sequence[Any]:
+    def perform(self, equation: Any, args: Sequence[Any]) -> Sequence[Any]:
+        """Return the results of an equation that is no call; keep what a loop or branch marks."""
         name, keeps, inside = equation.primitive.name, self._keeps, self.inside_loop
         calls = _calls_in(equation) if keeps else frozenset[str]()
         self._keeps = keeps and (bool(calls) or name not in ("scan", "while", "cond", "shard_map"))
         self.inside_loop = inside or bool(calls)
         try:
             if not calls:
-                return super()._perform(equation, args)
+                return super().perform(equation, args)
             if name == "scan":
                 return self._stacking(equation.params, args, calls)
             return self._choosing(equation.params["branches"], args, calls)
@@ -144,24 +146,20 @@ class MarkReader(Interpreter):
 
     def _stacking(self, params: Any, args: Sequence[Any], calls: Calls) -> Sequence[Any]:
         """Evaluate a loop, and keep the values that it marks in each round."""
-        first, last = params["num_consts"], params["num_consts"] + params["num_carry"]
-        inner, names = closed(params["jaxpr"]), list[str]()
+        consts, init, rows = operands_of_scan(params, args)
+        names = list[str]()
 
-        def body(carry: Any, rows: Any) -> Any:
-            results, marked = self._with_marks(inner, (*args[:first], *carry, *rows), calls)
+        def body(carry: Any, row: Any) -> Any:
+            given = (*consts, *carry, *row)
+            results, marked = self._with_marks(params["jaxpr"], given, calls)
             names[:] = marked
-            return tuple(results[: last - first]), (results[last - first :], [*marked.values()])
+            return tuple(results[: len(init)]), (results[len(init) :], [*marked.values()])
 
         scan = _one_by_one if params["length"] <= _FEW else jax.lax.scan
-        carry, (rows, marked) = scan(
-            body,
-            tuple(args[first:last]),
-            tuple(args[last:]),
-            length=params["length"],
-            reverse=params["reverse"],
-        )
+        how = {"length": params["length"], "reverse": params["reverse"]}
+        carry, (stacked, marked) = scan(body, tuple(init), tuple(rows), **how)
         self.values.update(zip(names, marked, strict=True))
-        return [*carry, *rows]
+        return [*carry, *stacked]
 
     def _choosing(
         self, branches: Sequence[Any], args: Sequence[Any], calls: Calls
@@ -237,40 +235,55 @@ def leaves_of(jaxpr: ClosedJaxpr, leaves: int, *, carried: bool = True) -> Mappi
     Without ``carried`` a loop counts if it leaves the parameter as it is, as one that adds up
     gradients does.
     """
-    found: dict[str, int] = {}
-
-    def follow(core: Jaxpr, known: Sequence[int | None]) -> list[int | None]:
-        env = {v: leaf for v, leaf in zip(core.invars, known, strict=True) if leaf is not None}
-
-        def read(atom: Any) -> int | None:
-            return None if isinstance(atom, Literal) else env.get(atom)
-
-        for equation in core.eqns:
-            args = [*map(read, equation.invars)]
-            name, params = equation.primitive.name, equation.params
-            mark = mark_of(equation)
-            results: Sequence[int | None] = [None] * len(equation.outvars)
-            if mark.startswith("parameter.") and args[0] is not None:
-                found[mark.removeprefix("parameter.")] = args[0]
-            if name in _SAME:
-                results = args[:1] if len(equation.outvars) == 1 else args
-            elif name in INLINED:
-                results = follow(closed(params[INLINED[name]]).jaxpr, args)
-            elif name == "scan":
-                known_to = params["num_consts"] + params["num_carry"] * carried
-                others = [None] * (len(args) - known_to)
-                follow(closed(params["jaxpr"]).jaxpr, [*args[:known_to], *others])
-            elif name == "while" and carried:
-                follow(params["body_jaxpr"].jaxpr, args[params["cond_nconsts"] :])
-            elif name == "shard_map":
-                follow(closed(params["jaxpr"]).jaxpr, args)
-            elif name == "cond":
-                for branch in params["branches"]:
-                    follow(branch.jaxpr, args[1:])
-            pairs = zip(equation.outvars, results, strict=True)
-            env.update({v: leaf for v, leaf in pairs if leaf is not None})
-        return [*map(read, core.outvars)]
-
+    walk = _LeafWalk(carried)
     inputs = len(jaxpr.jaxpr.invars)
-    follow(jaxpr.jaxpr, [*range(leaves), *[None] * (inputs - leaves)])
-    return found
+    walk.run(jaxpr, *range(leaves), *[None] * (inputs - leaves))
+    return walk.found
+
+
+class _LeafWalk(Walk[int | None]):
+    """Follows leaves to the marks of parameters: a value is the number of the leaf that it is."""
+
+    def __init__(self, carried: bool) -> None:
+        super().__init__()
+        self._carried, self.found = carried, dict[str, int]()
+
+    def constant(self, value: Any, variable: Any) -> None:
+        """Return nothing: it is no leaf."""
+
+    def operation(self, equation: Any, args: Sequence[int | None]) -> Sequence[int | None]:  # noqa: ARG002
+        """Return nothing known: the results are others than the operands."""
+        return [None] * len(equation.outvars)
+
+    def _same(self, equation: Any, args: Sequence[int | None]) -> Sequence[int | None]:
+        mark, leaf = mark_of(equation), args[0]
+        if mark.startswith("parameter.") and leaf is not None:
+            self.found[mark.removeprefix("parameter.")] = leaf
+        return args[: len(equation.outvars)]
+
+    def _scan(self, equation: Any, args: Sequence[int | None]) -> Sequence[int | None]:
+        consts, carry, _ = operands_of_scan(equation.params, args)
+        known = [*consts, *carry] if self._carried else consts
+        self.run(closed(equation.params["jaxpr"]), *known, *[None] * (len(args) - len(known)))
+        return self.operation(equation, args)
+
+    def _while(self, equation: Any, args: Sequence[int | None]) -> Sequence[int | None]:
+        if self._carried:
+            self.run(equation.params["body_jaxpr"], *args[equation.params["cond_nconsts"] :])
+        return self.operation(equation, args)
+
+    def _cond(self, equation: Any, args: Sequence[int | None]) -> Sequence[int | None]:
+        for branch in equation.params["branches"]:
+            self.run(branch, *args[1:])
+        return self.operation(equation, args)
+
+    def _shard_map(self, equation: Any, args: Sequence[int | None]) -> Sequence[int | None]:
+        self.run(closed(equation.params["jaxpr"]), *args)
+        return self.operation(equation, args)
+
+    rules = dict.fromkeys(_SAME, _same) | {
+        "scan": _scan,
+        "while": _while,
+        "cond": _cond,
+        "shard_map": _shard_map,
+    }

@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from jax.extend.core import ClosedJaxpr, Literal
+from jax.extend.core import ClosedJaxpr
 
-from symmetry.jax.jaxprs.interpreter import INLINED, Site, closed, is_key
+from symmetry.jax.jaxprs.interpreter import is_key
 from symmetry.jax.jaxprs.places import place_of
+from symmetry.jax.jaxprs.walk import Site, Walk, calls, closed, equations_in, is_call
 
 DRAWS = {"_bernoulli", "_normal", "_uniform", "_truncated_normal", "_gumbel", "_laplace"}
 _MIXING = ("dot_general", "conv_general_dilated", "gather", "concatenate", "scatter-add")
@@ -44,56 +45,57 @@ def noise_in(
     ``leaves`` says of each input of the jaxpr whether it is a parameter, others are data; and
     ``varies`` whether it is another one in each step.
     """
-    noise: dict[Draw, None] = {}
-    batch: set[Draw] = set()
-
-    def follow(jaxpr: ClosedJaxpr, args: Sequence[_Origin], around: Site) -> list[_Origin]:
-        core = jaxpr.jaxpr
-        env = {v: _Origin(data=getattr(v.aval, "ndim", 0) > 0) for v in core.constvars}
-        env.update(zip(core.invars, args, strict=True))
-
-        def read(atom: Any) -> _Origin:
-            return _Origin() if isinstance(atom, Literal) else env[atom]
-
-        for number, equation in enumerate(core.eqns):
-            site, own = (*around, number), [*map(read, equation.invars)]
-            name, leaf = equation.primitive.name, any(origin.leaf for origin in own)
-            results: Sequence[_Origin] | None = None
-            if name in INLINED:
-                results = follow(closed(equation.params[INLINED[name]]), own, site)
-                if is_draw(equation) and not leaf:
-                    fixed = not any(origin.varies for origin in own)
-                    draws = frozenset([_draw(equation, site)._replace(fixed=fixed)])
-                    results = [_Origin(False, True, not fixed, draws) for _ in results]
-            elif name == "scan":
-                results = follow(closed(equation.params["jaxpr"]), own, site)
-            if results is None:
-                draws = frozenset[Draw]().union(*(origin.draws for origin in own))
-                if name in _MIXING and leaf:
-                    batch.update(draws)
-                elif any(origin.leaf and origin.data for origin in own):
-                    noise.update(dict.fromkeys(draws))
-                data, moves = (any(origin[k] for origin in own) for k in (1, 2))
-                origin = _Origin(leaf, data, moves, frozenset() if leaf else draws)
-                results = [origin] * len(equation.outvars)
-            env.update(zip(equation.outvars, results, strict=True))
-        return [*map(read, core.outvars)]
-
+    walk = _OriginWalk()
     inputs = zip(leaves, varies, strict=True)
-    follow(jaxpr, [_Origin(leaf, not leaf, moves) for leaf, moves in inputs], ())
-    return tuple(draw for draw in noise if draw not in batch)
+    walk.run(jaxpr, *(_Origin(leaf, not leaf, moves) for leaf, moves in inputs))
+    return tuple(draw for draw in walk.noise if draw not in walk.batch)
 
 
-def draws_in(jaxpr: ClosedJaxpr, around: Site = ()) -> tuple[Draw, ...]:
+class _OriginWalk(Walk[_Origin]):
+    """Finds the draws that are noise, and those that are the batch; a round stands for a loop."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rules = {"scan": _OriginWalk._scan}
+        self.noise: dict[Draw, None] = {}
+        self.batch: set[Draw] = set()
+
+    def constant(self, value: Any, variable: Any) -> _Origin:  # noqa: ARG002
+        """Return where an array comes from."""
+        return _Origin(data=getattr(variable.aval, "ndim", 0) > 0)
+
+    def literal(self, atom: Any) -> _Origin:  # noqa: ARG002
+        """Return that a number comes from nowhere."""
+        return _Origin()
+
+    def equation(self, equation: Any, args: Sequence[_Origin]) -> Sequence[_Origin]:
+        """Return where the results of an equation come from; from itself, if it is a draw."""
+        site, results = self.site, super().equation(equation, args)
+        if not is_draw(equation) or any(origin.leaf for origin in args):
+            return results
+        fixed = not any(origin.varies for origin in args)
+        draws = frozenset([_draw(equation, site)._replace(fixed=fixed)])
+        return [_Origin(False, True, not fixed, draws) for _ in results]
+
+    def operation(self, equation: Any, args: Sequence[_Origin]) -> Sequence[_Origin]:
+        """Return where all operands come from; look at draws among them."""
+        leaf, data, varies = (any(origin[k] for origin in args) for k in range(3))
+        draws = frozenset[Draw]().union(*(origin.draws for origin in args))
+        if equation.primitive.name in _MIXING and leaf:
+            self.batch.update(draws)
+        elif any(origin.leaf and origin.data for origin in args):
+            self.noise.update(dict.fromkeys(draws))
+        origin = _Origin(leaf, data, varies, frozenset() if leaf else draws)
+        return [origin] * len(equation.outvars)
+
+    def _scan(self, equation: Any, args: Sequence[_Origin]) -> Sequence[_Origin]:
+        return self.run(closed(equation.params["jaxpr"]), *args)
+
+
+def draws_in(jaxpr: ClosedJaxpr) -> tuple[Draw, ...]:
     """Return all draws outside of loops."""
-    found: list[Draw] = []
-    for number, equation in enumerate(jaxpr.jaxpr.eqns):
-        site, name = (*around, number), equation.primitive.name
-        if is_draw(equation):
-            found.append(_draw(equation, site))
-        elif name in INLINED:
-            found += draws_in(closed(equation.params[INLINED[name]]), site)
-    return tuple(found)
+    found = equations_in(jaxpr.jaxpr, lambda e: () if is_draw(e) else calls(e))
+    return tuple(_draw(equation, site) for site, equation in found if is_draw(equation))
 
 
 def is_draw(equation: Any) -> bool:
@@ -101,7 +103,7 @@ def is_draw(equation: Any) -> bool:
 
     Where a loop is differentiated, what such a function computes without its key is called alone.
     """
-    named = equation.primitive.name in INLINED and equation.params.get("name") in DRAWS
+    named = is_call(equation) and equation.params.get("name") in DRAWS
     return named and any(is_key(atom.aval.dtype) for atom in equation.invars)
 
 

@@ -16,14 +16,8 @@ import jax
 import jax.numpy as jnp
 from jax.extend.core import ClosedJaxpr
 
-from symmetry.jax.jaxprs.interpreter import (
-    INLINED,
-    Interpreter,
-    bind,
-    closed,
-    equations_in,
-    equations_inside,
-)
+from symmetry.jax.jaxprs.interpreter import Interpreter, bind
+from symmetry.jax.jaxprs.walk import called, closed, equations_in, equations_inside, is_call
 
 # What combines the numbers of all devices, and hands them on if there is one.
 _COMBINING = ("psum", "psum_invariant", "pmax", "pmin", "pvary", "pcast", "pbroadcast")
@@ -32,7 +26,7 @@ _OTHERS = ("ppermute", "all_to_all", "reduce_scatter", "psum_scatter", "axis_ind
 
 def on_one_device(jaxpr: ClosedJaxpr) -> ClosedJaxpr:
     """Return a jaxpr without maps over one device; itself if it has none that can be left out."""
-    mapped = [e for e in equations_in(jaxpr.jaxpr) if _is_alone(e)]
+    mapped = [e for _, e in equations_in(jaxpr.jaxpr) if _is_alone(e)]
     if not mapped or any(e.primitive.name in _OTHERS for m in mapped for e in equations_inside(m)):
         return jaxpr
     run: Any = _Unmapping().run
@@ -49,8 +43,8 @@ class _Unmapping(Interpreter):
             return self.run(closed(params["jaxpr"]), *args)
         if name in _COMBINING:
             return [*map(jnp.asarray, args)]
-        if name in INLINED and any(map(_is_of_devices, equations_inside(equation))):
-            return self.run(closed(params[INLINED[name]]), *args)
+        if is_call(equation) and any(map(_is_of_devices, equations_inside(equation))):
+            return self.run(called(equation), *args)
         return bind(equation, args, params)
 
 

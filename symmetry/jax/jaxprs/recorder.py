@@ -16,9 +16,10 @@ from jax.extend.core import Literal
 
 from symmetry.base.errors import TrainingError
 from symmetry.jax.executables import quickly
-from symmetry.jax.jaxprs.interpreter import INLINED, bind, closed, is_key
+from symmetry.jax.jaxprs.interpreter import bind, is_key
 from symmetry.jax.jaxprs.places import place_of
 from symmetry.jax.jaxprs.step import Flat
+from symmetry.jax.jaxprs.walk import Site, Walk, closed, evaluate, operands_of_scan
 from symmetry.observe.source_line import NOWHERE, SourceLine
 from symmetry.training.trace import Node, Trace, weights
 from symmetry.units.state import Array
@@ -48,7 +49,7 @@ class Value:
         self.array, self.number, self.data = array, number, data
 
 
-class JaxprRecorder:
+class JaxprRecorder(Walk[Value]):
     """Records jaxprs without calls; their inputs are leaves of the trace, or data.
 
     Parameters
@@ -58,7 +59,9 @@ class JaxprRecorder:
     """
 
     def __init__(self, leaves: Mapping[str, Array]) -> None:
+        super().__init__()
         self.trace = Trace()
+        self._computed: Mapping[Site, Sequence[Any]] = {}  # results that are known already
         self._arrays: list[Any] = []  # JAX's own, by number
         self._losses: list[int] = []
         self.leaves = {name: self._leaf(jnp.asarray(array)) for name, array in leaves.items()}
@@ -72,22 +75,14 @@ class JaxprRecorder:
 
         What it is ``given`` beside the state is data. Its losses are noted.
         """
-        core = flat.jaxpr.jaxpr
         pairs = zip(names, state, strict=True)
         inputs = [
             self.leaves.get(name) or Value(leaf, data=np.ndim(leaf) > 0) for name, leaf in pairs
         ]
         inputs += [Value(value, data=True) for value in given]
         computed = _everything(flat)(flat.jaxpr.consts, [value.array for value in inputs])
-        consts = [Value(const, data=np.ndim(const) > 0) for const in flat.jaxpr.consts]
-        env = dict(zip(core.constvars, consts, strict=True))
-        env.update(zip(core.invars, inputs, strict=True))
-        for equation, results in zip(core.eqns, computed, strict=True):
-            args = [_read(atom, env) for atom in equation.invars]
-            env.update(zip(equation.outvars, self._equation(equation, args, results), strict=True))
-        outputs = {
-            name: _read(atom, env) for name, atom in zip(flat.outputs, core.outvars, strict=True)
-        }
+        self._computed = {(number,): results for number, results in enumerate(computed)}
+        outputs = dict(zip(flat.outputs, self.run(flat.jaxpr, *inputs), strict=True))
         for output, value in outputs.items():
             kind, _, number = output.partition(".")
             if kind in ("loss", "aux"):
@@ -109,9 +104,16 @@ class JaxprRecorder:
         self.trace.finals = {name: self._number(value) for name, value in self.leaves.items()}
         return self.trace
 
-    def _equation(
-        self, equation: Any, args: Sequence[Value], results: Sequence[Any]
-    ) -> Sequence[Value]:
+    def constant(self, value: Any, variable: Any) -> Value:  # noqa: ARG002
+        """Return an array that a jaxpr holds."""
+        return Value(value, data=np.ndim(value) > 0)
+
+    def literal(self, atom: Any) -> Value:
+        """Return a number in a jaxpr."""
+        return Value(jnp.asarray(atom.val, atom.aval.dtype))
+
+    def perform(self, equation: Any, args: Sequence[Value]) -> Sequence[Value]:
+        """Record an equation; a loop or a choice by the equations that it comes to, if it can."""
         name, params, place = equation.primitive.name, equation.params, place_of(equation)
         moving = any(self._moves(arg) for arg in args)
         if name == "shard_map" and moving:
@@ -119,7 +121,10 @@ class JaxprRecorder:
         if name == "scan" and moving and params["length"] <= _UNROLLED:
             return self._unrolled(params, args, place)
         if name == "cond" and moving and not self._moves(args[0]):
-            return self._inner(params["branches"][int(args[0].array)], args[1:])
+            return self.run(params["branches"][int(args[0].array)], *args[1:])
+        results = self._computed.get(self.site)
+        if results is None:  # within a loop or a choice
+            results = bind(equation, [arg.array for arg in args], params)
         slots = [n for n, atom in enumerate(equation.invars) if not isinstance(atom, Literal)]
         given = [None if n in slots else arg.array for n, arg in enumerate(args)]
 
@@ -177,33 +182,16 @@ class JaxprRecorder:
 
     def _unrolled(self, params: Any, args: Sequence[Value], place: SourceLine) -> list[Value]:
         """Record a loop step by step."""
-        first, last = params["num_consts"], params["num_consts"] + params["num_carry"]
-        consts, carry, rows = args[:first], [*args[first:last]], args[last:]
+        consts, carry, rows = operands_of_scan(params, args)
         order = range(params["length"])
         found: dict[int, Sequence[Value]] = {}
         for step in reversed(order) if params["reverse"] else order:
             own = [self._performed([row], _taker(step), "index", place)[0] for row in rows]
-            results = self._inner(closed(params["jaxpr"]), [*consts, *carry, *own])
-            carry, found[step] = [*results[: last - first]], results[last - first :]
+            results = self.run(closed(params["jaxpr"]), *consts, *carry, *own)
+            carry, found[step] = results[: len(carry)], results[len(carry) :]
         columns = zip(*(found[step] for step in order), strict=True)
         stacked = [self._performed(column, _stack, "stack", place)[0] for column in columns]
         return [*carry, *stacked]
-
-    def _inner(self, jaxpr: Any, args: Sequence[Value]) -> list[Value]:
-        """Record a jaxpr inside of another one, whose values are not known yet."""
-        core = jaxpr.jaxpr
-        env = dict(zip(core.constvars, map(Value, jaxpr.consts), strict=True))
-        env.update(zip(core.invars, args, strict=True))
-        for equation in core.eqns:
-            own = [_read(atom, env) for atom in equation.invars]
-            if equation.primitive.name in INLINED:
-                inner = closed(equation.params[INLINED[equation.primitive.name]])
-                values: Sequence[Value] = self._inner(inner, own)
-            else:
-                results = bind(equation, [value.array for value in own], equation.params)
-                values = self._equation(equation, own, results)
-            env.update(zip(equation.outvars, values, strict=True))
-        return [_read(atom, env) for atom in core.outvars]
 
     def _performed(
         self, args: Sequence[Value], run: _Run, name: str, place: SourceLine
@@ -229,16 +217,15 @@ class JaxprRecorder:
 
 def _everything(flat: Flat) -> Callable[..., Any]:
     """Return a compiled function that returns the results of all equations."""
-    core = flat.jaxpr.jaxpr
 
-    def results(consts: Sequence[Any], inputs: Sequence[Any]) -> list[list[Any]]:
-        env = dict(zip(core.constvars, consts, strict=True))
-        env.update(zip(core.invars, inputs, strict=True))
-        found = []
-        for equation in core.eqns:
-            args = [a.val if isinstance(a, Literal) else env[a] for a in equation.invars]
-            found.append([*bind(equation, args, equation.params)])
-            env.update(zip(equation.outvars, found[-1], strict=True))
+    def results(consts: Sequence[Any], inputs: Sequence[Any]) -> list[Sequence[Any]]:
+        found = list[Sequence[Any]]()
+
+        def perform(_: int, equation: Any, args: Sequence[Any]) -> Sequence[Any]:
+            found.append(bind(equation, args, equation.params))
+            return found[-1]
+
+        evaluate(flat.jaxpr.jaxpr, consts, inputs, perform)
         return found
 
     return quickly(results)
@@ -250,12 +237,6 @@ def _taker(step: int) -> _Run:
 
 def _stack(values: Sequence[Any]) -> list[Any]:
     return [jnp.stack(values)]
-
-
-def _read(atom: Any, env: Mapping[Any, Value]) -> Value:
-    if isinstance(atom, Literal):
-        return Value(jnp.asarray(atom.val, atom.aval.dtype))
-    return env[atom]
 
 
 def _integers(params: Mapping[str, Any]) -> frozenset[int]:

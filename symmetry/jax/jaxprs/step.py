@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import Any, NamedTuple, TypeVar
 
@@ -23,10 +24,12 @@ from jax.interpreters import partial_eval
 from symmetry.jax.executables import quickly
 from symmetry.jax.jaxprs.custom import CustomCall
 from symmetry.jax.jaxprs.forward import Forward
-from symmetry.jax.jaxprs.interpreter import Position, Site, constants_in, is_key, widened
+from symmetry.jax.jaxprs.graph import Graph
+from symmetry.jax.jaxprs.interpreter import Position, constants_in, is_key, widened
 from symmetry.jax.jaxprs.marks import MarkReader, leaves_of
 from symmetry.jax.jaxprs.noise import Draw, draws_in, noise_in
 from symmetry.jax.jaxprs.places import place_of
+from symmetry.jax.jaxprs.walk import Site
 from symmetry.jax.jaxprs.wide import wide_literals
 from symmetry.jax.made import has_numbers
 from symmetry.observe.source_line import SourceLine
@@ -55,20 +58,23 @@ class StepManner(NamedTuple):
     without: frozenset[int] = frozenset()
 
 
-class Flat(NamedTuple):
-    """A jaxpr without calls.
-
-    Attributes
-    ----------
-    outputs
-        The names of its outputs.
-    modules
-        The user's line of what each module of the model returns, by its path.
-    """
+@dataclass(frozen=True)
+class Flat:
+    """A jaxpr without calls."""
 
     jaxpr: ClosedJaxpr
-    outputs: tuple[str, ...]
-    modules: Mapping[str, SourceLine]
+    outputs: tuple[str, ...]  # the names of its outputs
+    modules: Mapping[str, SourceLine]  # the lines of what modules of the model return, by paths
+
+    @cached_property
+    def variables(self) -> Mapping[str, Any]:
+        """The variables that are its outputs, by name."""
+        return dict(zip(self.outputs, self.jaxpr.jaxpr.outvars, strict=True))
+
+    @cached_property
+    def graph(self) -> Graph:
+        """Its equations, by the variables that they make and read."""
+        return Graph(self.jaxpr.jaxpr)
 
     def only(self, names: Sequence[str]) -> Flat:
         """Return what computes some of the outputs alone."""
@@ -154,32 +160,24 @@ class TracedStep:
         A loss at updated parameters does not read the state of their optimiser.
         """
         flat = self.flat(StepManner())
-        core, outputs = (
-            flat.jaxpr.jaxpr,
-            dict(zip(flat.outputs, flat.jaxpr.jaxpr.outvars, strict=True)),
-        )
-        updated = {id(outputs[f"leaf.{number}"]) for number in self._marked.values()}
-        used = {id(outputs[name]) for name in self.losses}
-        for equation in reversed(core.eqns):
-            if any(id(v) in used and id(v) not in updated for v in equation.outvars):
-                used.update(map(id, equation.invars))
-        pairs = zip(core.invars[: self._leaves], self.jaxpr.in_avals, strict=False)
+        updated = {flat.variables[f"leaf.{number}"] for number in self._marked.values()}
+        losses = [flat.variables[name] for name in self.losses]
+        equations = flat.graph.ancestors(losses, until=updated)
+        used = {id(a) for n in equations for a in flat.graph.equations[n].invars} | {
+            *map(id, losses)
+        }
+        pairs = zip(flat.graph.inputs[: self._leaves], self.jaxpr.in_avals, strict=False)
         return tuple(n for n, (v, aval) in enumerate(pairs) if id(v) in used and _is_float(aval))
 
     @cached_property
     def forward(self) -> tuple[int, ...]:
         """The leaves that are not trained, and whose next values depend on no gradient."""
         flat = self.flat(StepManner())
-        core, names = flat.jaxpr.jaxpr, flat.outputs
-        outputs = dict(zip(names, core.outvars, strict=True))
-        later = {id(outputs[name]) for name in self.gradients}
-        for equation in core.eqns:
-            if any(id(atom) in later for atom in equation.invars):
-                later.update(map(id, equation.outvars))
+        later = flat.graph.follow(flat.variables[name] for name in self.gradients)
         return tuple(
             number
             for number in range(self._leaves)
-            if number not in self.parameters and id(outputs[f"leaf.{number}"]) not in later
+            if number not in self.parameters and flat.variables[f"leaf.{number}"] not in later
         )
 
     @cached_property
@@ -227,22 +225,17 @@ class TracedStep:
             flat.jaxpr.jaxpr, [name in self.losses for name in flat.outputs]
         )
         unread = [n for n in range(self._leaves, len(used)) if not used[n]]
-        readers = {
-            id(atom): place_of(equation)
-            for equation in reversed(flat.jaxpr.jaxpr.eqns)
-            for atom in equation.invars
-        }
-        variables = flat.jaxpr.jaxpr.invars
-        return {n: readers[id(variables[n])] for n in unread if id(variables[n]) in readers}
+        graph = flat.graph
+        readers = {n: graph.readers(graph.inputs[n]) for n in unread}
+        return {n: place_of(graph.equations[ops[0][0]]) for n, ops in readers.items() if ops}
 
     @cached_property
     def draws_outside_forward(self) -> tuple[int, ...]:
         """The numbers of the draws that no loss depends on."""
         flat = self.flat(StepManner())
-        made = {id(v) for e in flat.only(self.losses).jaxpr.jaxpr.eqns for v in e.outvars}
-        outputs = zip(flat.outputs, flat.jaxpr.jaxpr.outvars, strict=True)
-        found = {name: id(variable) for name, variable in outputs if name.startswith("draw.")}
-        return tuple(n for n in range(len(self.draws)) if found.get(f"draw.{n}", 0) not in made)
+        losses, drawn = flat.only(self.losses).graph, flat.variables
+        numbers = range(len(self.draws))
+        return tuple(n for n in numbers if losses.maker(drawn.get(f"draw.{n}")) is None)
 
     @cached_property
     def _marked(self) -> Mapping[str, int]:

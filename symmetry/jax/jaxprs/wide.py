@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 from jax.extend.core import ClosedJaxpr, Literal
 
-from symmetry.jax.jaxprs.interpreter import INLINED, Position, Site, closed
+from symmetry.jax.jaxprs.interpreter import Position
+from symmetry.jax.jaxprs.walk import Site, called, closed, is_call
 
 
 def wide_literals(narrow: ClosedJaxpr, wide: ClosedJaxpr) -> Mapping[Position, float]:
@@ -42,9 +43,11 @@ def _found(
                 full = float(b.val)
                 if np.float32(full) == np.float32(a.val) and np.isfinite(full):
                     yield (site, position), full
-        key = "jaxpr" if equation.primitive.name == "scan" else INLINED.get(equation.primitive.name)
-        if key is not None:
-            yield from _found(closed(equation.params[key]), closed(same.params[key]), site)
+        if is_call(equation):
+            yield from _found(called(equation), called(same), site)
+        elif equation.primitive.name == "scan":
+            inner, other_inner = (closed(each.params["jaxpr"]) for each in (equation, same))
+            yield from _found(inner, other_inner, site)
 
 
 def _matched(mine: Sequence[str], theirs: Sequence[str]) -> Iterator[tuple[int, int]]:

@@ -27,7 +27,7 @@ class JaxReordering(Reordering):
         flat = self._stepper.traced.flat(self._stepper.manner)
         return {
             str(place_of(equation)): False
-            for equation in flat.jaxpr.jaxpr.eqns
+            for equation in flat.graph.equations
             if is_random(equation) and any(count in v.aval.shape for v in equation.outvars)
         }
 
@@ -70,11 +70,12 @@ class JaxPadding(Padding):
 def _compared_tokens(stepper: Stepper, leaf: int) -> Iterator[str]:
     """Yield the lines of a step that compare the tokens of its batch with a number."""
     number = place_among_arrays(stepper.program.given(stepper.taken), leaf)
-    core = stepper.traced.flat(stepper.manner).jaxpr.jaxpr
-    tokens = {core.invars[len(stepper.leaves.values) + number]}
-    for equation in core.eqns:
-        mine = [a for a in equation.invars if not isinstance(a, Literal) and a in tokens]
-        if mine and equation.primitive.name in SHAPES | CASTS:
-            tokens.update(equation.outvars)
-        elif mine and equation.primitive.name in _COMPARING and len(mine) < len(equation.invars):
+    graph = stepper.traced.flat(stepper.manner).graph
+    tokens = graph.inputs[len(stepper.leaves.values) + number]
+    same = graph.follow([tokens], lambda e, _: e.primitive.name in SHAPES | CASTS)
+    for equation in (
+        graph.equations[n] for n in sorted(n for v in same for n, _ in graph.readers(v))
+    ):
+        mine = [a for a in equation.invars if not isinstance(a, Literal) and a in same]
+        if equation.primitive.name in _COMPARING and len(mine) < len(equation.invars):
             yield str(place_of(equation))

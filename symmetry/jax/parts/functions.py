@@ -13,7 +13,7 @@ from jax.interpreters import partial_eval
 
 from symmetry.base.raised import in_one_line
 from symmetry.jax.jaxprs.custom import CustomCall
-from symmetry.jax.jaxprs.interpreter import INLINED, closed
+from symmetry.jax.jaxprs.walk import calls, equations_in, is_call
 from symmetry.jax.stepper import Stepper
 from symmetry.observe.source_line import SourceLine
 from symmetry.training.trial import (
@@ -96,14 +96,8 @@ def _why_not(call: CustomCall, values: Sequence[Any]) -> str:
 
 def _rough(jaxpr: Any) -> str:
     """Return the first operation that has kinks or steps, if any."""
-    for equation in jaxpr.jaxpr.eqns:
-        name = equation.primitive.name
-        if name in INLINED:
-            if other := _rough(closed(equation.params[INLINED[name]])):
-                return other
-        elif not _SMOOTH.fullmatch(name):
-            return str(name)
-    return ""
+    names = (e.primitive.name for _, e in equations_in(jaxpr.jaxpr, calls) if not is_call(e))
+    return next((str(name) for name in names if not _SMOOTH.fullmatch(name)), "")
 
 
 def _slopes(call: CustomCall, values: Sequence[Any]) -> list[Slope]:

@@ -95,10 +95,9 @@ class JaxGradients(Differentiating):
         traced, numbers = stepper.traced, {stepper.leaves.names.index(name) for name in names}
         calls = {name.split(".")[1] for name, leaf in traced.gradients.items() if leaf in numbers}
         flat, forward = traced.flat(StepManner()), traced.losses_of(StepManner())
-        pairs = zip(flat.only(traced.losses).outputs, forward.losses, strict=True)
+        pairs = flat.only(traced.losses).variables.items()
         losses = [v for name, v in pairs if name.partition(".")[2] in calls]
-        outputs = zip(flat.outputs, flat.jaxpr.jaxpr.outvars, strict=True)
-        gradients = {id(variable) for name, variable in outputs if name in traced.gradients}
+        gradients = {id(flat.variables[name]) for name in traced.gradients}
         reached, cuts = {forward.inputs[number] for number in numbers}, []
         for number in sorted(forward.ancestors(losses)):
             equation = forward.equations[number]
@@ -173,8 +172,6 @@ class JaxOptimizers(Optimizing):
     def updated_at(self, name: str) -> SourceLine:
         """Return the user's line that makes the next value of a parameter."""
         flat = self._stepper.traced.flat(StepManner())
-        core = flat.jaxpr.jaxpr
         leaf = f"leaf.{self._stepper.leaves.names.index(name)}"
-        after = core.outvars[flat.outputs.index(leaf)]
-        made = (e for e in core.eqns if any(variable is after for variable in e.outvars))
-        return next(map(place_of, made), NOWHERE)
+        maker = flat.graph.maker(flat.variables[leaf])
+        return NOWHERE if maker is None else place_of(maker)

@@ -9,12 +9,12 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.extend.core import Literal
 
 from symmetry.jax.jaxprs.interpreter import bind, is_key
 from symmetry.jax.jaxprs.noise import is_random
 from symmetry.jax.jaxprs.places import place_of
 from symmetry.jax.jaxprs.recorder import JaxprRecorder
+from symmetry.jax.jaxprs.walk import Walk
 from symmetry.jax.leaves import as_array
 from symmetry.jax.parts.model import JaxGradients
 from symmetry.jax.raising import readable
@@ -70,17 +70,8 @@ class JaxRecording(Recording):
         with jax.enable_x64(stepper.manner.promote):
             stepper.leaves.values = [*map(_on_device, stepper.leaves.values)]
             flat = stepper.traced.flat(stepper.manner).only(stepper.leaves.outputs())
-            core = flat.jaxpr.jaxpr
             given = [*stepper.leaves.values, *map(_on_device, stepper.inputs())]
-            env = dict(zip(core.constvars, flat.jaxpr.consts, strict=True))
-            env.update(zip(core.invars, given, strict=True))
-            for equation in core.eqns:
-                args = [
-                    jnp.asarray(a.val, a.aval.dtype) if isinstance(a, Literal) else env[a]
-                    for a in equation.invars
-                ]
-                env.update(zip(equation.outvars, _recorded(tape, equation, args), strict=True))
-            after = [env[atom] for atom in core.outvars]
+            after = _Taping(tape).run(flat.jaxpr, *given)
             stepper.leaves.replace(dict(zip(flat.outputs, after, strict=True)))
         stepper.taken += 1
 
@@ -92,17 +83,29 @@ class JaxRecording(Recording):
         return None if name is None else (name, as_array(leaves.values[leaves.places[name]]))
 
 
-def _recorded(tape: Tape, equation: Any, args: Sequence[Any]) -> Sequence[Any]:
-    """Perform an operation, and tell the tape of it; what that mends is returned instead."""
-    if tape.skips():
-        return bind(equation, args, equation.params)
-    call = _call(equation, args)
-    tape.before(call)
-    results = [*bind(equation, args, equation.params)]
-    made = [n for n, result in enumerate(results) if _readable(result)]
-    for position, values in tape.after(call, [], [_handle(results[n]) for n in made]).items():
-        results[made[position]] = jnp.asarray(values)
-    return results
+class _Taping(Walk[Any]):
+    """Performs operations, and hands each to a tape; what that mends is the result instead."""
+
+    def __init__(self, tape: Tape) -> None:
+        super().__init__()
+        self._tape = tape
+
+    def constant(self, value: Any, variable: Any) -> Any:
+        """Return a constant; a number in a jaxpr is one, too."""
+        return value if is_key(variable.aval.dtype) else jnp.asarray(value, variable.aval.dtype)
+
+    def operation(self, equation: Any, args: Sequence[Any]) -> Sequence[Any]:
+        """Perform an operation."""
+        tape = self._tape
+        if tape.skips():
+            return bind(equation, args, equation.params)
+        call = _call(equation, args)
+        tape.before(call)
+        results = [*bind(equation, args, equation.params)]
+        made = [n for n, result in enumerate(results) if _readable(result)]
+        for position, values in tape.after(call, [], [_handle(results[n]) for n in made]).items():
+            results[made[position]] = jnp.asarray(values)
+        return results
 
 
 def _call(equation: Any, args: Sequence[Any]) -> Call:

@@ -11,7 +11,7 @@ import numpy as np
 from jax.extend.core import ClosedJaxpr
 
 from symmetry.base.errors import TrainingError
-from symmetry.jax.jaxprs.interpreter import equations_in
+from symmetry.jax.jaxprs.walk import equations_in
 from symmetry.jax.program import Program
 from symmetry.jax.stepper import Stepper
 from symmetry.training.baseline import JUDGED
@@ -56,6 +56,6 @@ class JaxSettings(Configuring):
 
 def _has_16_bits(jaxpr: ClosedJaxpr) -> bool:
     """Return whether a step computes floating-point numbers of 16 bits."""
-    variables = (v for equation in equations_in(jaxpr.jaxpr) for v in equation.outvars)
+    variables = (v for _, equation in equations_in(jaxpr.jaxpr) for v in equation.outvars)
     dtypes = {getattr(variable.aval, "dtype", np.dtype(bool)) for variable in variables}
     return any(jnp.issubdtype(d, jnp.floating) and d.itemsize == 2 for d in dtypes)

@@ -6,7 +6,7 @@ goes from the outputs along values that move before a place, to the one that is 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -40,8 +40,8 @@ class BackwardSearch:
     def __init__(
         self,
         forward: Forward,
-        plain: Mapping[Any, Any],
-        other: Mapping[Any, Any],
+        plain: Callable[[Any], Any],
+        other: Callable[[Any], Any],
         shape: tuple[int, int],
         cut: int,
     ) -> None:
@@ -65,7 +65,7 @@ class BackwardSearch:
         """Return whether a value differs before the place; False if it has no tokens."""
         if is_key(variable.aval.dtype):
             return False
-        a, b = np.asarray(self._plain[variable]), np.asarray(self._other[variable])
+        a, b = np.asarray(self._plain(variable)), np.asarray(self._other(variable))
         if a.shape != b.shape:
             return True
         if a.ndim and a.shape[0] == self._shape[0] * self._shape[1]:

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from jax.extend.core import Literal
 
-from symmetry.jax.jaxprs.forward import Forward, Operand
+from symmetry.jax.jaxprs.forward import Forward
+from symmetry.jax.jaxprs.graph import Operand
 from symmetry.jax.jaxprs.interpreter import kind_of
 from symmetry.jax.probes.provenance import CASTS, SHAPES, source
 from symmetry.units.state import Array

@@ -17,7 +17,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from symmetry.jax.executables import quickly
-from symmetry.jax.jaxprs.forward import Forward, Operand
+from symmetry.jax.jaxprs.forward import Forward
+from symmetry.jax.jaxprs.graph import Operand
 from symmetry.jax.jaxprs.places import place_of
 from symmetry.jax.probes.labels import IGNORED, chosen_by
 from symmetry.jax.probes.leak import BackwardSearch

@@ -7,7 +7,7 @@ place.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -45,7 +45,7 @@ class Mixing:
         self._mixer: Mixer | None = None
         self._view: Mixer | None = None
 
-    def first(self, plain: Mapping[Any, Any], inputs: Sequence[Any]) -> Mixer | None:
+    def first(self, plain: Callable[[Any], Any], inputs: Sequence[Any]) -> Mixer | None:
         """Return what mixes first; None if nothing does.
 
         ``plain`` are the values of all variables for the first batch, ``inputs`` are the others.
@@ -60,20 +60,20 @@ class Mixing:
         return self._mixer
 
     def _seen(
-        self, number: int, args: Sequence[Any], results: Sequence[Any], plain: Mapping[Any, Any]
+        self, number: int, args: Sequence[Any], results: Sequence[Any], plain: Callable[[Any], Any]
     ) -> list[Any] | None:
         """Look at one equation; return what is held of its results, if anything is."""
         equation = self._forward.equations[number]
         held = [*results]
         for k, variable in enumerate(equation.outvars):
-            differs = self._differs(plain[variable], results[k])
+            differs = self._differs(plain(variable), results[k])
             if differs is None or axes_of(differs, self._count, self._sample):
                 continue
             given = [self._axes(equation.invars[n], args[n], plain) for n in range(len(args))]
             if self._carries(equation, given):
                 continue
             if equation.primitive.name in _REDUCTIONS and not self._is_softmax(equation):
-                held[k] = plain[variable]
+                held[k] = plain(variable)
                 continue
             mixer = self._mixer_of(equation, given)
             if mixer.kind == "view":
@@ -91,11 +91,11 @@ class Mixing:
         found = unequal(np.asarray(a), np.asarray(b))
         return found if found.any() else None
 
-    def _axes(self, atom: Any, value: Any, plain: Mapping[Any, Any]) -> list[int] | None:
+    def _axes(self, atom: Any, value: Any, plain: Callable[[Any], Any]) -> list[int] | None:
         """Return the axes that the samples of an operand lie in; None if it does not differ."""
         if isinstance(atom, Literal):
             return None
-        differs = self._differs(plain.get(atom, value), value)
+        differs = self._differs(plain(atom), value)
         return None if differs is None else axes_of(differs, self._count, self._sample)
 
     def _carries(self, equation: Any, given: Sequence[list[int] | None]) -> bool:

@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 from jax.extend.core import Literal
 
-from symmetry.jax.jaxprs.forward import Forward, Operand
+from symmetry.jax.jaxprs.forward import Forward
+from symmetry.jax.jaxprs.graph import Operand
 from symmetry.jax.jaxprs.places import place_of
 from symmetry.jax.probes.provenance import CASTS, makers, source
 from symmetry.training.losses import Pair

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from typing import Any
 
 from jax.extend.core import Literal
@@ -86,23 +86,6 @@ def is_number(forward: Forward, atom: Any, number: float) -> bool:
     """Return whether a value is this number, broadcast or not."""
     plain = source(forward, atom, SHAPES)
     return isinstance(plain, Literal) and getattr(plain.val, "ndim", 0) == 0 and plain.val == number
-
-
-def follow(forward: Forward, variable: Any, goes_on: Callable[[Any, int], bool]) -> dict[Any, None]:
-    """Return a variable, and what is made of it as long as a predicate says so, in order.
-
-    The predicate is called with an equation and the position of the operand.
-    """
-    found: dict[Any, None] = {variable: None}
-    ahead = [variable]
-    while ahead:
-        for number, position in forward.readers(ahead.pop()):
-            equation = forward.equations[number]
-            if goes_on(equation, position):
-                new = [v for v in equation.outvars if v not in found]
-                found.update(dict.fromkeys(new))
-                ahead.extend(new)
-    return found
 
 
 def _adds_axis(equation: Any) -> bool:

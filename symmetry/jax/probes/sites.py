@@ -17,13 +17,13 @@ from typing import Any
 
 from jax.extend.core import Literal
 
-from symmetry.jax.jaxprs.forward import Forward, Operand
+from symmetry.jax.jaxprs.forward import Forward
+from symmetry.jax.jaxprs.graph import Operand
 from symmetry.jax.jaxprs.interpreter import kind_of
 from symmetry.jax.probes.provenance import (
     CASTS,
     SHAPES,
     VIEWS,
-    follow,
     is_number,
     softmax_in,
     source,
@@ -94,9 +94,8 @@ def _by_softmax(forward: Forward, number: int, equation: Any) -> Iterator[Site]:
     known = softmax_in(forward, equation)
     if known is None:
         return
-    made = follow(
-        forward,
-        equation.outvars[0],
+    made = forward.follow(
+        equation.outvars,
         lambda e, k: _goes_along(forward, e, k) or _is_choice(forward, e, k),
     )
     if any(
@@ -108,9 +107,8 @@ def _by_softmax(forward: Forward, number: int, equation: Any) -> Iterator[Site]:
 def _classes(forward: Forward, number: int, exponent: Any, axis: int) -> Iterator[Site]:
     """Yield the loss of classes of which this is exponentiated, if labels choose among them."""
     scores = _unshifted(forward, exponent, axis)
-    alike = follow(
-        forward,
-        scores,
+    alike = forward.follow(
+        [scores],
         lambda e, k: _goes_along(forward, e, k) and e.outvars[0].aval.shape == scores.aval.shape,
     )
     choices = [
@@ -241,7 +239,7 @@ def _factor(forward: Forward, scores: Any) -> Any:
     def goes_on(equation: Any, _position: int) -> bool:
         return equation.primitive.name in entrywise and equation.outvars[0].aval.shape == shape
 
-    for variable in follow(forward, scores, goes_on):
+    for variable in forward.follow([scores], goes_on):
         for number, position in forward.readers(variable):
             equation = forward.equations[number]
             if equation.primitive.name == "mul":
@@ -305,7 +303,7 @@ def _reaches_loss(forward: Forward, variable: Any) -> bool:
         return name in _LINEAR
 
     losses = {*forward.losses}
-    return not losses.isdisjoint(follow(forward, variable, goes_on))
+    return not losses.isdisjoint(forward.follow([variable], goes_on))
 
 
 _FINDERS = {
