@@ -24,9 +24,9 @@ def observing(tape: Tape, function: Callable[..., Any], places: SourceLines) -> 
         stack.enter_context(observe_numpy.observing(tape, places))
         stack.enter_context(substituted(_namespaces(function)))
         if "torch" in sys.modules:
-            from symmetry.torch.modes import recorder as torch
+            from symmetry.torch.watch import tape as torch_tape
 
-            stack.enter_context(torch.observing(tape, places))
+            stack.enter_context(torch_tape.observing(tape, places))
         if "jax" in sys.modules:
             with suppress(ImportError):  # a release whose inside is not known
                 from symmetry.steps.observe import jax
