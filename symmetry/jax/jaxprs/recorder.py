@@ -113,7 +113,7 @@ class JaxprRecorder(Walk[Value]):
         return Value(jnp.asarray(atom.val, atom.aval.dtype))
 
     def perform(self, equation: Any, args: Sequence[Value]) -> Sequence[Value]:
-        """Record an equation; a loop or a choice by the equations that it comes to, if it can."""
+        """Record an equation: a loop or a choice by the equations within, where they are known."""
         name, params, place = equation.primitive.name, equation.params, place_of(equation)
         moving = any(self._moves(arg) for arg in args)
         if name == "shard_map" and moving:

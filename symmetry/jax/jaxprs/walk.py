@@ -156,7 +156,7 @@ class Walk(Generic[Value]):
         return self.constant(atom.val, atom)
 
     def visit(self, equation: Any, args: Sequence[Value]) -> Sequence[Value]:
-        """Return the results of an equation that it comes to."""
+        """Return the results of the next equation."""
         return self.equation(equation, args)
 
     def equation(self, equation: Any, args: Sequence[Value]) -> Sequence[Value]:
