@@ -233,6 +233,7 @@ class Model:
     variable: str = ""  # that holds it in the script; empty if it is not known
     parameters: int  # how many numbers they have
     is_trained: bool  # whether an optimiser holds one of them
+    follows: bool = False  # whether it is a copy that follows a trained one, as an average does
     dropouts: int  # how many modules drop out where they are in training mode
     statistics: int  # how many keep running statistics
     # Modules whose running statistics move, and whose parameters are frozen and do not.

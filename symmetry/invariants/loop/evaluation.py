@@ -5,7 +5,7 @@ Example: a validation loop without ``model.eval()``.
 In training mode dropouts make a score random, and BatchNorm learns from the validation samples.
 Calls of a model on the batches of a loader that leads to no backward have to be in evaluation mode,
 and must not change the model. Call ``model.eval()`` before, and ``model.train()`` behind the
-validation.
+validation. The same holds for a copy that follows a trained model, as an average of its weights.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ INVARIANT = loop_invariant(
 
 
 def evaluation(epochs: Epochs) -> Judgement:
-    """Judge the calls of trained models with batches of loaders that lead to no backward.
+    """Judge calls of trained models, and averages, with batches of loaders without a backward.
 
     Several calls with one batch may be a sample of the model's uncertainty, a result that is thrown
     away an adaption of the statistics: these are not judged.
@@ -75,7 +75,7 @@ def evaluation(epochs: Epochs) -> Judgement:
         for event in epochs.events
         if isinstance(event, Called)
         if event.loader is not None and event.loader not in training
-        if epochs.models[event.model].is_trained
+        if epochs.models[event.model].is_trained or epochs.models[event.model].follows
     ]
     judgement.applies = bool(calls)
     judgement.why = "" if calls else "no batch of a loader is used for evaluation alone"
@@ -141,10 +141,10 @@ def in_training_mode(epochs: Epochs, call: Called) -> str:
         many = len(call.statistics)
         effects.append(f"the running statistics of {count(many, 'module')} learn from it")
     name = epochs.models[call.model].name
-    return (
-        f"{name} is evaluated in training mode: {' and '.join(effects)}. "
-        "Call eval() before, and train() after the evaluation."
-    )
+    cure = "Call eval() before, and train() after the evaluation"
+    if epochs.models[call.model].follows:
+        cure = "Call eval() where this copy of a trained model is made"
+    return f"{name} is evaluated in training mode: {' and '.join(effects)}. {cure}."
 
 
 def _note_overlap(epochs: Epochs, judgement: Judgement) -> None:

@@ -32,6 +32,17 @@ def test_statistics_that_learn_from_the_evaluation_are_told():
     assert "the running statistics of 2 modules learn from it" in accusation.text
 
 
+def test_a_copy_that_follows_a_trained_model_is_judged_as_well():
+    average = model(is_trained=False, follows=True)
+    (accusation,) = evaluation(epochs(*TRAINED, BATCH, evaluated(), models=(average,))).accusations
+    assert accusation.text == (
+        "Net is evaluated in training mode: 1 dropout is active. Call eval() where this copy of a "
+        "trained model is made."
+    )
+    frozen = model(is_trained=False)
+    assert not evaluation(epochs(*TRAINED, BATCH, evaluated(), models=(frozen,))).accusations
+
+
 @pytest.mark.parametrize(
     ("calls", "why"),
     [

@@ -101,6 +101,11 @@ class Following:
                     self._pairs[key] = _Follower(model, other)
                     self._memory |= {memory_of(p): id(other) for p in other.parameters()}
 
+    @property
+    def copies(self) -> set[int]:
+        """The ids of the modules that follow others."""
+        return {id(pair.copy) for pair in self._pairs.values() if pair.weights}
+
     def records(self, evaluated: dict[int, SourceLine]) -> tuple[Copy, ...]:
         """Return the modules that follow others; ``evaluated`` has those called in eval mode."""
         return tuple(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dis
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from types import CodeType
 from typing import Any
 
@@ -135,11 +135,12 @@ class Forwards:
 
         return seen_train
 
-    def records(self) -> tuple[Model, ...]:
-        """Return what is known of the models."""
-        return tuple(self._record(number, m) for number, m in enumerate(self._models))
+    def records(self, followers: Collection[int] = ()) -> tuple[Model, ...]:
+        """Return what is known of the models; ``followers`` has the ids of those that follow."""
+        models = enumerate(self._models)
+        return tuple(self._record(n, m, follows=id(m) in followers) for n, m in models)
 
-    def _record(self, number: int, model: nn.Module) -> Model:
+    def _record(self, number: int, model: nn.Module, *, follows: bool) -> Model:
         held = self._held()
         dropouts, statistics = reacting(model)
         drifting, called = self._drift.of(model)
@@ -149,6 +150,7 @@ class Forwards:
             variable=self._models.name_of(number),
             parameters=sum(p.numel() for p in model.parameters()),
             is_trained=any(id(p) in held for p in model.parameters()),
+            follows=follows,
             dropouts=len(dropouts),
             statistics=len(statistics),
             drifting=drifting,

@@ -98,7 +98,7 @@ class EpochRecorder:
             words=WORDS,
             events=tuple(log.events),
             loaders=self.loaders.records(),
-            models=self._forwards.records(),
+            models=self._forwards.records(self._following.copies),
             optimizers=self._gradients.records(),
             schedulers=self._schedules.records(),
             copies=self._following.records(evaluated),
