@@ -130,11 +130,12 @@ class Padded:
 class Observed:
     """Facts about the losses of a run's steps."""
 
-    # In the order in which they came; tokens and padding of the first step alone.
+    # In the order in which they came; tokens, padding and masks of the first step alone.
     losses: list[LossCall] = field(default_factory=list)
     pairs: list[Pair] = field(default_factory=list)
     tokens: list[Tokens] = field(default_factory=list)
     padded: list[Padded] = field(default_factory=list)
+    hidden: list[tuple[Array, SourceLine]] = field(default_factory=list)  # keys, (batch, keys)
     # Shape and line of each sum over all entries of something trained.
     sums: list[tuple[tuple[int, ...], SourceLine]] = field(default_factory=list)
     norms: list[tuple[tuple[int, ...], SourceLine]] = field(default_factory=list)

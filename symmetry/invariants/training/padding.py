@@ -12,6 +12,9 @@ is there, so that a text depends on the longest one in its batch. Count position
 token: ``(mask.cumsum(1) - 1).clamp(min=0)``. It is a note for
 padding on the right, on which attention in blocks may depend, and where a recurrent layer or a
 convolution reads the padding.
+
+A ``key_padding_mask`` that leaves out all words, and no padding, is the opposite of what is meant:
+True leaves a key out.
 """
 
 from dataclasses import replace
@@ -21,8 +24,10 @@ from symmetry.invariants.invariant import TrainingInvariant
 from symmetry.law.equivariance import compare_sides
 from symmetry.law.measurement import Measurement, Violation
 from symmetry.law.note import NoteKind
+from symmetry.observe.source_line import SourceLine
 from symmetry.training.capabilities.batching import Padding
 from symmetry.training.capabilities.rows import PaddedCall, Rows
+from symmetry.training.losses import Observed
 from symmetry.training.packing import PADDING_TOKEN
 from symmetry.training.start import TrainingStart
 
@@ -33,10 +38,18 @@ UNMASKED = NoteKind(
     "that its outputs depend on the padding. Give it the mask that the tokenizer returns.",
 )
 _SAME = 1e-7  # of the largest entry, in float64
+_INVERTED = (
+    "key_padding_mask hides the words and shows the padding: where it is True, attention leaves a "
+    "key out. Give it the opposite, ~mask"
+)
 
 
 def padding(start: TrainingStart) -> Measurement:
-    """Hide other tokens; then take rows without their padding."""
+    """Hide other tokens; then take rows without their padding; look at masks of keys first."""
+    observed = start.baseline.observed
+    if observed is not None and (place := inverted_at(observed)):
+        file, line = place.reference
+        return Measurement.violated(Violation(_INVERTED, 1, "", file=file, line=line))
     found = _with_others_hidden(start)
     rows = start.begin(noise=True).capability(Rows) if start.dtype == "float64" else None
     if rows is None or found.violation is not None:
@@ -56,6 +69,20 @@ def padding(start: TrainingStart) -> Measurement:
         return replace(found, notes=(*found.notes, note))
     cure = "Count positions from the first token, and give the mask to each layer that mixes places"
     return Measurement.violated(Violation.at(f"{_text(other)}. {cure}.", other.at))
+
+
+def inverted_at(observed: Observed) -> SourceLine | None:
+    """Return the line of a mask that leaves out words instead of padding.
+
+    One more token of a row may be shown: the first one of an end may be no padding but a mark.
+    """
+    for hidden, place in observed.hidden:
+        for rows in observed.padded:
+            if rows.padding.shape == hidden.shape and not hidden[rows.padding].any():
+                others = ~hidden & ~rows.padding
+                if hidden.any() and others.sum(1).max() <= 1:
+                    return place
+    return None
 
 
 def _unmasked(call: PaddedCall) -> str:

@@ -17,6 +17,7 @@ from symmetry.torch.graph import makers
 from symmetry.torch.modes.filled_rows import seeing_filled_rows
 from symmetry.torch.probes.embeddings import EmbeddingCall, Embeddings, padded
 from symmetry.torch.probes.losses import Distributions, FunctionCall, Losses
+from symmetry.torch.probes.masks import KeyMasks
 from symmetry.torch.probes.pairs import Pairs, Slopes
 from symmetry.torch.probes.positions import Positions
 from symmetry.torch.probes.sums import Norms, Sums
@@ -73,6 +74,10 @@ class TorchLossProbe(LossProbe):
             if self._step() == 0 and _are_tokens(call.tokens):
                 found.padded += padded(call, mask)
 
+        def see_mask(hidden: Array, place: SourceLine) -> None:
+            if self._step() == 0:
+                found.hidden.append((hidden, place))
+
         def see_sum(shape: tuple[int, ...], place: SourceLine) -> None:
             found.sums.append((shape, place))
 
@@ -89,6 +94,7 @@ class TorchLossProbe(LossProbe):
                 Sums(see_sum),
                 Norms(see_norm),
                 Embeddings(see_embedding),
+                KeyMasks(see_mask),
             ),
         ):
             yield found

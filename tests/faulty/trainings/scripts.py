@@ -205,6 +205,11 @@ _enter(
     source="https://github.com/volcengine/verl/pull/3332",
 )
 _enter(
+    "words_hidden_by_the_mask",
+    "training/padding",
+    wrong="the mask of the keys hides the words, and shows the padding",
+)
+_enter(
     "tags_of_padding",
     "loss/padding",
     wrong="tags of padding count in the loss",
