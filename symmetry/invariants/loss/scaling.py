@@ -10,7 +10,7 @@ does neither, by one factor for all parameters, belongs to a sum of both, unless
 - a part does not depend on the batch: a regulariser, ``weights.square().sum()``;
 - samples are taken together: in a contrastive loss the gradient with each sample three times is not
   as much larger again;
-- the step draws numbers for each sample.
+- the step draws numbers for each sample that cannot be taken twice, too.
 
 A norm over the whole batch, as in ``mse_loss(out, x) + code.norm()``, grows by the root of two: it
 belongs to neither.
@@ -68,7 +68,7 @@ def scaling(start: TrainingStart) -> Measurement:
         )
     try:
         kind = _kind(start, count)
-        if kind != "one" and _draws(start, count):
+        if kind != "one" and not _are_repeated(start, count):
             return Measurement.cannot_judge("the step draws numbers for each sample")
     except TrainingError as error:
         return Measurement.cannot_judge(f"with each sample twice, {error}")
@@ -126,8 +126,9 @@ def _once_and_twice(start: TrainingStart, batch: Order) -> tuple[_Gradients, _Gr
 
 
 def _gradients(start: TrainingStart, order: Order) -> _Gradients:
-    """Return the gradients that the first update finds, with these samples of the batch."""
+    """Return the gradients that the first update finds, with these samples and their draws."""
     run = start.begin(noise=False, order=order)
+    needed(run, Reordering).follow_samples(len(order))
     differentiating, events = needed(run, Differentiating), needed(run, StepEvents)
     found: dict[str, Array] = {}
     updated = False
@@ -170,13 +171,13 @@ def _gap(a: _Gradients, b: _Gradients, times: float = 1.0) -> float:
     return max((float(abs(gap).max(initial=0.0)) for gap in gaps), default=0.0)
 
 
-def _draws(start: TrainingStart, count: int) -> bool:
-    """Return whether the step draws numbers that may belong to samples."""
+def _are_repeated(start: TrainingStart, count: int) -> bool:
+    """Return whether all that the step draws for its samples is repeated with them."""
     run = start.begin(noise=False, order=np.arange(count))
     seen = needed(run, Reordering).follow_samples(count)
     run.step()
     run.close()
-    return bool(seen)
+    return all(seen.values())
 
 
 def _norm_at(start: TrainingStart, count: int) -> SourceLine | None:

@@ -224,5 +224,11 @@ _enter(
     "loss/padding",
     wrong="the labels of a language model are its tokens, those of padding as well",
 )
-_NOTED = ("divergence_summed", "two_tasks", "codes_under_one_norm", "divergence_averaged")
+_NOTED = (
+    "divergence_summed",
+    "divergence_of_codes_drawn_by_the_loop",
+    "two_tasks",
+    "codes_under_one_norm",
+    "divergence_averaged",
+)
 NOTED = tuple(script(FOLDER / f"{name}.py") for name in _NOTED)
