@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from symmetry.base.records import dump
 from symmetry.experiment.data.mnist import CHECKSUMS
+from symmetry.experiment.exact import Outcome
 from symmetry.experiment.figures import experiment_figures, shared_feature
 from symmetry.experiment.run import Experiment
 from symmetry.experiment.settings import Settings
-from symmetry.experiment.watch import Outcome
 from symmetry.network import BITS
 from symmetry.report.files import ReportFiles
 from symmetry.report.filling import command_line, render

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from symmetry.base.memory import bytes_to_train, refuse_beyond_memory
 from symmetry.base.randomness.random import Random
 from symmetry.experiment.data.dataset import Dataset
+from symmetry.experiment.exact import ExactInvariants, Outcome
 from symmetry.experiment.settings import Settings
-from symmetry.experiment.watch import Outcome, UnitWatch
 from symmetry.network import formulas
 from symmetry.network.collapsed import CollapsedCore
 from symmetry.network.core import AnyCore, Core, Weights
@@ -126,7 +126,7 @@ def _run(
     full = (data.inputs + 1, hidden), (hidden + 1, data.classes)  # w1 and w2
     alone = (data.inputs + 1,), (data.classes,), (data.classes,)  # u, b and v
     start = _start(settings, alone if collapsed else full)
-    watch = UnitWatch(*_pair(start, few), data.never_lit, judged=zero or collapsed)
+    exact = ExactInvariants(*_pair(start, few), data.never_lit, judged=zero or collapsed)
     iterations = prepared(CollapsedCore if collapsed else Core)(start)
     single_runs = prepared(CollapsedCore)(_start(settings, alone)) if beside else repeat(None)
     seen: list[Iteration] = []
@@ -137,7 +137,7 @@ def _run(
         history.append(Point(now.iteration, now.loss, 100 * int(correct) / len(data.test_labels)))
         listener(name, history[-1], settings.iterations)
         if name != _CONTROL:
-            watch.see(now.iteration, *_pair(now.weights, few))
+            exact.see(now.iteration, *_pair(now.weights, few))
         if single is not None:
             farthest = np.maximum(farthest, _apart(now, single))
     control = None
@@ -153,7 +153,7 @@ def _run(
         first=_pair(seen[0].weights, hidden),
         last=_pair(seen[-1].weights, hidden),
         confusion=confusion,
-        outcomes=() if name == _CONTROL else watch.outcomes(),
+        outcomes=() if name == _CONTROL else exact.outcomes(),
         control=control,
         differences=dict(zip(_COMPARED, farthest.tolist(), strict=True)) if beside else None,
     )

@@ -18,7 +18,7 @@ from torch.optim.lr_scheduler import LRScheduler
 from torch.optim.swa_utils import AveragedModel
 
 from symmetry.base.errors import ExtrasError, TrainingError
-from symmetry.torch.making import note, noting_modules
+from symmetry.torch.creation import note, noting_modules
 from symmetry.training.frameworks import OtherFrameworkError
 from symmetry.units.words import a_kind
 

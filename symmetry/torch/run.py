@@ -181,9 +181,9 @@ class TorchRun:
             self.events.hooked(),
         ):
             with calling("step", self.name, self.settings.dtype):
-                given = self.batches.given(self.taken)
+                argument = self.batches.argument(self.taken)
                 with self.batches.other_draws():
-                    returned = self.objects.step(given)
+                    returned = self.objects.step(argument)
             self.events.step_ends(returned)
         self.taken += 1
         running.spent += time.perf_counter() - began

@@ -40,7 +40,7 @@ class Tracer:
     def after(self, operation: Operation) -> None:
         """Take what the operation yields."""
         inputs = tuple(self._number(tensor) for tensor in operation.operands)
-        made, written = operation.made, operation.written
+        made, written = operation.new, operation.written
         again = _repeated(operation)
         if operation.blank or (operation.random and not self._repeats(again, inputs)):
             for tensor in [*made, *written]:

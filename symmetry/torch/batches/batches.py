@@ -89,7 +89,7 @@ class Batches(Reordering, Accumulating, Padding, Thinning):
         with self._outside_of_steps("batch(0)"):
             return has_mask(self._objects.batch(0))
 
-    def given(self, i: int) -> Any:
+    def argument(self, i: int) -> Any:
         """Return what step ``i`` is called with: its number, or the batch in the run's order."""
         if self._objects.batch is None:
             return i

@@ -8,7 +8,7 @@ from typing import Any
 from torch import nn
 
 from symmetry.base import ranks
-from symmetry.torch.making import creation_of
+from symmetry.torch.creation import creation_of
 from symmetry.torch.objects import Objects, held_by
 from symmetry.torch.state import is_distributed, layers_of, unwrapped
 from symmetry.training.capabilities.model import (

@@ -29,7 +29,7 @@ class _Content(NamedTuple):
     random_states: Any
     generators: list[Any]
     gradients: dict[str, Array]
-    given: str  # a digest of what the next step begins with
+    arguments: str  # a digest of what the next step begins with
     evaluated: bool  # whether a model was called without gradients before that
 
 
@@ -54,8 +54,8 @@ class TorchSaving(Saving):
 
     def hands_on(self, saved: SavedRun) -> bool:
         """Return whether what models have computed is on its way into the next step of a script."""
-        given, _ = _begun(self._arrays.objects.step)
-        return bool(saved.content.evaluated or given != saved.content.given)
+        arguments, _ = _begun(self._arrays.objects.step)
+        return bool(saved.content.evaluated or arguments != saved.content.arguments)
 
     def restore(self, saved: SavedRun, *, gradients: bool = False) -> None:
         """Continue where another run of the same training was saved."""
@@ -76,7 +76,7 @@ def _begun(step: Any) -> tuple[str, bool]:
     if not isinstance(step, ScriptStep):
         return "", False
     digest = hashlib.sha256()
-    for tensor in tensors_in(step.given):
+    for tensor in tensors_in(step.arguments):
         if tensor.layout is torch.strided and not tensor.is_meta:
             plain = tensor.detach().cpu().resolve_conj().resolve_neg().contiguous()
             digest.update(plain.reshape(-1).view(torch.uint8).numpy())

@@ -121,9 +121,9 @@ class Execution:
         return self._boundary.inside
 
     @property
-    def given(self) -> Any:
+    def arguments(self) -> Any:
         """The arguments of the call in which it is suspended."""
-        return self._boundary.given
+        return self._boundary.arguments
 
     @property
     def evaluated(self) -> bool:

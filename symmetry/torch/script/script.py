@@ -225,9 +225,9 @@ class ScriptStep:
         return self._execution.samples
 
     @property
-    def given(self) -> Any:
+    def arguments(self) -> Any:
         """The arguments of the call that the next step begins with."""
-        return self._execution.given
+        return self._execution.arguments
 
     @property
     def evaluated(self) -> bool:

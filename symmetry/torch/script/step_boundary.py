@@ -22,7 +22,7 @@ from torch.utils.data.dataloader import _BaseDataLoaderIter
 
 from symmetry.base.calls import running
 from symmetry.base.user_code import user_place
-from symmetry.torch.making import Modules, note, noting
+from symmetry.torch.creation import Modules, note, noting
 from symmetry.torch.modes.filled_rows import seeing_filled_rows
 from symmetry.torch.script.coroutine import ThreadState, leave_modes
 from symmetry.torch.script.samples import Samples, without_workers
@@ -62,7 +62,7 @@ class StepBoundary:
         self.elsewhere = ""  # in words, who else trains or may do so: a thread, a process
         self._thread = threading.get_ident()
         self._suspend, self._samples, self._by_hand = suspend, samples, by_hand
-        self.given: Any = None  # the arguments of the call in which the script is suspended
+        self.arguments: Any = None  # the arguments of the call in which the script is suspended
         self.evaluated = False  # whether a model was called without gradients since the last update
         self.updates_modules = False  # whether the first update is of a module that was not called
         self.between = between
@@ -163,9 +163,9 @@ class StepBoundary:
                 elif self._begins(module):
                     self._armed = False
                     nn.Module.__call__ = _call  # torch.compile has to find the usual one
-                    self.given = args, kwargs
+                    self.arguments = args, kwargs
                     self._suspend()
-                    self.given = None
+                    self.arguments = None
             return _call(module, *args, **kwargs)
 
         return seen_call

@@ -86,7 +86,7 @@ class Operation:
         return [self.operands[n] for n in self.targets]
 
     @property
-    def made(self) -> list[torch.Tensor]:
+    def new(self) -> list[torch.Tensor]:
         """The results that are not operands which it has written into."""
         written = self.written
         return [r for r in self.results if not any(r is tensor for tensor in written)]

@@ -44,7 +44,7 @@ class _Adapter(Observer):
             return
         targets = [t for t in operation.written if _readable(t)]
         written = {t.untyped_storage().data_ptr() for t in targets}
-        made = [t for t in operation.made if _readable(t)]
+        made = [t for t in operation.new if _readable(t)]
         made = [t for t in made if t.untyped_storage().data_ptr() not in written]
         handles = [_handle(t) for t in (*targets, *made)]
         self._tape.after(self._call, handles[: len(targets)], handles[len(targets) :])
@@ -70,7 +70,7 @@ def _call(operation: Operation, places: SourceLines) -> Call:
         done = kept.perform(fill(given, [*map(_tensor, arrays, dtypes)]))
         for position in written:
             arrays[position][...] = array_of(done.operands[known[position]])
-        return [array_of(tensor) for tensor in done.made if _readable(tensor)]
+        return [array_of(tensor) for tensor in done.new if _readable(tensor)]
 
     packet, _, overload = str(operation.func).rpartition(".")
     return Call(

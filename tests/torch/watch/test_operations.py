@@ -30,7 +30,7 @@ def test_backward_and_optimiser_are_seen() -> None:
     assert seen.named("mm")[0].results[0].shape == (2, 3)
     (lerp,) = seen.named("_foreach_lerp_")
     assert [tuple(tensor.shape) for tensor in lerp.written] == [(2, 3), (2,)]
-    assert not lerp.made
+    assert not lerp.new
 
 
 def test_an_undeclared_write_is_found() -> None:
@@ -48,7 +48,7 @@ def test_performing_again_leaves_the_operands_alone() -> None:
         values.add_(torch.ones(2), alpha=2.0)
     fresh = torch.zeros(2)
     done = seen.named("add_")[0].perform([fresh, torch.ones(2)])
-    assert (done.made, [tensor.tolist() for tensor in done.written]) == ([], [[2.0, 2.0]])
+    assert (done.new, [tensor.tolist() for tensor in done.written]) == ([], [[2.0, 2.0]])
     assert fresh.tolist() == [0.0, 0.0]
     assert values.tolist() == [3.0, 4.0]
 
@@ -72,7 +72,7 @@ def test_lists_of_tensors_and_keywords_are_taken_apart() -> None:
         torch.add(torch.ones(2), torch.ones(2), out=torch.empty(2))
     (joined,), (added,) = seen.named("cat"), seen.named("add")
     assert [len(tensor) for tensor in joined.operands] == [1, 2]
-    assert joined.perform(joined.operands).made[0].tolist() == [1.0, 0.0, 0.0]
+    assert joined.perform(joined.operands).new[0].tolist() == [1.0, 0.0, 0.0]
     assert added.targets == (2,)
     assert added.perform(added.operands).written[0].tolist() == [2.0, 2.0]
 

@@ -10,7 +10,7 @@ from unittest.mock import patch
 from torch import nn
 
 from symmetry.observe.source_line import SourceLine
-from symmetry.torch.making import Modules
+from symmetry.torch.creation import Modules
 from symmetry.torch.script.epochs.batches.loaders import Loaders
 from symmetry.torch.script.epochs.batches.seeding import Seeding
 from symmetry.torch.script.epochs.following import Following

@@ -1,4 +1,4 @@
-"""Judging the exact invariants along a whole experiment, after every single step."""
+"""The exact invariants along a whole experiment, judged after every single step."""
 
 from dataclasses import dataclass
 
@@ -29,7 +29,7 @@ class Outcome:
     split: Split | None  # where it first failed
 
 
-class UnitWatch:
+class ExactInvariants:
     """Follows a network's columns of w1, hidden rows of w2 and the rows of dead inputs.
 
     It is given the weights before the first step, and which inputs are ``dead``: zero in every
