@@ -272,7 +272,13 @@ def find_units(training: Target, *, progress: coverage.Tell | None = None) -> Co
         raise SymmetryError(named) from error
 
 
-class Explanation(Explained):
+class _Printed:
+    def _repr_html_(self) -> str:
+        """Return what the command prints, for a notebook."""
+        return f"<pre>{html.escape(repr(self))}</pre>"
+
+
+class Explanation(_Printed, Explained):
     """The explanation of a target: print it to read it.
 
     Attributes
@@ -300,10 +306,6 @@ class Explanation(Explained):
     def __repr__(self) -> str:
         """Return what the command prints."""
         return "\n".join(explained.lines(self))
-
-    def _repr_html_(self) -> str:
-        """Return what the command prints, for a notebook."""
-        return f"<pre>{html.escape(repr(self))}</pre>"
 
 
 def explain(
@@ -353,7 +355,7 @@ def explain(
     return Explanation(**vars(explained))
 
 
-class Comparison(Compared):
+class Comparison(_Printed, Compared):
     """Whether trainings are the same as a reference; true if all are. Print it to read it.
 
     Attributes
@@ -389,10 +391,6 @@ class Comparison(Compared):
     def __repr__(self) -> str:
         """Return what the command prints."""
         return "\n".join(compared.lines(self))
-
-    def _repr_html_(self) -> str:
-        """Return what the command prints, for a notebook."""
-        return f"<pre>{html.escape(repr(self))}</pre>"
 
 
 @takes(compared_by.ComparisonOptions, compared_by.ComparisonKeywords)

@@ -10,7 +10,7 @@ from symmetry.base.errors import FAILED, FOUND, OK
 from symmetry.base.records import dump
 from symmetry.checker.verdict import Checked, Verdict
 from symmetry.report.failures import command_for
-from symmetry.report.units import dead_record, layers_record
+from symmetry.report.units import layers_record
 from symmetry.report.verdicts import conclusion, dead_layers, gist, idle_modules, unequal_layers
 
 SCHEMA = 1  # the version of the shape of JSON: it grows if a key changes or goes
@@ -42,7 +42,7 @@ def record(checked: Checked) -> dict[str, Any]:
         "notes": [vars(note) for note in checked.notes],
         "without_units": layers_record(unequal_layers(checked)),
         "without_gradient": [*idle_modules(checked)],
-        "dead": dead_record(dead_layers(checked)),
+        "dead": layers_record(dead_layers(checked)),
         "drawn": None if checked.sizes is None else vars(checked.sizes),
         "substitution": None if checked.substitution is None else checked.substitution.record(),
     }

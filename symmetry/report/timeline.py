@@ -254,22 +254,19 @@ def _(event: Called, epochs: Epochs) -> str:
 
 
 @_text.register
-def _(event: Backward, epochs: Epochs) -> str:
-    del epochs
+def _(event: Backward, _: Epochs) -> str:
     made = event.operation.partition("Backward")[0]
     return f"backward of {made}" if made else "gradients by autograd.grad"
 
 
 @_text.register
-def _(event: Cleared, epochs: Epochs) -> str:
-    del epochs
+def _(event: Cleared, _: Epochs) -> str:
     unread = f": {count(len(event.lost), 'backward')} that no update has read" if event.lost else ""
     return f"gradients are cleared{unread}"
 
 
 @_text.register
-def _(event: Clipped, epochs: Epochs) -> str:
-    del epochs
+def _(event: Clipped, _: Epochs) -> str:
     return f"{count(event.gradients, 'gradient')} clipped to {event.limit:g}"
 
 
@@ -282,8 +279,7 @@ def _(event: Updated, epochs: Epochs) -> str:
 
 
 @_text.register
-def _(event: Scheduled, epochs: Epochs) -> str:
-    del epochs
+def _(event: Scheduled, _: Epochs) -> str:
     return f"{event.kind} steps"
 
 
@@ -294,14 +290,12 @@ def _(event: Switched, epochs: Epochs) -> str:
 
 
 @_text.register
-def _(event: Seeded, epochs: Epochs) -> str:
-    del epochs
+def _(event: Seeded, _: Epochs) -> str:
     return f"{event.generator} is seeded"
 
 
 @_text.register
-def _(event: Restored, epochs: Epochs) -> str:
-    del epochs
+def _(event: Restored, _: Epochs) -> str:
     how = "load_state_dict" if event.model is not None else "copies"
     return f"{how}: {count(event.tensors, 'tensor')}"
 
@@ -313,6 +307,5 @@ def _(event: Saved, epochs: Epochs) -> str:
 
 
 @_text.register
-def _(event: Misspelt, epochs: Epochs) -> str:
-    del epochs
+def _(event: Misspelt, _: Epochs) -> str:
     return f"{event.owner} gets {event.name} = {event.value}"

@@ -43,27 +43,13 @@ def without_units(layers: Sequence[Unequal]) -> list[str]:
     ]
 
 
-def layers_record(layers: Sequence[Unequal]) -> list[dict[str, Any]]:
-    """Return the layers whose units are not all equal as JSON has them."""
+def layers_record(layers: Sequence[Unequal | Dead]) -> list[dict[str, Any]]:
+    """Return layers whose units are not all equal, or are all 0, as JSON has them."""
     return [
         {
             "module": layer.module,
             "units": layer.units,
-            "why": layer.why,
-            "file": layer.place.shown,
-            "line": layer.place.line,
-        }
-        for layer in layers
-    ]
-
-
-def dead_record(layers: Sequence[Dead]) -> list[dict[str, Any]]:
-    """Return the layers whose units are all 0 as JSON has them."""
-    return [
-        {
-            "module": layer.module,
-            "units": layer.units,
-            "why": layer.text,
+            "why": layer.why if isinstance(layer, Unequal) else layer.text,
             "file": layer.place.shown,
             "line": layer.place.line,
         }
@@ -90,7 +76,7 @@ def to_json(coverage: Coverage) -> str:
         "random": [*coverage.random],
         "without_units": layers_record(coverage.without_units),
         "without_gradient": [*coverage.without_gradient],
-        "dead": dead_record(coverage.dead),
+        "dead": layers_record(coverage.dead),
     }
     return json.dumps(content, indent=2) + "\n"
 
