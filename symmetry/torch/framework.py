@@ -97,8 +97,7 @@ def _beside() -> Iterator[Library]:
 
 def script(name: str, source: Source, pins: Mapping[str, int]) -> Training:
     """Return a script as a training."""
-    from symmetry.torch.script.script import Script
-    from symmetry.torch.script.training import ScriptTraining
+    from symmetry.torch.script.script import Script, ScriptTraining
 
     return ScriptTraining(name, Script(source), pins)
 

@@ -77,6 +77,21 @@ def memory_of(tensor: Tensor) -> int:
         return 0
 
 
+def is_readable(tensor: Tensor) -> bool:
+    """Return whether a tensor has numbers of its own: those of vmap, grad or a compiler have none.
+
+    They also lie in memory one after the other, as NumPy has them.
+    """
+    wrapped = torch._C._functorch.is_functorch_wrapped_tensor(tensor)
+    return tensor.layout is torch.strided and not (tensor.is_meta or wrapped)
+
+
+def bytes_of(tensor: Tensor) -> bytes:
+    """Return the bytes of all numbers of a tensor."""
+    plain = tensor.detach().cpu().resolve_conj().resolve_neg().contiguous().flatten()
+    return plain.view(torch.uint8).numpy().tobytes() if plain.numel() else b""
+
+
 def has_numbers(tensor: Tensor) -> bool:
     """Return whether a tensor has floating-point or complex numbers, all of them in memory."""
     numbers = tensor.is_floating_point() or tensor.is_complex()

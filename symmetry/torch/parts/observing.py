@@ -11,7 +11,6 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.multiprocessing.reductions import StorageWeakRef
-from torch.utils._pytree import tree_leaves
 
 from symmetry.base.user_code import shorten
 from symmetry.observe.source_line import SourceLine, SourceLines
@@ -21,9 +20,9 @@ from symmetry.torch.parts.arrays import Arrays
 from symmetry.torch.parts.operations import OperationModes
 from symmetry.torch.parts.platform import frames
 from symmetry.torch.parts.step_events import TorchStepEvents
-from symmetry.torch.state import as_array, memory_of
+from symmetry.torch.state import as_array, is_readable, memory_of
 from symmetry.torch.watch.calls import hooked, is_plain
-from symmetry.torch.watch.operations import Observer, Operation, Recorder
+from symmetry.torch.watch.operations import Observer, Operation, Recorder, tensors_in
 from symmetry.torch.watch.tape import array_of, observing
 from symmetry.training.capabilities.observing import Observing, Recording
 from symmetry.training.observation import USED, Observation, ObservedCall, ObservedName, bare
@@ -151,7 +150,7 @@ class ModuleHooks:
             self._seen.lines.setdefault(key, line)
 
     def _see_gradient(self, key: ObservedName, number: int, gradient: Tensor) -> None:
-        if not gradient.is_sparse and not _unreadable(gradient):
+        if is_readable(gradient):
             self._seen.parts.setdefault(key, [])  # its place in the order
             self._made(key, gradient)
             kept, array = self._gradients.setdefault(key, {}), as_array(gradient) / self._scale()
@@ -229,13 +228,7 @@ def as_exact(tensor: Tensor) -> Array:
 
 def _tensors(value: Any) -> list[Tensor]:
     """Return the tensors within, those whose numbers can be read."""
-    found = [leaf for leaf in tree_leaves(value) if isinstance(leaf, Tensor)]
-    return [t for t in found if t.layout is torch.strided and not _unreadable(t)]
-
-
-def _unreadable(tensor: Tensor) -> bool:
-    """Return whether it is a tensor without numbers of its own: of vmap, grad or a compiler."""
-    return bool(tensor.is_meta or torch._C._functorch.is_functorch_wrapped_tensor(tensor))
+    return [*filter(is_readable, tensors_in(value))]
 
 
 def _is_number(value: Any) -> bool:

@@ -23,11 +23,11 @@ from unittest.mock import patch
 import torch
 from torch import Tensor, nn
 from torch.utils import checkpoint
-from torch.utils._pytree import tree_leaves
 
 from symmetry.base.randomness import generators
 from symmetry.observe.source_line import SourceLine, recomputing_line, users_line
 from symmetry.torch.watch.calls import in_backward
+from symmetry.torch.watch.operations import tensors_in
 from symmetry.training.capabilities.recomputing import Recomputed, Recomputing
 
 _call_impl = nn.Module._call_impl
@@ -91,7 +91,7 @@ class _Step:
             self._inside = True
             try:
                 outputs = _call_impl(module, *args, **kwargs)
-                self._compare(module, _tensors((args, kwargs)), _tensors(outputs))
+                self._compare(module, tensors_in((args, kwargs)), tensors_in(outputs))
             finally:
                 self._inside = False
             return outputs
@@ -125,11 +125,11 @@ class _Step:
             self._inside = True
             try:
                 with torch.no_grad(), generators.kept(generators.shared()):
-                    now = _tensors(call())
+                    now = tensors_in(call())
                     torch.set_rng_state(before)
-                    first = _tensors(call())
+                    first = tensors_in(call())
                     torch.set_rng_state(before)
-                    again = _tensors(call())
+                    again = tensors_in(call())
             finally:
                 self._inside = False
             if not _distance(first, again):  # it depends on nothing else
@@ -137,12 +137,8 @@ class _Step:
         self.found.append(Recomputed(name, at, distance))
 
 
-def _tensors(value: Any) -> list[Tensor]:
-    return [leaf for leaf in tree_leaves(value) if isinstance(leaf, Tensor)]
-
-
 def _versions(value: Any) -> list[tuple[Tensor, int]]:
-    return [(t.detach(), t._version) for t in _tensors(value) if not t.is_inference()]
+    return [(t.detach(), t._version) for t in tensors_in(value) if not t.is_inference()]
 
 
 def _are_unwritten(call: _Call, inputs: list[Tensor]) -> bool:

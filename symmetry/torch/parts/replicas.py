@@ -4,11 +4,10 @@ from collections.abc import Mapping
 from hashlib import blake2b
 from typing import Any
 
-import torch
 from torch import distributed
 
 from symmetry.base import ranks
-from symmetry.torch.state import is_distributed
+from symmetry.torch.state import bytes_of, is_distributed
 from symmetry.training.capabilities.replicated import Replicated
 
 
@@ -21,8 +20,7 @@ def digests_of(parameters: Mapping[str, Any]) -> dict[str, str]:
             if not all(placement.is_replicate() for placement in local.placements):
                 continue
             local = local.to_local()
-        data = local.cpu().contiguous().reshape(-1).view(torch.uint8).numpy()
-        found[name] = blake2b(data.tobytes(), digest_size=16).hexdigest()
+        found[name] = blake2b(bytes_of(local), digest_size=16).hexdigest()
     return found
 
 

@@ -15,7 +15,7 @@ from symmetry.torch.objects import generators_of
 from symmetry.torch.parts.arrays import Arrays
 from symmetry.torch.raising import readable
 from symmetry.torch.script.script import ScriptStep
-from symmetry.torch.state import write
+from symmetry.torch.state import bytes_of, write
 from symmetry.torch.watch.operations import tensors_in
 from symmetry.training.capabilities.saving import SavedRun, Saving
 from symmetry.training.run import Run
@@ -78,8 +78,7 @@ def _begun(step: Any) -> tuple[str, bool]:
     digest = hashlib.sha256()
     for tensor in tensors_in(step.arguments):
         if tensor.layout is torch.strided and not tensor.is_meta:
-            plain = tensor.detach().cpu().resolve_conj().resolve_neg().contiguous()
-            digest.update(plain.reshape(-1).view(torch.uint8).numpy())
+            digest.update(bytes_of(tensor))
     return digest.hexdigest(), step.evaluated
 
 

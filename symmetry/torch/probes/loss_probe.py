@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn._reduction import legacy_get_string
 from torch.nn.modules.batchnorm import _BatchNorm
-from torch.utils._pytree import tree_leaves, tree_map
+from torch.utils._pytree import tree_map
 
 from symmetry.observe.source_line import SourceLine
 from symmetry.torch.graph import makers
@@ -21,9 +21,10 @@ from symmetry.torch.probes.masks import KeyMasks
 from symmetry.torch.probes.pairs import Pairs, Slopes
 from symmetry.torch.probes.positions import Positions
 from symmetry.torch.probes.sums import Norms, Sums
-from symmetry.torch.state import as_array, has_numbers
+from symmetry.torch.state import as_array, has_numbers, is_readable
 from symmetry.torch.watch.calls import ModuleCall, ModuleCalls
 from symmetry.torch.watch.functions import FunctionCalls
+from symmetry.torch.watch.operations import tensors_in
 from symmetry.training.losses import (
     Argument,
     LossCall,
@@ -174,19 +175,13 @@ def _facts(call: FunctionCall, step: int) -> LossCall | None:
     """Return the facts about a call; None if it is given numbers that cannot be read."""
     given = call.arguments.items()
     tensors = {name: value for name, value in given if isinstance(value, Tensor)}
-    if not all(map(_readable, tensors.values())):
+    if not all(map(is_readable, tensors.values())):
         return None
     arguments = {name: _argument(tensor) for name, tensor in tensors.items()}
     options = {name: value for name, value in given if name not in tensors}
     if options.get("size_average") is not None or options.get("reduce") is not None:
         options["reduction"] = legacy_get_string(options["size_average"], options["reduce"], False)
     return LossCall(call.number, step, call.function, arguments, options, call.place)
-
-
-def _readable(tensor: Tensor) -> bool:
-    """Return whether a tensor has numbers of its own: not inside of a transform, such as vmap."""
-    wrapped = torch._C._functorch.is_functorch_wrapped_tensor(tensor)
-    return tensor.layout is torch.strided and not (tensor.is_meta or wrapped)
 
 
 def _argument(tensor: Tensor) -> Argument:
@@ -202,20 +197,20 @@ def _whole(tensor: Tensor) -> Array:
 def _tokens_of(call: ModuleCall) -> Sequence[Tokens]:
     return [
         Tokens(call.number, number, _whole(tensor))
-        for number, tensor in enumerate(_tensors((call.args, call.kwargs)))
+        for number, tensor in enumerate(tensors_in((call.args, call.kwargs)))
         if _are_tokens(tensor)
     ]
 
 
 def _are_tokens(tensor: Tensor) -> bool:
-    whole = tensor.dtype in _WHOLE and _readable(tensor)
+    whole = tensor.dtype in _WHOLE and is_readable(tensor)
     return whole and tensor.ndim == 2 and tensor.shape[1] >= _FEWEST
 
 
 def _mask_of(call: ModuleCall) -> list[Array]:
     """Return the attention mask that a call is given, if it is."""
     mask = call.named.get("attention_mask")
-    return [_whole(mask)] if isinstance(mask, Tensor) and _readable(mask) else []
+    return [_whole(mask)] if isinstance(mask, Tensor) and is_readable(mask) else []
 
 
 def _scores_into(found: dict[int, Array]) -> Callable[[FunctionCall], None]:
@@ -223,7 +218,7 @@ def _scores_into(found: dict[int, Array]) -> Callable[[FunctionCall], None]:
 
     def see(call: FunctionCall) -> None:
         scores = call.arguments.get("input")
-        if call.function in _CLASSES and isinstance(scores, Tensor) and _readable(scores):
+        if call.function in _CLASSES and isinstance(scores, Tensor) and is_readable(scores):
             found[call.number] = as_array(_rows(scores))
 
     return see
@@ -233,10 +228,6 @@ def _rows(scores: Tensor) -> Tensor:
     """Return scores of classes as rows: samples and positions, as they come."""
     last = scores.movedim(1, -1) if scores.ndim > 1 else scores[None]
     return last.flatten(0, -2)
-
-
-def _tensors(value: Any) -> list[Tensor]:
-    return [leaf for leaf in tree_leaves(value) if isinstance(leaf, Tensor)]
 
 
 def _replaced(call: ModuleCall, tokens: Tokens) -> tuple[Any, Any]:

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.utils._pytree import tree_leaves
 
 from symmetry.observe.source_line import users_line
 from symmetry.torch.state import as_array
 from symmetry.torch.watch.calls import hooked, in_forward
+from symmetry.torch.watch.operations import tensors_in
 from symmetry.training.losses import Moved
 from symmetry.units.state import Array
 
@@ -61,8 +61,7 @@ class Positions:
             self.found.append((call, self._inputs.pop(), self._summed(output)))
 
     def _summed(self, value: Any) -> dict[int, Array]:
-        leaves = [leaf for leaf in tree_leaves(value) if isinstance(leaf, Tensor)]
-        sums = {number: self._sums(leaf) for number, leaf in enumerate(leaves)}
+        sums = {number: self._sums(tensor) for number, tensor in enumerate(tensors_in(value))}
         return {number: array for number, array in sums.items() if array is not None}
 
     def _sums(self, tensor: Tensor) -> Array | None:

@@ -11,7 +11,7 @@ from symmetry.invariants.loss.next_token import next_token
 from symmetry.invariants.loss.padding import padding
 from symmetry.invariants.loss.pairs import pairs
 from symmetry.invariants.loss.scaling import scaling
-from symmetry.torch.script.training import ScriptTraining
+from symmetry.torch.script.script import ScriptTraining
 from tests.faulty.trainings import FAULTS, NOTED
 from tests.invariants.loss.judging import kind, measured
 from tests.sound.trainings import NEARLY

@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from symmetry.sandbox.source import Source
-from symmetry.torch.script.script import Script
-from symmetry.torch.script.training import ScriptTraining
+from symmetry.torch.script.script import Script, ScriptTraining
 from tests.sound.trainings.nearly import ENTRIES, Nearly
 
 FOLDER = Path(__file__).parents[1] / "scripts"

@@ -36,15 +36,7 @@ _grad: Any = Tensor.grad
 
 
 class GradientReads:
-    """Follows gradients from the backward that writes them to the update that reads them.
-
-    Parameters
-    ----------
-    log
-        Where events go.
-    measuring
-        Measures the losses.
-    """
+    """Follows gradients from the backward that writes them to the update that reads them."""
 
     def __init__(self, log: Log, measuring: Measuring) -> None:
         self._log, self._measuring, self._optimizers = log, measuring, Numbers()

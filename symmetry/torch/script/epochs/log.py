@@ -17,6 +17,7 @@ from torch import Tensor
 
 from symmetry.observe.source_line import SourceLine, asked_at
 from symmetry.observe.variables import variable_of
+from symmetry.torch.state import bytes_of
 from symmetry.torch.watch.operations import tensors_in
 from symmetry.training.events import LoopEvent, States
 
@@ -152,12 +153,7 @@ def digest_of(batch: Any) -> str:
     tensors = [t for t in tensors_of(batch) if t.layout is torch.strided and not t.is_meta]
     if not tensors or any(map(torch._C._functorch.is_functorch_wrapped_tensor, tensors)):
         return ""
-    return _digest(b"".join(_bytes_of(t) for t in tensors))
-
-
-def _bytes_of(tensor: Tensor) -> bytes:
-    plain = tensor.detach().cpu().contiguous()
-    return bytes(plain.flatten().view(torch.uint8).numpy().tobytes()) if plain.numel() else b""
+    return _digest(b"".join(map(bytes_of, tensors)))
 
 
 def _digest(data: bytes) -> str:

@@ -13,19 +13,14 @@ from torch.nn import functional
 from symmetry.torch.loss_functions import LOSSES
 from symmetry.torch.objects import held_by
 from symmetry.torch.script.epochs.log import Log, Patch, tensors_of
+from symmetry.torch.state import is_readable
 from symmetry.training.events import Measured
 
 _MOST = 4  # tensors of an output that are measured
 
 
 class Measuring:
-    """Measures what models and losses return, and parameters after each update.
-
-    Parameters
-    ----------
-    log
-        Where events go.
-    """
+    """Measures what models and losses return, and parameters after each update."""
 
     def __init__(self, log: Log) -> None:
         self._log, self._inside = log, False
@@ -85,9 +80,7 @@ def _total(
 
 def _is_real(tensor: Tensor) -> bool:
     """Return whether a tensor has floating-point numbers that can be read."""
-    if tensor.is_meta or torch._C._functorch.is_functorch_wrapped_tensor(tensor):
-        return False
-    return tensor.layout is torch.strided and tensor.is_floating_point()
+    return is_readable(tensor) and tensor.is_floating_point()
 
 
 @torch.no_grad()

@@ -36,11 +36,6 @@ class Misspelling:
 
     Whether what is there has the value is looked at when the next update comes: until then the
     script may set it as well.
-
-    Parameters
-    ----------
-    log
-        Where events go.
     """
 
     def __init__(self, log: Log) -> None:

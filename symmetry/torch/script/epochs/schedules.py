@@ -18,13 +18,7 @@ _ZERO = 1e-6  # of the largest rate
 
 
 class Schedules:
-    """Sees the steps of schedulers.
-
-    Parameters
-    ----------
-    log
-        Where events go.
-    """
+    """Sees the steps of schedulers."""
 
     def __init__(self, log: Log) -> None:
         self._log, self._schedulers, self._inside = log, Numbers(), False

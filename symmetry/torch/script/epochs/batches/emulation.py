@@ -18,6 +18,7 @@ from torch.utils.data._utils import worker
 
 from symmetry.base.randomness.generators import kept, seed_all, shared, states_of
 from symmetry.torch.script.epochs.batches.shared_numbers import drawn_alike, of_data
+from symmetry.torch.state import bytes_of
 from symmetry.torch.watch.operations import tensors_in
 
 _ITEMS, _SAMPLES = 8, 3  # of an iterable data set; of another one
@@ -126,7 +127,7 @@ def _key(sample: Any) -> str:
 
 def _numbers(leaf: Any) -> Any:
     if isinstance(leaf, Tensor):
-        return leaf.detach().cpu().numpy().tobytes()
+        return bytes_of(leaf)
     if isinstance(leaf, np.ndarray):
         return leaf.tobytes()
     text = repr(leaf)

@@ -18,6 +18,8 @@ import torch
 from torch import Tensor
 from torch.utils._pytree import tree_leaves
 
+from symmetry.torch.state import bytes_of
+
 
 class Overwriting:
     """Looks at the samples of each batch before they are put together.
@@ -77,7 +79,5 @@ def _address(leaf: Any) -> int:
 
 
 def _bytes(leaf: Any) -> bytes:
-    if isinstance(leaf, Tensor):
-        leaf = leaf.detach().contiguous().flatten().view(torch.uint8).numpy()
-    numbers: bytes = leaf.tobytes()
+    numbers: bytes = bytes_of(leaf) if isinstance(leaf, Tensor) else leaf.tobytes()
     return numbers

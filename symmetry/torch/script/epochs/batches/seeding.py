@@ -14,13 +14,7 @@ from symmetry.training.events import Seeded
 
 
 class Seeding:
-    """Sees calls of the functions that seed shared generators.
-
-    Parameters
-    ----------
-    log
-        Where events go.
-    """
+    """Sees calls of the functions that seed shared generators."""
 
     def __init__(self, log: Log) -> None:
         self._log = log
