@@ -52,7 +52,7 @@ from symmetry.torch.objects import Objects
 from symmetry.torch.parts.arrays import Arrays
 from symmetry.torch.parts.model import TorchLayers, TorchOptimizers
 from symmetry.torch.parts.observing import TorchObserving, TorchRecording
-from symmetry.torch.parts.operations import OperationModes, TorchDrawing
+from symmetry.torch.parts.operation_modes import OperationModes, TorchDrawing
 from symmetry.torch.parts.platform import TorchPlatform, frames, full_precision
 from symmetry.torch.parts.recomputing import TorchRecomputing
 from symmetry.torch.parts.rehearsal import TorchRehearsing, TorchTracing

@@ -17,7 +17,7 @@ from symmetry.observe.source_line import SourceLine, SourceLines
 from symmetry.observe.tape import Tape
 from symmetry.torch.objects import held_by
 from symmetry.torch.parts.arrays import Arrays
-from symmetry.torch.parts.operations import OperationModes
+from symmetry.torch.parts.operation_modes import OperationModes
 from symmetry.torch.parts.platform import frames
 from symmetry.torch.parts.step_events import TorchStepEvents
 from symmetry.torch.state import as_array, is_readable, memory_of

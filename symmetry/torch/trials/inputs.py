@@ -16,10 +16,10 @@ import torch
 from torch import Tensor
 
 from symmetry.observe.source_line import SourceLine
+from symmetry.torch.trials.differences import differ, rows_of
 from symmetry.torch.trials.first_calls import FirstCall, Steps, at_first_loss
+from symmetry.torch.trials.forward_operations import ForwardOperations
 from symmetry.torch.trials.mixing import Mixing
-from symmetry.torch.trials.operations import ForwardOperations
-from symmetry.torch.trials.rows import differ, rows_of
 from symmetry.torch.watch.calls import ModuleCall, ModuleCalls, copied
 from symmetry.torch.watch.operations import Recorder, tensors_in
 from symmetry.training.trial import Mixer

@@ -8,8 +8,8 @@ from typing import Any
 from torch import Tensor, nn
 
 from symmetry.observe.source_line import SourceLine, users_line
-from symmetry.torch.trials.operations import ForwardOperation, operations_of
-from symmetry.torch.trials.rows import differs_within, moved
+from symmetry.torch.trials.differences import differs_within, moved
+from symmetry.torch.trials.forward_operations import ForwardOperation, operations_of
 from symmetry.torch.watch.calls import copied, hooked
 from symmetry.torch.watch.operations import tensors_in
 from symmetry.training.trial import Mixer

@@ -22,9 +22,9 @@ from torch import Tensor, nn
 
 from symmetry.base.raised import in_one_line
 from symmetry.observe.influence import Influence
+from symmetry.torch.trials.differences import moved
 from symmetry.torch.trials.first_calls import FirstCall, Steps, at_first_loss
-from symmetry.torch.trials.operations import ForwardOperation, operations_of
-from symmetry.torch.trials.rows import moved
+from symmetry.torch.trials.forward_operations import ForwardOperation, operations_of
 from symmetry.torch.trials.texts import TextCall
 from symmetry.torch.watch.calls import hooked
 from symmetry.torch.watch.operations import tensors_in

@@ -10,9 +10,9 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from symmetry.base.raised import in_one_line
+from symmetry.torch.trials.differences import moved
 from symmetry.torch.trials.first_calls import FirstCall, Steps, at_first_loss
 from symmetry.torch.trials.mixing import Mixing
-from symmetry.torch.trials.rows import moved
 from symmetry.torch.watch.operations import tensors_in
 from symmetry.training.trial import SampleCall
 from symmetry.units.samples import axes_of, is_alone

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from symmetry.torch.trials.rows import differ, differs_within, moved
+from symmetry.torch.trials.differences import differ, differs_within, moved
 
 
 def changed(*shape, where):
