@@ -21,6 +21,7 @@ from symmetry.comparison.outcome import Compared, FirstDifference
 from symmetry.explanation.explained import Explained
 from symmetry.finding import coverage
 from symmetry.law.case import Case
+from symmetry.law.target import ExplanationOptions
 from symmetry.report import answer, compared, explained
 from symmetry.report import units as units_report
 from symmetry.report.record import to_json
@@ -351,8 +352,8 @@ def explain(
         raise SymmetryError(f"dtype must be one of {', '.join(DTYPES)}, not {dtype!r}")
     if steps is not None and (not isinstance(steps, int) or steps < 1):
         raise SymmetryError(f"steps must be an integer of at least 1, not {steps!r}")
-    explained = session.explain(target, case=case, dtype=dtype, steps=steps, seed=seed)
-    return Explanation(**vars(explained))
+    options = ExplanationOptions(case=case, dtype=dtype, steps=steps, seed=seed)
+    return Explanation(**vars(session.explain(target, options)))
 
 
 class Comparison(_Printed, Compared):

@@ -23,7 +23,7 @@ from symmetry.comparison.outcome import Compared
 from symmetry.comparison.recorded import read
 from symmetry.comparison.trainings import record_training
 from symmetry.explanation.explained import Explained
-from symmetry.law.target import Target
+from symmetry.law.target import ExplanationOptions, Target
 from symmetry.observe.influence import Influence
 from symmetry.targets.imports import files_of
 from symmetry.targets.resolve import resolve, resolve_training
@@ -115,9 +115,9 @@ def _influences(training: Training, seed: int) -> tuple[Influence, ...]:
     return tuple(call.influence for call in calls if call.influence is not None)
 
 
-def explain(target: Named, **options: Any) -> Explained:
-    """Explain a target; the options are those of ``Target.explanation``."""
-    explained: Explained = resolve(target).explanation(**options)
+def explain(target: Named, options: ExplanationOptions) -> Explained:
+    """Return the operation that splits equal units of a target."""
+    explained: Explained = resolve(target).explanation(options)
     return explained
 
 

@@ -75,6 +75,7 @@ def command(target: str, json: Path | None, script: Path | None, **given: Any) -
     from symmetry import session
     from symmetry.base.files import writable_files, write_all
     from symmetry.experiment.data.mnist import load_mnist
+    from symmetry.law.target import ExplanationOptions
     from symmetry.report.explained import lines, to_json
     from symmetry.targets.resolve import resolve
 
@@ -91,7 +92,8 @@ def command(target: str, json: Path | None, script: Path | None, **given: Any) -
     resolved = resolve(target)
     tell = partial(say, err=json == STANDARD)
     try:
-        explanation = session.explain(resolved, **given, sizes=sizes, data=load_mnist)
+        options = ExplanationOptions(**given, sizes=sizes, data=load_mnist)
+        explanation = session.explain(resolved, options)
     except SymmetryError as error:
         if _explain_other_laws(resolved, given, tell):
             return FOUND

@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
 from symmetry.law.case import Case
 from symmetry.law.invariant import Invariant
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExplanationOptions:
+    """What is explained of a target."""
+
+    dtype: str | None = None  # None leaves it to the target
+    steps: int | None = None  # of a training's longest run
+    seed: int | None = None  # of a training's random numbers, or of generated data
+    case: Case | None = None  # of a two-layer step; by default generated pixels and zero weights
+    sizes: Mapping[str, Any] = field(default_factory=dict)  # fields of a case in place of the usual
+    # Returns a data set, for zero weights on it: used unless ``sizes`` has inputs or classes.
+    data: Callable[[], Any] | None = None
 
 
 @runtime_checkable
@@ -51,20 +65,8 @@ class Target(Protocol):
         """Return the ``checker.examiner.Examiner`` that runs a plan."""
         ...
 
-    def explanation(
-        self,
-        *,
-        case: Case | None = None,
-        dtype: str | None = None,
-        steps: int | None = None,
-        seed: int | None = None,
-        sizes: Mapping[str, Any] | None = None,
-        data: Any = None,
-    ) -> Any:
+    def explanation(self, options: ExplanationOptions) -> Any:
         """Return the ``explanation.explained.Explained`` record: the operation that splits units.
-
-        ``case``, ``sizes`` (fields of a case) and ``data`` (a function that returns a data set) are
-        for targets that are run on cases; ``steps`` and ``seed`` are those of a training's runs.
 
         Raises
         ------

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from symmetry.base.errors import SymmetryError
 from symmetry.checker.examiner import Examiner
@@ -19,7 +18,8 @@ from symmetry.explanation.explained import Explained
 from symmetry.finding.coverage import Coverage
 from symmetry.law.case import Case
 from symmetry.law.invariant import select
-from symmetry.steps.cases.recipes import Labelled, start_of_dataset
+from symmetry.law.target import ExplanationOptions
+from symmetry.steps.cases.recipes import start_of_dataset
 from symmetry.steps.catalogue import CATALOGUE, StepInvariant
 from symmetry.steps.compare import compare_steps
 from symmetry.steps.examiner import StepExaminer
@@ -65,47 +65,25 @@ class StepTarget(TwoLayerStep):
         """Return the examiner of a plan."""
         return StepExaminer(self, plan, progress)
 
-    def explanation(
-        self,
-        *,
-        case: Case | None = None,
-        dtype: str | None = None,
-        steps: int | None = None,
-        seed: int | None = None,
-        sizes: Mapping[str, Any] | None = None,
-        data: Callable[[], Labelled] | None = None,
-    ) -> Explained:
-        """Explain it from a case, from generated data of some sizes, or on a data set.
-
-        Parameters
-        ----------
-        case
-            The case. By default one of generated pixels and zero weights.
-        dtype
-            By default the dtype of the case, or else the first that it takes.
-        steps, seed
-            A step has its iterations in ``sizes``; the seed belongs to generated data.
-        sizes
-            Fields of a case to be used instead of the usual ones.
-        data
-            Returns a data set, for zero weights on it: used unless ``sizes`` has inputs or classes.
-        """
-        if steps is not None:
+    def explanation(self, options: ExplanationOptions) -> Explained:
+        """Explain it from a case, from generated data of some sizes, or on a data set."""
+        dtype, sizes = options.dtype, options.sizes
+        if options.steps is not None:
             raise SymmetryError(f"{self.name} is a two-layer step: it has iterations, not steps")
-        if case is not None:
-            case = replace(case, dtype=dtype or case.dtype)
+        if options.case is not None:
+            case = replace(options.case, dtype=dtype or options.case.dtype)
             return replace(explain_case(self, case), threads=in_words())
-        chosen = dtype or ("float32" if "float32" in self.dtypes else self.dtypes[0])
-        if data is None and not sizes:
-            return explain_case(self, replace(CASE, dtype=chosen, seed=seed or 0))
-        sizes = sizes or {}
-        drawn = replace(_ON_DATA, dtype=chosen, seed=seed or 0, **sizes)
-        if data is None or not {"i", "c"}.isdisjoint(sizes):
+        seed = options.seed or 0
+        dtype = dtype or ("float32" if "float32" in self.dtypes else self.dtypes[0])
+        if options.data is None and not sizes:
+            return explain_case(self, replace(CASE, dtype=dtype, seed=seed))
+        drawn = replace(_ON_DATA, dtype=dtype, seed=seed, **sizes)
+        if options.data is None or not {"i", "c"}.isdisjoint(sizes):
             return replace(explain_case(self, drawn), threads=in_words())
-        if seed is not None:
+        if options.seed is not None:
             raise SymmetryError("a seed is of generated data: give its inputs or classes as well")
         samples = drawn.n if "n" in sizes else None
-        start = start_of_dataset(data(), samples, drawn)
+        start = start_of_dataset(options.data(), samples, drawn)
         return explain_step(self, start, first=0 if samples else drawn.n)
 
     def explanation_of(self, verdict: Verdict, coverage: Coverage | None) -> Explained | None:  # noqa: ARG002

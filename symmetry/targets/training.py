@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
-from typing import Any
 
 from symmetry.base.errors import SymmetryError
 from symmetry.base.ranks import chosen, launcher, world
@@ -24,8 +23,8 @@ from symmetry.explanation.explained import Explained
 from symmetry.finding.coverage import Coverage
 from symmetry.invariants.catalogue import catalogue
 from symmetry.invariants.invariant import TrainingInvariant
-from symmetry.law.case import Case
 from symmetry.law.invariant import select
+from symmetry.law.target import ExplanationOptions
 from symmetry.training.target import Training
 
 WHERE = {"float32": "as written", "float64": "in float64"}  # a training runs
@@ -84,25 +83,17 @@ class TrainingTarget:
         """Return the examiner of a plan."""
         return TrainingExaminer(self.training, plan, progress)
 
-    def explanation(
-        self,
-        *,
-        case: Case | None = None,
-        dtype: str | None = None,
-        steps: int | None = None,
-        seed: int | None = None,
-        sizes: Mapping[str, Any] | None = None,
-        data: Any = None,  # noqa: ARG002
-    ) -> Explained:
+    def explanation(self, options: ExplanationOptions) -> Explained:
         """Explain it in float64, where rounding hides nothing, and then as it is written.
 
         It has its own sizes and data.
         """
-        if case is not None or sizes:
+        if options.case is not None or options.sizes:
             raise SymmetryError(f"{self.name} is a training: it has no cases and sizes to be run")
+        steps = STEPS if options.steps is None else options.steps
         with closing(self.training):
             explained = explain_training(
-                self.training, dtype=dtype, steps=STEPS if steps is None else steps, seed=seed or 0
+                self.training, dtype=options.dtype, steps=steps, seed=options.seed or 0
             )
         return replace(explained, excused=True)
 

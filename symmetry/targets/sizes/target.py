@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from symmetry.base.errors import SymmetryError
 from symmetry.base.ranks import launcher, world
@@ -18,6 +17,7 @@ from symmetry.explanation.explained import Explained
 from symmetry.finding.coverage import Coverage
 from symmetry.invariants.invariant import TrainingInvariant
 from symmetry.law.invariant import select
+from symmetry.law.target import ExplanationOptions
 from symmetry.targets.sizes.compare import compare_families
 from symmetry.targets.sizes.examiner import FamilyExaminer
 from symmetry.targets.sizes.family import Family
@@ -70,7 +70,7 @@ class DrawnTrainings:
         """Return the examiner of a plan."""
         return FamilyExaminer(self.family, plan, progress)
 
-    def explanation(self, **_: Any) -> Explained:
+    def explanation(self, options: ExplanationOptions) -> Explained:  # noqa: ARG002
         """Refuse: one training is explained at a time."""
         usual, *_others = self.family.space(0).examples(1)
         example = self.family.member(usual).name
