@@ -50,7 +50,7 @@ def compare_steps(
 
 
 @dataclass(frozen=True)
-class Found:
+class CaseDeviation:
     """The largest deviation on one case, of what can be judged."""
 
     case: Case
@@ -110,7 +110,7 @@ class _StepPair:
         self, dtype: str, cases: Sequence[Case]
     ) -> tuple[DtypeResult, FirstDifference | None]:
         """Judge all cases in one dtype, up to the first that differs."""
-        worst: Found | None = None
+        worst: CaseDeviation | None = None
         judged = 0
         for number, case in enumerate(cases):
             found = self._measured(case, number, len(cases))
@@ -127,7 +127,7 @@ class _StepPair:
             return DtypeResult(dtype, None, None, None, math.inf, note=why), None
         return _result(dtype, worst, judged), None
 
-    def _measured(self, case: Case, number: int = 0, of: int = 1) -> Found | None:
+    def _measured(self, case: Case, number: int = 0, of: int = 1) -> CaseDeviation | None:
         """Return the largest ratio on a case; None if nothing of it can be judged."""
         steps = min(case.iterations, self._options.steps)
         start = replace(make_start(case), iterations=steps)
@@ -166,19 +166,19 @@ class _StepPair:
         except TargetError as error:
             raise SymmetryError(f"the reference does not run: {error}") from error
 
-    def _shrunk(self, found: Found) -> Found:
+    def _shrunk(self, found: CaseDeviation) -> CaseDeviation:
         """Return how the smallest case differs that was found; a given one stays as it is."""
         if self._options.cases is not None:
             return found
 
-        def fails(case: Case) -> Found | None:
+        def fails(case: Case) -> CaseDeviation | None:
             again = self._measured(case)
             return again if again is not None and again.differs else None
 
         _, smallest = shrink(found.case, found, fails)
         return smallest
 
-    def _first(self, found: Found, smallest: Found) -> FirstDifference:
+    def _first(self, found: CaseDeviation, smallest: CaseDeviation) -> FirstDifference:
         """Return where they first differ, on a case whose axes are all of another length."""
         distinct = self._measured(with_distinct_sizes(smallest.case))
         seen = distinct if distinct is not None and distinct.differs else found
@@ -199,18 +199,18 @@ class _StepPair:
         )
 
 
-def _result(dtype: str, found: Found, cases: int) -> DtypeResult:
+def _result(dtype: str, found: CaseDeviation, cases: int) -> DtypeResult:
     where = (dtype, found.step, found.array, found.ratio, found.limit)
     case = found.case.to_json() if found.differs else ""
     return DtypeResult(*where, arrays=2, steps=found.step, cases=cases, case=case)
 
 
-def _largest(case: Case, ratios: Ratios[str], limit: float) -> Found | None:
+def _largest(case: Case, ratios: Ratios[str], limit: float) -> CaseDeviation | None:
     """Return the largest ratio, of the first step that has one above; None without one."""
     if not any(ratios):
         return None
     step, array = worst(ratios, limit)
-    return Found(case, step + 1, array, ratios[step][array], limit)
+    return CaseDeviation(case, step + 1, array, ratios[step][array], limit)
 
 
 def _ratios(sides: _Sides, responses: Sequence[Mapping[str, float]]) -> Ratios[str]:

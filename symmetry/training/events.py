@@ -250,7 +250,7 @@ class Score:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Rows:
+class BatchRows:
     """Some rows of a tensor, which a call with gradients is given."""
 
     call: int  # the number of its event
@@ -320,7 +320,7 @@ class Epochs:
     influences: tuple[Influence, ...] = field(default=(), compare=False)  # of tokens on documents
     copies: tuple[Copy, ...] = ()
     scores: tuple[Score, ...] = ()
-    rows: tuple[Rows, ...] = ()
+    rows: tuple[BatchRows, ...] = ()
     ended: str  # why: "the script's end", for example
     is_whole: bool  # whether the script reached its end
     # In words, the loaders whose epochs were cut, and those that were not, with the reason.

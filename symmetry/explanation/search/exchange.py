@@ -8,7 +8,7 @@ from operator import itemgetter
 
 import numpy as np
 
-from symmetry.explanation.search.inequality import Inequality, Key, Piece, apart, roundings
+from symmetry.explanation.search.inequality import Inequality, Key, UnitEntries, apart, roundings
 from symmetry.explanation.search.location import Location, locate, near, tolerance_of
 from symmetry.observe.tape import Event
 from symmetry.units.compare import identical
@@ -30,7 +30,7 @@ class Exchange:
     # Where each array holds them; None if it depends on neither.
     locations: dict[Key, Location | None] = field(default_factory=dict)
     # What it holds for each of the two, if they lie along an axis.
-    pieces: dict[Key, list[Piece]] = field(default_factory=dict)
+    pieces: dict[Key, list[UnitEntries]] = field(default_factory=dict)
     over: dict[Key, Location] = field(default_factory=dict)  # where a partial write wrote over both
     # Where else both are in an array that does not fit: each operand may have them elsewhere.
     meeting: dict[Key, list[Location]] = field(default_factory=dict)
@@ -54,7 +54,7 @@ class Exchange:
         if location is None or location.kind == "entries":
             return
         name = None if location.both else event.call.name
-        whole = Piece(None, location.axis, s, t, tolerance_of(s, t, rounding), name)
+        whole = UnitEntries(None, location.axis, s, t, tolerance_of(s, t, rounding), name)
         indices = [location.i, location.j][: 1 + location.both]
         pieces = [replace(whole, index=index) for index in indices]
         self.pieces[key] = [replace(piece, s=piece.of(s), t=piece.of(t)) for piece in pieces]
@@ -104,7 +104,7 @@ class Exchange:
 
         ``inplace`` are the events that write into what was there.
         """
-        pools: dict[tuple[int, ...], list[tuple[float, Piece]]] = {}
+        pools: dict[tuple[int, ...], list[tuple[float, UnitEntries]]] = {}
         for piece in chain.from_iterable(self.pieces.values()):
             if piece.r is not None:
                 pools.setdefault(piece.s.shape, []).append((_sum(piece.s), piece))
@@ -144,7 +144,7 @@ def _is_rounding(event: Event, s: Array, t: Array, rounding: float) -> bool:
     return bool(moved <= roundings(s.dtype, *floats)) and not 0 < _CLEAR * rounding < moved
 
 
-def _partners(pool: list[tuple[float, Piece]], piece: Piece) -> Iterator[Piece]:
+def _partners(pool: list[tuple[float, UnitEntries]], piece: UnitEntries) -> Iterator[UnitEntries]:
     """Yield the pieces that are for one unit what ``piece`` is for the other."""
     wanted, slack = _sum(piece.t), 2 * piece.tolerance * piece.s.size
     for total, other in pool[bisect_left(pool, wanted - slack, key=itemgetter(0)) :]:

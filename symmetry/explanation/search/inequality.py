@@ -15,7 +15,7 @@ Key = tuple[int, int]  # the number of an event, the position of an array in it
 
 
 @dataclass
-class Piece:
+class UnitEntries:
     """The entries of an array for one unit."""
 
     # The place in the array; without an index it is the whole array.

@@ -37,7 +37,7 @@ class Proof:
     def __init__(self, trace: Trace, tolerance: float) -> None:
         self.start = {name: trace.arrays[i] for name, i in trace.leaves.items()}
         self.excused: set[str] = set()
-        self._trace, self._replay = trace, Replay(trace, tolerance)
+        self._trace, self._replay = trace, TraceReplay(trace, tolerance)
         finals = {name: i for name, i in trace.finals.items() if i not in trace.names}
         self._written = {name: trace.arrays[i] for name, i in finals.items()}
 
@@ -86,7 +86,7 @@ class Proof:
         return self._replay.loss_changes(new, CERTAIN)
 
 
-class Replay:
+class TraceReplay:
     """Repeats one trace from other leaves: only the nodes that take a changed value.
 
     ``tolerance`` says by how much, relative to the largest entry, a value may change and count as

@@ -18,7 +18,7 @@ from symmetry.torch.modes.filled_rows import seeing_filled_rows
 from symmetry.torch.probes.embeddings import EmbeddingCall, Embeddings, padded
 from symmetry.torch.probes.losses import Distributions, FunctionCall, Losses
 from symmetry.torch.probes.masks import KeyMasks
-from symmetry.torch.probes.pairs import Pairs, Slopes
+from symmetry.torch.probes.pairs import Pairs, PairSlopes
 from symmetry.torch.probes.positions import Positions
 from symmetry.torch.probes.sums import Norms, Sums
 from symmetry.torch.state import as_array, has_numbers, is_readable
@@ -109,7 +109,7 @@ class TorchLossProbe(LossProbe):
     @contextmanager
     def slopes(self, pair: Pair, *, rolled: bool) -> Iterator[list[Array]]:
         """Collect the gradient of the trained side of a pair, its data ``rolled`` or not."""
-        slopes = Slopes(pair.number)
+        slopes = PairSlopes(pair.number)
         number = pair.number if rolled else None
         with FunctionCalls(Pairs(lambda _: None, rolled=number, slopes=slopes)):
             yield slopes.found

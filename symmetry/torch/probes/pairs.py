@@ -25,7 +25,7 @@ _NAMES = ("add", "mul", "multiply", "sub", "subtract")
 _ARITHMETIC = (getattr(owner, name) for owner in (torch, Tensor) for name in _NAMES)
 
 
-class Slopes:
+class PairSlopes:
     """The gradients that the trained side of one pair gets from its operation alone."""
 
     def __init__(self, number: int) -> None:
@@ -59,7 +59,7 @@ class Pairs:
         self,
         see: Callable[[Pair], None],
         rolled: int | None = None,
-        slopes: Slopes | None = None,
+        slopes: PairSlopes | None = None,
     ) -> None:
         self._see, self._rolled, self._slopes, self._number = see, rolled, slopes, 0
 

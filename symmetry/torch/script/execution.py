@@ -39,7 +39,7 @@ from symmetry.base.errors import NotCheckable, TrainingError
 from symmetry.torch.script.contained import contained
 from symmetry.torch.script.host import Host
 from symmetry.torch.script.row_reads import RowReads
-from symmetry.torch.script.rows import Rows
+from symmetry.torch.script.rows import SampleRows
 from symmetry.torch.script.samples import Samples
 from symmetry.torch.script.step_boundary import NoCall, StepBoundary
 from symmetry.training.capabilities.batching import Arrangement
@@ -88,7 +88,7 @@ class Execution:
         by_hand: bool,
         between: bool = False,
         order: Arrangement | None = None,
-        rows: Rows | None = None,
+        rows: SampleRows | None = None,
         reads: RowReads | None = None,
     ) -> None:
         self._source, self._reads = host.source, reads
@@ -137,7 +137,7 @@ class Execution:
         return self._sandbox.stack.ended and boundary.backwards > 0 and not boundary.updates
 
     @property
-    def rows(self) -> Rows | None:
+    def rows(self) -> SampleRows | None:
         """The rows that it has read for a batch, if these are followed, and no loader makes any."""
         if self._reads is None or self.samples.has_loader:
             return None

@@ -27,7 +27,7 @@ from torch.utils.weak import WeakIdKeyDictionary
 
 from symmetry.base.user_code import user_place
 from symmetry.observe.source_line import SourceLine, asked_at
-from symmetry.torch.script.rows import Rows, Site, operands_in, reads_rows, site_of
+from symmetry.torch.script.rows import SampleRows, Site, operands_in, reads_rows, site_of
 from symmetry.torch.watch.functions import results
 from symmetry.torch.watch.operations import tensors_in
 
@@ -95,14 +95,14 @@ class RowReads:
         """Follow what the block does."""
         return results(self._see)
 
-    def found(self, modules: Sequence[nn.Module]) -> Rows | None:
+    def found(self, modules: Sequence[nn.Module]) -> SampleRows | None:
         """Return the rows of the batches; the buffers of ``modules`` are no partners of rows."""
         reads = [read for read in self._met if read.rows == self._count]
         if self._count is None or not reads:
             return None
         sites = frozenset(read.site for read in reads)
         draws = Lines().union(*(read.draws for read in reads))
-        return Rows(self._count, sites, draws, self._doubt(reads, modules))
+        return SampleRows(self._count, sites, draws, self._doubt(reads, modules))
 
     def _doubt(self, reads: Sequence[_Read], modules: Sequence[nn.Module]) -> str:
         buffers = {id(buffer) for module in modules for buffer in module.buffers()}

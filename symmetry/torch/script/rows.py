@@ -37,7 +37,7 @@ class Site(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Rows:
+class SampleRows:
     """The rows that are the samples of a script's batches."""
 
     count: int  # of a batch
@@ -46,7 +46,7 @@ class Rows:
     doubt: str  # why it is not certain that they may be rearranged; empty if it is
 
 
-def rearranged(rows: Rows, put: Callable[[Tensor], Tensor]) -> AbstractContextManager[None]:
+def rearranged(rows: SampleRows, put: Callable[[Tensor], Tensor]) -> AbstractContextManager[None]:
     """Let ``put`` rearrange the rows that a script reads for a batch while the block runs."""
 
     def see(func: Any, _args: Any, _kwargs: Any, result: Any) -> Any:

@@ -18,7 +18,7 @@ from symmetry.torch.modes.draws import BY_OTHERS, same
 from symmetry.torch.modes.filled_rows import see_batch
 from symmetry.torch.objects import generators_in
 from symmetry.torch.script.coroutine import Coroutine
-from symmetry.torch.script.rows import Rows, rearranged
+from symmetry.torch.script.rows import SampleRows, rearranged
 from symmetry.torch.watch.operations import tensors_in
 from symmetry.training.capabilities.batching import Arrangement, FewSamples, Window
 
@@ -69,7 +69,7 @@ class Samples:
         order: Arrangement | None,
         coroutine: Coroutine,
         main: ModuleType,
-        rows: Rows | None = None,
+        rows: SampleRows | None = None,
     ) -> None:
         self.rows = rows
         self.count = None if rows is None else rows.count

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from symmetry.base.devices import Substitution
     from symmetry.torch.script.execution import Execution
     from symmetry.torch.script.host import Host
-    from symmetry.torch.script.rows import Rows
+    from symmetry.torch.script.rows import SampleRows
     from symmetry.torch.script.samples import Samples
     from symmetry.training.rank_runs import RankRuns
 
@@ -49,7 +49,7 @@ class Script:
         self.source = source
         self._by_hand = False  # whether it updates without an optimiser
         self._between = False  # whether its steps begin behind updates
-        self._rows: Rows | None = None  # that it reads for a batch, if no loader makes any
+        self._rows: SampleRows | None = None  # that it reads for a batch, if no loader makes any
         self._unused: list[Execution] = []
         self._alive: weakref.WeakSet[Execution] = weakref.WeakSet()
         self._begun, self._has_begun = 0, False  # how often; whether it has reached a step

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from symmetry.explanation.search.inequality import Inequality, Piece, apart, roundings
+from symmetry.explanation.search.inequality import Inequality, UnitEntries, apart, roundings
 from symmetry.explanation.search.location import Location, locate
 
 ONE = np.array([1.0, 2.0])
@@ -48,7 +48,7 @@ def test_a_jump_is_more_than_rounding(location: Location) -> None:
 
 def test_a_piece_is_the_same_place_in_another_array() -> None:
     other = np.arange(6.0).reshape(2, 3)
-    assert Piece(1, 1, ONE, ONE, 0.0, None).of(other).tolist() == [1, 4]
-    whole = Piece(None, 0, ONE, ONE, 0.0, "add").of(other)
+    assert UnitEntries(1, 1, ONE, ONE, 0.0, None).of(other).tolist() == [1, 4]
+    whole = UnitEntries(None, 0, ONE, ONE, 0.0, "add").of(other)
     assert (whole == other).all()
     assert whole is not other

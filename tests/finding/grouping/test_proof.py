@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from symmetry.finding.grouping.proof import Proof, Replay
+from symmetry.finding.grouping.proof import Proof, TraceReplay
 from symmetry.units.units import Part, Units
 from tests.finding.traces import Steps, network, normal, square_error
 
@@ -78,14 +78,14 @@ def counted():
 
 def test_only_what_comes_of_a_changed_leaf_is_performed_again():
     trace, performed, _ = counted()
-    assert Replay(trace, 1e-12).loss_changes({trace.leaves["a"]: normal(3, 4, seed=5)}, 1.0)
+    assert TraceReplay(trace, 1e-12).loss_changes({trace.leaves["a"]: normal(3, 4, seed=5)}, 1.0)
     assert performed == ["a"]
 
 
 def test_values_that_stay_end_the_replay():
     trace, performed, left = counted()
     same = trace.arrays[trace.leaves["a"]] * (1 + 1e-15)
-    changes = Replay(trace, 1e-12).changes({trace.leaves["a"]: same})
+    changes = TraceReplay(trace, 1e-12).changes({trace.leaves["a"]: same})
     assert changes.keys() == {trace.leaves["a"]}
     assert performed == ["a"]
     assert left not in changes
@@ -94,7 +94,7 @@ def test_values_that_stay_end_the_replay():
 def test_a_loss_that_changes_by_little_is_allowed():
     trace, *_ = counted()
     moved = {trace.leaves["a"]: trace.arrays[trace.leaves["a"]] + 1e-8}
-    replay = Replay(trace, 1e-12)
+    replay = TraceReplay(trace, 1e-12)
     assert replay.changes(moved) is None
     assert replay.loss_changes(moved, 1000.0)
     assert not replay.loss_changes(moved, 1e6)
@@ -102,7 +102,7 @@ def test_a_loss_that_changes_by_little_is_allowed():
 
 def test_operations_that_do_not_take_other_leaves_change_the_loss():
     trace, *_ = counted()
-    assert Replay(trace, 1e-12).loss_changes({trace.leaves["a"]: normal(5, 5)}, 1.0)
+    assert TraceReplay(trace, 1e-12).loss_changes({trace.leaves["a"]: normal(5, 5)}, 1.0)
 
 
 def chosen(first):
@@ -120,6 +120,6 @@ def test_a_choice_hides_no_change():
     for first, same in ((1.0, True), (1.001, False)):
         trace = chosen(first)
         rotated = {trace.leaves["w"]: np.roll(trace.arrays[trace.leaves["w"]], 1, axis=1)}
-        replay = Replay(trace, 1e-12)
+        replay = TraceReplay(trace, 1e-12)
         assert not replay.loss_changes(rotated, 1.0)
         assert (replay.changes(rotated) is not None) == same

@@ -8,10 +8,10 @@ from symmetry.invariants.loop.batches import batches
 from symmetry.training.events import (
     Backward,
     Batch,
+    BatchRows,
     Called,
     Exhausted,
     Measured,
-    Rows,
     Seeded,
     Updated,
 )
@@ -98,7 +98,7 @@ def test_batches_of_one_class_each_have_a_note():
 
 def row(call, **facts):
     given = {"place": 64, "share": 0.1, "anew": True, "others_are_read": False}
-    return Rows(call=call, **{**given, **facts})
+    return BatchRows(call=call, **{**given, **facts})
 
 
 def same_rows(**facts):

@@ -25,7 +25,7 @@ from symmetry.torch.script.epochs.log import tensors_of
 from symmetry.torch.script.rows import reads_rows
 from symmetry.torch.watch.functions import FROM_NUMPY, results
 from symmetry.torch.watch.operations import tensors_in
-from symmetry.training.events import Rows, Score
+from symmetry.training.events import BatchRows, Score
 
 _COMPARING = {"eq", "__eq__", "ne", "__ne__"} | {loss.__name__ for loss in LOSSES}  # type: ignore[attr-defined]
 _CONVERSIONS = {"tensor", "as_tensor", "asarray", "stack"}
@@ -81,16 +81,16 @@ class Scores:
         return tuple(Score(call=n, of_other_data=self._is_other(self._given[n])) for n in scored)
 
     @property
-    def rows(self) -> tuple[Rows, ...]:
+    def rows(self) -> tuple[BatchRows, ...]:
         """The rows of larger tensors that calls with gradients were given."""
         return tuple(filter(None, (self._rows(*batch) for batch in self._batches)))
 
-    def _rows(self, number: int, places: _Places, anew: bool) -> Rows | None:
+    def _rows(self, number: int, places: _Places, anew: bool) -> BatchRows | None:
         """Return the rows that a call was given; None if they are not known, or are all."""
         if len(places.own) != 1 or len(places.around) != 1 or places.own == places.around:
             return None
         (own,), (around,) = places
-        return Rows(
+        return BatchRows(
             call=number,
             place=own[0],
             share=(own[1] - own[0]) / (around[1] - around[0]),
