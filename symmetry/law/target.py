@@ -12,7 +12,7 @@ from symmetry.law.invariant import Invariant
 
 @dataclass(frozen=True, kw_only=True)
 class ExplanationOptions:
-    """What is explained of a target."""
+    """The options of an explanation: a target takes those that make sense for it."""
 
     dtype: str | None = None  # None leaves it to the target
     steps: int | None = None  # of a training's longest run

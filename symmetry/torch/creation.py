@@ -13,6 +13,7 @@ from unittest.mock import patch
 from torch import nn
 from torch.utils.weak import WeakIdKeyDictionary
 
+from symmetry.base.patches import Patch
 from symmetry.base.user_code import callers, calls_target, kind_of
 from symmetry.observe.source_line import NOWHERE, SourceLine
 from symmetry.training.capabilities.model import UNKNOWN, Creation
@@ -60,8 +61,8 @@ class Modules:
     def __init__(self) -> None:
         self._made: list[weakref.ref[nn.Module]] = []
 
-    def patches(self) -> Iterator[tuple[Any, str, Any]]:
-        """Yield what has to be replaced meanwhile: owner, name, and the replacement."""
+    def patches(self) -> Iterator[Patch]:
+        """Yield what has to be replaced meanwhile."""
         for name in ("__init__", "__setstate__"):
             yield nn.Module, name, noting(getattr(nn.Module, name), self._add)
 

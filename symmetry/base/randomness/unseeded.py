@@ -16,16 +16,16 @@ import random
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from typing import Any
-from unittest.mock import patch
 
 from numpy.random import bit_generator
 
 from symmetry.base import libraries
+from symmetry.base.patches import Patch, patched
 from symmetry.base.user_code import is_user_code, shorten
 
 _BYTES = 16  # of a seed
@@ -117,7 +117,7 @@ def giving_seeds() -> Iterator[None]:
         seeded(self, a, version)
 
     shared: Any = random._inst
-    replaced: list[tuple[Any, str, Callable[..., Any]]] = [
+    replaced: list[Patch] = [
         (source, "randbits", bits),
         (random.Random, "seed", seed),
         (random, "seed", lambda a=None, version=2: seed(shared, a, version)),
@@ -125,9 +125,7 @@ def giving_seeds() -> Iterator[None]:
     for library in libraries.imported():
         for owner, name, cure, given in library.seedings():
             replaced.append((owner, name, _seeding(cure, given)))
-    with ExitStack() as stack:
-        for owner, name, function in replaced:
-            stack.enter_context(patch.object(owner, name, function))
+    with patched(replaced):
         yield
 
 

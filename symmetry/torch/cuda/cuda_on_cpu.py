@@ -25,8 +25,9 @@ from typing import Any
 import torch
 from torch import nn
 
+from symmetry.base.patches import Patch
 from symmetry.torch.cuda import devices, names, precision, ranks
-from symmetry.torch.cuda.uses import Patch, Uses, Wrapper
+from symmetry.torch.cuda.uses import Uses, Wrapper
 
 _OVERRIDES = "(?s).*Overriding a previously registered kernel.*"
 _NONE = object()  # in the place of an attribute that its owner inherits

@@ -20,7 +20,8 @@ import torch.jit._builtins
 import torch.utils._device
 from torch import Tensor, nn
 
-from symmetry.torch.cuda.uses import Patch, Uses
+from symmetry.base.patches import Patch
+from symmetry.torch.cuda.uses import Uses
 
 CPU = torch.device("cpu")
 _MARK = "_symmetry_on_cuda"  # of storages: views share it

@@ -12,8 +12,9 @@ from typing import Any
 
 import torch
 
+from symmetry.base.patches import Patch
 from symmetry.torch.cuda.refusing import refuse
-from symmetry.torch.cuda.uses import Patch, Uses
+from symmetry.torch.cuda.uses import Uses
 
 _MEMORY = 80 << 30  # bytes of the device that a script sees
 _CAPABILITY = 8, 0

@@ -16,8 +16,9 @@ import torch.cuda.amp
 from torch import Tensor
 from torch.amp import autocast_mode, grad_scaler
 
+from symmetry.base.patches import Patch
 from symmetry.torch.cuda.devices import is_cuda
-from symmetry.torch.cuda.uses import Patch, Uses, Wrapper
+from symmetry.torch.cuda.uses import Uses, Wrapper
 
 _LOW = (torch.float16, torch.bfloat16)
 # As in ATen/autocast_mode.h, AT_FORALL_FP32 and AT_FORALL_FP32_SET_OPT_DTYPE.

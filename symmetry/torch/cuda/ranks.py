@@ -11,8 +11,9 @@ from torch import Tensor, distributed, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.parallel import DistributedDataParallel
 
+from symmetry.base.patches import Patch
 from symmetry.torch.cuda.devices import is_cuda
-from symmetry.torch.cuda.uses import Patch, Uses
+from symmetry.torch.cuda.uses import Uses
 
 # Collectives that may average, and where their arguments have the tensors.
 _REDUCING = {

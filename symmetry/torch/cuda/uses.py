@@ -4,8 +4,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-Patch = tuple[Any, str, Any]  # owner, name, and what stands there meanwhile
-
 
 @dataclass(frozen=True)
 class Wrapper:

@@ -14,13 +14,13 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
-from unittest.mock import patch
 
 import torch
 
 from symmetry.base import devices, ranks
 from symmetry.base.devices import Substitution
 from symmetry.base.errors import SymmetryError, TrainingError
+from symmetry.base.patches import patched
 from symmetry.base.raised import line_of
 from symmetry.sandbox.mirror_pool import MirrorPool
 from symmetry.sandbox.source import Source
@@ -85,9 +85,7 @@ class Host:
         with ExitStack() as stack:
             if self._cuda is not None:
                 stack.enter_context(self._cuda.entered())
-            for owner, name, value in self._group.patches():
-                stack.enter_context(patch.object(owner, name, value))
-            stack.enter_context(patch.object(_META, "disabled", True))
+            stack.enter_context(patched([*self._group.patches(), (_META, "disabled", True)]))
             yield
 
     def close(self) -> None:

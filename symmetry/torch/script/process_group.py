@@ -14,6 +14,7 @@ import torch.multiprocessing
 from torch import distributed
 
 from symmetry.base import ranks
+from symmetry.base.patches import Patch
 
 
 class ProcessGroup:
@@ -31,7 +32,7 @@ class ProcessGroup:
         self.alone = False
         self._made = False  # whether it is the script that has made the group
 
-    def patches(self) -> Iterator[tuple[Any, str, Any]]:
+    def patches(self) -> Iterator[Patch]:
         """Yield what is replaced: owner, name, and the replacement."""
         yield torch.multiprocessing, "spawn", self._spawn
         if distributed.is_available():

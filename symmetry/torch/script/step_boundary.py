@@ -8,11 +8,10 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from functools import wraps
 from multiprocessing.process import BaseProcess
 from typing import Any
-from unittest.mock import patch
 
 import torch
 from torch import nn
@@ -21,6 +20,7 @@ from torch.utils.data import DataLoader
 from torch.utils.data.dataloader import _BaseDataLoaderIter
 
 from symmetry.base.calls import running
+from symmetry.base.patches import patched
 from symmetry.base.user_code import user_place
 from symmetry.torch.creation import Modules, note, noting
 from symmetry.torch.modes.filled_rows import seeing_filled_rows
@@ -130,20 +130,17 @@ class StepBoundary:
                 self._suspend()
 
         optimizers = self.optimizers
-        with ExitStack() as stack:
-            stack.enter_context(seeing_filled_rows())
-            for owner, name, value in (
-                (torch.autograd, "backward", seen_backward),
-                (Optimizer, "__init__", noting(Optimizer.__init__, lambda o: _add(o, optimizers))),
-                *self.modules.patches(),
-                (nn.Module, "__call__", self._seen_call if self._armed else _call),
-                (DataLoader, "_get_iterator", _in_this_process(DataLoader._get_iterator)),
-                (_BaseDataLoaderIter, "__next__", self._apart(_BaseDataLoaderIter.__next__)),
-                (BaseProcess, "start", self._elsewhere(BaseProcess.start)),
-                (subprocess.Popen, "__init__", self._elsewhere(subprocess.Popen.__init__)),
-            ):
-                stack.enter_context(patch.object(owner, name, value))
-            stack.enter_context(updates(begins, ends))
+        patches = (
+            (torch.autograd, "backward", seen_backward),
+            (Optimizer, "__init__", noting(Optimizer.__init__, lambda o: _add(o, optimizers))),
+            *self.modules.patches(),
+            (nn.Module, "__call__", self._seen_call if self._armed else _call),
+            (DataLoader, "_get_iterator", _in_this_process(DataLoader._get_iterator)),
+            (_BaseDataLoaderIter, "__next__", self._apart(_BaseDataLoaderIter.__next__)),
+            (BaseProcess, "start", self._elsewhere(BaseProcess.start)),
+            (subprocess.Popen, "__init__", self._elsewhere(subprocess.Popen.__init__)),
+        )
+        with seeing_filled_rows(), patched(patches), updates(begins, ends):
             yield
 
     @property

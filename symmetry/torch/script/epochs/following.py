@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from symmetry.base.patches import Patch
 from symmetry.observe.source_line import NOWHERE, SourceLine, asked_at
-from symmetry.torch.script.epochs.log import Patch
 from symmetry.torch.state import memory_of
 from symmetry.training.events import Copy
 

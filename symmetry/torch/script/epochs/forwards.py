@@ -11,11 +11,12 @@ from typing import Any
 import torch
 from torch import nn
 
+from symmetry.base.patches import Patch
 from symmetry.base.user_code import callers, is_user_code
 from symmetry.observe.source_line import asked_at
 from symmetry.torch.script.epochs.batches.recent import RecentBatches
 from symmetry.torch.script.epochs.drift import Drift
-from symmetry.torch.script.epochs.log import Log, Numbers, Patch, digest_of, shapes_of
+from symmetry.torch.script.epochs.log import Log, Numbers, digest_of, shapes_of
 from symmetry.torch.script.epochs.measuring import Measuring
 from symmetry.torch.script.epochs.scores import Scores
 from symmetry.torch.watch.calls import is_plain

@@ -14,11 +14,12 @@ from torch.amp import GradScaler
 from torch.nn.utils import clip_grad as clipping
 from torch.optim import Optimizer
 
+from symmetry.base.patches import Patch
 from symmetry.base.user_code import kind_of
 from symmetry.observe.source_line import asked_at
 from symmetry.torch.graph import nodes_behind
 from symmetry.torch.objects import family_of, held_by, rates_of
-from symmetry.torch.script.epochs.log import Log, Numbers, Patch, states
+from symmetry.torch.script.epochs.log import Log, Numbers, states
 from symmetry.torch.script.epochs.measuring import Measuring
 from symmetry.torch.script.epochs.terms import LossTerms
 from symmetry.torch.watch.calls import in_backward

@@ -23,8 +23,6 @@ from symmetry.training.events import LoopEvent, States
 
 UPDATES = 40  # that a run takes at most
 
-Patch = tuple[Any, str, Any]  # owner, name, and what is put there
-
 
 class Log:
     """Collects events, and suspends the script once it has seen enough.

@@ -10,9 +10,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from symmetry.base.patches import Patch
 from symmetry.torch.loss_functions import LOSSES
 from symmetry.torch.objects import held_by
-from symmetry.torch.script.epochs.log import Log, Patch, tensors_of
+from symmetry.torch.script.epochs.log import Log, tensors_of
 from symmetry.torch.state import is_readable
 from symmetry.training.events import Measured
 

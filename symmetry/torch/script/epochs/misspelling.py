@@ -11,9 +11,10 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from symmetry.base.patches import Patch
 from symmetry.base.user_code import is_user_code
 from symmetry.observe.source_line import SourceLine, asked_at
-from symmetry.torch.script.epochs.log import Log, Patch
+from symmetry.torch.script.epochs.log import Log
 from symmetry.training.events import Misspelt
 
 _OF_PARAMETERS = ("requires_grad",)

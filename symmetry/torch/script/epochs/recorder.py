@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
-from unittest.mock import patch
 
 from torch import nn
 
+from symmetry.base.patches import Patch, patched
 from symmetry.observe.source_line import SourceLine
 from symmetry.torch.creation import Modules
 from symmetry.torch.script.epochs.batches.loaders import Loaders
@@ -16,7 +16,7 @@ from symmetry.torch.script.epochs.batches.seeding import Seeding
 from symmetry.torch.script.epochs.following import Following
 from symmetry.torch.script.epochs.forwards import Forwards
 from symmetry.torch.script.epochs.gradients import GradientReads, gradient_property
-from symmetry.torch.script.epochs.log import Log, Patch
+from symmetry.torch.script.epochs.log import Log
 from symmetry.torch.script.epochs.measuring import Measuring
 from symmetry.torch.script.epochs.misspelling import Misspelling
 from symmetry.torch.script.epochs.restoring import Restoring
@@ -79,8 +79,7 @@ class EpochRecorder:
     def watching(self) -> Iterator[None]:
         """See everything that is done meanwhile."""
         with ExitStack() as stack:
-            for owner, name, value in self._patches():  # some wrap others
-                stack.enter_context(patch.object(owner, name, value, create=True))
+            stack.enter_context(patched(self._patches()))
             stack.enter_context(self._scores.watching())
             stack.callback(self._gradients.terms.close)
             stack.enter_context(updates(self._begins, self._ends))

@@ -9,8 +9,9 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from symmetry.base.patches import Patch
 from symmetry.observe.source_line import SourceLine, asked_at
-from symmetry.torch.script.epochs.log import Log, Numbers, Patch
+from symmetry.torch.script.epochs.log import Log, Numbers
 from symmetry.torch.state import memory_of
 from symmetry.torch.watch.operations import tensors_in
 from symmetry.training.events import Restored, Saved

@@ -7,9 +7,10 @@ from typing import Any
 
 from torch.optim.lr_scheduler import LRScheduler
 
+from symmetry.base.patches import Patch
 from symmetry.base.randomness import generators
 from symmetry.torch.objects import family_of, rates_of
-from symmetry.torch.script.epochs.log import Log, Numbers, Patch
+from symmetry.torch.script.epochs.log import Log, Numbers
 from symmetry.training.events import Scheduled, Scheduler
 
 _FIRST = 20_000  # steps of a function that are looked at one by one

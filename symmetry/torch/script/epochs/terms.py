@@ -26,11 +26,11 @@ import torch
 from torch import Tensor
 from torch.amp import GradScaler
 
+from symmetry.base.patches import Patch
 from symmetry.base.user_code import kind_of
 from symmetry.observe.source_line import NOWHERE, SourceLine
 from symmetry.observe.terms import Kind, Terms
 from symmetry.torch.graph import nodes_behind
-from symmetry.torch.script.epochs.log import Patch
 from symmetry.units.state import Array
 
 _BACKWARDS = 64  # of a run whose terms are seen

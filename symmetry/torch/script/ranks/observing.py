@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from typing import Any
-from unittest.mock import patch
 
 import numpy as np
 import torch
@@ -18,6 +17,7 @@ from torch.nn.parallel import DistributedDataParallel
 from torch.utils._pytree import tree_map
 from torch.utils.data.dataloader import _BaseDataLoaderIter
 
+from symmetry.base.patches import patched
 from symmetry.observe.source_line import users_line
 from symmetry.torch.modes.noise import MEANS
 from symmetry.torch.script.epochs.log import digest_of
@@ -121,14 +121,12 @@ class RankObserver(Observer):
                         name = self._names[id(parameter)]
                         self._gradients[name] = as_array(parameter.grad)
 
-        with ExitStack() as stack:
-            for owner, name, value in (
-                (_BaseDataLoaderIter, "__next__", next_batch),
-                (nn.Module, "_call_impl", called),
-                (torch.autograd, "backward", counted),
-            ):
-                stack.enter_context(patch.object(owner, name, value))
-            stack.enter_context(updates(keep))
+        patches = (
+            (_BaseDataLoaderIter, "__next__", next_batch),
+            (nn.Module, "_call_impl", called),
+            (torch.autograd, "backward", counted),
+        )
+        with patched(patches), updates(keep):
             yield
 
     def _next_given(self, given: list[Any]) -> Any:

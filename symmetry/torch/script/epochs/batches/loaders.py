@@ -11,6 +11,7 @@ from torch.utils.data import DataLoader
 from torch.utils.data.dataloader import _BaseDataLoaderIter
 
 from symmetry.base.libraries import cuts_loops
+from symmetry.base.patches import Patch
 from symmetry.observe.source_line import SourceLine, asked_at, defined_at
 from symmetry.torch.objects import family_of
 from symmetry.torch.script.epochs.batches.contents import (
@@ -27,7 +28,6 @@ from symmetry.torch.script.epochs.batches.recent import RecentBatches
 from symmetry.torch.script.epochs.log import (
     Log,
     Numbers,
-    Patch,
     digest_of,
     shapes_of,
     states,

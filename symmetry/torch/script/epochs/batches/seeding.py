@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from symmetry.torch.script.epochs.log import Log, Patch, states
+from symmetry.base.patches import Patch
+from symmetry.torch.script.epochs.log import Log, states
 from symmetry.training.events import Seeded
 
 
