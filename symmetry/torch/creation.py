@@ -44,6 +44,17 @@ def noting_modules() -> Iterator[None]:
         yield
 
 
+def collecting(kind: type, made: list[Any]) -> Patch:
+    """Return a patch that notes and lists the objects of a class once they are initialised."""
+
+    def add(thing: Any) -> None:
+        if not any(thing is other for other in made):
+            made.append(thing)
+            note(thing)
+
+    return kind, "__init__", noting(vars(kind)["__init__"], add)
+
+
 def noting(method: Callable[..., Any], see: Callable[[Any], None]) -> Callable[..., Any]:
     """Return a method that shows the object after it, as an ``__init__`` does."""
 

@@ -4,12 +4,11 @@ import inspect
 import math
 import random
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from types import CellType, ModuleType
 from typing import Any
-from unittest.mock import patch
 
 import numpy as np
 import torch
@@ -18,7 +17,8 @@ from torch.optim.lr_scheduler import LRScheduler
 from torch.optim.swa_utils import AveragedModel
 
 from symmetry.base.errors import ExtrasError, TrainingError
-from symmetry.torch.creation import note, noting_modules
+from symmetry.base.patches import patched
+from symmetry.torch.creation import collecting, noting_modules
 from symmetry.training.frameworks import OtherFrameworkError
 from symmetry.units.words import a_kind
 
@@ -216,22 +216,9 @@ def _free(thing: Any, taken: set[str]) -> str:
 def _collecting() -> Iterator[list[Any]]:
     """Collect the optimisers, schedulers, scalers and averaged models that are made meanwhile."""
     made: list[Any] = []
-
-    def hooked(original: Callable[..., None]) -> Callable[..., None]:
-        def __init__(self: Any, *args: Any, **kwargs: Any) -> None:  # noqa: N807
-            original(self, *args, **kwargs)
-            if not any(self is thing for thing in made):
-                made.append(self)
-                note(self)
-
-        return __init__
-
-    with ExitStack() as stack:
-        stack.enter_context(noting_modules())
-        # Some subclasses, SequentialLR for one, do not call the method that they override.
-        for kind in (kind for base in _FOUND for kind in family_of(base)):
-            if original := vars(kind).get("__init__"):
-                stack.enter_context(patch.object(kind, "__init__", hooked(original)))
+    # Some subclasses, SequentialLR for one, do not call the method that they override.
+    kinds = (kind for base in _FOUND for kind in family_of(base) if "__init__" in vars(kind))
+    with noting_modules(), patched(collecting(kind, made) for kind in kinds):
         yield made
 
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from functools import wraps
 from typing import Any, Protocol
-from unittest.mock import patch
 from weakref import proxy
 
 import torch
 from torch import Tensor, nn
 
+from symmetry.base.patches import patched
 from symmetry.torch.modes.scope import ModuleScope
 from symmetry.torch.parts.model import TorchOptimizers
 from symmetry.torch.watch.steps import updates_of
@@ -83,14 +83,14 @@ class TorchStepEvents(StepEvents):
     @contextmanager
     def hooked(self) -> Iterator[None]:
         """Count and call while the block runs."""
+        patches = (
+            (torch.autograd, "backward", self._seen_backward(torch.autograd.backward)),
+            (torch.autograd, "grad", self._seen_grad(torch.autograd.grad)),
+        )
         optimizers = (each.optimizer for each in self._optimizers.optimizers.values())
         events = proxy(self)  # a script that is suspended in an update keeps what it has called
-        with ExitStack() as stack:
-            for name, seen in (("backward", self._seen_backward), ("grad", self._seen_grad)):
-                hooked = seen(getattr(torch.autograd, name))
-                stack.enter_context(patch.object(torch.autograd, name, hooked))
-            before, after = lambda o: events._updates(o), lambda o: events._updated(o)
-            stack.enter_context(updates_of(optimizers, before, after))
+        before, after = lambda o: events._updates(o), lambda o: events._updated(o)
+        with patched(patches), updates_of(optimizers, before, after):
             yield
 
     def _seen_backward(self, backward: Callable[..., Any]) -> Callable[..., None]:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, wraps
 from typing import Any
-from unittest.mock import patch
 
 from torch import Tensor
 from torch.distributions import Bernoulli, Categorical
 
+from symmetry.base.patches import patched
 from symmetry.observe.source_line import SourceLine, users_line
 from symmetry.torch.loss_functions import LOSSES
 from symmetry.torch.watch.functions import FunctionCalls
@@ -79,9 +79,7 @@ class Distributions:
     @contextmanager
     def seen(self) -> Iterator[None]:
         """See them while the block runs."""
-        with ExitStack() as stack:
-            for kind in (Categorical, Bernoulli):
-                stack.enter_context(patch.object(kind, "__init__", self._seen(kind)))
+        with patched((kind, "__init__", self._seen(kind)) for kind in (Categorical, Bernoulli)):
             yield
 
     def _seen(self, kind: type) -> Callable[..., None]:

@@ -22,7 +22,7 @@ from torch.utils.data.dataloader import _BaseDataLoaderIter
 from symmetry.base.calls import running
 from symmetry.base.patches import patched
 from symmetry.base.user_code import user_place
-from symmetry.torch.creation import Modules, note, noting
+from symmetry.torch.creation import Modules, collecting
 from symmetry.torch.modes.filled_rows import seeing_filled_rows
 from symmetry.torch.script.coroutine import ThreadState, leave_modes
 from symmetry.torch.script.samples import Samples, without_workers
@@ -129,10 +129,9 @@ class StepBoundary:
                 self._armed = False
                 self._suspend()
 
-        optimizers = self.optimizers
         patches = (
             (torch.autograd, "backward", seen_backward),
-            (Optimizer, "__init__", noting(Optimizer.__init__, lambda o: _add(o, optimizers))),
+            collecting(Optimizer, self.optimizers),
             *self.modules.patches(),
             (nn.Module, "__call__", self._seen_call if self._armed else _call),
             (DataLoader, "_get_iterator", _in_this_process(DataLoader._get_iterator)),
@@ -220,12 +219,6 @@ class StepBoundary:
             self.updates_modules = any(map(self.trains, self.modules))
         self._armed, self.evaluated = True, False
         nn.Module.__call__ = self._seen_call
-
-
-def _add(optimizer: Any, optimizers: list[Any]) -> None:
-    if not any(optimizer is other for other in optimizers):
-        optimizers.append(optimizer)
-        note(optimizer)
 
 
 def _in_this_process(get: Callable[..., Any]) -> Callable[..., Any]:

@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
-from unittest.mock import patch
 
 from torch.optim.optimizer import (
     register_optimizer_step_post_hook,
     register_optimizer_step_pre_hook,
 )
 
+from symmetry.base.patches import patched
 from symmetry.torch.objects import can_be_hooked
 
 See = Callable[[Any], None]  # called with an optimiser
@@ -36,7 +36,7 @@ def updates(before: See, after: See = _nothing) -> Iterator[None]:
 @contextmanager
 def updates_of(optimizers: Iterable[Any], before: See, after: See) -> Iterator[None]:
     """Show the updates of these optimisers, and of all of the same classes of the user's own."""
-    kinds = set()
+    kinds = set[Any]()
     with ExitStack() as stack:
         for optimizer in optimizers:
             if can_be_hooked(optimizer):
@@ -46,8 +46,7 @@ def updates_of(optimizers: Iterable[Any], before: See, after: See) -> Iterator[N
                 stack.callback(post.remove)
             elif callable(getattr(type(optimizer), "step", None)):
                 kinds.add(type(optimizer))
-        for kind in kinds:
-            stack.enter_context(patch.object(kind, "step", _seen(kind.step, before, after)))
+        stack.enter_context(patched((k, "step", _seen(k.step, before, after)) for k in kinds))
         yield
 
 
