@@ -98,8 +98,20 @@ class StepBoundary:
     @contextmanager
     def watching(self) -> Iterator[None]:
         """See everything that is done meanwhile."""
-        backward = torch.autograd.backward
+        patches = (
+            (torch.autograd, "backward", self._seen_backward(torch.autograd.backward)),
+            collecting(Optimizer, self.optimizers),
+            *self.modules.patches(),
+            (nn.Module, "__call__", self._seen_call if self._armed else _call),
+            (DataLoader, "_get_iterator", _in_this_process(DataLoader._get_iterator)),
+            (_BaseDataLoaderIter, "__next__", self._apart(_BaseDataLoaderIter.__next__)),
+            (BaseProcess, "start", self._elsewhere(BaseProcess.start)),
+            (subprocess.Popen, "__init__", self._elsewhere(subprocess.Popen.__init__)),
+        )
+        with seeing_filled_rows(), patched(patches), updates(self._before, self._after):
+            yield
 
+    def _seen_backward(self, backward: Callable[..., None]) -> Callable[..., None]:
         def seen_backward(*args: Any, **kwargs: Any) -> None:
             if not self._is_here():
                 backward(*args, **kwargs)
@@ -113,34 +125,25 @@ class StepBoundary:
             if self._by_hand:
                 self._updated()
 
-        def begins(optimizer: Any) -> None:
-            if self._is_here():
-                self.inside.append(optimizer)
+        return seen_backward
 
-        def ends(optimizer: Any) -> None:
-            if not self._is_here():
-                self.elsewhere = f"a thread trains ({user_place()})"
-                return
-            if self.inside and self.inside[-1] is optimizer:
-                self.inside.pop()
-            if not self._by_hand:
-                self._updated()
-            if self.between and self._armed and not self.inside:
-                self._armed = False
-                self._suspend()
+    def _before(self, optimizer: Any) -> None:
+        """See an optimiser whose update begins."""
+        if self._is_here():
+            self.inside.append(optimizer)
 
-        patches = (
-            (torch.autograd, "backward", seen_backward),
-            collecting(Optimizer, self.optimizers),
-            *self.modules.patches(),
-            (nn.Module, "__call__", self._seen_call if self._armed else _call),
-            (DataLoader, "_get_iterator", _in_this_process(DataLoader._get_iterator)),
-            (_BaseDataLoaderIter, "__next__", self._apart(_BaseDataLoaderIter.__next__)),
-            (BaseProcess, "start", self._elsewhere(BaseProcess.start)),
-            (subprocess.Popen, "__init__", self._elsewhere(subprocess.Popen.__init__)),
-        )
-        with seeing_filled_rows(), patched(patches), updates(begins, ends):
-            yield
+    def _after(self, optimizer: Any) -> None:
+        """See an optimiser whose update has ended: it may be the boundary of a step."""
+        if not self._is_here():
+            self.elsewhere = f"a thread trains ({user_place()})"
+            return
+        if self.inside and self.inside[-1] is optimizer:
+            self.inside.pop()
+        if not self._by_hand:
+            self._updated()
+        if self.between and self._armed and not self.inside:
+            self._armed = False
+            self._suspend()
 
     @property
     def _seen_call(self) -> Callable[..., Any]:
