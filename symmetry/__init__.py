@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from symmetry.checker.verdict import Verdict as Verdict
     from symmetry.law.case import Case as Case
     from symmetry.targets.script import script as script
-    from symmetry.testing import parametrize_invariants as parametrize_invariants
+    from symmetry.testing.invariants import parametrize_invariants as parametrize_invariants
+    from symmetry.testing.trainings import check_training as check_training
 
 # Imported only when asked for: ``symmetry --help`` must stay quick, and torch may not be there.
 _HOMES = {
@@ -36,11 +37,12 @@ _HOMES = {
     "Verdict": "symmetry.checker.verdict",
     "check": "symmetry.api",
     "check_model": "symmetry.api",
+    "check_training": "symmetry.testing.trainings",
     "compare": "symmetry.api",
     "explain": "symmetry.api",
     "find_units": "symmetry.api",
     "record": "symmetry.api",
-    "parametrize_invariants": "symmetry.testing",
+    "parametrize_invariants": "symmetry.testing.invariants",
     "script": "symmetry.targets.script",
 }
 __all__ = [*_HOMES]

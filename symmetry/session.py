@@ -11,6 +11,7 @@ from typing import Any
 
 from symmetry.base.errors import SymmetryError, TargetError, TrainingError
 from symmetry.base.names import RECORDED
+from symmetry.checker.examiner import Examiner
 from symmetry.checker.ignored import ignored_in
 from symmetry.checker.options import Options
 from symmetry.checker.plan import Plan, make_plan
@@ -23,6 +24,7 @@ from symmetry.comparison.outcome import Compared
 from symmetry.comparison.recorded import read
 from symmetry.comparison.trainings import record_training
 from symmetry.explanation.explained import Explained
+from symmetry.law.invariant import Invariant
 from symmetry.law.target import ExplanationOptions, Target
 from symmetry.observe.influence import Influence
 from symmetry.targets.imports import files_of
@@ -60,6 +62,53 @@ def check(plan: Plan, progress: Progress | None = None) -> Checked:
     """Run a plan, and end all runs of its target."""
     with closing(plan.target):
         return run(plan, progress)
+
+
+class SharedCheck:
+    """A check whose invariants are put to its target one by one: they share its runs.
+
+    Parameters
+    ----------
+    plan
+        The plan of the whole check.
+    """
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self._examiner: Examiner | None = None
+        self._refused: SymmetryError | None = None
+        self._checked: dict[Invariant, Checked] = {}
+
+    def of(self, invariant: Invariant) -> Checked:
+        """Check an invariant, once; before it those that must hold for others to be judged."""
+        examiner = self._begun()
+        before = (each for each in self.plan.invariants if each.stops)
+        for each in (*before, invariant):
+            if each not in self._checked:
+                plan = replace(self.plan, invariants=(each,))
+                self._checked[each] = run(plan, examiner=examiner)
+        return self._checked[invariant]
+
+    def _begun(self) -> Examiner:
+        """Return the examiner, which begins once; if that fails, nothing can be checked."""
+        if self._refused is not None:
+            raise self._refused
+        if self._examiner is None:
+            examiner = self.plan.target.examiner(self.plan, Progress())
+            try:
+                with one_thread():
+                    examiner.begin()
+            except SymmetryError as error:
+                self._refused = error
+                raise
+            self._examiner = examiner
+        return self._examiner
+
+    def close(self) -> None:
+        """End all runs of the target."""
+        with closing(self.plan.target):
+            if self._examiner is not None:
+                self._examiner.end()
 
 
 def explain_check(plan: Plan, checked: Checked) -> Explained | None:

@@ -13,7 +13,7 @@ from hypothesis.database import InMemoryExampleDatabase
 
 from symmetry import parametrize_invariants
 from symmetry.network.formulas import step as sound
-from symmetry.testing import InvariantCheck
+from symmetry.testing.invariants import InvariantCheck
 from tests.conftest import needs
 
 pytest_plugins = "pytester"

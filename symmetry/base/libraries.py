@@ -80,6 +80,8 @@ class Library:
     # State of its classes in a process, with what it is in a process that has begun nothing.
     kept: Mapping[Kept, Callable[[Any], Any]] = field(default_factory=dict)
     cuts_loops: bool = False  # whether its loops over batches end where ``len`` says
+    # Returns the function that trains with its own objects, as a trainer; None for other objects.
+    loop: Callable[[Any], Callable[[], Any] | None] = lambda _: None
 
     generators: Callable[[], Sequence[Any]] = _nothing  # that all code shares
     seed: Callable[[int], None] = lambda _: None  # seeds these
@@ -133,6 +135,11 @@ def trainers(framework: str, *, decisive: bool = False) -> frozenset[str]:
 def cuts_loops(word: str) -> bool:
     """Return whether the loops of a library end where ``len`` says, by the word of its imports."""
     return any(each.cuts_loops and word in each.imports for each in registered())
+
+
+def loop_of(returned: Any) -> Callable[[], Any] | None:
+    """Return the function of a library that trains with these objects of its own, if any does."""
+    return next(filter(None, (each.loop(returned) for each in imported())), None)
 
 
 def of_call(package: str) -> Library | None:

@@ -5,6 +5,7 @@ from dataclasses import replace
 from fnmatch import fnmatchcase
 
 from symmetry.checker.accepted import found_of
+from symmetry.checker.examiner import Examiner
 from symmetry.checker.ignored import IgnoredLines
 from symmetry.checker.options import Options
 from symmetry.checker.plan import Plan, unmet
@@ -17,11 +18,15 @@ from symmetry.law.note import Note
 GuiltyLine = tuple[str | None, int | None]  # the file, and the line from 1
 
 
-def run(plan: Plan, progress: Progress | None = None) -> Checked:
-    """Run every invariant of the plan; return one verdict for each invariant and dtype."""
+def run(plan: Plan, progress: Progress | None = None, examiner: Examiner | None = None) -> Checked:
+    """Run every invariant of the plan; return one verdict for each invariant and dtype.
+
+    An examiner of a larger plan, which has begun, goes on; whoever began it ends it.
+    """
     progress, options = progress or Progress(), plan.options
     progress.begin(plan.heading)
-    examiner = plan.target.examiner(plan, progress)
+    goes_on = examiner is not None
+    examiner = examiner or plan.target.examiner(plan, progress)
     record = Checked(
         target=plan.target.name,
         seed=None if plan.given else options.seed,
@@ -33,14 +38,16 @@ def run(plan: Plan, progress: Progress | None = None) -> Checked:
     found: list[list[Verdict]] = []  # of each invariant
     ignored = IgnoredLines(plan.ignored)
     with one_thread():
-        examiner.begin()
-        for invariant in examiner.invariants:
+        if not goes_on:
+            examiner.begin()
+        for invariant in plan.invariants if goes_on else examiner.invariants:
             examined = (examiner.examine(invariant, dtype) for dtype in examiner.dtypes)
             found.append([verdict for verdict in examined if verdict is not None])
             if not _waits(plan, found[-1]):
                 found[-1] = _settled(plan, found[-1], progress, ignored)
         remarks = tuple(examiner.remarks([verdict for each in found for verdict in each]))
-        examiner.end()
+        if not goes_on:
+            examiner.end()
     line = _explained_line(plan, examiner.coverage)
     for number, waiting in enumerate(found):
         if _waits(plan, waiting):

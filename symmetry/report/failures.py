@@ -194,8 +194,8 @@ def command_for(target: str, verdict: Verdict, *others: Verdict) -> str | None:
 
 
 def _has_name(target: str, verdict: Verdict) -> bool:
-    """Return whether the command line finds a target by its name: not a model of a notebook."""
-    if "<" in target or target.startswith("__main__:"):
+    """Return whether the command line finds a target by its name: no model, and no test."""
+    if "<" in target or "::" in target or target.startswith("__main__:"):
         return False
     return verdict.about.two_layer or ":" in target or words_of(target) is not None
 

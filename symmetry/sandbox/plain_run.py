@@ -20,6 +20,7 @@ from symmetry.base.errors import TrainingError
 from symmetry.base.failure import Failure, PlainRun
 from symmetry.base.processes import start, take_pipes, waited
 from symmetry.base.raised import silenced
+from symmetry.base.randomness import generators
 from symmetry.sandbox.mirror_pool import MirrorPool
 from symmetry.sandbox.sandbox import Sandbox, Uninterrupted
 from symmetry.sandbox.source import Source
@@ -33,10 +34,13 @@ _exit = os._exit  # the script may replace it
 def run_plainly(source: Source, seconds: float = _SECONDS) -> PlainRun:
     """Run a script to its end, or as long as the time allows; return whether it fails.
 
-    A rank of several would wait for the others.
+    A rank of several would wait for the others. A function runs in this process, and to its end.
     """
     if ranks.world() > 1:
         return PlainRun(is_whole=False)
+    if callable(source.script):
+        with generators.kept(generators.shared()):
+            return PlainRun(_failure(source))
     process = start("symmetry.sandbox.plain_run", stderr=subprocess.DEVNULL)
     assert process.stdin
     assert process.stdout

@@ -57,7 +57,8 @@ class ProcessState:
     folder, temporary
         The working directory, and where temporary files go.
     main
-        The module that the script is.
+        The module that the script is; None if it is a function, which keeps the modules that are
+        imported.
     mirror, homes
         Folders whose modules are the script's own: no run sees another one's.
     variables
@@ -73,7 +74,7 @@ class ProcessState:
         *,
         folder: str,
         temporary: str,
-        main: ModuleType,
+        main: ModuleType | None,
         mirror: str,
         homes: Sequence[str],
         variables: Mapping[str, str],
@@ -102,7 +103,7 @@ class ProcessState:
             ((os.getcwd, os.chdir), folder),
             ((user_folder, set_user_folder), Path.cwd()),
             ((lambda: dict(os.environ), _set_environment), environment),
-            ((own.get, own.put), {_MAIN: main}),
+            ((own.get, own.put), own.get() if main is None else {_MAIN: main}),
             ((libraries.kept, libraries.keep), {}),
             ((libraries.event_loop, libraries.set_event_loop), libraries.NO_LOOP),
             # Setting it twice is an error.

@@ -123,11 +123,11 @@ class Sandbox(Generic[OwnStack]):
             self._file = self.main.__file__ = self._mirror.of(source.script)
         homes = [str(home) for home in source.homes]
         self._process_state = ProcessState(
-            [str(self._file), *source.arguments],
+            sys.argv if callable(source.script) else [str(self._file), *source.arguments],
             [self._mirror.of(homes[0]), *self._import_path(homes)],
             folder=self._mirror.of(source.folder),
             temporary=self._mirror.temporary,
-            main=self.main,
+            main=None if callable(source.script) else self.main,
             mirror=self._mirror.top,
             homes=homes,
             variables=source.variables,
@@ -232,6 +232,9 @@ class Sandbox(Generic[OwnStack]):
 
     def _run(self) -> None:
         """Execute the script, on its own stack."""
+        if callable(self._source.script):
+            self._source.script()
+            return
         if isinstance(self._source.script, Path):
             code = code_of(self._mirror.original(str(self._file)))
         else:

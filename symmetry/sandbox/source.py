@@ -1,8 +1,9 @@
-"""A script as it is named: a file or a module, its arguments, and where it runs."""
+"""A script as it is named: a file, a module or a function, its arguments, and where it runs."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from symmetry.base import devices, ranks
 
@@ -12,7 +13,9 @@ class Source:
     """A script as a command line names it."""
 
     name: str  # the name of the training, for messages
-    script: Path | str  # the file; or the name of a module, which is run as ``python -m`` does
+    # The file; or the name of a module, which is run as ``python -m`` does; or a function without
+    # parameters that trains, with the modules that are imported by now.
+    script: Path | str | Callable[[], Any]
     arguments: tuple[str, ...] = ()  # the words that follow it on the command line
     # Which of its functions may be meant, if it does not train: the end of an error.
     meant: str = ""
@@ -27,6 +30,6 @@ class Source:
     @property
     def homes(self) -> tuple[Path, ...]:
         """The folders that it works in: the script's comes first on the import path."""
-        if isinstance(self.script, str) or self.script.parent == self.folder:
-            return (self.folder,)
-        return self.script.parent, self.folder
+        if isinstance(self.script, Path) and self.script.parent != self.folder:
+            return self.script.parent, self.folder
+        return (self.folder,)

@@ -26,13 +26,9 @@ from symmetry.checker.declaration import takes
 from symmetry.checker.options import Keywords, Options
 from symmetry.checker.plan import Plan
 from symmetry.checker.verdict import Checked
-from symmetry.explanation.explained import Explained
 from symmetry.law.case import Case, CaseError, parse_case
-from symmetry.report.answer import lines as answer_lines
-from symmetry.report.explained import lines as explained_lines
-from symmetry.report.failures import failures
-from symmetry.report.verdicts import conclusion, gist
 from symmetry.targets.resolve import as_target
+from symmetry.testing.outcome import end_test
 
 
 @takes(Options, Keywords)
@@ -108,19 +104,7 @@ class InvariantCheck:
 
     def __call__(self) -> None:
         """Check, and end the test as the verdicts say."""
-        checked = self._run()
-        verdicts = checked.verdicts
-        if checked.gating or any(verdict.gates for verdict in verdicts):
-            explained = session.explain_check(self.plan, checked)
-            pytest.fail(_text(checked, explained), pytrace=False)
-        if reasons := [v.reason or "" for v in verdicts if v.kind == "expected failure"]:
-            pytest.xfail(reasons[0])
-            pytest.fail(_text(checked), pytrace=False)  # only under --runxfail
-        if any(verdict.unproved for verdict in verdicts):
-            pytest.fail(conclusion(checked), pytrace=False)
-        if not any(verdict.kind in ("holds", "rounding") for verdict in verdicts):
-            why = dict.fromkeys(f"{verdict.kind}: {gist(verdict)}" for verdict in verdicts)
-            pytest.skip("; ".join(why))
+        end_test(self.plan, self._run())
 
     def _run(self) -> Checked:
         """Run the cases that failed before, then the others; keep what fails, forget what holds."""
@@ -158,14 +142,6 @@ def _kept(database: ExampleDatabase, key: bytes) -> Iterator[tuple[Case, bytes]]
             yield parse_case(kept.decode()), kept
         except (CaseError, UnicodeDecodeError):
             database.delete(key, kept)
-
-
-def _text(checked: Checked, explained: Explained | None = None) -> str:
-    """Return what the command prints: the answer, then all that is known of each failure."""
-    details = [text for lines in failures(checked) for text in ("", *lines)]
-    culprit = () if explained is None else ("", *explained_lines(explained))
-    conditions = ("", *checked.remarks, *checked.heading[1:])
-    return "\n".join((*answer_lines(checked, explained), *details, *culprit, *conditions))
 
 
 def _name(step: Callable[..., Any], arguments: Mapping[str, Any]) -> str:

@@ -1,0 +1,218 @@
+"""Trainers in pytest: one test for each invariant, and all of them share the trainer's runs.
+
+from symmetry import check_training
+
+@check_training(only=["loss/*", "symmetry/samples"], budget=6)
+def test_trainer(tmp_path):
+    return Trainer(model=tiny_model(), args=TrainingArguments(tmp_path, ...), ...)
+"""
+
+from __future__ import annotations
+
+import inspect
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from contextlib import contextmanager
+from copy import deepcopy
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Unpack
+
+import pytest
+
+from symmetry import session
+from symmetry.base.errors import SymmetryError
+from symmetry.base.libraries import loop_of
+from symmetry.base.raised import raised_as
+from symmetry.checker.declaration import takes
+from symmetry.checker.options import Keywords, Options
+from symmetry.law.invariant import Invariant
+from symmetry.targets.resolve import as_target
+from symmetry.targets.returned import returned_training
+from symmetry.testing.outcome import end_test
+from symmetry.training.target import FunctionTraining
+
+_INVARIANT = "invariant"  # the argument of the test that the decorator adds
+
+
+@takes(Options, Keywords)
+def check_training(
+    function: Callable[..., Any] | None = None,
+    *,
+    budget: float | None = None,
+    **options: Unpack[Keywords],
+) -> Any:
+    """Turn a function or a fixture that makes a training into one test for each invariant.
+
+    A function has the name of a test, and its parameters are fixtures. From a fixture the test is
+    made beside it: ``test_trainer = check_training(trainer, budget=6)``. It returns one of these:
+
+    - a ``Trainer`` of transformers, or of a library that is built on it, as an ``SFTTrainer``;
+    - a ``Trainer`` of Lightning, a module, and their data, in a tuple: the arguments of ``fit``;
+    - a function without parameters that trains, such as a loop with accelerate;
+    - ``(model, step)``, as ``symmetry.check`` takes it;
+    - anything else, if the function trains by itself.
+
+    It is called many times, and stopped after a few updates; each call gets copies of the values
+    that fixtures have in the first test, and runs as scripts do: what it writes changes no file.
+    A test fails as those of ``parametrize_invariants`` do, and is skipped where its invariant can
+    say nothing. The properties of each test, as in JUnit's XML, say what was judged.
+
+    Parameters
+    ----------
+    function
+        The function, or a fixture, if this is no decorator with options.
+    budget
+        CPU seconds that a test may take in the mean: once all tests of the function have used so
+        much together, those that have not begun are skipped.
+    **options
+        As ``symmetry.check`` takes them.
+
+    Examples
+    --------
+    >>> @check_training(only="symmetry/samples", budget=6)
+    ... def test_loop():
+    ...     model = torch.nn.Linear(3, 1)
+    ...     optimizer = torch.optim.SGD(model.parameters(), 0.1)
+    ...     for x, y in DataLoader(dataset, batch_size=4):
+    ...         ...
+    """
+
+    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
+        try:
+            return _parametrized(function, budget, Options(**options))
+        except SymmetryError as error:
+            # Pytest prints the message of this exception alone, without a traceback.
+            raise pytest.Collector.CollectError(str(error)) from None
+
+    return decorate if function is None else decorate(function)
+
+
+def _parametrized(
+    given: Callable[..., Any], budget: float | None, options: Options
+) -> Callable[..., Any]:
+    function = inspect.unwrap(given)  # of a fixture
+    file = Path(function.__code__.co_filename)
+    name = f"{os.path.relpath(file)}::{function.__name__}"
+    plan = session.plan_check(as_target(FunctionTraining(name, function)), options)
+    total = None if budget is None else budget * len(plan.invariants)
+    tests = _Tests(function, name, file, options, total)
+
+    def test(request: pytest.FixtureRequest, **arguments: Any) -> None:
+        invariant = arguments.pop(_INVARIANT)
+        own = {known.name: request} if known.name in fixtures else {}
+        tests.run(request, invariant, {**arguments, **own})
+
+    fixtures = inspect.signature(function).parameters
+    known = inspect.signature(test).parameters["request"]
+    named = inspect.Parameter(_INVARIANT, inspect.Parameter.KEYWORD_ONLY)
+    shown = [p.replace(kind=p.KEYWORD_ONLY) for p in fixtures.values() if p.name != known.name]
+    test.__signature__ = inspect.Signature([known, *shown, named])  # type: ignore[attr-defined]
+    for attribute in ("__module__", "__name__", "__qualname__", "__doc__"):
+        setattr(test, attribute, getattr(function, attribute))
+    test.pytestmark = [*getattr(function, "pytestmark", ())]  # type: ignore[attr-defined]
+    checked = [pytest.param(each, id=each.name) for each in plan.invariants]
+    tested: Callable[..., Any] = pytest.mark.parametrize(_INVARIANT, checked)(test)
+    return tested
+
+
+class _Tests:
+    """The tests of one function.
+
+    They share a check for each set of parameters that the function is tested with.
+    """
+
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        name: str,
+        file: Path,
+        options: Options,
+        budget: float | None,
+    ) -> None:
+        yields = inspect.isgeneratorfunction(function)
+        self._make = contextmanager(function) if yields else function
+        self._name, self._file = name, file
+        self._options, self._budget, self._spent = options, budget, 0.0
+        self._checks: dict[str, session.SharedCheck] = {}
+
+    def run(
+        self, request: pytest.FixtureRequest, invariant: Invariant, arguments: Mapping[str, Any]
+    ) -> None:
+        """Run the test of one invariant."""
+        if self._budget is not None and self._spent >= self._budget:
+            used = f"{self._spent:.0f} of {self._budget:.0f}"
+            pytest.skip(f"not judged: the tests of {self._name} have used {used} CPU seconds")
+        began, refused = time.process_time(), ""
+        try:
+            check = self._check(request, arguments)
+            checked = check.of(invariant)
+        except SymmetryError as error:
+            refused = str(error)
+        self._spent += time.process_time() - began
+        if refused:
+            pytest.fail(refused, pytrace=False)
+        for verdict in checked.verdicts:
+            words = f"{verdict.invariant} in {verdict.dtype}: {verdict.kind}"
+            request.node.user_properties.append(("symmetry", words))
+        end_test(replace(check.plan, invariants=(invariant,)), checked)
+
+    def _check(
+        self, request: pytest.FixtureRequest, arguments: Mapping[str, Any]
+    ) -> session.SharedCheck:
+        """Return the check that tests with these parameters share; it ends with their module."""
+        given = getattr(request.node, "callspec", None)
+        others = {} if given is None else {k: v for k, v in given.params.items() if k in arguments}
+        key = repr(sorted(others.items()))
+        if key not in self._checks:
+            fixtures = _Fixtures(arguments, request.getfixturevalue("tmp_path_factory"))
+            training = returned_training(
+                self._name, lambda: self._make(**fixtures.copied()), self._file
+            )
+            check = session.SharedCheck(session.plan_check(training, self._options))
+            self._checks[key] = check
+            request.node.getparent(pytest.Module).addfinalizer(lambda: self._end(key))
+        return self._checks[key]
+
+    def _end(self, key: str) -> None:
+        self._checks.pop(key).close()
+
+
+class _Fixtures:
+    """The values of fixtures, of which each run gets copies: no run sees what another one did.
+
+    Pytest's own are given as they are, and of its temporary folders each run has its own.
+    """
+
+    def __init__(self, values: Mapping[str, Any], folders: pytest.TempPathFactory) -> None:
+        self._temporary = folders.getbasetemp()
+        for name, value in values.items():
+            if loop_of(value) is not None:
+                raise SymmetryError(
+                    f"the fixture {name!r} is made once, and each run needs its own: test the "
+                    f"fixture itself, test_{name} = check_training({name})"
+                )
+        own = {n: v for n, v in values.items() if type(v).__module__.startswith("_pytest")}
+        self._given = own | {n: v for n, v in values.items() if self._is_temporary(v)}
+        self._values = {n: v for n, v in values.items() if n not in self._given}
+        self._values = self._copies()
+
+    def copied(self) -> dict[str, Any]:
+        """Return the arguments of another call."""
+        given = {n: _moved(v) if self._is_temporary(v) else v for n, v in self._given.items()}
+        return {**given, **self._copies()}
+
+    def _is_temporary(self, value: Any) -> bool:
+        return isinstance(value, Path) and value.is_dir() and self._temporary in value.parents
+
+    def _copies(self) -> dict[str, Any]:
+        with raised_as(SymmetryError, f"copying the fixtures {', '.join(self._values)}"):
+            return deepcopy(self._values)
+
+
+def _moved(folder: Path) -> Path:
+    """Return a copy of a folder in one for temporary files, which ends with the run."""
+    return Path(shutil.copytree(folder, Path(tempfile.mkdtemp(), folder.name)))

@@ -1,0 +1,246 @@
+from __future__ import annotations
+
+import pytest
+import torch
+
+from tests.conftest import needs
+
+pytest_plugins = "pytester"
+
+
+@pytest.fixture(autouse=True, scope="module")
+def imported():
+    """Import what PyTorch imports late: each test of pytester would do so, and the second fails."""
+    parameter = torch.nn.Parameter(torch.ones(1))
+    parameter.sum().backward()
+    torch.optim.AdamW([parameter]).step()
+
+
+HEADER = """
+import pytest
+import torch
+from symmetry import check_training
+from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
+
+def make_model():
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Linear(5, 8), nn.GELU(), nn.Linear(8, 3))
+
+def train(model, loss=nn.functional.cross_entropy, epochs=2):
+    optimizer = torch.optim.AdamW(model.parameters(), 1e-2)
+    data = TensorDataset(torch.randn(64, 5), torch.randint(3, (64,)))
+    for epoch in range(epochs):
+        for x, y in DataLoader(data, batch_size=8, shuffle=True):
+            optimizer.zero_grad()
+            loss(model(x), y).backward()
+            optimizer.step()
+
+def mixed(outputs, labels):
+    return nn.functional.cross_entropy(outputs.softmax(0), labels)
+
+few = ["symmetry/samples", "training/moves", "model/samples"]
+"""
+
+
+def run(pytester, text, *options, inside=True):
+    pytester.makepyfile(test_mine=HEADER + text)
+    go = pytester.runpytest_inprocess if inside else pytester.runpytest_subprocess
+    return go("-p", "no:cacheprovider", "-p", "no:xdist", *options)
+
+
+def test_each_invariant_is_one_test_of_a_function_that_trains(pytester):
+    text = "@check_training(only=few)\ndef test_it():\n    train(make_model())\n"
+    result = run(pytester, text, "-v")
+    result.assert_outcomes(passed=3)
+    result.stdout.fnmatch_lines(
+        [f"test_mine.py::test_it?{name}? PASSED *" for name in ("symmetry/samples",)]
+    )
+    collected = run(pytester, text.replace("only=few", ""), "--collect-only", "-q")
+    assert sum("::test_it[" in line for line in collected.outlines) > 30
+
+
+def test_a_violation_fails_the_test_of_its_invariant_with_the_line(pytester):
+    result = run(
+        pytester,
+        """
+@check_training(only=few, expected_failures={"model/samples": "softmax over the batch, see #12"})
+def test_it():
+    return lambda: train(make_model(), loss=mixed)
+""",
+        "-rx",
+    )
+    result.assert_outcomes(passed=1, failed=1, xfailed=1)
+    result.stdout.fnmatch_lines(
+        [
+            "____* test_it?symmetry/samples? ____*",
+            "test_mine.py::test_it: 1 problem (1 check)",
+            "*  found by  symmetry/samples*",
+            "XFAIL *model/samples* - softmax over the batch, see #12",
+        ]
+    )
+    assert "repeat    symmetry check" not in result.stdout.str()  # no command finds a test
+
+
+def test_a_fixture_is_tested_as_it_is_and_calls_get_copies_of_others(pytester):
+    result = run(
+        pytester,
+        """
+@pytest.fixture
+def model():
+    return make_model()
+
+@pytest.fixture
+def loop(model, tmp_path, monkeypatch, request):
+    yield lambda: train(model, epochs=2)
+
+@pytest.mark.parametrize("epochs", [2, 3])
+@check_training(only=["symmetry/repeatable"])
+def test_it(model, tmp_path, monkeypatch, epochs):
+    (tmp_path / "log.txt").open("x").close()
+    train(model, epochs=epochs)
+
+def test_nothing_is_written(tmp_path_factory):
+    assert not [*tmp_path_factory.getbasetemp().rglob("log.txt")]
+
+test_loop = check_training(loop, only="symmetry/repeatable")
+""",
+    )
+    result.assert_outcomes(passed=4)
+
+
+def test_a_model_and_its_step_are_a_training_as_elsewhere(pytester):
+    result = run(
+        pytester,
+        """
+@check_training(only=few)
+def test_it():
+    model = make_model()
+    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+
+    def batch(i):
+        torch.manual_seed(i)
+        return torch.randn(8, 5), torch.randint(3, (8,))
+
+    def step(data):
+        optimizer.zero_grad()
+        nn.functional.cross_entropy(model(data[0]), data[1]).backward()
+        optimizer.step()
+
+    return model, step, {"batch": batch}
+""",
+    )
+    result.assert_outcomes(passed=3)
+
+
+def test_tests_beyond_the_budget_are_skipped_and_what_ran_is_in_the_report(pytester):
+    result = run(
+        pytester,
+        "@check_training(only=few, budget=0.001)\ndef test_it():\n    train(make_model())\n",
+        *("-rs", "--junitxml=report.xml"),
+    )
+    result.assert_outcomes(passed=1, skipped=2)
+    result.stdout.fnmatch_lines(["SKIPPED*not judged: the tests of * have used * CPU seconds"])
+    report = (pytester.path / "report.xml").read_text()
+    assert report.count('<property name="symmetry" value="symmetry/samples in float') == 2
+    assert "training/moves in" not in report
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            "@check_training(only=few)\ndef test_it():\n    return 42\n",
+            "test_mine.py::test_it: it *",
+        ),
+        (
+            "@check_training(only=few)\ndef test_it():\n    raise KeyError('x')\n",
+            "*test_mine.py::test_it raised KeyError: 'x' (test_mine.py:*)",
+        ),
+        (
+            "@check_training(only='few')\ndef test_it(): ...\n",
+            "no invariant of trainings matches 'few'*",
+        ),
+    ],
+)
+def test_a_mistake_is_one_line(pytester, text, message):
+    result = run(pytester, text)
+    result.stdout.fnmatch_lines([message])
+    assert "Traceback" not in result.stdout.str()
+
+
+@pytest.mark.slow
+def test_several_workers_judge_alike(pytester):
+    pytester.makepyfile(
+        test_mine=HEADER + "@check_training(only=few)\n"
+        "def test_it():\n    train(make_model(), loss=mixed)\n"
+    )
+    result = pytester.runpytest_subprocess("-n", "2", "-p", "no:cacheprovider")
+    result.assert_outcomes(passed=1, failed=2)
+
+
+TRAINER = """
+import transformers
+
+@pytest.fixture
+def trainer(tmp_path):
+    config = transformers.LlamaConfig(
+        vocab_size=32, hidden_size=16, intermediate_size=24, num_hidden_layers=1,
+        num_attention_heads=2, num_key_value_heads=2,
+    )
+    torch.manual_seed(0)
+    rows = torch.randint(3, 32, (32, 8))
+    return transformers.Trainer(
+        model=transformers.LlamaForCausalLM(config),
+        args=transformers.TrainingArguments(
+            str(tmp_path), per_device_train_batch_size=2, gradient_accumulation_steps=2,
+            max_steps=6, report_to=[], use_cpu=True, disable_tqdm=True,
+        ),
+        train_dataset=[{"input_ids": row, "labels": row} for row in rows],
+    )
+
+test_it = check_training(trainer, only=["symmetry/samples", "loss/next-token"])
+
+@check_training(only="training/moves")
+def test_made_once(trainer):
+    return trainer
+"""
+
+
+@needs("transformers")
+def test_a_trainer_of_transformers_trains(pytester):
+    result = run(pytester, TRAINER, "-W", "ignore", inside=False)
+    result.assert_outcomes(passed=2, failed=1)
+    result.stdout.fnmatch_lines(
+        ["the fixture 'trainer' is made once, and each run needs its own: test the fixture *"]
+    )
+
+
+LIGHTNING = """
+import lightning
+
+class Module(lightning.LightningModule):
+    def __init__(self):
+        super().__init__()
+        self.net = make_model()
+
+    def training_step(self, batch, number):
+        return nn.functional.cross_entropy(self.net(batch[0]), batch[1])
+
+    def configure_optimizers(self):
+        return torch.optim.SGD(self.parameters(), 0.1)
+
+@check_training(only=few)
+def test_it(tmp_path):
+    trainer = lightning.Trainer(
+        max_epochs=2, accelerator="cpu", logger=False, default_root_dir=tmp_path,
+        enable_progress_bar=False, enable_checkpointing=False,
+    )
+    data = TensorDataset(torch.randn(64, 5), torch.randint(3, (64,)))
+    return trainer, Module(), DataLoader(data, batch_size=8)
+"""
+
+
+@needs("lightning")
+def test_a_trainer_of_lightning_fits_its_module(pytester):
+    run(pytester, LIGHTNING, "-W", "ignore", inside=False).assert_outcomes(passed=3)
