@@ -13,38 +13,20 @@ _seen: set[Hashable] = set()
 
 
 class Running:
-    """The calls of user code in this process: finished, and running.
+    """The calls of user code in this process: finished, and running."""
 
-    Attributes
-    ----------
-    calls
-        How many have returned.
-    inside
-        Whether one is running.
-    first
-        Whether the one that is running is the first of its kind: it may compile.
-    loading
-        Whether it loads the target: it may import a framework.
-    run, step
-        How often a training was begun, and the step that its last run takes.
-    spent
-        The seconds that all its runs took, but for the imports of a script's first one.
-    setup
-        The seconds that a run of a script needs before its first step.
-    evaluations, evaluated
-        How often a script has called a model without gradients, in all its runs, and the seconds
-        that this took.
-    evaluates
-        ``file:line`` of the first such call.
-    """
-
-    calls = 0
-    inside = False
-    first = False
-    loading = False
-    run = step = 0
-    spent = setup = evaluated = 0.0
+    calls = 0  # how many have returned
+    inside = False  # whether one is running
+    first = False  # whether the one that is running is the first of its kind: it may compile
+    loading = False  # whether it loads the target: it may import a framework
+    run = 0  # how often a training was begun
+    step = 0  # that its last run takes
+    spent = 0.0  # seconds that all its runs took, but for the imports of a script's first one
+    setup = 0.0  # seconds that a run of a script needs before its first step
+    # How often a script has called a model without gradients, in all its runs, the seconds that
+    # this took, and ``file:line`` of the first such call.
     evaluations = 0
+    evaluated = 0.0
     evaluates = ""
 
     @property

@@ -47,30 +47,14 @@ class SideRequest(NamedTuple):
 
 
 class Side(ABC):
-    """One side of a comparison, whether it is run here or was recorded.
+    """One side of a comparison, whether it is run here or was recorded."""
 
-    Attributes
-    ----------
-    name
-        The name of the training, or of the file.
-    dtype
-        ``"float32"``: as written; ``"float64"``: promoted.
-    draws
-        The results of random operations of modules.
-    start
-        The state at the start, by the names that are compared.
-    held
-        The names of the state after the steps.
-    gather
-        Gathers something from all ranks, if there are several.
-    """
-
-    name: str
-    dtype: str
-    draws: Draws
-    start: State
-    held: frozenset[str]
-    gather: Callable[[Any], list[Any]] | None = None
+    name: str  # of the training, or of the file
+    dtype: str  # "float32": as written; "float64": promoted
+    draws: Draws  # the results of random operations of modules
+    start: State  # by the names that are compared
+    held: frozenset[str]  # the names of the state after the steps
+    gather: Callable[[Any], list[Any]] | None = None  # from all ranks, if there are several
 
     @property
     @abstractmethod

@@ -20,35 +20,16 @@ class TapedStart(ABC):
     """A start in which units are equal, and runs from it that a tape can watch.
 
     A subclass says how a run is begun and watched; nothing runs before its methods are called.
-
-    Attributes
-    ----------
-    name
-        What the user calls the target.
-    state
-        The state before the first step.
-    groups
-        The groups of equal units.
-    limit
-        How many times its response to one ulp an array may move by rounding.
-    coarse
-        Units this close, of the largest entry, count as equal; 0 if only equal bits do.
-    forgets
-        Whether a run keeps nothing but the state, so that it may go on from any state.
-    can_end
-        Whether a run may be ended inside of a step: nothing waits for the rest.
-    remarks
-        What else a reader should know about how it is watched.
     """
 
-    name: str
-    state: State
-    groups: Sequence[Units]
-    limit: float
-    coarse = 0.0
-    forgets = False
-    can_end = False
-    remarks: tuple[str, ...] = ()
+    name: str  # what the user calls the target
+    state: State  # before the first step
+    groups: Sequence[Units]  # of equal units
+    limit: float  # how many times its response to one ulp an array may move by rounding
+    coarse = 0.0  # units this close, of the largest entry, count as equal; 0 if only equal bits do
+    forgets = False  # whether a run keeps nothing but the state: it may go on from any state
+    can_end = False  # whether a run may be ended inside of a step: nothing waits for the rest
+    remarks: tuple[str, ...] = ()  # what else a reader should know about how it is watched
 
     @abstractmethod
     def states(self, start: State, steps: int, tape: Tape | None = None) -> Iterator[State]:

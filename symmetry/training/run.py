@@ -68,33 +68,15 @@ AS_WRITTEN = RunSettings()
 
 
 class Constant(Protocol):
-    """An array of a run that no recorded operation computed from others.
+    """An array of a run that no recorded operation computed from others."""
 
-    Attributes
-    ----------
-    number
-        Its number among the constants of the run.
-    name
-        What the model or the extras call it; None if it is not theirs.
-    place
-        ``file:line`` where it was first read.
-    random
-        Whether a step draws it at random.
-    backward
-        Whether a backward reads it.
-    varies
-        Whether other steps read another array at this place.
-    repeats
-        Whether several steps read an array with the same numbers at this place.
-    """
-
-    number: int
-    name: str | None
-    place: str
-    random: bool
-    backward: bool
-    varies: bool
-    repeats: bool
+    number: int  # among the constants of the run
+    name: str | None  # what the model or the extras call it; None if it is not theirs
+    place: str  # ``file:line`` where it was first read
+    random: bool  # whether a step draws it at random
+    backward: bool  # whether a backward reads it
+    varies: bool  # whether other steps read another array at this place
+    repeats: bool  # whether several steps read the same numbers at this place
 
     @property
     def array(self) -> Array:

@@ -109,21 +109,11 @@ class SampleCall:
 
 
 class ModuleInputs(Protocol):
-    """The inputs of the modules of a step, up to its first loss.
+    """The inputs of the modules of a step, up to its first loss."""
 
-    Attributes
-    ----------
-    calls
-        The first outermost call of each module.
-    loss
-        The sum of the first loss.
-    place
-        The user's line of the first call.
-    """
-
-    calls: Sequence[Any]
-    loss: float
-    place: SourceLine
+    calls: Sequence[Any]  # the first outermost call of each module
+    loss: float  # the sum of the first loss
+    place: SourceLine  # the user's line of the first call
 
     def reaches(self, count: int) -> bool:
         """Return whether as many rows are given as a batch has samples."""

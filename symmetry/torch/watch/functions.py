@@ -20,15 +20,9 @@ See = Callable[[Any, tuple[Any, ...], dict[str, Any], Any], Any]
 
 
 class FunctionListener(Protocol):
-    """Gets the calls of some functions.
+    """Gets the calls of some functions."""
 
-    Attributes
-    ----------
-    functions
-        Functions of ``torch`` and ``torch.nn.functional``, and methods of tensors.
-    """
-
-    functions: frozenset[Hashable]
+    functions: frozenset[Hashable]  # of ``torch`` and ``torch.nn.functional``; methods of tensors
 
     def see(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, Any]:
         """Return the ``(args, kwargs)`` that the function is called with: these or others."""
