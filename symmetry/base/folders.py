@@ -33,17 +33,13 @@ class TemporaryFolder:
     ----------
     inside
         An existing folder, which somebody else removes; the system's temporary one by default.
-
-    Attributes
-    ----------
-    path
-        Its real path. It is not locked itself, since whoever writes files locks their folder.
     """
 
     def __init__(self, inside: str | None = None) -> None:
         made = os.path.realpath(tempfile.mkdtemp(prefix=PREFIX, dir=inside))
         lock = None if inside else _lock(made)
         self.remove = weakref.finalize(self, _remove, made, lock)
+        # Its real path. It is not locked itself, since whoever writes files locks their folder.
         self.path = made
         if not inside:
             inner = Path(made, INNER)

@@ -40,15 +40,6 @@ class GroupSearch:
     """Searches one trace for groups.
 
     ``received`` says which entries of parameters receive a gradient in it, as far as that is known.
-
-    Attributes
-    ----------
-    proof
-        Proves groups.
-    groups
-        The groups so far.
-    unused
-        Slices, by leaf and axis, that the loss does not depend on.
     """
 
     def __init__(
@@ -60,7 +51,8 @@ class GroupSearch:
         progress: Tell,
     ) -> None:
         self.proof = Proof(solver.trace, tolerance)
-        self.groups: list[Units] = []
+        self.groups: list[Units] = []  # the groups so far
+        # Slices, by leaf and axis, that the loss does not depend on.
         self.unused: dict[LeafAxis, set[int]] = defaultdict(set)
         self._solver, self._trainable, self._progress = solver, trainable, progress
         self._received = received

@@ -37,19 +37,11 @@ from symmetry.training.trace import Trace
 
 
 class Solver:
-    """Completes exchanges in one trace.
-
-    Attributes
-    ----------
-    trace
-        The trace.
-    operations
-        The effects of its operations on exchanges.
-    """
+    """Completes exchanges in one trace."""
 
     def __init__(self, trace: Trace, like: Operations | None = None) -> None:
         self.trace = trace
-        self.operations = Operations(trace, like)
+        self.operations = Operations(trace, like)  # the effects of its operations on exchanges
         self._leaf_of = {trace.finals[name]: leaf for name, leaf in trace.leaves.items()}
         self._budget = ExchangeBudget()
         self._candidates = Candidates(self.operations)

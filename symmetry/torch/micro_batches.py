@@ -23,15 +23,10 @@ class MicroBatches:
     ----------
     given
         The samples of the micro-batches of one loader, or None.
-
-    Attributes
-    ----------
-    window
-        The micro-batches of the first update, once it is done.
     """
 
     def __init__(self, given: Window | None) -> None:
-        self.window: Window | None = None
+        self.window: Window | None = None  # the micro-batches of the first update, once it is done
         self._given = given
         self._loaders: list[Any] = []
         self._kept: list[list[list[Any]]] = []  # of each loader

@@ -59,16 +59,10 @@ def kept(generators: list[Any]) -> Iterator[None]:
 
 
 class RandomStates:
-    """The states of all shared random generators between two steps of a run.
-
-    Attributes
-    ----------
-    states
-        One for each of ``shared()``.
-    """
+    """The states of all shared random generators between two steps of a run."""
 
     def __init__(self, states: Any) -> None:
-        self.states = states
+        self.states = states  # one for each of ``shared()``
 
     @contextmanager
     def own(self) -> Iterator[None]:

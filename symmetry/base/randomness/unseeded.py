@@ -47,15 +47,10 @@ class Seeds:
 
     A seed depends on the function that makes the generator, and on how many it has made: a library
     that the first run imports may make some, and no later run does.
-
-    Attributes
-    ----------
-    other
-        Whether ``seed`` chooses other seeds than it usually does.
     """
 
     def __init__(self) -> None:
-        self.other = False
+        self.other = False  # whether ``seed`` chooses other seeds than it usually does
         self.seed(0)
 
     def seed(self, seed: int) -> None:

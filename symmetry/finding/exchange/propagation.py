@@ -8,16 +8,10 @@ from symmetry.training.trace import Trace
 
 
 class Propagation:
-    """The actions that values carry so far, and the nodes that have yet to take them.
-
-    Attributes
-    ----------
-    actions
-        By value, for all values that have one.
-    """
+    """The actions that values carry so far, and the nodes that have yet to take them."""
 
     def __init__(self, trace: Trace, leaves: Actions) -> None:
-        self.actions: Actions = {}
+        self.actions: Actions = {}  # by value, for all values that have one
         self._trace = trace
         self._waiting: set[int] = set()
         self.put(leaves)
@@ -80,20 +74,12 @@ Solution = tuple[dict[str, Action], bool]  # by leaf; whether the step selects b
 
 
 class Stuck(Exception):  # noqa: N818
-    """An exchange cannot be completed.
-
-    Attributes
-    ----------
-    node
-        The node that does not treat the units equally; None if it is not known.
-    input_actions
-        The actions of its inputs.
-    """
+    """An exchange cannot be completed."""
 
     def __init__(self, node: int | None = None, input_actions: tuple[Action, ...] = ()) -> None:
         super().__init__(node, input_actions)
-        self.node = node
-        self.input_actions = input_actions
+        self.node = node  # the node that does not treat the units equally; None if it is not known
+        self.input_actions = input_actions  # the actions of its inputs
 
 
 class Endings:

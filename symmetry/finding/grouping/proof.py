@@ -23,19 +23,13 @@ from symmetry.units.units import Units
 
 
 class Proof:
-    """Proves groups in one trace; ``tolerance`` says by how much the loss may change, relative.
-
-    Attributes
-    ----------
-    start
-        The leaves' arrays, by name.
-    excused
-        Buffers that the forward updates inconsistently across units, and that do not affect the
-        loss.
-    """
+    """Proves groups in one trace; ``tolerance`` says by how much the loss may change, relative."""
 
     def __init__(self, trace: Trace, tolerance: float) -> None:
+        # The leaves' arrays, by name.
         self.start = {name: trace.arrays[i] for name, i in trace.leaves.items()}
+        # Buffers that the forward updates inconsistently across units, and that do not affect the
+        # loss.
         self.excused: set[str] = set()
         self._trace, self._replay = trace, TraceReplay(trace, tolerance)
         finals = {name: i for name, i in trace.finals.items() if i not in trace.names}

@@ -67,15 +67,11 @@ INVARIANT = TrainingInvariant(
 
 
 class _Updates:
-    """Looks at the updates of a run.
-
-    Attributes
-    ----------
-    spoilt
-        A parameter that an update by a gradient that is not finite has made not finite, or nothing.
-    """
+    """Looks at the updates of a run."""
 
     def __init__(self, run: Run) -> None:
+        # A parameter that an update by a gradient that is not finite has made not finite, or
+        # nothing.
         self.spoilt = ""
         self._run = run
         self._given: set[str] = set()

@@ -58,15 +58,10 @@ def _array(tensor: Tensor) -> Array:
 
 
 class PaddingClues(Observer):
-    """Finds how a model may recognise padding without the mask, such as by the pad id.
-
-    Attributes
-    ----------
-    found
-        The clues, in words, and whether a sound model may recognise hidden tokens by them.
-    """
+    """Finds how a model may recognise padding without the mask, such as by the pad id."""
 
     def __init__(self) -> None:
+        # The clues, in words, and whether a sound model may recognise hidden tokens by them.
         self.found: dict[str, bool] = {}
         self._tokens: Tensor | None = None
 
@@ -119,14 +114,10 @@ class HiddenTokens:
         Its modules are called.
     clues
         The record of the arguments of these calls; None without one.
-
-    Attributes
-    ----------
-    why_none
-        Why no token was replaced by now; empty if one was.
     """
 
     def __init__(self, model: nn.Module, clues: PaddingClues | None) -> None:
+        # Why no token was replaced by now; empty if one was.
         self.why_none = "no module of it is called with an attention_mask and input_ids"
         self._model, self._clues = model, clues
 

@@ -34,16 +34,10 @@ _NONE = object()  # in the place of an attribute that its owner inherits
 
 
 class CudaOnCpu:
-    """Replaces CUDA by the CPU while it is entered.
-
-    Attributes
-    ----------
-    uses
-        What the script uses of CUDA.
-    """
+    """Replaces CUDA by the CPU while it is entered."""
 
     def __init__(self) -> None:
-        self.uses = Uses()
+        self.uses = Uses()  # what the script uses of CUDA
         self._mixes = False  # whether the script uses autocast
         self._libraries: list[torch.library.Library] = []  # of kernels, while it is entered
         self._patches: tuple[Patch, ...] = (

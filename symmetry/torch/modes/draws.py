@@ -36,13 +36,6 @@ class SampleDraws(TorchDispatchMode):
         Whether the model is being run.
     choosing
         The lines whose whole numbers are known to choose the samples of a batch.
-
-    Attributes
-    ----------
-    seen
-        By the user's line, whether all that was drawn there could be put in order.
-    paused
-        Whether nothing is looked at.
     """
 
     def __init__(
@@ -54,8 +47,9 @@ class SampleDraws(TorchDispatchMode):
     ) -> None:
         super().__init__()
         self._choosing = choosing
+        # By the user's line, whether all that was drawn there could be put in order.
         self.seen: dict[str, bool] = {}
-        self.paused = False
+        self.paused = False  # whether nothing is looked at
         self._count, self._order, self._inside = count, order, inside
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:

@@ -31,20 +31,7 @@ class Replacement(Protocol):
 
 
 class TorchStepEvents(StepEvents):
-    """Hooks ``backward``, ``autograd.grad`` and every optimiser's ``step``.
-
-    Attributes
-    ----------
-    losses
-        The tensors that the last step called backward on, in this order; without any, those that
-        ``torch.autograd.grad`` differentiated by parameters, or the one that the step returned.
-    differentiated
-        Those that ``torch.autograd.grad`` has differentiated by parameters.
-    reached
-        The parameters that have received a gradient by now.
-    replacement
-        Takes the place of gradients; None leaves them as they are.
-    """
+    """Hooks ``backward``, ``autograd.grad`` and every optimiser's ``step``."""
 
     def __init__(
         self,
@@ -53,9 +40,13 @@ class TorchStepEvents(StepEvents):
         scope: ModuleScope,
     ) -> None:
         super().__init__()
+        # The tensors that the last step called backward on, in this order; without any, those that
+        # ``torch.autograd.grad`` differentiated by parameters, or the one that the step returned.
         self.losses: list[Tensor] = []
+        # Those that ``torch.autograd.grad`` has differentiated by parameters.
         self.differentiated: list[Tensor] = []
-        self.reached: set[str] = set()
+        self.reached: set[str] = set()  # the parameters that have received a gradient by now
+        # Takes the place of gradients; None leaves them as they are.
         self.replacement: Replacement | None = None
         self._parameters, self._optimizers, self._scope = parameters, optimizers, scope
 

@@ -31,15 +31,11 @@ class Positions:
         Its modules are hooked, itself included.
     shape
         (batch, tokens): the lengths of the axes of samples and positions; see ``_AXES``.
-
-    Attributes
-    ----------
-    found
-        Each call with its inputs and outputs, by number among the tensors, in the order in which
-        they end.
     """
 
     def __init__(self, model: nn.Module, shape: tuple[int, ...]) -> None:
+        # Each call with its inputs and outputs, by number among the tensors, in the order in which
+        # they end.
         self.found: list[tuple[Moved, dict[int, Array], dict[int, Array]]] = []
         self._names = {module: name for name, module in model.named_modules()}
         self._shape = shape

@@ -21,15 +21,10 @@ class ProcessGroup:
     """Lets all runs share one process group: they take turns, and one may end before others.
 
     A script that needs ranks, and is started without ``torchrun``, is one rank by itself.
-
-    Attributes
-    ----------
-    alone
-        Whether a script is one rank that needs several.
     """
 
     def __init__(self) -> None:
-        self.alone = False
+        self.alone = False  # whether a script is one rank that needs several
         self._made = False  # whether it is the script that has made the group
 
     def patches(self) -> Iterator[Patch]:

@@ -43,11 +43,6 @@ class Acting:
     ----------
     modules
         Those that ``train()`` and ``eval()`` of the model reach.
-
-    Attributes
-    ----------
-    found
-        What is active, each once.
     """
 
     functions = _DROPOUTS | {
@@ -57,7 +52,7 @@ class Acting:
     }
 
     def __init__(self, modules: Iterable[nn.Module]) -> None:
-        self.found: dict[Active, None] = {}
+        self.found: dict[Active, None] = {}  # what is active, each once
         self._modules = {*map(id, modules)}
 
     def see(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, Any]:
@@ -96,16 +91,10 @@ class Acting:
 
 
 class Draws(Observer):
-    """Notes the user's lines that draw random numbers.
-
-    Attributes
-    ----------
-    found
-        The lines, each once.
-    """
+    """Notes the user's lines that draw random numbers."""
 
     def __init__(self) -> None:
-        self.found: dict[SourceLine, None] = {}
+        self.found: dict[SourceLine, None] = {}  # the lines, each once
 
     def after(self, operation: Operation) -> None:
         """Note the line of a random operation."""

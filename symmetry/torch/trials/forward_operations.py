@@ -28,19 +28,11 @@ class ForwardOperation:
 
 
 class ForwardOperations(Observer):
-    """Keeps the inputs and results of each operation.
-
-    Attributes
-    ----------
-    steps
-        The operations, in order.
-    paused
-        Whether none are kept.
-    """
+    """Keeps the inputs and results of each operation."""
 
     def __init__(self) -> None:
-        self.paused = False
-        self.steps: list[ForwardOperation] = []
+        self.paused = False  # whether none are kept
+        self.steps: list[ForwardOperation] = []  # the operations, in order
         self._inputs: Sequence[Tensor] = ()  # of the operation that is going on
 
     def before(self, operation: Operation) -> None:

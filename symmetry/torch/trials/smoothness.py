@@ -43,14 +43,10 @@ class ReadOperations(Observer):
     ----------
     arguments
         The tensors that results may depend on.
-
-    Attributes
-    ----------
-    why_not
-        Why a backward need not be the derivative of these operations; empty if it has to be.
     """
 
     def __init__(self, arguments: Sequence[Tensor]) -> None:
+        # Why a backward need not be the derivative of these operations; empty if it has to be.
         self.why_not = ""
         self._kept: list[Tensor] = []  # so that no memory is used twice
         self._read: set[int] = set()

@@ -23,15 +23,11 @@ class StartingParameters:
         Returns the modules that are in no other.
     seed, draw
         Name the random numbers by which parameters are moved; without a draw they stay.
-
-    Attributes
-    ----------
-    digests
-        The name and the digest of each parameter, in the order in which modules were made.
     """
 
     def __init__(self, roots: Callable[[], Sequence[nn.Module]], seed: int, draw: int | None):
         self._roots, self._settings, self._draw = roots, RunSettings(seed=seed), draw
+        # The name and the digest of each parameter, in the order in which modules were made.
         self.digests: tuple[tuple[str, str], ...] = ()
 
     def see(self) -> None:

@@ -77,11 +77,6 @@ class _WholeRun:
         How many each iterator of a loader gives; None if no epoch is shortened.
     seed, draw
         The seed of all random numbers; see ``run_epochs``.
-
-    Attributes
-    ----------
-    error
-        What the script raised.
     """
 
     def __init__(
@@ -93,7 +88,7 @@ class _WholeRun:
     ) -> None:
         self._name, self._seed = host.source.name, seed
         self._sandbox = contained(host, self._watching)
-        self.error: TrainingError | None = None
+        self.error: TrainingError | None = None  # what the script raised
         self._log = Log(self._sandbox.stack.suspend, max(_SECONDS, _SETUPS * running.setup))
         self._recorder = EpochRecorder(self._log, batches, seed, draw)
 

@@ -45,15 +45,10 @@ class RankObserver(Observer):
         generators get a seed that ranks share.
     repeats
         How often each of them is given.
-
-    Attributes
-    ----------
-    batches
-        The first batches of the loaders.
     """
 
     def __init__(self, given: list[Any] | None = None, repeats: int = 1) -> None:
-        self.batches: list[Any] = []
+        self.batches: list[Any] = []  # the first batches of the loaders
         self._given, self._repeats = given, repeats
         self._number = 0  # of the next batch
         self._draws: list[Draw] = []

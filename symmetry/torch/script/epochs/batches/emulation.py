@@ -79,19 +79,14 @@ def _some(data: Any) -> list[str]:
 
 
 class _Worker:
-    """A worker of a loader, with its own copy of the data set and its own seeds.
-
-    Attributes
-    ----------
-    states
-        By generator its states: before its samples are read, and after each reading.
-    """
+    """A worker of a loader, with its own copy of the data set and its own seeds."""
 
     def __init__(self, loader: Any, number: int) -> None:
         self._loader, self._number = loader, number
         copies: dict[int, Any] = {}
         self._data = copy.deepcopy(loader.dataset, copies)  # as a fork copies everything
         self._generators = of_data(self._data, copies.values())
+        # By generator its states: before its samples are read, and after each reading.
         self.states: dict[str, list[str]] = {name: [] for name in self._generators}
 
     def read(self, reading: Callable[[Any], list[str]], times: int) -> list[list[str]]:

@@ -19,16 +19,11 @@ class Fetching:
     workers
         Whether the loader is to have worker processes. They leave the random numbers of the script
         alone, and go on with theirs.
-
-    Attributes
-    ----------
-    overwriting
-        Looks at the samples before they are put together.
     """
 
     def __init__(self, *, workers: bool) -> None:
         self._workers = workers
-        self.overwriting = Overwriting()
+        self.overwriting = Overwriting()  # looks at the samples before they are put together
         self._states: list[Any] = []  # of the workers' random generators
 
     def fetch(

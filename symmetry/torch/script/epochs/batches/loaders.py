@@ -79,13 +79,6 @@ class Loaders:
         Where events go.
     batches
         How many an iterator gives; None if none is ended early.
-
-    Attributes
-    ----------
-    cuts
-        How often an epoch was shortened: an iterator ended early, or a library read its length.
-    recent
-        The batches that came last.
     """
 
     def __init__(self, log: Log, batches: int | None) -> None:
@@ -94,7 +87,8 @@ class Loaders:
         self._known: list[_Known] = []
         self._made: dict[int, SourceLine] = {}
         self._iterations: dict[int, tuple[Any, _Iteration]] = {}
-        self.recent = RecentBatches()
+        self.recent = RecentBatches()  # the batches that came last
+        # How often an epoch was shortened: an iterator ended early, or a library read its length.
         self.cuts = 0
         self.rounds_are_over: Callable[[], bool] = lambda: False
 

@@ -22,16 +22,10 @@ from symmetry.torch.state import bytes_of
 
 
 class Overwriting:
-    """Looks at the samples of each batch before they are put together.
-
-    Attributes
-    ----------
-    found
-        Whether all samples of a batch were in one memory that is written anew.
-    """
+    """Looks at the samples of each batch before they are put together."""
 
     def __init__(self) -> None:
-        self.found = False
+        self.found = False  # whether all samples of a batch were in one memory that is written anew
         self._first: list[bytes] | None = None  # the numbers of the first sample of a batch
 
     def watched(self, data: Any) -> Any:
