@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from symmetry.targets.script import script as script
     from symmetry.testing.invariants import parametrize_invariants as parametrize_invariants
     from symmetry.testing.trainings import check_training as check_training
+    from symmetry.torch.relations import check_loss as check_loss
 
 # Imported only when asked for: ``symmetry --help`` must stay quick, and torch may not be there.
 _HOMES = {
@@ -36,6 +37,7 @@ _HOMES = {
     "SymmetryError": "symmetry.base.errors",
     "Verdict": "symmetry.checker.verdict",
     "check": "symmetry.api",
+    "check_loss": "symmetry.torch.relations",
     "check_model": "symmetry.api",
     "check_training": "symmetry.testing.trainings",
     "compare": "symmetry.api",
