@@ -24,7 +24,8 @@ KEPT_DROPOUT = NoteKind(
 DRAWS = NoteKind(
     "model/draws",
     meaning="A model in evaluation mode gives other outputs each time. If that is not meant, draw "
-    "random numbers only if self.training.",
+    "random numbers only if self.training. A code of an autoencoder, whose scale the model "
+    "computes, has no note.",
 )
 _AGAIN = "two calls after model.eval() give different outputs"
 _NOT_REACHED = (
@@ -103,7 +104,7 @@ def _notes(found: Evaluation) -> Iterator[Note]:
                 "meant (Monte Carlo dropout), pass training=self.training"
             )
             yield KEPT_DROPOUT.at(text, named[0].place)
-        elif call.differs:
+        elif call.differs and not call.codes:
             text = (
                 f"{call.module} gives other outputs each time in evaluation mode: it draws random "
                 "numbers; if that is not meant, draw only if self.training"

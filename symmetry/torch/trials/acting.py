@@ -14,6 +14,7 @@ import torch
 import torch.overrides
 from torch import nn
 from torch.nn import functional
+from torch.utils.weak import WeakIdKeyDictionary
 
 from symmetry.base.user_code import callers
 from symmetry.observe.source_line import SourceLine, users_line
@@ -34,6 +35,8 @@ _DROPOUTS: frozenset[Hashable] = frozenset(
 # The files between a call and its listener.
 _INNER = {functional.__file__, torch.overrides.__file__, functions.__file__, __file__}
 _POSITIONAL = 2  # arguments of dropout before ``training``
+_POSITIVE = {"exp", "exp2", "softplus", "sqrt", "square"}  # what makes the scale of a distribution
+_KEEP = {"add", "clamp", "clamp_min", "_to_copy", "clone"}  # and leaves it one
 
 
 class Acting:
@@ -91,15 +94,33 @@ class Acting:
 
 
 class Draws(Observer):
-    """Notes the user's lines that draw random numbers."""
+    """Notes the user's lines that draw random numbers.
+
+    noisy = x + 0.1 * torch.randn_like(x)               a line that draws
+    code = mean + torch.randn_like(mean) * log.exp()    this one draws a code, as it has to: the
+                                                        model computes the scale of the numbers
+    """
 
     def __init__(self) -> None:
-        self.found: dict[SourceLine, None] = {}  # the lines, each once
+        self.found: dict[SourceLine, bool] = {}  # the lines, each once; whether they draw a code
+        self._drawn = WeakIdKeyDictionary()  # the line of a tensor of drawn numbers
+        self._scales = WeakIdKeyDictionary()  # tensors of positive numbers, made from others
 
     def after(self, operation: Operation) -> None:
-        """Note the line of a random operation."""
+        """Note the line of a random operation, and what scales its numbers."""
         if operation.draws:
-            self.found[users_line()] = None
+            line = users_line()
+            self.found.setdefault(line, False)
+            self._drawn.update(dict.fromkeys(operation.results, line))
+            return
+        lines = [self._drawn[t] for t in operation.operands if t in self._drawn]
+        scaled = any(t in self._scales for t in operation.operands)
+        if operation.base in _POSITIVE or (scaled and (operation.view or operation.base in _KEEP)):
+            self._scales.update(dict.fromkeys(operation.results, True))
+        if lines and operation.base == "mul" and scaled:
+            self.found |= dict.fromkeys(lines, True)
+        elif lines and operation.view:
+            self._drawn.update(dict.fromkeys(operation.results, lines[0]))
 
 
 def _bound(func: Callable[..., Any], args: Any, kwargs: Any) -> dict[str, Any]:

@@ -62,7 +62,9 @@ def _repeated(call: FirstCall, model: nn.Module) -> EvaluationCall:
     except Exception as error:
         return EvaluationCall(call.name, call.place, raised=in_one_line(error))
     differs = not _same(tensors_in(first), tensors_in(second))
-    return EvaluationCall(call.name, call.place, tuple(acting.found), tuple(draws.found), differs)
+    lines = tuple(line for line, of_a_code in draws.found.items() if not of_a_code)
+    codes = bool(draws.found) and not lines
+    return EvaluationCall(call.name, call.place, tuple(acting.found), lines, codes, differs)
 
 
 def _same(a: Sequence[Any], b: Sequence[Any]) -> bool:

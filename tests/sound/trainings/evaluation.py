@@ -116,6 +116,17 @@ def latent_is_sampled_in_evaluation() -> object:
     return trained(Sampling())
 
 
+@nearly(_DROPS, "vacuous")
+def code_is_sampled_in_evaluation() -> object:
+    class Sampling(OneLayer):
+        def forward(self, x: Tensor) -> Tensor:
+            hidden = self.fc1(x)
+            out: Tensor = self.out(hidden + (hidden / 2).exp() * torch.randn_like(hidden))
+            return out
+
+    return trained(Sampling())
+
+
 @nearly(_DROPS)
 def normalisation_is_frozen() -> object:
     model = nn.Sequential(nn.Linear(6, 8), nn.BatchNorm1d(8), nn.Dropout(0.1), nn.Linear(8, 4))

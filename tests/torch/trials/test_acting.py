@@ -6,6 +6,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
+from torch.distributions import Normal
 
 from symmetry.torch.trials.acting import Acting, Draws
 from symmetry.torch.watch.functions import FunctionCalls
@@ -109,3 +110,21 @@ def test_lines_that_draw_are_noted():
         torch.randn(2)
     (place,) = draws.found
     assert place.source == "torch.randn(2)"
+
+
+@pytest.mark.parametrize(
+    ("draw", "is_code"),
+    [
+        (lambda mean, log: mean + torch.randn_like(mean) * log.exp(), True),
+        (lambda mean, log: torch.randn_like(mean).mul(torch.exp(0.5 * log)).add_(mean), True),
+        (lambda mean, log: Normal(mean, F.softplus(log) + 1e-3).rsample(), True),
+        (lambda mean, log: mean + 0.1 * torch.randn_like(mean), False),
+        (lambda mean, log: mean * (1 + 0.1 * torch.randn_like(mean)), False),
+        (lambda mean, log: mean.exp() + torch.randn_like(mean), False),
+    ],
+)
+def test_a_code_is_drawn_in_a_scale_that_is_computed(draw, is_code):
+    draws = Draws()
+    with Recorder(draws):
+        draw(torch.randn(4, 3), torch.randn(4, 3))
+    assert any(draws.found.values()) is is_code
