@@ -167,6 +167,10 @@ class LossProbe(Capability):
     def rolled(self, pair: Pair) -> AbstractContextManager[None]:
         """Move each entry of the data of a pair to the next sample, in this operation alone."""
 
+    def all_rolled(self) -> AbstractContextManager[None] | None:
+        """Move the data of all pairs to the next sample, if the framework can do so."""
+        return None
+
     def slopes(self, pair: Pair, *, rolled: bool) -> AbstractContextManager[list[Array]]:  # noqa: ARG002
         """Collect the gradient of the trained side of a pair, its data ``rolled`` or not."""
         return nullcontext([])  # where it is not known

@@ -7,13 +7,14 @@ the mean of the labels, whatever the inputs are.
 A second run moves the labels by one sample at this operation. If the loss stays the same in all its
 digits, though the labels differ, it does not depend on which label belongs to which output. Nor
 does the training if the gradient of the outputs stays, though the loss does not: an advantage that
-is used once more behind ``detach()`` changes the loss, and teaches its own network nothing.
+is used once more behind ``detach()`` changes the loss, and teaches its own network nothing. Data
+may meet the outputs twice, as in the larger one of a loss and a clipped loss: both are moved then.
 """
 
 from __future__ import annotations
 
 import re
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 
 from symmetry.base.errors import TrainingError
 from symmetry.invariants.invariant import PROMOTED, TrainingInvariant
@@ -52,6 +53,9 @@ def pairs(start: TrainingStart) -> Measurement:
             return _violated(first, "loss")
         if rolled is not None and _same_slopes(start, first):
             return _violated(first, "gradient")
+    together = _loss(start, together=True)
+    if together is not None and abs(together - loss) <= _SAME * abs(loss):
+        return _violated(suspects[0], "loss")
     return Measurement(counted=True)
 
 
@@ -78,15 +82,21 @@ def is_suspect(pair: Pair) -> bool:
     return makers[:1] == ["linear"] and pair.varies and not pair.spread
 
 
-def _loss(start: TrainingStart, rolled: Pair | None = None) -> float | None:
-    """Return the first loss of a run, with the data of a pair moved by one sample."""
+def _loss(
+    start: TrainingStart, rolled: Pair | None = None, *, together: bool = False
+) -> float | None:
+    """Return the first loss of a run, with the data of a pair, or of all, moved by one sample.
+
+    None if the run fails so, or nothing can be moved.
+    """
     run = start.begin(noise=False)
+    probe = needed(run, LossProbe)
+    moving = probe.rolled(rolled) if rolled else probe.all_rolled() if together else nullcontext()
+    if moving is None:
+        return None
     try:
-        if rolled is None:
+        with moving:
             needed(run, Rehearsing).rehearse(1, 0)
-        else:
-            with needed(run, LossProbe).rolled(rolled):
-                needed(run, Rehearsing).rehearse(1, 0)
     except TrainingError:
         return None
     loss = run.loss

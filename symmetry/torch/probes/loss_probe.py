@@ -18,7 +18,7 @@ from symmetry.torch.modes.filled_rows import seeing_filled_rows
 from symmetry.torch.probes.embeddings import EmbeddingCall, Embeddings, padded
 from symmetry.torch.probes.losses import Distributions, FunctionCall, Losses
 from symmetry.torch.probes.masks import KeyMasks
-from symmetry.torch.probes.pairs import Pairs, PairSlopes
+from symmetry.torch.probes.pairs import ALL, Pairs, PairSlopes
 from symmetry.torch.probes.positions import Positions
 from symmetry.torch.probes.sums import Norms, Sums
 from symmetry.torch.state import as_array, has_numbers, is_readable
@@ -104,6 +104,12 @@ class TorchLossProbe(LossProbe):
     def rolled(self, pair: Pair) -> Iterator[None]:
         """Move each entry of the data of a pair to the next sample, in this operation alone."""
         with FunctionCalls(Pairs(lambda _: None, rolled=pair.number)):
+            yield
+
+    @contextmanager
+    def all_rolled(self) -> Iterator[None]:
+        """Move the data of all pairs to the next sample, and what their tables meet."""
+        with FunctionCalls(Pairs(lambda _: None, rolled=ALL)):
             yield
 
     @contextmanager

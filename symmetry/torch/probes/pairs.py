@@ -15,6 +15,7 @@ from symmetry.torch.state import as_array
 from symmetry.training.losses import Pair
 from symmetry.units.state import Array
 
+ALL = -1  # pairs
 _LOSSES = (
     functional.huber_loss,
     functional.l1_loss,
@@ -48,7 +49,8 @@ class Pairs:
     see
         Called with each pair, before the operation.
     rolled
-        The number of the pair whose data is moved by one entry; None moves nothing.
+        The number of the pair whose data is moved by one entry; ``ALL`` moves that of all, and of
+        what a table of a pair meets; None moves nothing.
     slopes
         Collects the gradients of one pair, if any are wanted.
     """
@@ -67,13 +69,14 @@ class Pairs:
         """Return the arguments, the data of one pair moved."""
         sides = _sides([*args, *kwargs.values()][:2])
         if sides is None:
-            return args, kwargs
+            sides = _table_and_row(args[:2]) if self._rolled == ALL else None
+            return (args, kwargs) if sides is None else (_with_rolled(args, sides[1]), kwargs)
         trained, data = sides
         number = self._number
         self._number += 1
         self._see(_pair(number, func.__name__, trained, data))
         others: dict[int, Tensor] = {}
-        if number == self._rolled:
+        if self._rolled in (number, ALL):
             others[id(data)] = data.roll(1, 0)
         if self._slopes is not None and number == self._slopes.number:
             others[id(trained)] = self._slopes.watched(trained)
@@ -92,6 +95,19 @@ def _sides(operands: Sequence[Any]) -> tuple[Tensor, Tensor] | None:
     if column.shape[1] != 1 or not column.shape[0] == row.shape[0] >= 2:
         return None
     return (a, b) if a.requires_grad else (b, a)
+
+
+def _table_and_row(operands: Sequence[Any]) -> tuple[Tensor, Tensor] | None:
+    """Return (n, n) entries that are trained, and data (n,); None if the operands are others."""
+    tables = [t for t in operands if isinstance(t, Tensor) and t.ndim == 2 and t.requires_grad]
+    rows = [t for t in operands if isinstance(t, Tensor) and t.ndim == 1 and not t.requires_grad]
+    if len(tables) != 1 or len(rows) != 1 or tables[0].shape != (len(rows[0]), len(rows[0])):
+        return None
+    return tables[0], rows[0]
+
+
+def _with_rolled(args: tuple[Any, ...], data: Tensor) -> tuple[Any, ...]:
+    return tuple(data.roll(1, 0) if value is data else value for value in args)
 
 
 def _pair(number: int, operation: str, trained: Tensor, data: Tensor) -> Pair:

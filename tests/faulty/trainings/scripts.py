@@ -106,6 +106,11 @@ _enter(
     wrong="kl_div is given probabilities, where it takes their logarithms",
 )
 _enter(
+    "values_clipped_for_all_returns",
+    "loss/pairs",
+    wrong="a value loss of (n, 1) and (n,) takes the larger one of two errors",
+)
+_enter(
     "advantages_of_all_states",
     "loss/pairs",
     wrong="returns (n,) less values (n, 1), which the actor's loss takes as well",

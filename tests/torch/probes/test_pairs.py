@@ -68,3 +68,21 @@ def test_the_data_of_one_pair_is_moved_by_one_entry():
     _, (difference, product) = seen(work, rolled=1)
     assert difference.equal(column() - row())
     assert product.equal(column() * row().roll(1, 0))
+
+
+def test_the_data_of_all_pairs_is_moved_and_what_their_tables_meet():
+    import torch
+
+    from symmetry.torch.probes.pairs import ALL
+
+    def work(labels):
+        value = column()
+        clipped = labels + (value - labels).clamp(-0.2, 0.2)
+        return torch.max((value - labels) ** 2, (clipped - labels) ** 2)
+
+    _, moved = seen(lambda: work(row()), rolled=ALL)
+    assert torch.equal(moved, work(row().roll(1)))
+    assert not torch.equal(moved, work(row()))
+    _, one = seen(lambda: work(row()), rolled=0)
+    assert not torch.isclose(one.mean(), moved.mean())
+    assert torch.isclose(moved.mean(), work(row()).mean())
