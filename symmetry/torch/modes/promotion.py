@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from symmetry.base.user_code import user_place
+from symmetry.base.user_code import callers, kind_of, user_place
 from symmetry.torch.modes import noise as random
 from symmetry.torch.modes.dtypes import HALF, WIDE, is_low, mapped, widened, widened_but_for
 from symmetry.torch.modes.scope import ModuleScope
@@ -18,6 +18,7 @@ from symmetry.torch.watch.operations import name_of, written_by
 from symmetry.training.run import RunSettings
 
 _LARGEST = torch.finfo(torch.float32).max
+_OTHERS = {"user", "installed"}  # kinds of code
 _COPIES = {"_to_copy", "copy", "clone", "detach", "lift_fresh", "alias", "empty", "empty_like"}
 
 
@@ -60,7 +61,7 @@ class Promotion(TorchDispatchMode):
                 perform = (
                     random.without_dropping(func, drops) if drops else random.with_mean(func, name)
                 )
-        if self._promotes:
+        if self._promotes and not (name in _COPIES and _by_the_engine()):
             return _promoted(func, perform, args, kwargs)
         result = perform(*args, **kwargs)
         if self._nudge is not None and name not in _COPIES and not _is_view(func):
@@ -101,6 +102,22 @@ def _promoted(func: Any, perform: Callable[..., Any], args: Any, kwargs: dict[st
     for low, high in written:
         low.copy_(high)
     return mapped(widened_but_for({id(high): low for low, high in written}), result)
+
+
+def _by_the_engine() -> bool:
+    """Return whether autograd copies a gradient, or casts it to the dtype of what it belongs to.
+
+    A part of the graph may be older than the run, as a sum of the first batch and a perturbation:
+    its gradients have to come in fewer bits.
+    """
+    if torch._C._current_graph_task_id() == -1 or torch.is_grad_enabled():
+        return False
+    for frame in callers():
+        if frame.f_code.co_name == "_engine_run_backward":
+            return True
+        if frame.f_code.co_name == "apply" or kind_of(frame.f_code.co_filename) in _OTHERS:
+            return False  # a derivative that is written in Python, or a hook
+    return False
 
 
 def _joins_the_graph(low: Tensor, args: Any) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._python_dispatch import TorchDispatchMode, _disable_current_modes
 
 from symmetry.torch.graph import leaves_of
 from symmetry.torch.modes.dtypes import mapped
@@ -86,7 +86,8 @@ class StepRehearsal:
         parameters = {id(parameter) for parameter in self._arrays.parameters.values()}
         for leaf in leaves_of(losses):
             if id(leaf) not in parameters and leaf.grad is None:
-                leaf.grad = torch.ones_like(leaf)
+                with _disable_current_modes():  # in the dtype of the leaf
+                    leaf.grad = torch.ones_like(leaf)
         for parameter in self._arrays.parameters.values() if self._gradient is not None else ():
             if parameter.requires_grad and parameter.grad is None:
                 parameter.grad = torch.full_like(parameter, self._gradient)

@@ -92,3 +92,36 @@ def test_data_that_become_a_part_of_the_graph_are_promoted():
     assert total.dtype == weight.grad.dtype == torch.float64
     assert weight.grad.tolist() == [2 * third.item() ** 2] * 2
     assert seen.dtype == torch.float32
+
+
+def test_a_graph_that_is_older_than_the_run_gets_gradients_in_its_own_dtype():
+    def work(torch):
+        (older.to(torch.float64) * 2).sum().backward()
+        return leaf.grad
+
+    import torch
+
+    leaf = torch.zeros(3, requires_grad=True)
+    older = leaf + 1
+    gradient, _ = performed(work, promote=True)
+    assert gradient.dtype == torch.float32
+    assert gradient.tolist() == [2.0] * 3
+
+
+def test_a_cast_in_a_derivative_of_ones_own_is_promoted():
+    import torch
+
+    class Rounded(torch.autograd.Function):
+        @staticmethod
+        def forward(_, x):
+            return x * 1
+
+        @staticmethod
+        def backward(_, gradient):
+            seen.append((gradient / 3).to(torch.float16).dtype)
+            return gradient
+
+    seen = []
+    x = torch.ones(3, dtype=torch.float64, requires_grad=True)
+    performed(lambda _: Rounded.apply(x).sum().backward(), promote=True)
+    assert seen == [torch.float64]
