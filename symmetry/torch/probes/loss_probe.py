@@ -108,7 +108,7 @@ class TorchLossProbe(LossProbe):
 
     @contextmanager
     def all_rolled(self) -> Iterator[None]:
-        """Move the data of all pairs to the next sample, and what their tables meet."""
+        """Move the data of all pairs to the next sample, and data that their tables meet."""
         with FunctionCalls(Pairs(lambda _: None, rolled=ALL)):
             yield
 

@@ -49,8 +49,8 @@ class Pairs:
     see
         Called with each pair, before the operation.
     rolled
-        The number of the pair whose data is moved by one entry; ``ALL`` moves that of all, and of
-        what a table of a pair meets; None moves nothing.
+        The number of the pair whose data is moved by one entry; ``ALL`` moves the data of all
+        pairs, and data that their tables meet; None moves nothing.
     slopes
         Collects the gradients of one pair, if any are wanted.
     """
