@@ -1,9 +1,11 @@
 """The module calls of a step: hooks on all modules, the outermost calls, and those that run now.
 
-net(x)                  outermost: ModuleCalls shows it, with copies of its arguments
-net.layer(x)          inside of it: hooks on all modules see it, ModuleCalls does not
-loss.backward()
-net.layer(x)          in_backward(): checkpointing computes it again
+Example: a model of several layers, one of which is checkpointed.
+
+    net(x)                  outermost: ModuleCalls shows it, with copies of its arguments
+      net.layer(x)          inside of it: hooks on all modules see it, ModuleCalls does not
+    loss.backward()
+      net.layer(x)          in_backward(): checkpointing computes it again
 """
 
 from __future__ import annotations

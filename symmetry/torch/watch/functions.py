@@ -1,8 +1,10 @@
 """The functions of PyTorch that a training calls, before they are done or with their results.
 
-with FunctionCalls(Losses(see)), results(follow):
-loss = F.mse_loss(net(x), y)    see(...), which may return other arguments; the function;
-follow(F.mse_loss, (...), {}, loss)
+Example: calls of losses are shown before they are done, and the results of all functions.
+
+    with FunctionCalls(Losses(see)), results(follow):
+        loss = F.mse_loss(net(x), y)    see(call), which may return other arguments; the function;
+                                        follow(F.mse_loss, (...), {}, loss)
 """
 
 from __future__ import annotations

@@ -1,12 +1,17 @@
 """The operations that reach PyTorch's dispatcher, those of backward and optimisers, too.
 
-class Products(Observer):
-def after(self, operation):         each operation, once it is done
-if operation.base == "mm":      aten.mm, whatever its overload
-...
+Example: an observer that counts products of matrices.
 
-with Recorder(Products()):
-(x @ w).sum().backward()            mm; sum; and in the backward: expand, t, mm
+    class Products(Observer):
+        number = 0
+
+        def after(self, operation):
+            self.number += operation.base == "mm"       aten.mm, whatever its overload
+
+    with Recorder(products := Products()):
+        (x @ w).sum().backward()                        mm, sum; ones_like, expand, t, mm
+
+    products.number                                     2
 """
 
 from __future__ import annotations

@@ -1,7 +1,9 @@
 """The updates of optimisers, before and after each.
 
-with updates(before, after):
-    optimizer.step()            before(optimizer); the update; after(optimizer)
+Example: all updates are shown while a block runs.
+
+    with updates(before, after):
+        optimizer.step()            before(optimizer); the update; after(optimizer)
 """
 
 from __future__ import annotations

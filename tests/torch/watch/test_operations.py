@@ -4,7 +4,7 @@ from typing import Any
 
 import torch
 
-from symmetry.torch.watch.operations import Operation, Recorder
+from symmetry.torch.watch.operations import Observer, Operation, Recorder
 
 
 class Seen(list[Any]):
@@ -92,3 +92,16 @@ def test_a_subclass_is_seen_through_its_tensors() -> None:
         result = logged.mul(3.0)
     assert result.tolist() == [3.0]
     assert [type(tensor) for tensor in seen.named("mul")[0].operands] == [torch.Tensor]
+
+
+def test_products_are_counted_as_the_example_counts_them() -> None:
+    class Products(Observer):
+        number = 0
+
+        def after(self, operation: Operation) -> None:
+            self.number += operation.base == "mm"
+
+    x, w = torch.ones(2, 3), torch.ones(3, 4, requires_grad=True)
+    with Recorder(products := Products()):
+        (x @ w).sum().backward()
+    assert products.number == 2
