@@ -10,8 +10,8 @@ Example: a loop that shuffles and slices, as most small scripts do.
                                             the model returns: it has their labels
 
 Rows in the order of the data may be steps of time: it is doubtful that they may be rearranged,
-unless PyTorch has drawn their places. So it is where rows have partners that come from no read, as
-in ``(weights * loss).mean()``.
+unless PyTorch has drawn their places, or they are windows that lie in no order. So it is where rows
+have partners that come from no read, as in ``(weights * loss).mean()``.
 """
 
 from __future__ import annotations
@@ -86,6 +86,7 @@ class RowReads:
     def __init__(self) -> None:
         super().__init__()
         self._origins = WeakIdKeyDictionary()
+        self._of_arrays = WeakIdKeyDictionary()  # the memory of NumPy that tensors show a part of
         self._met: set[_Read] = set()
         self._behind: set[_Read] = set()
         self._partners: list[_Partner] = []
@@ -159,7 +160,7 @@ class RowReads:
         begun = _union(origin.places for origin in by)
         if name == "stack":
             placed = all(origin.begun for origin in pieces)
-            draws = _union(o.begun for o in pieces) if placed else Lines()
+            draws = _union(o.begun for o in pieces) if placed else self._scattered(args[0])
         elif any(tensor.ndim for tensor in index):
             draws = begun
         else:
@@ -169,7 +170,17 @@ class RowReads:
             origin.behind | origin.reads for origin in by
         )
         reads, numbers = _union(o.reads for o in pieces), _union(o.numbers for o in pieces)
+        if name == "from_numpy" and args[0].base is not None:
+            self._of_arrays[made[0]] = args[0].base
         return _Origin(reads | {read}, draws, numbers, begun, behind)
+
+    def _scattered(self, pieces: Sequence[Tensor]) -> Lines:
+        """Return this line if pieces lie in one memory, and in no order: something draws where."""
+        sources = [self._of_arrays.get(t, t._base) for t in pieces]
+        begins = [t.data_ptr() for t in pieces]
+        in_one = sources[0] is not None and all(source is sources[0] for source in sources)
+        in_order = begins in (sorted(begins), sorted(begins, reverse=True))
+        return Lines({user_place()}) if in_one and not in_order else Lines()
 
     def _origin(self, tensor: Tensor) -> _Origin:
         found: _Origin = self._origins.get(tensor, _NOTHING)

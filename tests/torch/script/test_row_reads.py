@@ -91,8 +91,33 @@ def of_windows(data):
     return x, torch.stack([data.y[i % 40] for i in begins])
 
 
+def of_windows_of_numpy(data):
+    long, begins = data.x.numpy().ravel(), [50, 7, 130, 90, 21, 3, 77, 160]
+    x = torch.stack([torch.from_numpy(long[i : i + 6]) for i in begins])
+    return x, torch.stack([data.y[i % 40] for i in begins])
+
+
+def of_windows_one_after_the_other(data):
+    long = data.x.numpy().ravel()
+    x = torch.stack([torch.from_numpy(long[i : i + 6]) for i in range(0, 48, 6)])
+    return x, torch.stack([data.y[i] for i in range(8)])
+
+
+def of_windows_that_are_copies(data):
+    long, begins = data.x.numpy().ravel(), [50, 7, 130, 90, 21, 3, 77, 160]
+    x = torch.stack([torch.from_numpy(long[i : i + 6].copy()) for i in begins])
+    return x, torch.stack([data.y[i % 40] for i in begins])
+
+
 @pytest.mark.parametrize(
-    "batch", [by_a_permutation, by_random_places, by_half_of_them, of_shuffled, of_windows]
+    "batch",
+    [
+        by_a_permutation,
+        by_random_places,
+        by_half_of_them,
+        of_shuffled,
+        of_windows,
+    ],
 )
 def test_rows_at_places_that_are_drawn_are_samples(batch):
     rows = rows_of(batch)
@@ -100,7 +125,24 @@ def test_rows_at_places_that_are_drawn_are_samples(batch):
     assert len(rows.draws) == 1
 
 
-@pytest.mark.parametrize("batch", [by_slices, by_split, by_narrow, by_chunk, by_numpy, by_a_list])
+def test_windows_that_lie_in_no_order_are_samples():
+    rows = rows_of(of_windows_of_numpy)
+    assert (rows.count, rows.doubt) == (8, "")
+
+
+@pytest.mark.parametrize(
+    "batch",
+    [
+        by_slices,
+        by_split,
+        by_narrow,
+        by_chunk,
+        by_numpy,
+        by_a_list,
+        of_windows_one_after_the_other,
+        of_windows_that_are_copies,
+    ],
+)
 def test_the_order_of_other_rows_may_have_a_meaning(batch):
     rows = rows_of(batch)
     assert rows.count == 8
