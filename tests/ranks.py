@@ -47,6 +47,24 @@ def replicated():
     return _training(DistributedDataParallel(_network()))
 
 
+def other_tokens():
+    """Each rank has its own tokens, and takes the mean over as many as it shows."""
+    network = nn.Sequential(nn.Embedding(12, 8), nn.Linear(8, 8), nn.Tanh(), nn.Linear(8, 12))
+    model = DistributedDataParallel(network)
+    optimizer = torch.optim.AdamW(model.parameters(), 1e-3)
+
+    def step(i):
+        generator = torch.Generator().manual_seed(100 * i + RANK)
+        tokens = torch.randint(12, (4, 6), generator=generator)
+        labels = tokens.roll(-1, 1)
+        labels[:, 2 + 3 * RANK :] = -100
+        optimizer.zero_grad()
+        F.cross_entropy(model(tokens).flatten(0, 1), labels.flatten()).backward()
+        optimizer.step()
+
+    return model, step
+
+
 def drifts():
     network = _network()
 

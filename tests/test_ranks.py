@@ -25,6 +25,7 @@ DRIFTING = {
 COMMANDS = {
     **{name: (name, *OF_TRAININGS) for name in SOUND},
     "the law": ("replicated", "--only", "symmetry/*"),
+    "the law with other tokens": ("other_tokens", "--only", "symmetry/*"),
     **{name: (name, "--only", "training/replicas") for name in DRIFTING},
     "drifts, all else": ("drifts", "--only", "training/*", "--only", "symmetry/repeatable"),
 }
@@ -85,8 +86,10 @@ def test_sound_trainings(checked: Checked, training: str) -> None:
 
 
 @pytest.mark.slow
-def test_the_law_on_two_ranks(checked: Checked) -> None:
-    done = checked("the law")
+@pytest.mark.parametrize("law", ["the law", "the law with other tokens"])
+def test_the_law_on_two_ranks(checked: Checked, law: str) -> None:
+    """Ranks that have other losses look for units alike, and so do not wait for each other."""
+    done = checked(law)
     assert done.status == 0, done
     kinds = {line.split()[2] for line in done.out.splitlines() if line.startswith("symmetry/p")}
     assert kinds == {"holds"}
@@ -154,4 +157,9 @@ def test_a_script_on_two_ranks(tmp_path: Path, tail: tuple[str, ...], status: in
     assert done.returncode == status, done.stderr
     found = "after step 1 model.module.0.weight is not the same on all ranks: rank 1" in done.stdout
     assert found == bool(status)
+    told = (
+        "The lines that follow are torchrun's: they only say that the exit status is 1."
+        in done.stderr
+    )
+    assert told == bool(status)
     assert [path.name for path in tmp_path.iterdir()] == ["train.py"]

@@ -61,6 +61,8 @@ _NO_SCRIPT = (
 _SEVERAL = ("jobs", "results", "since", "scheduler")  # options that several targets have
 _INFORMING = {"--help", "-h", "--list", "--about"}  # nothing is checked
 
+_OF_LAUNCHER = "The lines that follow are {}'s: they only say that the exit status is {}."
+
 
 class _Check(Isolated):
     """``symmetry check``: a crash or a Ctrl-C leaves the verdicts so far."""
@@ -103,7 +105,10 @@ class _Check(Isolated):
             root = ctx.find_root()
             root.obj = [root.obj[0], "--ranks", str(number), *root.obj[1:]]
             ctx.params["ranks"] = number
-        return super().invoke(ctx)
+        status = super().invoke(ctx)
+        if number > 1 and status and rank() == 0:
+            say(_OF_LAUNCHER.format(launcher().name, status), err=True)
+        return status
 
     def goes_on(self, params: Mapping[str, Any]) -> bool:
         return len(params["targets"]) > 1

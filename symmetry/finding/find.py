@@ -81,7 +81,7 @@ def _search(
     solver, trained = Solver(trace), rehearsal.first.trained
     received = rehearsal.received.at_once
     search = GroupSearch(solver, rehearsal.tolerance, trained, received, progress)
-    candidates = [] if rehearsal.silent else search.run()
+    candidates = rehearsal.steps.agreed([] if rehearsal.silent else search.run())
     progress("all groups at once", 0, 1)
     groups = rehearsal.survivors(candidates, excused=search.proof.excused)
     shapes = {name: array.shape for name, array in rehearsal.start.items()}
@@ -93,7 +93,7 @@ def _search(
         and received.keys() <= read
         and not any(dead_layers(trace, rehearsal.layers, idle))
     )
-    return solver, search, groups, suffices
+    return solver, search, groups, rehearsal.steps.agreed(suffices)
 
 
 def _modules(
@@ -106,7 +106,8 @@ def _modules(
     """Return the groups of whole modules, and of stacked ones, beside the groups of a search."""
     shapes = {name: array.shape for name, array in rehearsal.start.items()}
     gradients = rehearsal.first.gradients.entries
-    free = [axis for axis, _ in reasons.free_axes(groups) if reasons.has_gradient(axis[0])]
+    axes = [axis for axis, _ in reasons.free_axes(groups) if reasons.has_gradient(axis[0])]
+    free = rehearsal.steps.agreed(axes)
     free += [  # buffers, as the biases of routers
         (name, axis)
         for name in rehearsal.steps.buffers
@@ -119,7 +120,7 @@ def _modules(
         # The trace of a loop over experts skips those that no sample has selected, and cannot be
         # repeated with others. Only the steps themselves can prove them.
         unrepeatable = solver.selects and any(not part.arrays for part in units.parts[1:])
-        provable = unrepeatable or search.proof.holds(units)
+        provable = rehearsal.steps.agreed(unrepeatable or search.proof.holds(units))
         found = provable and rehearsal.survivors([units], groups, search.proof.excused)
         return bool(found) and rehearsal.matters(units)
 

@@ -191,10 +191,14 @@ class Rehearsal:
         base = self._at_generic
         results = self.steps.take(_rotated(groups, self.generic), partial(differs, base))
         return not differs(base, results) and all(
-            same(array, after[name])
-            for before, after in zip(base.buffers, results.buffers, strict=True)
-            for name, array in _rotated(groups, before).items()
-            if name not in excused
+            self.steps.gathering(
+                all(
+                    same(array, after[name])
+                    for before, after in zip(base.buffers, results.buffers, strict=True)
+                    for name, array in _rotated(groups, before).items()
+                    if name not in excused
+                )
+            )
         )
 
     @cached_property

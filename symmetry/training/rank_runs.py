@@ -22,14 +22,16 @@ class Draw:
     digest: str  # of the numbers
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class RankRun:
     """The run of one rank."""
 
     parameters: tuple[Mapping[str, str], ...]  # digests of copies: at first, and after each step
     loaded: tuple[str, ...]  # digests of the batches, in the order in which loaders give them
+    rows: tuple[int, ...]  # how many samples each of these has
     draws: tuple[Draw, ...]
     replicates: bool  # whether a module averages gradients over ranks
+    gathers: bool  # whether the first update gathers values of samples from all ranks
     inputs: str  # a digest of the arguments of the first call of a model
     backwards: int  # before the first update
     gradients: Mapping[str, Array]  # that the first update takes, whole

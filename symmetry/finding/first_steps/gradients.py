@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from symmetry.base.errors import TrainingError
 from symmetry.base.memory import refuse_beyond_memory
 from symmetry.finding.first_steps.losses import STEPS
+from symmetry.training.agreement import gathering
 from symmetry.training.capabilities.model import Differentiating, Layered
 from symmetry.training.capabilities.observing import Tracing
 from symmetry.training.capabilities.step_events import StepEvents
@@ -94,15 +96,23 @@ def observe_gradients(run: Run, least: float = 0.0) -> ReceivedGradients:
             for name, gradient in differentiating.gradients().items():
                 np.maximum(sizes[name], abs(gradient), out=sizes[name])
 
+    everyones = gathering(run)
     counts, ends = list[int](), list[tuple[int, int]]()
     received: list[dict[str, NDArray[np.bool_]]] = []
     with events.listening(after_backward=note):
         for _ in range(STEPS):
             run.step()
-            received.append(_larger(sizes, least))
-            counts.append(sum(bool(size.any()) for size in sizes.values()))
+            largest = _largest(everyones(sizes))
+            received.append(_larger(largest, least))
+            counts.append(sum(bool(size.any()) for size in largest.values()))
             ends.append((events.backwards, events.grads))
     return ReceivedGradients(received[-1], received[0], 1 + counts.index(counts[-1]), ends)
+
+
+def _largest(everyones: Sequence[Mapping[str, Array]]) -> Mapping[str, Array]:
+    """Return the largest size of each entry on any rank."""
+    first, *others = everyones
+    return {n: reduce(np.maximum, (o[n] for o in others), size) for n, size in first.items()}
 
 
 def _larger(sizes: Mapping[str, Array], least: float) -> dict[str, NDArray[np.bool_]]:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from itertools import chain
+from typing import Any, NamedTuple
 
 from symmetry.base.errors import TrainingError
+from symmetry.training.agreement import Gathering, by_itself, gathering
 from symmetry.training.capabilities.batching import FewSamples
 from symmetry.training.capabilities.observing import Rehearsing, Tracing
 from symmetry.training.run import Run, RunSettings, needed
@@ -62,6 +64,7 @@ class LossSteps:
     ends: Sequence[tuple[int, int]]
     manner: Manner = _MANNERS[0]  # how a step is taken
     buffers: tuple[str, ...] = ()  # the names of the model's buffers
+    gathering: Gathering = by_itself  # from all ranks
 
     def run(self, start: State | None = None, few: FewSamples | None = None) -> Run:
         """Begin a run from a start, by default the training's own; with few samples, or all."""
@@ -90,7 +93,7 @@ class LossSteps:
         results = StepResults([], [])
         while len(results.losses) < STEPS and not until(results):
             self.step(run)
-            sums = needed(run, Rehearsing).loss_sums()
+            sums = [*chain.from_iterable(self.gathering(needed(run, Rehearsing).loss_sums()))]
             if not sums and not self._pauses(run.taken - 1):
                 raise TrainingError(
                     f"{self.training.name}: step({run.taken - 1}) neither computes "
@@ -102,6 +105,10 @@ class LossSteps:
             results.buffers.append(needed(run, Tracing).leaves(self.buffers))
         run.close()
         return results
+
+    def agreed(self, mine: Any) -> Any:
+        """Return what the first rank has found, on all of them."""
+        return self.gathering(mine)[0]
 
     def _pauses(self, number: int) -> bool:
         """Return whether a step has no loss of its own, while others have losses."""
@@ -125,7 +132,7 @@ def begin_steps(
         run = training.begin(RunSettings(dtype="float64", noise=False))
         start = needed(run, Tracing).leaves()
         buffers = tuple(name for name in start if name not in run.parameters)
-        steps = LossSteps(training, ends, manner, buffers)
+        steps = LossSteps(training, ends, manner, buffers, gathering(run))
         try:
             results = steps.finish(run)
         except TrainingError:

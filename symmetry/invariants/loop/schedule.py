@@ -33,16 +33,17 @@ from symmetry.training.events import (
 
 SCHEDULE = NoteKind("loop/schedule")
 _VANISHED = 1.001e-3  # of the largest rate so far
+_CURE = "Step it where the optimiser steps."
 _FEWEST = 4  # updates in all epochs: few numbers coincide by chance
 
 
-def schedule(epochs: Epochs) -> Judgement:
-    """Judge the schedulers of a run."""
+def schedule(epochs: Epochs, cure: str = _CURE) -> Judgement:
+    """Judge the schedulers of a run; a cure of steps that are too many is named."""
     judgement = Judgement()
     judgement.applies = bool(epochs.of(Scheduled))
     judgement.why = "" if judgement.applies else "it steps no scheduler"
     for scheduler in epochs.schedulers:
-        _judge_end(epochs, scheduler, judgement)
+        _judge_end(epochs, scheduler, cure, judgement)
     if not judgement.accusations:
         _note_early_ends(epochs, judgement)
     return judgement
@@ -60,7 +61,7 @@ INVARIANT = loop_invariant(
 )
 
 
-def _judge_end(epochs: Epochs, scheduler: Scheduler, judgement: Judgement) -> None:
+def _judge_end(epochs: Epochs, scheduler: Scheduler, cure: str, judgement: Judgement) -> None:
     """Accuse a scheduler that is made for updates, and steps several times in each."""
     if not epochs.is_whole or scheduler.steps is None or len(epochs.optimizers) > 1:
         return
@@ -76,7 +77,7 @@ def _judge_end(epochs: Epochs, scheduler: Scheduler, judgement: Judgement) -> No
         judgement.accuse(
             f"{kind} is made for {steps} steps, as many as there are updates in all epochs, but it "
             f"takes {times} with each update: the learning rate is at its end after 1/{times} of "
-            "the training. Step it where the optimiser steps.",
+            f"the training. {cure}",
             at,
         )
     elif times == 1 and pieces > 1 and steps == sum(lengths):

@@ -8,7 +8,7 @@ same seed on each rank. Two ranks then compute the same gradient twice. Give the
 from __future__ import annotations
 
 from symmetry.invariants.invariant import WRITTEN, TrainingInvariant
-from symmetry.invariants.ranks.one import ONE_RANK
+from symmetry.invariants.ranks.one import why_no_runs
 from symmetry.law.measurement import Measurement
 from symmetry.law.note import NoteKind
 from symmetry.training.start import TrainingStart
@@ -24,7 +24,7 @@ def data(start: TrainingStart) -> Measurement:
     """Compare the batches of all ranks whose gradients are averaged."""
     runs = start.target.on_ranks()
     if runs is None:
-        return Measurement.not_applicable(ONE_RANK)
+        return Measurement.not_applicable(why_no_runs())
     if not all(run.replicates for run in runs.each):
         return Measurement.not_applicable("no module averages gradients over ranks")
     if len({*runs.each[0].loaded}) < 2:

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 
 from symmetry.base.ranks import launcher
 from symmetry.invariants.invariant import WRITTEN, TrainingInvariant
-from symmetry.invariants.ranks.one import ONE_RANK
+from symmetry.invariants.ranks.one import why_no_runs
 from symmetry.law.measurement import Measurement
 from symmetry.law.note import NoteKind
 from symmetry.observe.source_line import SourceLine
@@ -32,7 +32,7 @@ def draws(start: TrainingStart) -> Measurement:
     """Look for lines at which all ranks draw the same numbers."""
     runs = start.target.on_ranks()
     if runs is None:
-        return Measurement.not_applicable(ONE_RANK)
+        return Measurement.not_applicable(why_no_runs())
     if not any(run.draws for run in runs.each):
         return Measurement.not_applicable("its loop draws no random numbers for samples")
     if runs.loads_the_same:

@@ -7,21 +7,28 @@ Multiply its steps by ``accelerator.num_processes``.
 
 from __future__ import annotations
 
+from functools import partial
+
 from symmetry.invariants.invariant import WRITTEN, TrainingInvariant
 from symmetry.invariants.loop.judgement import judged
 from symmetry.invariants.loop.schedule import SCHEDULE
 from symmetry.invariants.loop.schedule import schedule as on_one_rank
-from symmetry.invariants.ranks.one import ONE_RANK
+from symmetry.invariants.ranks.one import why_no_runs
 from symmetry.law.measurement import Measurement
 from symmetry.training.start import TrainingStart
+
+_CURE = (
+    "If it is prepared by accelerate, which steps it once for each rank, make it for as many times "
+    "the steps as there are ranks; else step it where the optimiser steps."
+)
 
 
 def schedule(start: TrainingStart) -> Measurement:
     """Judge the schedulers in a run of the first of several ranks over whole epochs."""
     runs = start.target.on_ranks()
     if runs is None or not runs.epochs:
-        return Measurement.not_applicable(runs.no_epochs if runs else ONE_RANK)
-    return judged(on_one_rank, runs.epochs[0])
+        return Measurement.not_applicable(runs.no_epochs if runs else why_no_runs())
+    return judged(partial(on_one_rank, cure=_CURE), runs.epochs[0])
 
 
 INVARIANT = TrainingInvariant(

@@ -14,7 +14,7 @@ from itertools import chain
 
 from symmetry.invariants.invariant import WRITTEN, TrainingInvariant
 from symmetry.invariants.loss.pieces import LossSite, UpdateInPieces, updates_in_pieces
-from symmetry.invariants.ranks.one import ONE_RANK
+from symmetry.invariants.ranks.one import why_no_runs
 from symmetry.law.measurement import Measurement
 from symmetry.law.note import NoteKind
 from symmetry.observe.terms import Terms
@@ -34,7 +34,7 @@ def weights(start: TrainingStart) -> Measurement:
     """Compare the weights that terms of a loss have in the same update of each rank."""
     runs = start.target.on_ranks()
     if runs is None or not runs.epochs:
-        return Measurement.not_applicable(runs.no_epochs if runs else ONE_RANK)
+        return Measurement.not_applicable(runs.no_epochs if runs else why_no_runs())
     updates = [*zip(*map(updates_in_pieces, runs.epochs), strict=False)]
     if not updates:
         return Measurement.not_applicable("no update takes the gradient of a loss with terms")

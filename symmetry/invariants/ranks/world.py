@@ -7,7 +7,8 @@ the division out.
 The batches of the first rank are given to all ranks, and to a run of one rank, under the same
 seeds; the gradients are compared that the first update takes. So no size of a batch has to be
 known. Where losses are sums that ranks add up, all gradients are as many times as large as there
-are ranks: that is not judged.
+are ranks: that is not judged, and a note if each is a mean. A script is not judged, either, that
+makes smaller batches on more ranks, or compares the samples of all ranks with each other.
 """
 
 from __future__ import annotations
@@ -15,24 +16,33 @@ from __future__ import annotations
 import numpy as np
 
 from symmetry.invariants.invariant import WRITTEN, TrainingInvariant
-from symmetry.invariants.ranks.one import ONE_RANK
+from symmetry.invariants.loss.pieces import updates_in_pieces
+from symmetry.invariants.ranks.one import why_no_runs
 from symmetry.law.measurement import Measurement, Violation
+from symmetry.law.note import NoteKind
 from symmetry.training.rank_runs import RankRun, RankRuns
 from symmetry.training.start import TrainingStart
 
+WORLD = NoteKind("ranks/world")
 _LIMIT = 1e-3  # of the norm of a gradient; sound trainings on two ranks stay below 3e-7
 _SAME = 1e-3  # in a factor that all gradients share
 _TINY = 1e-12  # norms of gradients that are 0 but for rounding
+_ADDED = (
+    "each rank's loss is a mean, and their gradients are added up: an update is {} times as large "
+    "as on one rank with the same samples. Divide the sum by the number of ranks."
+)
 
 
 def world(start: TrainingStart) -> Measurement:
     """Compare the gradients of several ranks that are given the same batches with those of one."""
     runs = start.target.on_ranks()
     if runs is None:
-        return Measurement.not_applicable(ONE_RANK)
+        return Measurement.not_applicable(why_no_runs())
     together, alone = runs.together, runs.alone
     if together is None or alone is None or not together.gradients:
         return Measurement.cannot_judge(runs.why or "no optimiser steps")
+    if len({str(run.parameters[0]) for run in runs.each}) > 1:
+        return Measurement.cannot_judge("its ranks do not hold the same parameters")
     if together.inputs != alone.inputs:
         return Measurement.cannot_judge("one rank calls its model with other data")
     if together.backwards != alone.backwards and together.backwards * runs.world != alone.backwards:
@@ -46,6 +56,7 @@ INVARIANT = TrainingInvariant(
     reason="what ranks compute from the same data is the same, and a mean of it, too",
     witness="several ranks, and gradients that are not 0",
     targets="PyTorch scripts on several ranks",
+    notes=(WORLD,),
     measure=world,
     dtypes=WRITTEN,
     runs=2,
@@ -70,8 +81,23 @@ def _compared(runs: RankRuns, together: RankRun, alone: RankRun) -> Measurement:
     if worst <= _LIMIT:
         return Measurement(counted=bool(factors))
     if all(abs(factor / runs.world - 1) <= _SAME for factor in factors):
-        return Measurement.cannot_judge("ranks add up their gradients, as for a loss that is a sum")
+        notes = (WORLD.at(_ADDED.format(runs.world)),) if _are_means(runs) else ()
+        return Measurement.cannot_judge(
+            "ranks add up their gradients, as for a loss that is a sum", notes=notes
+        )
+    if together.rows[:1] != alone.rows[:1]:
+        return Measurement.cannot_judge("on one rank its batches have another size")
+    if together.gathers:
+        return Measurement.cannot_judge("it compares the samples of all ranks with each other")
     return Measurement.violated(Violation(_text(runs, worst, at, factors), 1, at))
+
+
+def _are_means(runs: RankRuns) -> bool:
+    """Return whether each rank's loss of the first update weighs its terms by 1 together."""
+    updates = [updates_in_pieces(epochs)[:1] for epochs in runs.epochs]
+    sites = [site for first in updates for update in first for site in update.sites.values()]
+    totals = [sum(terms.total for terms in pieces.values()) for pieces in sites]
+    return len(sites) == runs.world and all(abs(total - 1) <= _SAME for total in totals)
 
 
 def _factor(a: np.ndarray, b: np.ndarray, norm: float) -> float:

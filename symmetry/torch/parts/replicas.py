@@ -1,6 +1,7 @@
 """Digests of what several ranks hold copies of, and gathering them from all ranks."""
 
 from collections.abc import Mapping
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Any
 
@@ -39,8 +40,12 @@ class TorchReplicas(Replicated):
         """Return the digests of all ranks, or whatever else each of them has."""
         if not distributed.is_initialized():  # the training does not talk to its other ranks
             distributed.init_process_group("gloo")
-        group = distributed.new_group(backend="gloo")  # not to disturb what the training sends
         everyone: list[Any] = [None] * ranks.world()
-        distributed.all_gather_object(everyone, mine, group=group)
-        distributed.destroy_process_group(group)
+        distributed.all_gather_object(everyone, mine, group=_group_beside(distributed.group.WORLD))
         return everyone
+
+
+@lru_cache(maxsize=1)
+def _group_beside(_: Any) -> Any:
+    """Return a group of all ranks that does not disturb what the training sends in its own."""
+    return distributed.new_group(backend="gloo")

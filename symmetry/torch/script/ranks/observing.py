@@ -12,12 +12,13 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
+from torch import distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.utils._pytree import tree_map
 from torch.utils.data.dataloader import _BaseDataLoaderIter
 
 from symmetry.base.patches import patched
+from symmetry.base.randomness.numpy_noise import seeing_noise
 from symmetry.observe.source_line import users_line
 from symmetry.torch.modes.noise import MEANS
 from symmetry.torch.script.epochs.log import digest_of
@@ -54,11 +55,13 @@ class RankObserver(Observer):
         self._draws: list[Draw] = []
         self._inside = 0  # calls of modules
         self._inputs = ""
-        self._replicates = False
+        self._replicates = self._gathers = False
+        self._rows: list[int] = []  # of the batches of the loaders
         self._backwards = 0
         self._names: dict[int, str] = {}
         self._gradients: dict[str, Array] = {}
         self._first = True  # whether the first update has not come
+        self._is_stepping = False
 
     def run(self, training: Training, steps: int) -> RankRun:
         """Run a training for some updates; return what was observed."""
@@ -68,31 +71,45 @@ class RankObserver(Observer):
             copies = needed(run, Replicated)
             parameters = [copies.digests()]
             for _ in range(steps):
+                self._is_stepping = True
                 with Recorder(self):
                     run.step()
+                self._is_stepping = False
                 self._first = False
                 parameters.append(copies.digests())
         loaded = tuple(map(digest_of, self.batches))
         draws, gradients = tuple(self._draws), self._gradients
-        seen = self._replicates, self._inputs, self._backwards
-        return RankRun(tuple(parameters), loaded, draws, *seen, gradients)
+        return RankRun(
+            parameters=tuple(parameters),
+            loaded=loaded,
+            rows=tuple(self._rows),
+            draws=draws,
+            replicates=self._replicates,
+            gathers=self._gathers,
+            inputs=self._inputs,
+            backwards=self._backwards,
+            gradients=gradients,
+        )
 
     def after(self, operation: Operation) -> None:
         """Keep what is drawn outside of all modules."""
         if not self._inside and operation.base in MEANS:
-            drawn = operation.results[0]
-            if drawn.numel() >= _SMALLEST:
-                self._draws.append(Draw(users_line(), digest_of(drawn)))
+            self._see_draw(operation.results[0])
+
+    def _see_draw(self, noise: torch.Tensor) -> None:
+        if noise.numel() >= _SMALLEST:
+            self._draws.append(Draw(users_line(), digest_of(noise)))
 
     @contextmanager
     def _observing(self) -> Iterator[None]:
         following, call = _BaseDataLoaderIter.__next__, nn.Module._call_impl
-        backward = torch.autograd.backward
+        backward, gather = torch.autograd.backward, distributed.all_gather
 
         def next_batch(iterator: Any) -> Any:
             batch = following(iterator)
             if len(self.batches) < _KEPT:
                 self.batches.append(_copied(batch))
+                self._rows.append(_rows_of(batch))
             return batch if self._given is None else self._next_given(self._given)
 
         def called(module: nn.Module, *args: Any, **kwargs: Any) -> Any:
@@ -109,6 +126,14 @@ class RankObserver(Observer):
             backward(*args, **kwargs)
             self._backwards += self._first
 
+        def gathered(result: Any, tensor: Any, *args: Any, **kwargs: Any) -> Any:
+            self._gathers |= self._first and tensor.is_floating_point() and tensor.ndim > 1
+            return gather(result, tensor, *args, **kwargs)
+
+        def drawn(noise: Any) -> None:
+            if self._is_stepping and not self._inside and isinstance(noise, np.ndarray):
+                self._see_draw(torch.from_numpy(noise))
+
         def keep(optimizer: Any) -> None:
             for group in optimizer.param_groups if self._first else ():
                 for parameter in group["params"]:
@@ -120,8 +145,9 @@ class RankObserver(Observer):
             (_BaseDataLoaderIter, "__next__", next_batch),
             (nn.Module, "_call_impl", called),
             (torch.autograd, "backward", counted),
+            (distributed, "all_gather", gathered),
         )
-        with patched(patches), updates(keep):
+        with patched(patches), updates(keep), seeing_noise(drawn):
             yield
 
     def _next_given(self, given: list[Any]) -> Any:
@@ -132,6 +158,12 @@ class RankObserver(Observer):
         np.random.seed(_SEED + number)
         random.seed(_SEED + number)
         return _copied(given[number])
+
+
+def _rows_of(batch: Any) -> int:
+    """Return how many samples a batch has, as far as its first tensor has them as rows."""
+    tensors = (leaf for leaf in tree_leaves(batch) if isinstance(leaf, torch.Tensor) and leaf.ndim)
+    return next((len(tensor) for tensor in tensors), 0)
 
 
 def _copied(batch: Any) -> Any:

@@ -118,6 +118,53 @@ def test_losses_that_ranks_add_up_are_not_judged(training):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(("reduction", "notes"), [("sum", []), ("mean", ["ranks/world"])])
+def test_means_that_ranks_add_up_have_a_note(training, reduction, notes):
+    added = "p.register_post_accumulate_grad_hook(lambda p: distributed.all_reduce(p.grad))"
+    before = f"model = model.module\n[{added} for p in model.parameters()]\n{PLAIN['before']}"
+    loss = f"cross_entropy(model(x), y, reduction='{reduction}')"
+    found = measured("ranks/world", training(before=before, loss=loss))
+    assert "ranks add up their gradients" in found.note
+    assert [note.name for note in found.notes] == notes
+
+
+OF_RANKS = f"from torch.distributed.nn.functional import all_gather, all_reduce\n{PLAIN['before']}"
+SMALLER = (
+    "Loader = DataLoader\nDataLoader = lambda data, n, **order: Loader(data, n // world, **order)"
+)
+CORRELATED = "all_reduce(model(x).t() @ model(x) / 8).square().mean()"
+CONTRASTED = (
+    "(z := torch.cat(all_gather(model(x))), "
+    "(z @ z.t()).fill_diagonal_(-1e9).logsumexp(1).mean())[1]"
+)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("before", "loss", "why"),
+    [
+        (f"{OF_RANKS}\n{SMALLER}", CORRELATED, "on one rank its batches have another size"),
+        (OF_RANKS, CONTRASTED, "it compares the samples of all ranks with each other"),
+        ("model = nn.Linear(6, 3)\nmodel.weight.data += rank", MEAN, "do not hold the same"),
+    ],
+)
+def test_what_one_rank_cannot_be_compared_with(training, before, loss, why):
+    found = measured("ranks/world", training(before=f"{PLAIN['before']}\n{before}", loss=loss))
+    assert found.violation is None
+    assert why in found.note
+
+
+@pytest.mark.slow
+def test_noise_of_numpy_is_a_draw(training):
+    drawn = "torch.from_numpy(numpy.random.normal(size=(8, 6))).float()"
+    loss = f"cross_entropy(model(x + {drawn}), y)"
+    for seed, notes in (("7", ["ranks/draws"]), ("7 + rank", [])):
+        before = f"import numpy\nnumpy.random.seed({seed})\n{PLAIN['before']}"
+        found = measured("ranks/draws", training(before=before, loss=loss))
+        assert [note.name for note in found.notes] == notes
+
+
+@pytest.mark.slow
 def test_ranks_that_wait_for_each_other_are_named_with_their_places(training, monkeypatch):
     monkeypatch.setattr(rank_runs, "_PATIENCE", 2.0)
     waits = "distributed.all_reduce(torch.ones(1)) if not rank else None"
