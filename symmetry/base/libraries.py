@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import FrameType
 from typing import Any, Literal, Protocol
 
 Phase = Literal["forward", "backward", "optimizer", "other"]
@@ -79,7 +80,9 @@ class Library:
     cache: tuple[str, str] | None = None
     # State of its classes in a process, with what it is in a process that has begun nothing.
     kept: Mapping[Kept, Callable[[Any], Any]] = field(default_factory=dict)
-    cuts_loops: bool = False  # whether its loops over batches end where ``len`` says
+    # How many batches an update takes in a loop that ends where ``len`` says, by the frame that
+    # reads it; None if its loops do not end there.
+    update: Callable[[FrameType], int] | None = None
     # Returns the function that trains with its own objects, as a trainer; None for other objects.
     loop: Callable[[Any], Callable[[], Any] | None] = lambda _: None
 
@@ -132,9 +135,14 @@ def trainers(framework: str, *, decisive: bool = False) -> frozenset[str]:
     )
 
 
-def cuts_loops(word: str) -> bool:
-    """Return whether the loops of a library end where ``len`` says, by the word of its imports."""
-    return any(each.cuts_loops and word in each.imports for each in registered())
+def update_of_loop(frame: FrameType) -> int | None:
+    """Return how many batches an update takes in the loop that reads ``len`` in a frame.
+
+    None if it does not end where that says.
+    """
+    word = frame.f_globals.get("__name__", "").partition(".")[0]
+    found = (each.update for each in registered() if each.update and word in each.imports)
+    return next((update(frame) for update in found), None)
 
 
 def loop_of(returned: Any) -> Callable[[], Any] | None:

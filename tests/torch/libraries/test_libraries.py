@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
 from importlib.util import find_spec
 from pkgutil import iter_modules
+from types import FrameType, SimpleNamespace
 
 import pytest
 
-from symmetry.base.libraries import cuts_loops, registered, trainers
+from symmetry.base.libraries import registered, trainers, update_of_loop
 from symmetry.torch import libraries
 from tests.conftest import needs
 
@@ -30,9 +32,24 @@ def test_those_that_train_with_nothing_else_decide_about_a_script() -> None:
     assert not trainers("jax")
 
 
-def test_loops_of_lightning_end_where_len_says() -> None:
-    assert cuts_loops("pytorch_lightning")
-    assert not cuts_loops("torch")
+class Trainer:
+    """Reads a length, as Lightning's does."""
+
+    def __init__(self, *, automatic: bool) -> None:
+        self.accumulate_grad_batches = 3
+        self.lightning_module = SimpleNamespace(automatic_optimization=automatic)
+
+    def frame(self, word: str) -> FrameType:
+        found: list[FrameType] = []
+        exec("see()", {"__name__": word, "see": lambda: found.append(sys._getframe(1))})
+        return found[0]
+
+
+@pytest.mark.parametrize(("automatic", "update"), [(True, 3), (False, 4)])
+def test_loops_of_lightning_end_where_len_says(automatic: bool, update: int) -> None:
+    trainer = Trainer(automatic=automatic)
+    assert update_of_loop(trainer.frame("pytorch_lightning.loops")) == update
+    assert update_of_loop(trainer.frame("torch.utils")) is None
 
 
 @needs("accelerate")

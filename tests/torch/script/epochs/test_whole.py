@@ -57,6 +57,28 @@ def test_a_library_that_refuses_the_length_of_a_short_epoch_gets_whole_ones(fold
     assert len(epochs.of(Updated)) == 12
 
 
+def test_a_library_that_adds_up_gradients_gets_whole_updates(folder):
+    text = (
+        "import types\n"
+        "lightning = types.ModuleType('lightning')\n"
+        "lightning.__dict__['__name__'] = 'lightning'\n"
+        "exec('class Trainer:\\n'\n"
+        "     '    accumulate_grad_batches, lightning_module = 3, None\\n'\n"
+        "     '    def length(self, loader): return len(loader)', vars(lightning))\n"
+        "most = lightning.Trainer().length(loader)\n"
+        "for _ in range(3):\n"
+        "    for number, (x, y) in enumerate(loader):\n"
+        "        nn.functional.cross_entropy(model(x), y).backward()\n"
+        "        if number % 3 == 2:\n"
+        "            optimizer.step()\n"
+        "            optimizer.zero_grad()\n"
+        "        if number + 1 == most:\n"
+        "            break\n"
+    )
+    updates = run(folder, text).of(Updated)
+    assert [len(update.backwards) for update in updates] == [3] * 6
+
+
 def test_an_error_behind_the_first_update_ends_the_run_and_is_told(folder):
     epochs = run(folder, "train()\nraise ValueError('full')")
     assert not epochs.is_whole

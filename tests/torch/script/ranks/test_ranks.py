@@ -145,7 +145,7 @@ CONTRASTED = (
     [
         (f"{OF_RANKS}\n{SMALLER}", CORRELATED, "on one rank its batches have another size"),
         (OF_RANKS, CONTRASTED, "it compares the samples of all ranks with each other"),
-        ("model = nn.Linear(6, 3)\nmodel.weight.data += rank", MEAN, "do not hold the same"),
+        ("model = model.module\nmodel[0].bias.data += rank", MEAN, "do not hold the same"),
     ],
 )
 def test_what_one_rank_cannot_be_compared_with(training, before, loss, why):

@@ -10,7 +10,7 @@ from typing import Any
 from torch.utils.data import DataLoader
 from torch.utils.data.dataloader import _BaseDataLoaderIter
 
-from symmetry.base.libraries import cuts_loops
+from symmetry.base.libraries import update_of_loop
 from symmetry.base.patches import Patch
 from symmetry.observe.source_line import SourceLine, asked_at, defined_at
 from symmetry.torch.objects import family_of
@@ -86,6 +86,7 @@ class Loaders:
         self._numbers, self._sources = Numbers(), Numbers()
         self._known: list[_Known] = []
         self._made: dict[int, SourceLine] = {}
+        self._shown: dict[int, int] = {}  # the lengths of short epochs
         self._iterations: dict[int, tuple[Any, _Iteration]] = {}
         self.recent = RecentBatches()  # the batches that came last
         # How often an epoch was shortened: an iterator ended early, or a library read its length.
@@ -179,6 +180,8 @@ class Loaders:
         log = self._log
         if iteration.given >= self._count(iteration.loader):
             return False  # it ends by itself
+        if iteration.given < self._shown.get(id(self._numbers.objects[iteration.loader]), 0):
+            return False  # the loop of a library does
         if iteration.given >= _WINDOW:
             return True
         events = log.events[iteration.first :]
@@ -200,12 +203,13 @@ class Loaders:
         """Let libraries whose loops end where ``len`` says find the length of a short epoch."""
 
         def shown(loader: Any) -> int:
-            asked_by = sys._getframe(1).f_globals.get("__name__", "").partition(".")[0]
-            whole = length(loader)
-            if self._batches is None or not cuts_loops(asked_by):
+            whole, update = length(loader), update_of_loop(sys._getframe(1))
+            if self._batches is None or update is None:
                 return whole
-            self.cuts += whole > self._batches
-            return min(whole, self._batches)
+            most = self._batches * update
+            self.cuts += whole > most
+            self._shown[id(loader)] = min(whole, most)
+            return self._shown[id(loader)]
 
         return shown
 
