@@ -154,6 +154,13 @@ def _may_be_packed(epochs: Epochs) -> bool:
     return any(len(call.shapes) > 1 for call in calls)
 
 
+def influences(target: Named, seed: int = 0) -> tuple[Influence, ...]:
+    """Return how tokens act on the documents of packed rows, if a training has such rows."""
+    resolved = resolve_training(target, "only trainings have rows of documents")
+    with closing(resolved), one_thread():
+        return _influences(resolved.training, seed)
+
+
 def _influences(training: Training, seed: int) -> tuple[Influence, ...]:
     """Return how tokens act on the documents of packed rows in the first step, if there are any."""
     try:

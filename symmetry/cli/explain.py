@@ -63,7 +63,8 @@ def command(target: str, json: Path | None, script: Path | None, **given: Any) -
     then repeated alone; with --script, its operands are saved beside a short script that does so.
     If no equal units split, two different units are exchanged, and the first operation whose result
     is not merely exchanged is named. If there is no such operation either, and another law of
-    trainings is violated, of the loop or the loss, the problem is shown with its law and its cure.
+    trainings is violated, of the loop or the loss, the problem is shown with its law and its cure;
+    for packed rows also a picture of how tokens act on documents.
     Otherwise the line of the forward that makes the units of a layer unequal is named.
 
     With a case, or with generated data, libraries are limited to one thread, as in `symmetry
@@ -123,6 +124,7 @@ def _explain_other_laws(target: Any, given: Mapping[str, Any], tell: Callable[[s
     """Explain the problems of a training that are not about units; return whether it has some."""
     from symmetry import session
     from symmetry.checker.options import Options
+    from symmetry.report.heat_map import shaded
     from symmetry.report.laws import law_lines
 
     if target.noun != "training":
@@ -130,6 +132,8 @@ def _explain_other_laws(target: Any, given: Mapping[str, Any], tell: Callable[[s
     seed = given.get("seed", 0)
     checked = session.check(session.plan_check(target.name, Options(fast=True, seed=seed)))
     found = [*law_lines(checked)]
+    for influence in session.influences(target.name, seed) if found else ():
+        found += ["", *shaded(influence)]
     for line in found:
         tell(line)
     return bool(found)

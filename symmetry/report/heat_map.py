@@ -1,4 +1,7 @@
-"""A matrix of influences as a picture: white is zero, the darkest blue the largest value."""
+"""A matrix of influences as a picture: white is zero, the darkest blue the largest value.
+
+In a terminal a character stands for a cell: blank is zero, ``@`` the largest value.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,8 @@ from dataclasses import dataclass
 from symmetry.observe.influence import Influence
 
 WIDTH, LEFT, CELL = 1100, 250, 22  # pixels: of a picture, of its names, and the height of a row
-_COLUMNS = 160  # cells of a row
+_COLUMNS, _CHARACTERS = 160, 72  # cells of a row
+_SHADES, _ROUNDING = " .:-=+*#%@", 1e-9  # of a cell; shares of the largest value that are zero
 _NOTHING, _ZERO, _LARGEST = "#e2e2e2", (255, 255, 255), (8, 69, 148)  # colours
 
 
@@ -52,6 +56,23 @@ def heat_maps(influences: Iterable[Influence]) -> tuple[list[HeatMap], list[tupl
     drawn = [HeatMap(i, tuple(_cells(i, largest)), LEFT + _width(i) * i.columns) for i in narrow]
     scale = [(_colour(share), f"{share * largest:.3g}") for share in (0, 0.25, 0.5, 0.75, 1)]
     return drawn, scale
+
+
+def shaded(influence: Influence) -> Iterator[str]:
+    """Yield the lines of a picture made of characters."""
+    narrow = influence.within(_CHARACTERS)
+    names = max(map(len, narrow.rows), default=0)
+    yield f"{narrow.title}: {HeatMap(narrow, (), 0.0).across}"
+    for name, values in zip(narrow.rows, narrow.values, strict=True):
+        cells = "".join(_shade(value, narrow.largest) for value in values.tolist())
+        yield f"  {name:{names}}  |{cells}|"
+    yield f"  {narrow.scale}: blank is zero, {_SHADES[-1]} is {narrow.largest:.3g}"
+
+
+def _shade(value: float, largest: float) -> str:
+    if math.isnan(value) or value <= _ROUNDING * largest:
+        return _SHADES[0]
+    return _SHADES[math.ceil(value / largest * (len(_SHADES) - 1))]
 
 
 def _width(influence: Influence) -> float:

@@ -12,7 +12,8 @@ import signal
 import subprocess
 import threading
 import time
-from contextlib import nullcontext, suppress
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import BinaryIO
 
 from symmetry.base import ranks
@@ -28,13 +29,17 @@ from symmetry.sandbox.source import Source
 _SECONDS = 60.0  # that it may take, without those in which other processes have the processor
 _BETWEEN = 0.05  # seconds between two looks at the process
 
+Within = Callable[[], AbstractContextManager[None]]  # it can be pickled
 _exit = os._exit  # the script may replace it
 
 
-def run_plainly(source: Source, seconds: float = _SECONDS) -> PlainRun:
+def run_plainly(
+    source: Source, seconds: float = _SECONDS, within: Within = nullcontext
+) -> PlainRun:
     """Run a script to its end, or as long as the time allows; return whether it fails.
 
-    A rank of several would wait for the others. A function runs in this process, and to its end.
+    It runs ``within`` a context that gives it what the machine lacks. A rank of several would wait
+    for the others. A function runs in this process, and to its end.
     """
     if ranks.world() > 1:
         return PlainRun(is_whole=False)
@@ -45,7 +50,7 @@ def run_plainly(source: Source, seconds: float = _SECONDS) -> PlainRun:
     assert process.stdin
     assert process.stdout
     try:
-        pickle.dump(source, process.stdin)
+        pickle.dump((source, within), process.stdin)
         process.stdin.flush()
         began = time.monotonic()
         while process.poll() is None:
@@ -79,17 +84,17 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 def main() -> None:
     """Run the script that comes through standard input, and answer its failure."""
     questions, answers = take_pipes()
-    source = pickle.load(questions)
+    source, within = pickle.load(questions)
     threading.Thread(target=_end_with, args=(questions,), daemon=True).start()
-    failure = _failure(source)
+    failure = _failure(source, within)
     pickle.dump(failure, answers)
     answers.flush()
     _exit(0)  # threads of the script may go on
 
 
-def _failure(source: Source) -> Failure | None:
+def _failure(source: Source, within: Within) -> Failure | None:
     mirrors = MirrorPool(*source.homes)
-    sandbox = Sandbox(source, mirrors, nullcontext, stack=Uninterrupted)
+    sandbox = Sandbox(source, mirrors, within, stack=Uninterrupted)
     try:
         with silenced():
             sandbox.resume()

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from symmetry.observe.influence import Influence
 from symmetry.observe.terms import Terms
-from symmetry.report.heat_map import heat_maps
+from symmetry.report.heat_map import heat_maps, shaded
 from symmetry.report.timeline import lines
 from symmetry.report.timeline_page import to_page
 from symmetry.training.events import Backward, Updated
@@ -65,6 +65,19 @@ def test_zero_is_white_and_the_largest_of_all_pictures_is_the_darkest():
     assert colours[0][1] not in colours[1]
     assert scale[0] == ("#ffffff", "0")
     assert scale[-1] == ("#084594", "2")
+
+
+def test_characters_stand_for_cells_in_a_terminal():
+    title, *rows, scale = shaded(influence([[2.0, 1.0, 1e-6, 1e-12], [0.0, np.nan, 0.2, 2.0]]))
+    assert title == "Loss: terms"
+    assert rows == ["  row 0  |@+. |", "  row 1  |  .@|"]
+    assert scale == "  weight: blank is zero, @ is 2"
+
+
+@given(st.integers(1, 500))
+def test_a_picture_of_characters_fits_into_a_line(columns):
+    _, row, _ = shaded(influence([np.arange(columns)]))
+    assert len(row) <= len("  row 0  ||") + 72
 
 
 @pytest.mark.parametrize("columns", [1, 160, 161, 1000])

@@ -10,7 +10,7 @@ import linecache
 import logging
 import re
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
@@ -20,9 +20,11 @@ import torch
 from symmetry.base import devices, ranks
 from symmetry.base.devices import Substitution
 from symmetry.base.errors import SymmetryError, TrainingError
+from symmetry.base.failure import PlainRun
 from symmetry.base.patches import patched
 from symmetry.base.raised import line_of
 from symmetry.sandbox.mirror_pool import MirrorPool
+from symmetry.sandbox.plain_run import run_plainly
 from symmetry.sandbox.source import Source
 from symmetry.torch.cuda.cuda_on_cpu import CudaOnCpu
 from symmetry.torch.cuda.refusing import refusal
@@ -134,6 +136,10 @@ class Host:
         """Return why a script that has raised this cannot be checked here; None if it can."""
         return refusal(error, on_cpu=self._cuda is not None)
 
+    def plain_run(self) -> PlainRun:
+        """Run the script in a process of its own, as its user does, with what it lacks here."""
+        return run_plainly(self.source, within=nullcontext if self._cuda is None else _with_cuda)
+
     @property
     def _can_be_alone(self) -> bool:
         return ranks.world() == 1 and not self.source.variables
@@ -155,6 +161,13 @@ class Host:
             self.source = replace(self.source, variables=_ONE_RANK)
         else:
             self._cuda = CudaOnCpu()
+
+
+@contextmanager
+def _with_cuda() -> Iterator[None]:
+    """Give a script the CPU in place of CUDA, and a process group of one rank."""
+    with CudaOnCpu().entered(), patched(ProcessGroup().patches()):
+        yield
 
 
 def _text(error: TrainingError) -> str:

@@ -16,7 +16,6 @@ from symmetry.base.raised import silenced
 from symmetry.base.randomness import generators
 from symmetry.base.randomness.unseeded import giving_seeds
 from symmetry.sandbox.libraries import begun_again
-from symmetry.sandbox.plain_run import run_plainly
 from symmetry.sandbox.source import Source
 from symmetry.training import frameworks
 from symmetry.training.capabilities.batching import Arrangement
@@ -176,7 +175,7 @@ class Script:
     @cached_property
     def plain_run(self) -> PlainRun:
         """The run of the script in a process of its own."""
-        return run_plainly(self._host.source)
+        return self._host.plain_run()
 
     def close(self) -> None:
         """End all runs.

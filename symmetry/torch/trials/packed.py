@@ -22,6 +22,7 @@ from torch import Tensor, nn
 
 from symmetry.base.raised import in_one_line
 from symmetry.observe.influence import Influence
+from symmetry.observe.source_line import users_line
 from symmetry.torch.trials.differences import moved
 from symmetry.torch.trials.first_calls import FirstCall, Steps, at_first_loss
 from symmetry.torch.trials.forward_operations import ForwardOperation, operations_of
@@ -125,7 +126,9 @@ def _tried(rows: _Rows, gradient: Array | None) -> PackedCall:
     first = _first(rows, worst, row) if leak else None
     if first is None:
         return known
-    return replace(known, first=first.module or first.name.strip("_"), first_at=first.place)
+    # A library's operation is at the line that asks for the gradient: the call is repeated there.
+    place = None if first.place == users_line() else first.place
+    return replace(known, first=first.module or first.name.strip("_"), first_at=place)
 
 
 def _with_labels(known: PackedCall, rows: _Rows, gradient: Array) -> PackedCall:
