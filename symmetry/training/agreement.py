@@ -1,7 +1,7 @@
-"""What ranks have found, gathered from all of them, so that they decide alike.
+"""Gathering numbers from all ranks, on which their searches go on alike.
 
-A search takes steps as long as its numbers say so. Ranks have other batches, so they would take
-other numbers of steps, and wait for each other for ever.
+A search takes steps as long as its numbers allow it. Each rank has its own batches, so by its own
+numbers it would take more steps than another one, and wait for it for ever.
 """
 
 from __future__ import annotations

@@ -9,12 +9,13 @@ with seeing_noise(see):
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from functools import wraps
 from typing import Any
-from unittest.mock import patch
 
 import numpy as np
+
+from symmetry.base.patches import patched
 
 _SHARED = ["normal", "rand", "randn", "random", "random_sample", "standard_normal", "uniform"]
 _OWN = ["normal", "random", "standard_normal", "uniform"]
@@ -25,7 +26,7 @@ See = Callable[[Any], None]
 def seeing_noise(see: See) -> Iterator[None]:
     """Call a function with each noise that is drawn while the block runs.
 
-    It sees generators that ``default_rng`` makes in the block, and the shared one.
+    These are the generators that ``default_rng`` makes in the block, and the shared one.
     """
 
     class Seen(np.random.Generator):
@@ -34,11 +35,9 @@ def seeing_noise(see: See) -> Iterator[None]:
     for name in _OWN:
         setattr(Seen, name, _seen(getattr(np.random.Generator, name), see))
     make = np.random.default_rng
-    with ExitStack() as stack:
-        for name in _SHARED:
-            stack.enter_context(patch.object(np.random, name, _seen(getattr(np.random, name), see)))
-        made = wraps(make)(lambda *args, **kwargs: Seen(make(*args, **kwargs).bit_generator))
-        stack.enter_context(patch.object(np.random, "default_rng", made))
+    made = wraps(make)(lambda *args, **kwargs: Seen(make(*args, **kwargs).bit_generator))
+    shared = [(np.random, name, _seen(getattr(np.random, name), see)) for name in _SHARED]
+    with patched([*shared, (np.random, "default_rng", made)]):
         yield
 
 
