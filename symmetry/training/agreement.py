@@ -1,4 +1,4 @@
-"""Gathering numbers from all ranks, on which their searches go on alike.
+"""Gathering numbers from all ranks, so that all take the same steps in a search.
 
 A search takes steps as long as its numbers allow it. Each rank has its own batches, so by its own
 numbers it would take more steps than another one, and wait for it for ever.
