@@ -45,7 +45,7 @@ def run_plainly(
         return PlainRun(is_whole=False)
     if callable(source.script):
         with generators.kept(generators.shared()):
-            return PlainRun(_failure(source))
+            return PlainRun(_failure(source, within))
     process = start("symmetry.sandbox.plain_run", stderr=subprocess.DEVNULL)
     assert process.stdin
     assert process.stdout

@@ -14,7 +14,7 @@ _NAMES = ("lightning.pytorch", "pytorch_lightning")
 _BY_HAND = 4  # batches of an update that the script takes itself: how many is not known
 
 
-def _trainers() -> tuple[type, ...]:
+def _trainers() -> tuple[Any, ...]:
     known = (getattr(sys.modules.get(name), "Trainer", None) for name in _NAMES)
     return tuple(filter(None, known))
 
@@ -29,7 +29,7 @@ def _loop(returned: Any) -> Callable[[], Any] | None:
 def _update(frame: FrameType | None) -> int:
     """Return over how many batches the trainer adds up gradients that reads a length."""
     while frame is not None:
-        caller: Any = frame.f_locals.get("self")
+        caller = frame.f_locals.get("self")
         if isinstance(caller, _trainers()):
             module = caller.lightning_module
             by_hand = module is not None and not module.automatic_optimization

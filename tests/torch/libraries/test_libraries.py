@@ -6,7 +6,8 @@ import sys
 from importlib import import_module
 from importlib.util import find_spec
 from pkgutil import iter_modules
-from types import FrameType, SimpleNamespace
+from types import FrameType, ModuleType, SimpleNamespace
+from typing import cast
 
 import pytest
 
@@ -46,7 +47,11 @@ class Trainer:
 
 
 @pytest.mark.parametrize(("automatic", "update"), [(True, 3), (False, 4)])
-def test_loops_of_lightning_end_where_len_says(automatic: bool, update: int) -> None:
+def test_loops_of_lightning_end_where_len_says(
+    monkeypatch: pytest.MonkeyPatch, automatic: bool, update: int
+) -> None:
+    fake = SimpleNamespace(Trainer=Trainer)
+    monkeypatch.setitem(sys.modules, "pytorch_lightning", cast("ModuleType", fake))
     trainer = Trainer(automatic=automatic)
     assert update_of_loop(trainer.frame("pytorch_lightning.loops")) == update
     assert update_of_loop(trainer.frame("torch.utils")) is None

@@ -59,9 +59,8 @@ def test_a_library_that_refuses_the_length_of_a_short_epoch_gets_whole_ones(fold
 
 def test_a_library_that_adds_up_gradients_gets_whole_updates(folder):
     text = (
-        "import types\n"
-        "lightning = types.ModuleType('lightning')\n"
-        "lightning.__dict__['__name__'] = 'lightning'\n"
+        "import sys, types\n"
+        "lightning = sys.modules['pytorch_lightning'] = types.ModuleType('pytorch_lightning')\n"
         "exec('class Trainer:\\n'\n"
         "     '    accumulate_grad_batches, lightning_module = 3, None\\n'\n"
         "     '    def length(self, loader): return len(loader)', vars(lightning))\n"
