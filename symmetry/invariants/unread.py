@@ -80,12 +80,12 @@ def only_if_initialised(
         if found.violation is None or not _accuses(found):
             return found
         if _is_made(array := found.violation.array, start):
-            note = f"cannot judge: the first step makes {array}, and no unit is known to lie in it"
+            why = f"the first step makes {array}, and no unit is known to lie in it"
         elif names := _initialised(start):
-            note = f"cannot judge: the first forward sets {names[0]} from its batch"
+            why = f"the first forward sets {names[0]} from its batch"
         else:
             return found
-        return Measurement(counted=False, note=note, random=found.random)
+        return Measurement.cannot_judge(why, random=found.random)
 
     return judged
 

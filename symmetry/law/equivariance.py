@@ -179,13 +179,11 @@ def compare_sides(
 def _compared(
     start: Start, sides: Callable[[int], Sides], changed: str, wanted: str, *, exact: bool
 ) -> Measurement:
-    if not all(finite(state, start.state) for state in start.result):
-        note = "cannot judge: the run itself has numbers not finite"
-        return Measurement(counted=False, note=note)
+    if not _are_finite(start, start.result):
+        return Measurement.cannot_judge("the run itself has numbers not finite")
     first = found, expected = sides(0)
-    if not all(finite(state, start.state) for state in found):
-        note = f"cannot judge: the run from {changed} has numbers not finite"
-        return Measurement(counted=False, note=note)
+    if not _are_finite(start, found):
+        return Measurement.cannot_judge(f"the run from {changed} has numbers not finite")
     responses: Sequence[Mapping[str, float]] = ()
 
     def measures() -> Iterator[Callable[[Sides], Ratios[str]]]:
@@ -198,14 +196,10 @@ def _compared(
     ratios = judge(first, measures(), start.limit, again)
     lies = {array for units in start.groups for array in units.arrays}
     if not any(name in lies or not lies for name in ratios[0]):
-        note = "cannot judge: the training is chaotic, one ulp in the parameters moves it by 1 %"
-        return Measurement(counted=False, note=note)
+        why = "the training is chaotic, one ulp in the parameters moves it by 1 %"
+        return Measurement.cannot_judge(why)
     step, array = worst(ratios, start.limit)
     most = ratios[step][array]
-    text = (
-        f"after step {step + 1} of a run from {changed}, {{at}} is {{a!s}}, {wanted} is {{b!s}}: "
-        f"{most:.3g} times the response to one ulp, limit {start.limit:.0f}"
-    )
     measured = Measurement(
         has_moved(start.state, start.result),
         margin=most / start.limit,
@@ -217,6 +211,10 @@ def _compared(
     a = found[step].get(array, np.zeros_like(b))  # the optimiser of an expert never chosen
     if compare.identical(a, b):
         return measured
+    text = (
+        f"after step {step + 1} of a run from {changed}, {{at}} is {{a!s}}, {wanted} is {{b!s}}: "
+        f"{most:.3g} times the response to one ulp, limit {start.limit:.0f}"
+    )
     entry = compare.largest_entry(abs(np.subtract(a, b, dtype=np.float64)))
     rounding, allowed = most <= start.limit, responses[step][array] * start.limit
     violation = Violation.between(
@@ -226,6 +224,10 @@ def _compared(
     return replace(
         measured, max_ulps=violation.ulps or 0, violation=violation if violated else None
     )
+
+
+def _are_finite(start: Start, states: States) -> bool:
+    return all(finite(state, start.state) for state in states)
 
 
 def _ratios(sides: Sides, responses: Sequence[Mapping[str, float]]) -> Ratios[str]:

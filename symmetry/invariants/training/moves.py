@@ -51,8 +51,7 @@ def moves(start: TrainingStart) -> Measurement:
     still = [n for n in trainable if compare.identical(begun[n], end[n])]
     if still == trainable and held.isdisjoint(trainable):
         if any(not compare.identical(begun[n], end[n]) for n in held & end.keys()):
-            note = "cannot judge: what the optimisers move requires no gradient"
-            return Measurement(counted=False, note=note)
+            return Measurement.cannot_judge("what the optimisers move requires no gradient")
         message = "nothing that the optimisers hold is a parameter of the model that can be trained"
         place = next(iter(optimizing.optimizers.values())).creation.place
         return Measurement.violated(Violation.at(message, place, array=next(iter(begun))))
@@ -96,14 +95,13 @@ def _nothing_moves(
         return Measurement.violated(Violation(text, 1, first))
     if not seen.reach(own):
         if loss == 0:
-            note = "cannot judge: the loss is 0, and there is nothing to learn"
-            return Measurement(counted=False, note=note)
+            return Measurement.cannot_judge("the loss is 0, and there is nothing to learn")
         return _unreached(start, seen, own)
     if not seen.without_rate:
         return None
     if seen.scheduled:
-        note = f"cannot judge: all learning rates are 0 in the first {seen.steps} steps"
-        return Measurement(counted=False, note=note)
+        why = f"all learning rates are 0 in the first {seen.steps} steps"
+        return Measurement.cannot_judge(why)
     text = (
         f"nothing can move: the rate is 0 at each update of the first {seen.steps} steps, and "
         "nothing sets another one. Give the optimiser a learning rate above zero."

@@ -33,8 +33,8 @@ def runs(start: TrainingStart) -> Measurement:
     if epochs.refused:  # epochs as they are do not fail so soon
         notes = () if plain.is_whole else (_later(epochs.failure),)
         return Measurement(counted=True, notes=notes)
-    text = f"{epochs.failure.text} while it is observed, and not by itself"
-    return Measurement(counted=False, note=f"cannot judge: it {text}")
+    why = f"it {epochs.failure.text} while it is observed, and not by itself"
+    return Measurement.cannot_judge(why)
 
 
 INVARIANT = TrainingInvariant(

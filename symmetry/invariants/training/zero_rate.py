@@ -41,7 +41,7 @@ def zero_rate(start: TrainingStart) -> Measurement:
     if without.violation is not None:
         return found
     if others := [u for u in noise if not u.random]:
-        return Measurement(counted=False, note=f"cannot judge: {others[0]} moves parameters")
+        return Measurement.cannot_judge(f"{others[0]} moves parameters")
     return replace(without, noise=(noise[0].place,))
 
 
@@ -79,7 +79,7 @@ def _at_zero_rate(start: TrainingStart) -> Measurement:
     if not optimizing.optimizers:
         return Measurement.not_applicable(Optimizing.absent)
     if why := _without_rates(optimizing):
-        return Measurement(counted=False, note=why, applies=False)
+        return Measurement.not_applicable(why)
     held = [name for name in run.parameters if name in optimizing.held]
     begun = run.parameter_arrays()
     projected: dict[str, tuple[float, Violation]] = {}  # in step 1, with how far
