@@ -57,20 +57,26 @@ class Graph:
         """Return whether any equation reads an input."""
         return bool(self.readers(self.inputs[number]))
 
-    def ancestors(self, atoms: Iterable[Any], until: Container[Any] = ()) -> set[int]:
+    def ancestors(self, atoms: Iterable[Any], until: Container[int] = ()) -> set[int]:
         """Return the numbers of the equations that values depend on.
 
-        Where a variable is one of ``until``, the way back ends.
+        The way back ends at variables whose ids are in ``until``.
         """
         found: set[int] = set()
         ahead = [*atoms]
         while ahead:
             atom = ahead.pop()
             number = self.number_of(atom)
-            if number is not None and number not in found and atom not in until:
+            if number is not None and number not in found and id(atom) not in until:
                 found.add(number)
                 ahead.extend(self.equations[number].invars)
         return found
+
+    def inputs_behind(self, atom: Any) -> set[Any]:
+        """Return the inputs that a value depends on."""
+        atoms = [a for number in self.ancestors([atom]) for a in self.equations[number].invars]
+        read = {*map(id, (atom, *atoms))}
+        return {variable for variable in self.inputs if id(variable) in read}
 
     def follow(
         self, atoms: Iterable[Any], goes_on: Callable[[Any, int], bool] = lambda *_: True

@@ -160,7 +160,7 @@ class TracedStep:
         A loss at updated parameters does not read the state of their optimiser.
         """
         flat = self.flat(StepManner())
-        updated = {flat.variables[f"leaf.{number}"] for number in self._marked.values()}
+        updated = {id(flat.variables[f"leaf.{number}"]) for number in self._marked.values()}
         losses = [flat.variables[name] for name in self.losses]
         equations = flat.graph.ancestors(losses, until=updated)
         used = {id(a) for n in equations for a in flat.graph.equations[n].invars} | {
@@ -173,11 +173,11 @@ class TracedStep:
     def forward(self) -> tuple[int, ...]:
         """The leaves that are not trained, and whose next values depend on no gradient."""
         flat = self.flat(StepManner())
-        later = flat.graph.follow(flat.variables[name] for name in self.gradients)
+        later = {*map(id, flat.graph.follow(flat.variables[name] for name in self.gradients))}
         return tuple(
             number
             for number in range(self._leaves)
-            if number not in self.parameters and flat.variables[f"leaf.{number}"] not in later
+            if number not in self.parameters and id(flat.variables[f"leaf.{number}"]) not in later
         )
 
     @cached_property

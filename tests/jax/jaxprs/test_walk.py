@@ -113,7 +113,8 @@ def test_the_way_back_ends_where_it_is_told_to():
     graph = Graph(core)
     made = [each.outvars[0] for each in graph.equations]
     assert graph.ancestors([made[3]]) == {0, 1, 2, 3}
-    assert graph.ancestors([made[3]], until=[made[1]]) == {2, 3}
+    assert graph.ancestors([made[3]], until=[id(made[1])]) == {2, 3}
+    assert graph.inputs_behind(made[2]) == {*graph.inputs}
     assert [*graph.follow([made[0]])] == made
     assert [*graph.follow([made[0]], lambda e, _: e.primitive.name != "cos")] == made[:2]
 
@@ -290,6 +291,20 @@ def test_a_step_knows_its_leaves_by_the_way_values_flow():
     assert {n: place.line for n, place in found.inputs_outside_forward.items()} == {
         5: step.__code__.co_firstlineno + 6
     }
+
+
+def test_a_step_may_return_plain_numbers():
+    import jax
+    import jax.numpy as jnp
+
+    def step(w, kept, x):
+        gradient = jax.grad(lambda w: (w * x).sum())(w)
+        return w - gradient, 0.0, jnp.float32(1)
+
+    found = traced(step, jnp.ones(3), jnp.float32(2), jnp.ones(3), leaves=2, returned=0)
+    assert (found.parameters, found.read, found.forward) == ((0,), (0,), (1,))
+    frozen = traced(lambda w, x: (1.0, x), jnp.float32(1), jnp.float32(1), leaves=1, returned=0)
+    assert (frozen.parameters, frozen.forward, frozen.kept) == ((), (0,), frozenset())
 
 
 def test_a_draw_that_no_loss_reads_is_outside_of_the_forward():
