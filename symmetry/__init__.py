@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from symmetry.api import find_units as find_units
     from symmetry.api import record as record
     from symmetry.base.errors import SymmetryError as SymmetryError
+    from symmetry.callbacks.lightning import LightningCallback as LightningCallback
+    from symmetry.callbacks.transformers import TrainerCallback as TrainerCallback
     from symmetry.checker.progress import Progress as Progress
     from symmetry.checker.verdict import Verdict as Verdict
     from symmetry.law.case import Case as Case
@@ -32,9 +34,11 @@ _HOMES = {
     "Comparison": "symmetry.api",
     "Coverage": "symmetry.api",
     "Explanation": "symmetry.api",
+    "LightningCallback": "symmetry.callbacks.lightning",
     "Progress": "symmetry.checker.progress",
     "Report": "symmetry.api",
     "SymmetryError": "symmetry.base.errors",
+    "TrainerCallback": "symmetry.callbacks.transformers",
     "Verdict": "symmetry.checker.verdict",
     "check": "symmetry.api",
     "check_loss": "symmetry.torch.relations",

@@ -36,7 +36,7 @@ FLOORS = (
     ("targets",),
     ("session",),
     ("api", "bisection"),
-    ("cli", "testing"),
+    ("cli", "testing", "callbacks"),
     ("__init__", "__main__"),  # the door
 )
 FLOOR = {wing: floor for floor, wings in enumerate(FLOORS) for wing in wings}
