@@ -16,6 +16,7 @@ from symmetry.checker.ignored import ignored_in
 from symmetry.checker.options import Options
 from symmetry.checker.plan import Plan, make_plan
 from symmetry.checker.progress import Progress
+from symmetry.checker.renamed import RENAMED
 from symmetry.checker.run import run
 from symmetry.checker.threads import one_thread
 from symmetry.checker.verdict import Checked, Verdict
@@ -55,7 +56,8 @@ def _names() -> list[str]:
     """Return the names of all invariants and notes; two-layer steps are imported for it."""
     from symmetry.targets.kinds import invariants
 
-    return sorted({n for each in invariants() for n in (each.name, *(k.name for k in each.notes))})
+    names = {n for each in invariants() for n in (each.name, *(k.name for k in each.notes))}
+    return sorted(names | RENAMED.keys())
 
 
 def check(plan: Plan, progress: Progress | None = None) -> Checked:

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any, Unpack
 
 import transformers
-from torch import Tensor
 
 from symmetry.callbacks.first_updates import FirstUpdates
 from symmetry.checker.options import Keywords
@@ -69,7 +68,7 @@ class TrainerCallback(transformers.TrainerCallback):
     def _seen(self, model: Any, args: Any, kwargs: dict[str, Any]) -> None:
         if model.training and self._batch is None:
             self._batch = {
-                name: value.detach().clone() if isinstance(value, Tensor) else value
+                name: value.detach().clone() if _is_tensor(value) else value
                 for name, value in kwargs.items()
             }
 
@@ -81,6 +80,10 @@ class TrainerCallback(transformers.TrainerCallback):
 
 def _divided(batch: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return the tensors with an axis of samples, and the other arguments of a call."""
-    samples = {n: v for n, v in batch.items() if isinstance(v, Tensor) and v.dim()}
+    samples = {n: v for n, v in batch.items() if _is_tensor(v) and v.dim()}
     constants = {n: v for n, v in batch.items() if n not in samples}
-    return samples, {n: v.cpu() if isinstance(v, Tensor) else v for n, v in constants.items()}
+    return samples, {n: v.cpu() if _is_tensor(v) else v for n, v in constants.items()}
+
+
+def _is_tensor(value: Any) -> bool:
+    return hasattr(value, "detach")

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 from symmetry.base.errors import SymmetryError
 from symmetry.base.names import words_of
+from symmetry.checker.renamed import current
 
 if TYPE_CHECKING:  # the waiting process of `check` reads files of accepted failures, too
     from symmetry.checker.verdict import Verdict
@@ -106,7 +107,7 @@ def _parse(text: str, where: str) -> Accepted:
     except ValueError:
         hint = "a date such as 2027-01-31"
         raise SymmetryError(f"{where}: until must be {hint}, not {record['until']!r}") from None
-    return Accepted(**{"found": "", **record})
+    return Accepted(**{"found": "", **record, "invariant": current(record["invariant"])})
 
 
 def to_text(accepted: Iterable[Accepted]) -> str:

@@ -12,6 +12,7 @@ from symmetry.base.errors import SymmetryError
 from symmetry.checker.accepted import read_accepted, reasons_for
 from symmetry.checker.ignored import Ignored
 from symmetry.checker.options import Options
+from symmetry.checker.renamed import excusing, renamed_in, renewed
 from symmetry.checker.threads import in_words
 from symmetry.law.case import Case
 from symmetry.law.invariant import Invariant
@@ -38,6 +39,7 @@ class Plan:
     # Whether a baseline says so: then each violation is told from others of its invariant.
     baseline: bool = False
     ignored: tuple[Ignored, ...] = ()  # comments in the target's files that excuse lines
+    renamed: tuple[str, ...] = ()  # a line for each old name of an invariant or a note
 
     @property
     def given(self) -> bool:
@@ -64,6 +66,8 @@ def make_plan(target: Target, options: Options, ignored: tuple[Ignored, ...] = (
     SymmetryError
         If an option makes no sense for it.
     """
+    renamed = tuple(renamed_in(options, ignored))
+    options, ignored = renewed(options), tuple(map(excusing, ignored))
     known = () if options.baseline is None else read_accepted(Path(options.baseline))
     expected = reasons_for(known, target.name, options.expected_failures)
     plan: Plan = target.plan(options)
@@ -78,7 +82,7 @@ def make_plan(target: Target, options: Options, ignored: tuple[Ignored, ...] = (
     _refuse_gates(options, target.invariants, plan.invariants)
     _refuse_requirements(options, target.invariants, plan.invariants)
     baseline = options.baseline is not None
-    return replace(plan, expected=expected, baseline=baseline, ignored=ignored)
+    return replace(plan, expected=expected, baseline=baseline, ignored=ignored, renamed=renamed)
 
 
 def _refuse_gates(

@@ -15,6 +15,7 @@ from symmetry.base.names import words_of
 from symmetry.base.ranks import choosing, forget, launcher, rank, world
 from symmetry.checker.accepted import read_accepted, reasons_for
 from symmetry.checker.options import Keywords, Options
+from symmetry.checker.renamed import RENAMED
 from symmetry.cli.configuration import OF_SEVERAL, TABLE, TARGETS, configuration, described
 from symmetry.cli.isolation.parent import Isolated
 from symmetry.cli.options import (
@@ -391,6 +392,6 @@ def _about(name: str) -> int:
     from symmetry.report.laws import describe
     from symmetry.targets.kinds import invariants
 
-    for line in describe(name, invariants()):
+    for line in describe(RENAMED.get(name, name), invariants()):
         say(line)
     return OK
