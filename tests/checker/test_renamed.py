@@ -6,9 +6,9 @@ import pytest
 
 from symmetry import SymmetryError, check
 from symmetry.checker import accepted, renamed
+from symmetry.checker.options import Options
 from symmetry.session import plan_check
 from symmetry.targets.kinds import invariants
-from tests.checking import plan_of
 from tests.cli.inside import symmetry
 
 EVER = Path(__file__).with_name("names.txt").read_text().split()
@@ -43,7 +43,7 @@ def test_an_old_name_is_accepted_and_the_answer_has_the_new_one(old):
     assert {verdict.invariant for verdict in report} == {"symmetry/pure"}
     line = "symmetry/old is called symmetry/pure now: a later release refuses the old name"
     assert report.warnings == (line,)
-    plan = plan_of("numpy", expected_failures={"symmetry/old": "known"})
+    plan = plan_check("numpy", Options(expected_failures={"symmetry/old": "known"}))
     assert plan.expected == {"symmetry/pure": {"": "known"}}
 
 
@@ -54,7 +54,7 @@ def test_comments_and_baselines_may_have_an_old_name(old, tmp_path, monkeypatch)
         "def step(x, y, w1, w2, lr):\n"
         "    return core(x, y, w1, w2, lr)  # symmetry: ignore[symmetry/old] wanted\n"
     )
-    plan = plan_check("steps.py:step", plan_of("numpy").options)
+    plan = plan_check("steps.py:step", Options())
     assert [each.names for each in plan.ignored] == [("symmetry/pure",)]
     assert len(plan.renamed) == 1
     Path("known.jsonl").write_text(
