@@ -63,7 +63,7 @@ from symmetry.torch.parts.step_events import TorchStepEvents
 from symmetry.torch.probes.flowing import TorchFlowing
 from symmetry.torch.probes.loss_probe import TorchLossProbe
 from symmetry.torch.raising import readable
-from symmetry.torch.trials.first_calls import Steps
+from symmetry.torch.trials.first_calls import RunParts
 from symmetry.torch.trials.trial import TorchTrial
 from symmetry.training.capabilities.batching import Accumulating, Padding, Reordering, Thinning
 from symmetry.training.capabilities.drawing import Drawing
@@ -232,7 +232,7 @@ class TorchRun:
 
 
 def _trial(run: TorchRun) -> TorchTrial:
-    return TorchTrial(Steps(run.objects.model, run.events, run.operations.entered, run.step))
+    return TorchTrial(RunParts(run.objects.model, run.events, run.operations.entered, run.step))
 
 
 # A part that takes steps is made when it is asked for: a run that held it would hold itself, and be

@@ -12,13 +12,13 @@ from torch.nn.modules.dropout import _DropoutNd
 
 from symmetry.base.raised import in_one_line
 from symmetry.torch.trials.acting import Acting, Draws
-from symmetry.torch.trials.first_calls import FirstCall, Steps, at_first_loss
+from symmetry.torch.trials.first_calls import FirstCall, RunParts, at_first_loss
 from symmetry.torch.watch.functions import FunctionCalls
 from symmetry.torch.watch.operations import Recorder, tensors_in
 from symmetry.training.trial import Evaluation, EvaluationCall
 
 
-def in_evaluation(run: Steps) -> Evaluation:
+def in_evaluation(run: RunParts) -> Evaluation:
     """Take the next step up to its first loss; repeat its calls in evaluation mode."""
     found: list[EvaluationCall] = []
     off = 0

@@ -43,7 +43,7 @@ class FirstCall:
 
 
 @dataclass(frozen=True)
-class Steps:
+class RunParts:
     """The parts of a run that a trial needs."""
 
     model: nn.Module  # the model that it trains
@@ -56,7 +56,7 @@ class Steps:
 Use = Callable[[list[FirstCall], Tensor], None]
 
 
-def at_first_loss(run: Steps, use: Use, *, begins: Callable[[], None] = lambda: None) -> None:
+def at_first_loss(run: RunParts, use: Use, *, begins: Callable[[], None] = lambda: None) -> None:
     """Take the next step up to its first loss, and there use it and the modules' first calls.
 
     There a script finds what is its own. The step ends: what was called has left traces. Before

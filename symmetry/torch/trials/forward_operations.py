@@ -32,7 +32,7 @@ class ForwardOperations(Observer):
 
     def __init__(self) -> None:
         self.paused = False  # whether none are kept
-        self.steps: list[ForwardOperation] = []  # the operations, in order
+        self.operations: list[ForwardOperation] = []  # the operations, in order
         self._inputs: Sequence[Tensor] = ()  # of the operation that is going on
 
     def before(self, operation: Operation) -> None:
@@ -46,7 +46,7 @@ class ForwardOperations(Observer):
         args, _ = operation.arguments
         numbers = [a for a in args if isinstance(a, int)]
         results = copied([*operation.results])
-        self.steps.append(
+        self.operations.append(
             ForwardOperation(
                 name_of(operation.func), self._inputs, numbers, results, _innermost(), users_line()
             )
@@ -55,10 +55,10 @@ class ForwardOperations(Observer):
 
 def operations_of(call: Callable[[], Any]) -> list[ForwardOperation]:
     """Return the operations of a call, in order."""
-    operations = ForwardOperations()
-    with Recorder(operations):
+    kept = ForwardOperations()
+    with Recorder(kept):
         call()
-    return operations.steps
+    return kept.operations
 
 
 def _innermost() -> str:

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from symmetry.observe.source_line import SourceLine
 from symmetry.torch.trials.differences import differ, rows_of
-from symmetry.torch.trials.first_calls import FirstCall, Steps, at_first_loss
+from symmetry.torch.trials.first_calls import FirstCall, RunParts, at_first_loss
 from symmetry.torch.trials.forward_operations import ForwardOperations
 from symmetry.torch.trials.mixing import Mixing
 from symmetry.torch.watch.calls import ModuleCall, ModuleCalls, copied
@@ -80,7 +80,7 @@ class TorchModuleInputs:
         """Return what first takes samples together before the first call."""
         if self._before is None or other._before is None:
             return None
-        return Mixing(count, sample).among(self._before.steps, other._before.steps)
+        return Mixing(count, sample).among(self._before.operations, other._before.operations)
 
 
 class TorchSlopes:
@@ -94,7 +94,7 @@ class TorchSlopes:
         return _rows(self._gradients, other._gradients, count)
 
 
-def module_inputs(run: Steps, *, operations: bool) -> TorchModuleInputs:
+def module_inputs(run: RunParts, *, operations: bool) -> TorchModuleInputs:
     """Take the next step up to its first loss; return what its modules are given."""
     before = ForwardOperations() if operations else None
     found = TorchModuleInputs((), 0.0, before)
@@ -107,7 +107,7 @@ def module_inputs(run: Steps, *, operations: bool) -> TorchModuleInputs:
     return found
 
 
-def slopes(run: Steps, others: TorchModuleInputs) -> TorchSlopes:
+def slopes(run: RunParts, others: TorchModuleInputs) -> TorchSlopes:
     """Take the next step up to its first loss, with what another run gives its modules."""
     inputs = {call.number: call.arguments for call in others.calls}
     outputs: list[Tensor] = []

@@ -24,7 +24,7 @@ from symmetry.base.raised import in_one_line
 from symmetry.observe.influence import Influence
 from symmetry.observe.source_line import users_line
 from symmetry.torch.trials.differences import moved
-from symmetry.torch.trials.first_calls import FirstCall, Steps, at_first_loss
+from symmetry.torch.trials.first_calls import FirstCall, RunParts, at_first_loss
 from symmetry.torch.trials.forward_operations import ForwardOperation, operations_of
 from symmetry.torch.trials.texts import TextCall
 from symmetry.torch.watch.calls import hooked
@@ -38,7 +38,7 @@ _HITS = 0.9  # of the places within documents that predict the next token
 _FEWEST = 3  # tokens of a document that is trained within
 
 
-def packed(run: Steps) -> list[PackedCall]:
+def packed(run: RunParts) -> list[PackedCall]:
     """Take the next step up to its first loss; try its calls on rows of several documents."""
     found: list[PackedCall] = []
 

@@ -21,7 +21,7 @@ import torch
 from torch import Tensor, nn
 
 from symmetry.base.raised import in_one_line
-from symmetry.torch.trials.first_calls import FirstCall, Steps, at_first_loss
+from symmetry.torch.trials.first_calls import FirstCall, RunParts, at_first_loss
 from symmetry.torch.trials.texts import TextCall
 from symmetry.torch.watch.operations import tensors_in
 from symmetry.training.capabilities.rows import PaddedCall
@@ -38,7 +38,7 @@ _ROWS = 3  # that are tried
 _SAME = 1e-7  # of the largest entry, in float64
 
 
-def padded(run: Steps) -> list[PaddedCall]:
+def padded(run: RunParts) -> list[PaddedCall]:
     """Take the next step up to its first loss; try its calls on rows without their padding."""
     found: list[PaddedCall] = []
 

@@ -11,7 +11,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from symmetry.base.raised import in_one_line
 from symmetry.torch.trials.differences import moved
-from symmetry.torch.trials.first_calls import FirstCall, Steps, at_first_loss
+from symmetry.torch.trials.first_calls import FirstCall, RunParts, at_first_loss
 from symmetry.torch.trials.mixing import Mixing
 from symmetry.torch.watch.operations import tensors_in
 from symmetry.training.trial import SampleCall
@@ -21,7 +21,7 @@ _QUANTISATION = "torch.ao.quantization"
 
 
 def with_samples(
-    run: Steps, changed: Mapping[int, Sequence[FirstCall]], count: int
+    run: RunParts, changed: Mapping[int, Sequence[FirstCall]], count: int
 ) -> list[SampleCall]:
     """Take the next step up to its first loss; repeat its calls with one sample replaced."""
     found: list[SampleCall | None] = []

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from symmetry.torch.trials.evaluation import in_evaluation
-from symmetry.torch.trials.first_calls import Steps
+from symmetry.torch.trials.first_calls import RunParts
 from symmetry.torch.trials.functions import CustomFunctions, any_defined
 from symmetry.torch.trials.inputs import TorchModuleInputs, module_inputs, slopes
 from symmetry.torch.trials.packed import packed
@@ -25,7 +25,7 @@ class TorchTrial(Trial, Functions, Rows):
         The run, which is thrown away afterwards.
     """
 
-    def __init__(self, run: Steps) -> None:
+    def __init__(self, run: RunParts) -> None:
         self._run = run
 
     def custom_functions(self) -> Sequence[CustomFunction]:
