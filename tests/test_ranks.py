@@ -121,6 +121,15 @@ def test_a_rank_that_raises_ends_all() -> None:
     assert "step(0) raised RuntimeError: no room on this rank" in done.stderr
 
 
+@pytest.mark.slow
+def test_the_rank_that_answers_is_not_ended_by_another_one() -> None:
+    done = torchrun("symmetry", "check", "tests.ranks:drifts", "--only", "training/replicas")
+    assert done.returncode == 1
+    assert done.stdout.startswith("tests.ranks:drifts: 1 problem")
+    told = "The lines that follow are torchrun's: they only say that the exit status is 1."
+    assert told in done.stderr
+
+
 FUNCTION = (
     "import torch\n"
     "def training():\n"

@@ -24,7 +24,7 @@ import click
 
 from symmetry.base import devices, ranks
 from symmetry.base.calls import Pace
-from symmetry.base.errors import SymmetryError
+from symmetry.base.errors import OK, SymmetryError
 from symmetry.base.folders import TemporaryFolder
 from symmetry.base.names import RECORDED, split_tail, with_arguments
 from symmetry.base.processes import (
@@ -104,7 +104,9 @@ class Isolated(click.Command):
                 return super().invoke(ctx)
         if ranks.world() > 1:  # torchrun starts the processes, and ends them
             with terminal(quiet=ranks.rank() > 0), devices.choosing(device):
-                return super().invoke(ctx)
+                status = super().invoke(ctx)
+            # One that fails first would end the rank that prints the answer.
+            return status if ranks.rank() == 0 else OK
         for name in ("SIGTERM", "SIGHUP"):  # as Ctrl-C: the other process ends with this one
             number = getattr(signal, name, None)
             if number and signal.getsignal(number) is signal.SIG_DFL:
