@@ -186,8 +186,9 @@ class TrainingExaminer(Examiner):
                 if isinstance(error, ExtrasError | NotCheckable):
                     raise SymmetryError(str(error)) from error
                 if not self._fails_by_itself(error):
-                    text = f"it fails as it is checked, and not by itself: {error}"
-                    raise SymmetryError(text) from error
+                    otherwise = self._training.plain_run().failure  # as for want of a GPU
+                    alone = "" if otherwise else ", and not by itself"
+                    raise SymmetryError(f"it fails as it is checked{alone}: {error}") from error
             self._broken[dtype] = str(error), error.failure
             if isinstance(error, LossNotFinite):
                 self._explain_loss(dtype)
