@@ -15,6 +15,7 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.nn.parameter import is_lazy
 from torch.optim import Optimizer
 from torch.utils.data import DataLoader
 from torch.utils.data.dataloader import _BaseDataLoaderIter
@@ -162,6 +163,8 @@ class StepBoundary:
                 elif self._begins(module):
                     self._armed = False
                     nn.Module.__call__ = _call  # torch.compile has to find the usual one
+                    if any(map(is_lazy, module.parameters())):
+                        _give_parameters(module, args, kwargs)
                     self.arguments = args, kwargs
                     self._suspend()
                     self.arguments = None
@@ -222,6 +225,16 @@ class StepBoundary:
             self.updates_modules = any(map(self.trains, self.modules))
         self._armed, self.evaluated = True, False
         nn.Module.__call__ = self._seen_call
+
+
+def _give_parameters(module: nn.Module, args: Any, kwargs: Any) -> None:
+    """Give lazy modules the parameters that the call gives them, before a step begins with it."""
+    training = [part for part in module.modules() if part.training]
+    module.eval()  # nothing is drawn but the parameters, and no statistics move
+    with torch.no_grad():
+        _call(module, *args, **kwargs)
+    for part in module.modules():
+        part.training = any(part is each for each in training)
 
 
 def _in_this_process(get: Callable[..., Any]) -> Callable[..., Any]:

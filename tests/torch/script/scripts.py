@@ -330,6 +330,19 @@ for step in range(12):
         optimizer.zero_grad()
 """
 
+LAZY = """
+import torch
+from torch import nn
+
+torch.manual_seed(0)
+net = nn.Sequential(nn.LazyLinear(4), nn.LazyBatchNorm1d(), nn.Dropout(0.5), nn.LazyLinear(1))
+optimizer = torch.optim.SGD(net.parameters(), 0.1)
+for step in range(8):
+    optimizer.zero_grad()
+    net(torch.randn(8, 3)).mean().backward()
+    optimizer.step()
+"""
+
 SWALLOWS = """
 import torch
 

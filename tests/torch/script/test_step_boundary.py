@@ -41,6 +41,16 @@ def test_accumulated_backwards_are_one_step(folder):
     assert (run.events.backwards, run.events.updates) == (2, 1)
 
 
+def test_lazy_modules_have_their_parameters_where_the_first_step_begins(folder):
+    run = written(folder, scripts.LAZY).begin()
+    state = run.state()
+    assert state["model.0.weight"].shape == (4, 3)
+    assert not state["model.1.running_mean"].any()  # no call has moved it
+    run.step()
+    assert run.state()["model.1.running_mean"].any()
+    assert (state["model.0.weight"] != run.state()["model.0.weight"]).any()
+
+
 def test_a_closure_belongs_to_its_update(folder):
     run = written(folder, scripts.CLOSURE).begin()
     begun = []
