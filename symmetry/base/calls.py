@@ -5,7 +5,7 @@ thread reports it to the parent process, which ends a call that goes on for too 
 """
 
 import os
-from collections.abc import Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import NamedTuple, Protocol
 
@@ -28,6 +28,13 @@ class Running:
     evaluations = 0
     evaluated = 0.0
     evaluates = ""
+    # Called when a call begins, and when it has returned; None leaves that out.
+    listener: Callable[[], None] | None = None
+
+    @property
+    def counts(self) -> Mapping[str, object]:
+        """All that is known of the calls, to be shown in another process."""
+        return {name: value for name, value in vars(self).items() if name != "listener"}
 
     @property
     def pace(self) -> "Pace":
@@ -78,6 +85,7 @@ def calling(*kind: Hashable, counts: bool = True) -> Iterator[None]:
     running.first = kind not in _seen
     running.loading = not counts
     running.inside = True
+    _tell()
     names = (each.partition(" ")[0] for each in kind if isinstance(each, str))
     around = next((surroundings[name] for name in names if name in surroundings), nullcontext)
     try:
@@ -89,3 +97,9 @@ def calling(*kind: Hashable, counts: bool = True) -> Iterator[None]:
         running.inside = False
         running.calls += counts
         _seen.add(kind)
+        _tell()
+
+
+def _tell() -> None:
+    if running.listener is not None:
+        running.listener()

@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 # has started it.
 FOLDER = "SYMMETRY_FOLDER"
 
-_PR_SET_CHILD_SUBREAPER = 36  # of <sys/prctl.h>
+_PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36  # of <sys/prctl.h>
 _TASKS = Path("/proc/self/task")
 
 
@@ -42,10 +42,19 @@ def start(module: str, **settings: Any) -> subprocess.Popen[bytes]:
 
 def adopt_orphans() -> None:
     """Become the parent of descendants whose own parent ends: on Linux."""
+    _set(_PR_SET_CHILD_SUBREAPER, 1)
+
+
+def end_with_parent() -> None:
+    """Be killed as soon as the thread ends that has started this process: on Linux."""
+    _set(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def _set(option: int, value: int) -> None:
     if sys.platform == "linux":
         import ctypes
 
-        ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+        ctypes.CDLL(None).prctl(option, value, 0, 0, 0)
 
 
 def children() -> set[int]:

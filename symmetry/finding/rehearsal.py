@@ -181,9 +181,10 @@ class Rehearsal:
         At the later start buffers may hold nothing but rounding, such as running means of
         normalised values: there the losses alone are compared.
         """
+        tolerance = self.tolerance
 
         def differs(base: StepResults, results: StepResults) -> bool:
-            return largest_difference(base, results) > self.tolerance
+            return largest_difference(base, results) > tolerance
 
         rotated = _rotated(groups, self._later)
         if differs(self._at_later, self.steps.take(rotated, partial(differs, self._at_later))):

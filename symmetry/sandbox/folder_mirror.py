@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from functools import partial, wraps
 from pathlib import Path
 from types import CodeType
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from symmetry.base.folders import TemporaryFolder
 from symmetry.base.libraries import registered
@@ -89,6 +89,13 @@ def path_functions() -> Iterator[PathFunction]:
             yield PathFunction(module, name, "content", (-1 - number,))
 
 
+class Written(NamedTuple):
+    """The entries of a mirror at some moment."""
+
+    entries: dict[str, _Entry]
+    contents: dict[str, bytes]  # of small files
+
+
 class FolderMirror:
     """Links to all files of some folders, at the same places below a temporary one.
 
@@ -140,14 +147,55 @@ class FolderMirror:
                 continue  # it went with what it was in; below a link it would be the user's own
             if made == now.get(path):
                 continue
-            if os.path.lexists(path):
-                (_remove if os.path.islink(path) or os.path.isfile(path) else shutil.rmtree)(path)
+            _remove_any(path)
             if stat.S_ISDIR(kind):
                 _make_folder(path)
             elif made is not None:
                 source = self._drive + path.removeprefix(self.top)
                 shutil.copy2(source, path) if stat.S_ISREG(kind) else _link(source, path)
                 self._made[path] = _known(os.lstat(path))
+
+    def written(self) -> Written:
+        """Return what it is now, so that it can be put back with ``put_back``."""
+        entries, contents = dict(_entries(self.top)), dict[str, bytes]()
+        left = _ALL_SMALL
+        for path, entry in entries.items():
+            size = entry[-1]
+            if stat.S_ISREG(entry[0]) and size <= min(_SMALL, left):
+                with suppress(OSError), _open(path, "rb") as file:
+                    contents[path] = file.read()
+                left -= size
+        return Written(entries, contents)
+
+    def put_back(self, written: Written) -> bool:
+        """Undo what has changed since then; return whether that can be done.
+
+        Not if a large file or a link has changed. Files that are open stay the same ones.
+        """
+        try:
+            return self._undone(written)
+        except OSError:  # a folder may not be removed, say
+            return False
+
+    def _undone(self, written: Written) -> bool:
+        now = dict(_entries(self.top))
+        if now == written.entries:
+            return True
+        for path in now.keys() - written.entries.keys():
+            _remove_any(path)  # or it went with what it was in
+        for path, entry in sorted(written.entries.items()):  # folders before what is in them
+            if entry == now.get(path):
+                continue
+            if stat.S_ISDIR(entry[0]) and path not in now:
+                _make_folder(path)
+            elif path in written.contents and stat.S_ISREG(now.get(path, entry)[0]):
+                with _open(path, "wb") as file:
+                    file.write(written.contents[path])
+                os.utime(path, ns=(entry[2], entry[2]))
+                written.entries[path] = _known(os.lstat(path))
+            else:
+                return False
+        return True
 
     def of(self, path: str | Path) -> str:
         """Return where a path outside is in the mirror."""
@@ -393,6 +441,11 @@ def _entries(folder: str) -> Iterator[tuple[str, _Entry]]:
             yield entry.path, _known(entry.stat(follow_symlinks=False))
             if entry.is_dir(follow_symlinks=False):
                 yield from _entries(entry.path)
+
+
+def _remove_any(path: str) -> None:
+    if os.path.lexists(path):
+        (_remove if os.path.islink(path) or os.path.isfile(path) else shutil.rmtree)(path)
 
 
 def _known(found: os.stat_result) -> _Entry:

@@ -109,6 +109,11 @@ _replaced: dict[PathFunction, tuple[Callable[..., Any], Callable[..., Any]]] = {
 _start, _submit = threading.Thread.start, ThreadPoolExecutor.submit
 
 
+def threads() -> list[threading.Thread]:
+    """Return the threads that scripts have started, and that go on."""
+    return [each for each in _threads if each.is_alive()]
+
+
 def _install() -> None:
     """Replace the functions of all modules that are imported by now."""
     for function in path_functions():
@@ -123,7 +128,7 @@ def _install() -> None:
 
 def _remove_if_unused() -> None:
     """Put back the functions as they were, if no script runs and no thread of one goes on."""
-    if _running is not None or any(thread.is_alive() for thread in _threads):
+    if _running is not None or threads():
         return
     for function, (was, routed) in _replaced.items():
         module = sys.modules.get(function.module)

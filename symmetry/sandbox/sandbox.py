@@ -97,6 +97,8 @@ class Sandbox(Generic[OwnStack]):
     ----------
     main
         The module that the script is.
+    mirror
+        The mirror that it writes into.
     stack
         The stack that it runs on.
     """
@@ -116,19 +118,19 @@ class Sandbox(Generic[OwnStack]):
         self.main = ModuleType("__main__")
         self._source = source
         self._watching: Callable[[], AbstractContextManager[None]] = watching
-        self._mirrors, self._mirror = mirrors, mirrors.take()
-        self._route = Route(self._mirror, self._mirror.of(source.folder))
+        self._mirrors, self.mirror = mirrors, mirrors.take()
+        self._route = Route(self.mirror, self.mirror.of(source.folder))
         self._file = source.script
         if isinstance(source.script, Path):
-            self._file = self.main.__file__ = self._mirror.of(source.script)
+            self._file = self.main.__file__ = self.mirror.of(source.script)
         homes = [str(home) for home in source.homes]
         self._process_state = ProcessState(
             sys.argv if callable(source.script) else [str(self._file), *source.arguments],
-            [self._mirror.of(homes[0]), *self._import_path(homes)],
-            folder=self._mirror.of(source.folder),
-            temporary=self._mirror.temporary,
+            [self.mirror.of(homes[0]), *self._import_path(homes)],
+            folder=self.mirror.of(source.folder),
+            temporary=self.mirror.temporary,
             main=None if callable(source.script) else self.main,
-            mirror=self._mirror.top,
+            mirror=self.mirror.top,
             homes=homes,
             variables=source.variables,
             switches=switches,
@@ -147,7 +149,7 @@ class Sandbox(Generic[OwnStack]):
             if path not in ("", *homes):
                 yield path
             elif path in named:
-                yield self._mirror.of(path)
+                yield self.mirror.of(path)
 
     @property
     def printed(self) -> list[str]:
@@ -220,15 +222,15 @@ class Sandbox(Generic[OwnStack]):
                         self.resume(Closed)
         self._watching = nullcontext  # what is suspended in a circle of objects is never freed
         self._process_state.close_logs()
-        self._mirror.forget_imports()
+        self.mirror.forget_imports()
         self._route.end()
         if self.stack.ended:
-            self._mirrors.give(self._mirror)
+            self._mirrors.give(self.mirror)
         else:
             _left.append(self.stack)  # freeing it would throw into it once more
             vars(self.main).clear()
             free()
-            self._mirror.remove()
+            self.mirror.remove()
 
     def _run(self) -> None:
         """Execute the script, on its own stack."""
@@ -236,7 +238,7 @@ class Sandbox(Generic[OwnStack]):
             self._source.script()
             return
         if isinstance(self._source.script, Path):
-            code = code_of(self._mirror.original(str(self._file)))
+            code = code_of(self.mirror.original(str(self._file)))
         else:
             code = _found(self._source.script, self.main)
         self.main.__builtins__ = builtins  # type: ignore[attr-defined]

@@ -20,14 +20,13 @@ from symmetry.base.errors import TrainingError
 from symmetry.base.randomness import generators
 from symmetry.base.randomness.generators import RandomStates
 from symmetry.base.randomness.unseeded import giving_seeds
-from symmetry.torch.modes.dtypes import widened
 from symmetry.torch.modes.filled_rows import seeing_filled_rows
 from symmetry.torch.objects import Objects, make_objects
 from symmetry.torch.parts.platform import forget_compiled
 from symmetry.torch.parts.rehearsal import TorchRehearsing
 from symmetry.torch.raising import readable
-from symmetry.torch.run import TorchRun
-from symmetry.torch.state import held, parameters_of
+from symmetry.torch.run import TorchRun, promote
+from symmetry.torch.state import parameters_of
 from symmetry.training.run import AS_WRITTEN, RunSettings
 
 
@@ -66,7 +65,7 @@ def begin(
             _call_lazy(name, objects)
         with readable(f"{name}()"), calling(*kind):
             if settings.promotes:
-                _promote(objects)
+                promote(objects)
         random_states = RandomStates(generators.states_of(generators.shared()))
     return TorchRun(name, objects, _parameters(name, objects), random_states, settings)
 
@@ -80,16 +79,6 @@ def _call_lazy(name: str, objects: Objects) -> None:
     run = TorchRun(name, objects, {}, states, AS_WRITTEN)
     TorchRehearsing(run, run.arrays, run.events).rehearse(1, 0)
     running.step = 0
-
-
-def _promote(objects: Objects) -> None:
-    """Make every tensor float64 that exists before the first step; the objects stay theirs."""
-    for thing in objects.extras.values():
-        if hasattr(thing, "_enabled"):  # a gradient scaler has nothing to do in float64
-            thing._enabled = False
-    for _, tensor in held(objects):
-        if (wide := widened(tensor.data)).dtype != tensor.dtype:
-            tensor.data, tensor.grad = wide, None
 
 
 def _parameters(name: str, objects: Objects) -> dict[str, nn.Parameter]:

@@ -47,6 +47,7 @@ from symmetry.base.calls import calling, running
 from symmetry.base.randomness.generators import RandomStates
 from symmetry.torch.batches.batches import Batches
 from symmetry.torch.modes.constants import ConstantReads
+from symmetry.torch.modes.dtypes import widened
 from symmetry.torch.modes.scope import ModuleScope
 from symmetry.torch.objects import Objects
 from symmetry.torch.parts.arrays import Arrays
@@ -63,6 +64,7 @@ from symmetry.torch.parts.step_events import TorchStepEvents
 from symmetry.torch.probes.flowing import TorchFlowing
 from symmetry.torch.probes.loss_probe import TorchLossProbe
 from symmetry.torch.raising import readable
+from symmetry.torch.state import held
 from symmetry.torch.trials.first_calls import RunParts
 from symmetry.torch.trials.trial import TorchTrial
 from symmetry.training.capabilities.batching import Accumulating, Padding, Reordering, Thinning
@@ -216,6 +218,16 @@ class TorchRun:
         """Change what results in bfloat16 and float16 by up to one ulp, at random."""
         self.operations.nudge = torch.Generator().manual_seed(seed)
 
+    def under(self, settings: RunSettings) -> TorchRun:
+        """Return a run of the same objects under other settings; this one has taken no step.
+
+        They have the same seed, and the same order of samples.
+        """
+        if settings.promotes:
+            promote(self.objects)
+        states = RandomStates(self.random_states.states)
+        return TorchRun(self.name, self.objects, self.parameters, states, settings)
+
     def close(self) -> None:
         """Close the step, if it can be closed: a script is suspended in one."""
         getattr(self.objects.step, "close", lambda: None)()
@@ -229,6 +241,16 @@ class TorchRun:
         """Return the run's capability of this kind; None if it lacks it."""
         make = _CAPABILITIES.get(kind)
         return None if make is None else make(self)
+
+
+def promote(objects: Objects) -> None:
+    """Make every tensor float64 that exists before the first step; the objects stay theirs."""
+    for thing in objects.extras.values():
+        if hasattr(thing, "_enabled"):  # a gradient scaler has nothing to do in float64
+            thing._enabled = False
+    for _, tensor in held(objects):
+        if (wide := widened(tensor.data)).dtype != tensor.dtype:
+            tensor.data, tensor.grad = wide, None
 
 
 def _trial(run: TorchRun) -> TorchTrial:

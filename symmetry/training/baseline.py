@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -18,7 +18,7 @@ from symmetry.training.capabilities.platform import Configuring, Platform
 from symmetry.training.capabilities.step_events import StepEvents
 from symmetry.training.losses import LossProbe, Observed
 from symmetry.training.run import Run, RunSettings, needed
-from symmetry.training.target import Training
+from symmetry.training.target import Result, Training
 from symmetry.units.state import Array, State, has_moved
 
 JUDGED = 2  # steps: a bug on odd steps shows, and chaos has no time to grow
@@ -97,9 +97,7 @@ class FirstRuns:
         random = self.baseline.random
         if self.settings.promotes and not random:  # every operation of a promoted run is seen
             return ()
-        run = self._begin(noise=False)
-        states = list(run.states(JUDGED))
-        found = tuple(run.random)
+        states, found = self._with_run(_states_and_random, noise=False)
         if found:
             self._noiseless = states
         return found
@@ -124,20 +122,7 @@ class FirstRuns:
         Those that many trainings lack are turned at once, in one run; where that cannot be done it
         may be any.
         """
-        run = self._begin(noise=not self.settings.promotes and not self.random)
-        configuring = run.capability(Configuring)
-        if configuring is None:
-            return frozenset()
-        try:
-            with ExitStack() as stack:
-                turned = {
-                    name: stack.enter_context(configuring.with_setting(name))
-                    for name in sorted(configuring.rare)
-                }
-                deque(run.states(JUDGED, copy=False), maxlen=0)
-        except TrainingError:
-            return configuring.settings
-        return configuring.settings - {name for name, was in turned.items() if not was()}
+        return self._with_run(_turnable, noise=not self.settings.promotes and not self.random)
 
     def release(self) -> None:
         """Free the states."""
@@ -146,8 +131,11 @@ class FirstRuns:
     def _begin(self, *, noise: bool) -> Run:
         return self.target.begin(replace(self.settings, noise=noise))
 
+    def _with_run(self, function: Callable[[Run], Result], *, noise: bool) -> Result:
+        return self.target.with_run(function, replace(self.settings, noise=noise))
+
     def _states(self, *, noise: bool) -> States:
-        return list(self._begin(noise=noise).states(JUDGED))
+        return self._with_run(judged_states, noise=noise)
 
     def _take_first(self) -> tuple[Baseline, States]:
         run = self._begin(noise=True)
@@ -157,6 +145,32 @@ class FirstRuns:
         with heard() as warned:
             baseline, states = _observed(run, None)
         return replace(baseline, warnings=tuple(warned.values())), states
+
+
+def judged_states(run: Run) -> States:
+    """Return the states after the steps that are judged."""
+    return list(run.states(JUDGED))
+
+
+def _states_and_random(run: Run) -> tuple[States, tuple[tuple[str, str], ...]]:
+    return judged_states(run), tuple(run.random)
+
+
+def _turnable(run: Run) -> frozenset[str]:
+    """Return the settings that may have an effect on a run: see ``FirstRuns.turnable``."""
+    configuring = run.capability(Configuring)
+    if configuring is None:
+        return frozenset()
+    try:
+        with ExitStack() as stack:
+            turned = {
+                name: stack.enter_context(configuring.with_setting(name))
+                for name in sorted(configuring.rare)
+            }
+            deque(run.states(JUDGED, copy=False), maxlen=0)
+    except TrainingError:
+        return configuring.settings
+    return configuring.settings - {name for name, was in turned.items() if not was()}
 
 
 def _observed(run: Run, probe: LossProbe | None) -> tuple[Baseline, States]:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 
 from symmetry.base.randomness.random import Random
-from symmetry.training.baseline import JUDGED, FirstRuns, States
+from symmetry.training.baseline import FirstRuns, States, judged_states
 from symmetry.training.capabilities.batching import Arrangement
-from symmetry.training.run import Run
+from symmetry.training.run import Run, RunSettings
+from symmetry.training.target import Result
 from symmetry.units.state import Array, State, largest, size
 
 OTHER_START_ULPS = (
@@ -75,10 +76,29 @@ class Origin:
         order: Arrangement | None = None,
     ) -> Run:
         """Begin a fresh run from here, in which these arrays are changed; see ``TrainingStart``."""
+        run = self.first.target.begin(self._settings(noise=noise, order=order))
+        return self._moved(run, changed)
+
+    def with_run(
+        self,
+        function: Callable[[Run], Result],
+        changed: State | None = None,
+        *,
+        noise: bool | None = None,
+        order: Arrangement | None = None,
+    ) -> Result:
+        """Return what a function returns, called with such a run; see ``Training.with_run``."""
+        settings = self._settings(noise=noise, order=order)
+        return self.first.target.with_run(lambda run: function(self._moved(run, changed)), settings)
+
+    def _settings(self, *, noise: bool | None, order: Arrangement | None) -> RunSettings:
         settings = self.first.settings
         if noise is None:  # a run that passes through modes need not be as it is written
             noise = not settings.promotes and not self.first.random
-        run = self.first.target.begin(replace(settings, noise=noise, order=order))
+        return replace(settings, noise=noise, order=order)
+
+    def _moved(self, run: Run, changed: State | None) -> Run:
+        """Return a run that begins here, and no more where the training does."""
         run.load({**self.changed, **(changed or {})})
         if self.averaged:
             run.average_constants(self.averaged)
@@ -86,7 +106,7 @@ class Origin:
 
     def states(self, changed: State) -> States:
         """Return the states of a run from here in which these arrays are replaced."""
-        return list(self.begin(changed).states(JUDGED))
+        return self.with_run(judged_states, changed)
 
     def nearby(self, draw: int, times: float = 1.0) -> State:
         """Return parameters moved by up to one ulp and eps of the largest entry, by number.

@@ -15,11 +15,12 @@ whose sums are rounded otherwise, deviates by a few responses. ``THRESHOLDS`` ar
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
+from functools import partial
 
 import numpy as np
 
-from symmetry.training.baseline import JUDGED
+from symmetry.training.baseline import JUDGED, States
 from symmetry.training.origin import Origin
 from symmetry.training.run import Run
 from symmetry.units.state import State, difference
@@ -98,10 +99,16 @@ class Response:
 
     def _draw(self, moved: Moved, draw: int, *, nudged: bool) -> None:
         """Take one perturbed run; keep the larger deviations."""
-        run = self._origin.begin(self._origin.nearby(draw))
-        if nudged and not self._origin.first.baseline.compiles:
-            run.nudge_by(draw)  # results in 16 bits, too
-        for response, gap in zip(moved, self._gaps(run), strict=True):
+        result = self._origin.result
+        nudged = nudged and not self._origin.first.baseline.compiles
+
+        def gaps(run: Run) -> Moved:
+            if nudged:
+                run.nudge_by(draw)  # results in 16 bits, too
+            return _gaps(run, result)
+
+        drawn = self._origin.with_run(gaps, self._origin.nearby(draw))
+        for response, gap in zip(moved, drawn, strict=True):
             response.update({name: max(response[name], far) for name, far in gap.items()})
 
     def _draw_far(self, moved: Moved) -> None:
@@ -118,14 +125,17 @@ class Response:
             }
             for step, floor in zip(moved, floors, strict=True)
         ]
+        measured = partial(_gaps, result=self._origin.result)
         for draw in range(FAR_DRAWS if any(smooth) else 0):
-            run = self._origin.begin(self._origin.nearby(MORE_DRAWS + draw, far))
-            gaps = self._gaps(run)
+            gaps = self._origin.with_run(measured, self._origin.nearby(MORE_DRAWS + draw, far))
             for response, gap, limits in zip(moved, gaps, smooth, strict=False):
                 response.update({n: max(response[n], gap[n]) for n in limits if gap[n] > limits[n]})
 
-    def _gaps(self, run: Run) -> Iterator[dict[str, float]]:
-        """Yield by step how far each array of a perturbed run is from the unperturbed one."""
-        states = run.states(JUDGED, copy=False)
-        for state, other in zip(self._origin.result, states, strict=True):
-            yield {name: difference(array, other.get(name)) for name, array in state.items()}
+
+def _gaps(run: Run, result: States) -> Moved:
+    """Return by step how far each array of a perturbed run is from the unperturbed one."""
+    states = run.states(JUDGED, copy=False)
+    return [
+        {name: difference(array, other.get(name)) for name, array in state.items()}
+        for state, other in zip(result, states, strict=True)
+    ]

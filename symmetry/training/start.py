@@ -14,7 +14,7 @@ the origin, the training and its framework.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 
@@ -30,7 +30,7 @@ from symmetry.training.optimizer_state import comparable, find_copies, mark, wit
 from symmetry.training.origin import Origin
 from symmetry.training.response import DRAWS, MORE_DRAWS, THRESHOLDS, Response
 from symmetry.training.run import Run, RunSettings, needed
-from symmetry.training.target import Training
+from symmetry.training.target import Result, Training
 from symmetry.units.state import State, identical
 from symmetry.units.units import Order, Units
 
@@ -179,6 +179,21 @@ class TrainingStart:
         micro-batches get those of a ``Window``.
         """
         return self._origin.begin(changed, noise=noise, order=order)
+
+    def with_run(
+        self,
+        function: Callable[[Run], Result],
+        changed: State | None = None,
+        *,
+        noise: bool | None = None,
+        order: Arrangement | None = None,
+    ) -> Result:
+        """Return what a function returns, called with a run that ``begin`` begins.
+
+        It may be called in another process, so that its result alone is left: see
+        ``Training.with_run``.
+        """
+        return self._origin.with_run(function, changed, noise=noise, order=order)
 
     def states(self, changed: State) -> States:
         """Return the states of a run from a start in which these arrays are replaced."""

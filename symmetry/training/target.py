@@ -31,7 +31,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, TypeVar
 
 from symmetry.base.devices import Substitution
 from symmetry.base.errors import TargetError, TrainingError
@@ -42,6 +42,7 @@ from symmetry.training.rank_runs import RankRuns
 from symmetry.training.run import AS_WRITTEN, Run, RunSettings
 from symmetry.units.dtypes import DTYPES
 
+Result = TypeVar("Result")
 _STEPS = 12  # of a function that are compared beyond the first ones
 
 
@@ -107,6 +108,14 @@ class Training(ABC):
         SymmetryError
             If its framework is too old.
         """
+
+    def with_run(self, function: Callable[[Run], Result], settings: RunSettings) -> Result:
+        """Return what a function returns, called with a fresh run with these settings.
+
+        It may be called in another process: nothing else of what it does is left, and its result
+        can be pickled. It begins no other run.
+        """
+        return function(self.begin(settings))
 
     @abstractmethod
     def epochs(self, seed: int = 0, draw: int | None = None) -> Epochs | None:

@@ -6,11 +6,14 @@ import importlib
 import os
 import shutil
 import sys
-from contextlib import chdir, contextmanager
+import tempfile
+from contextlib import chdir, contextmanager, suppress
 from pathlib import Path
 from unittest.mock import patch
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from symmetry.sandbox import folder_mirror
 from symmetry.sandbox.folder_mirror import FolderMirror
@@ -258,4 +261,50 @@ def test_a_linked_folder_is_never_changed(work, told, few, monkeypatch, change):
         change(Path("../many"))
     assert len([*theirs.iterdir()]) == MANY
     assert {file.read_text() for file in theirs.iterdir()} == {"theirs"}
+    mirror.remove()
+
+
+CHANGES = {
+    "write": lambda one, _: one.is_dir() or one.write_text("new"),
+    "append": lambda one, _: one.is_dir() or one.write_text(one.read_text() + "+"),
+    "remove": lambda one, _: shutil.rmtree(one) if one.is_dir() else one.unlink(),
+    "replace": lambda one, other: one.is_dir() or other.is_dir() or one.replace(other),
+    "make": lambda one, _: one.exists() or one.mkdir(),
+}
+PLACES = st.sampled_from(["log.txt", "out/weights", "out/more/weights", "new", "out/new", "out"])
+
+
+@given(changes=st.lists(st.tuples(st.sampled_from(sorted(CHANGES)), PLACES, PLACES), max_size=6))
+@settings(deadline=None, max_examples=60)
+def test_what_has_been_written_can_be_put_back(changes):
+    with tempfile.TemporaryDirectory() as name:
+        work = Path(name).resolve() / "work"
+        work.mkdir()
+        (work / "log.txt").write_text("log")
+        mirror = FolderMirror(work, told=[].append)
+        here = Path(mirror.of(work))
+        (here / "out" / "more").mkdir(parents=True)
+        for path in ("log.txt", "out/weights", "out/more/weights"):
+            (here / path).write_text(path)
+        written, before = mirror.written(), _all_files(here)
+        for change, one, other in changes:
+            with suppress(FileNotFoundError, NotADirectoryError):
+                CHANGES[change](here / one, here / other)
+        if mirror.put_back(written):  # it may not, where a file has become a folder
+            assert _all_files(here) == before
+        assert mirror.put_back(mirror.written())
+        mirror.remove()
+
+
+def _all_files(top):
+    return {path: path.is_file() and path.read_text() for path in sorted(top.rglob("*"))}
+
+
+def test_a_large_file_that_has_changed_cannot_be_put_back(work, told):
+    mirror = FolderMirror(work, told=told.append)
+    made = Path(mirror.of(work), "made")
+    made.write_bytes(bytes(1 << 21))
+    written = mirror.written()
+    made.write_text("other")
+    assert not mirror.put_back(written)
     mirror.remove()

@@ -22,7 +22,7 @@ from typing import IO, Any
 
 import click
 
-from symmetry.base import devices, ranks
+from symmetry.base import devices, fork, ranks
 from symmetry.base.calls import Pace
 from symmetry.base.errors import OK, SymmetryError
 from symmetry.base.folders import TemporaryFolder
@@ -47,6 +47,8 @@ _FIRST = 5  # times as long as any other may a first call take: it may import an
 _START = 60  # seconds until a process has begun: what it imports then is ours, on a busy machine
 _MOST_PRINTED = 10_000  # bytes of what a target prints
 _RUNS = 75  # that a check of a training makes, about
+# How many of them begin at the first line of a script that is slow to begin; others are forks.
+_STARTS = 20 if fork.POSSIBLE else _RUNS
 _SLOW, _SHORT, _LONG = 5, 10, 120  # seconds before the first step of a script; of checks
 # OpenMP's threads wait for work in a loop, and so take the processor from others: a check of a
 # script takes three times the CPU seconds. It is read once, when a library is loaded.
@@ -321,12 +323,14 @@ class _Process:
 
 def _whole(pace: Pace) -> float:
     """Return the seconds that a check takes, about."""
-    return max(pace.spent, pace.evaluated) / max(pace.run, 1) * _RUNS
+    begun = min(pace.run, _STARTS) * pace.setup
+    rest = max(pace.spent, pace.evaluated) - begun
+    return _STARTS * pace.setup + max(rest, 0) / max(pace.run, 1) * _RUNS
 
 
 def why_slow(pace: Pace) -> str:
     """Say what makes a check slow, and what to do about it; nothing if it is not, or not known."""
-    whole = _whole(pace)
+    whole, many = _whole(pace), _RUNS
     if pace.run < 2 or (whole < _LONG and pace.setup < _SLOW):
         return ""
     if pace.evaluated > pace.spent / 2:
@@ -335,10 +339,10 @@ def why_slow(pace: Pace) -> str:
         what, cure = f"{what}: {long:.0f} seconds", "less evaluation, by arguments of the script,"
     elif pace.setup * pace.run > pace.spent / 2:
         what = f"a run needs {pace.setup:.0f} seconds before its first step"
-        cure = "less data, by arguments of the script,"
+        cure, many = "less data, by arguments of the script,", _STARTS
     else:
         what, cure = f"a run takes {pace.spent / pace.run:.0f} seconds", "a smaller batch or model,"
     return (
-        f"{what}, and a check makes about {_RUNS}: {whole / 60:.0f} min; {cure} or --only make it "
+        f"{what}, and a check makes about {many}: {whole / 60:.0f} min; {cure} or --only make it "
         "shorter"
     )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterator, Mapping
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,7 +55,7 @@ def gradients_at(steps: LossSteps, start: State) -> ReceivedGradients | None:
     if not steps.take(start).finite:
         return None
     try:
-        return observe_gradients(steps.run(start), _LEAST)
+        return steps.with_run(partial(observe_gradients, least=_LEAST), start)
     except TrainingError:  # an update may refuse the state that comes of this start
         return ReceivedGradients({}, {}, STEPS, ())
 

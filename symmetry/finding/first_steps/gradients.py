@@ -71,14 +71,17 @@ def take_first_steps(training: Training) -> FirstSteps:
     SymmetryError
         If the parameters need more memory than there is.
     """
-    run = training.begin(RunSettings(dtype="float64", noise=False))
-    if needed(run, Layered).sharded:
-        raise TrainingError(f"{training.name}: its ranks hold parameters in parts (DTensor)")
-    refuse_beyond_memory(_BYTES * sum(a.size for a in run.parameter_arrays().values()))
-    gradients = observe_gradients(run)
-    first = FirstSteps(run.trained, needed(run, Tracing).leaves(), gradients)
-    run.close()
-    return first
+
+    def taken(run: Run) -> FirstSteps:
+        if needed(run, Layered).sharded:
+            raise TrainingError(f"{training.name}: its ranks hold parameters in parts (DTensor)")
+        refuse_beyond_memory(_BYTES * sum(a.size for a in run.parameter_arrays().values()))
+        gradients = observe_gradients(run)
+        first = FirstSteps(run.trained, needed(run, Tracing).leaves(), gradients)
+        run.close()
+        return first
+
+    return training.with_run(taken, RunSettings(dtype="float64", noise=False))
 
 
 def observe_gradients(run: Run, least: float = 0.0) -> ReceivedGradients:

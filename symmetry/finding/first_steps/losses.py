@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from itertools import chain
 from typing import Any, NamedTuple
 
@@ -13,11 +14,12 @@ from symmetry.training.agreement import Gathering, by_itself, gathering
 from symmetry.training.capabilities.batching import FewSamples
 from symmetry.training.capabilities.observing import Rehearsing, Tracing
 from symmetry.training.run import Run, RunSettings, needed
-from symmetry.training.target import Training
+from symmetry.training.target import Result, Training
 from symmetry.training.trace import weights
 from symmetry.units.state import Array, State
 
 STEPS = 2  # a group has to hold on their batches: those that the invariants of units visit
+_PROMOTED = RunSettings(dtype="float64", noise=False)
 
 
 class Manner(NamedTuple):
@@ -68,10 +70,19 @@ class LossSteps:
 
     def run(self, start: State | None = None, few: FewSamples | None = None) -> Run:
         """Begin a run from a start, by default the training's own; with few samples, or all."""
-        run = self.training.begin(RunSettings(dtype="float64", noise=False, order=few))
+        run = self.training.begin(replace(_PROMOTED, order=few))
         if start is not None:
             run.load(start)
         return run
+
+    def with_run(self, function: Callable[[Run], Result], start: State) -> Result:
+        """Return what a function returns, called with a run; see ``Training.with_run``."""
+
+        def called(run: Run) -> Result:
+            run.load(start)
+            return function(run)
+
+        return self.training.with_run(called, _PROMOTED)
 
     def step(self, run: Run) -> None:
         """Take the next step of a run."""
@@ -80,7 +91,7 @@ class LossSteps:
 
     def take(self, start: State, until: Until = lambda _: False) -> StepResults:
         """Take the steps from a start, until their results suffice."""
-        return self.finish(self.run(start), until)
+        return self.with_run(partial(self.finish, until=until), start)
 
     def finish(self, run: Run, until: Until = lambda _: False) -> StepResults:
         """Take the steps of a run that has begun, until their results suffice; close it.
@@ -129,7 +140,7 @@ def begin_steps(
     """
     manners = _WHOLE_MANNERS if training.sequential else _MANNERS
     for manner in manners:
-        run = training.begin(RunSettings(dtype="float64", noise=False))
+        run = training.begin(_PROMOTED)
         start = needed(run, Tracing).leaves()
         buffers = tuple(name for name in start if name not in run.parameters)
         steps = LossSteps(training, ends, manner, buffers, gathering(run))

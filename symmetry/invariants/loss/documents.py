@@ -22,7 +22,7 @@ _MOST = 0.5  # of the boundaries that a loss may cross
 
 def documents(start: TrainingStart) -> Measurement:
     """Look for labels that are tokens of the next document."""
-    calls = needed(start.begin(noise=True), Rows).packed()
+    calls = start.with_run(lambda run: needed(run, Rows).packed(), noise=True)
     judged = [call for call in calls if call.boundaries]
     if not judged:
         return Measurement.not_applicable("no loss of it predicts the tokens of packed documents")

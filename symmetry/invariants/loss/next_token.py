@@ -30,7 +30,7 @@ from symmetry.law.note import NoteKind
 from symmetry.observe.source_line import SourceLine
 from symmetry.training.capabilities.observing import Rehearsing
 from symmetry.training.losses import LossProbe
-from symmetry.training.run import needed
+from symmetry.training.run import Run, needed
 from symmetry.training.start import TrainingStart
 from symmetry.units.state import Array
 
@@ -221,9 +221,12 @@ def _changed(shift: Shift, begin: int, end: int | None = None) -> Array:
 
 def _outputs(start: TrainingStart, shift: Shift, text: Array) -> Array | None:
     """Return the input of the loss when another text is passed to the module."""
-    run = start.begin(noise=False)
-    with needed(run, LossProbe).outputs(shift.given(text)) as found:
-        needed(run, Rehearsing).rehearse(1, 0)
-    run.close()
-    scores = found.get(shift.loss.number)
-    return None if scores is None else shift.rows(scores)
+
+    def scores(run: Run) -> Array | None:
+        with needed(run, LossProbe).outputs(shift.given(text)) as found:
+            needed(run, Rehearsing).rehearse(1, 0)
+        run.close()
+        return found.get(shift.loss.number)
+
+    found = start.with_run(scores, noise=False)
+    return None if found is None else shift.rows(found)

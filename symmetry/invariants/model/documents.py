@@ -31,7 +31,7 @@ _MOST = 0.9  # of the documents that have to be trained, or they are context
 
 def documents(start: TrainingStart) -> Measurement:
     """Look for influences between the documents of packed rows."""
-    calls = needed(start.begin(noise=True), Rows).packed()
+    calls = start.with_run(lambda run: needed(run, Rows).packed(), noise=True)
     if not calls:
         return Measurement.not_applicable("no call of its model says where documents begin")
     if why_not := _why_not(calls):

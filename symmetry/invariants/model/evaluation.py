@@ -51,7 +51,7 @@ _WRONG = {
 
 def evaluation(start: TrainingStart) -> Measurement:
     """Repeat the calls of a step in evaluation mode, and look for layers that still act."""
-    found = needed(start.begin(noise=True), Trial).in_evaluation()
+    found = start.with_run(lambda run: needed(run, Trial).in_evaluation(), noise=True)
     if not found.calls:
         return Measurement.not_applicable(Trial.absent)
     violation = next(filter(None, map(_violation, found.calls)), None)

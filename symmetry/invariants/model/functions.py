@@ -12,7 +12,7 @@ _ZERO = 1e-9  # of them: a forward that changes by less does not depend on the a
 
 def functions(start: TrainingStart) -> Measurement:
     """Compare the backward of each custom function with differences of its forward."""
-    tried = needed(start.begin(noise=False), Functions).custom_functions()
+    tried = start.with_run(lambda run: needed(run, Functions).custom_functions(), noise=False)
     if not tried:
         return Measurement.not_applicable(Functions.absent)
     reasons: dict[str, str] = {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import combinations
 from typing import Any
 
@@ -117,7 +118,8 @@ def responses_of(gradients: Mapping[str, Array], start: TrainingStart) -> dict[s
     """Return how far about one ulp in the parameters moves each of these gradients."""
     responses = dict.fromkeys(gradients, 0.0)
     for draw in range(_DRAWS if gradients else 0):
-        near = gradients_of(start.begin(start.nearby(draw), noise=True), start.steps)
+        taken = partial(gradients_of, steps=start.steps)
+        near = start.with_run(taken, start.nearby(draw), noise=True)
         for name, gradient in gradients.items():
             other = near.first.get(name)
             gap = largest(gradient) if other is None else difference(gradient, other)

@@ -86,10 +86,7 @@ def notes_on(
     if flow := _flow(start, start.baseline.trained):
         yield from _terms(flow)
         yield from _targets(flow)
-    run = start.begin(noise=True)
-    if (flowing := run.capability(Flowing)) is not None:
-        yield from _repeated(flowing.repeated_modules)
-        yield from _views(run, flowing)
+    yield from start.with_run(_of_model, noise=True)
     yield from _checkpoints(start.baseline.warnings)
 
 
@@ -119,18 +116,23 @@ def cut_of(start: TrainingStart, names: frozenset[str], steps: int) -> Cut | Non
 
 def _flow(start: TrainingStart, names: frozenset[str]) -> Flow | None:
     """Return how the first loss depends on parameters; compiled code shows nothing."""
-    run = start.begin(noise=True)
-    flowing = run.capability(Flowing)
-    if flowing is None or start.baseline.compiles:
+    if start.baseline.compiles:
         return None
-    try:
-        with flowing.followed(names) as followed:
-            run.step()
-    except TrainingError:  # what stands between functions is not for every training
-        return None
-    finally:
-        run.close()
-    return followed.flow
+
+    def flow(run: Run) -> Flow | None:
+        flowing = run.capability(Flowing)
+        if flowing is None:
+            return None
+        try:
+            with flowing.followed(names) as followed:
+                run.step()
+        except TrainingError:  # what stands between functions is not for every training
+            return None
+        finally:
+            run.close()
+        return followed.flow
+
+    return start.with_run(flow, noise=True)
 
 
 def _cut(start: TrainingStart, idle: frozenset[str], steps: int) -> Iterator[Note]:
@@ -156,14 +158,14 @@ def matter(start: TrainingStart, names: frozenset[str]) -> bool:
         array = start.state[name]
         shift = random.uniform(array.shape, -_FAR, _FAR) * (largest(array) or 1.0)
         changed[name] = (array + shift).astype(array.dtype)
-    losses = []
-    for state in ({}, changed):
-        run = start.begin(state, noise=True)
-        run.step()
-        losses.append(run.loss or 0.0)
-        run.close()
-    one, other = losses
+    one, other = (start.with_run(_first_loss, state, noise=True) for state in ({}, changed))
     return abs(one - other) > _FELT * (abs(one) + abs(other))
+
+
+def _first_loss(run: Run) -> float:
+    run.step()
+    run.close()
+    return run.loss or 0.0
 
 
 def _untied(
@@ -217,6 +219,13 @@ def _targets(flow: Flow) -> Iterator[Note]:
             "too. If it is a label, detach() it."
         )
         yield TARGET.at(text, target.place)
+
+
+def _of_model(run: Run) -> list[Note]:
+    """Return the notes on the modules of a run, and on the views of its first step."""
+    if (flowing := run.capability(Flowing)) is None:
+        return []
+    return [*_repeated(flowing.repeated_modules), *_views(run, flowing)]
 
 
 def _repeated(paths: tuple[str, ...]) -> Iterator[Note]:

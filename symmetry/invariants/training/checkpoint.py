@@ -22,7 +22,7 @@ from symmetry.law.measurement import Measurement, Violation
 from symmetry.law.note import Note, NoteKind
 from symmetry.training.capabilities.platform import Configuring
 from symmetry.training.capabilities.recomputing import Recomputed, Recomputing
-from symmetry.training.run import needed
+from symmetry.training.run import Run, needed
 from symmetry.training.start import TrainingStart
 
 STATISTICS = NoteKind(
@@ -65,11 +65,14 @@ INVARIANT = TrainingInvariant(
 
 def _recomputed(start: TrainingStart) -> list[Recomputed]:
     """Return what the first step computes again."""
-    run = start.begin(noise=True)
-    with needed(run, Recomputing).recomputed() as found:
-        run.step()
-    run.close()
-    return [*found]
+
+    def taken(run: Run) -> list[Recomputed]:
+        with needed(run, Recomputing).recomputed() as found:
+            run.step()
+        run.close()
+        return [*found]
+
+    return start.with_run(taken, noise=True)
 
 
 def _twice(found: Measurement) -> Note:

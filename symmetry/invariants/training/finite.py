@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from contextlib import nullcontext
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -31,21 +32,26 @@ def finite(start: TrainingStart) -> Measurement:
     A gradient scaler leaves an update out whose gradients are not finite, and a training may do so
     itself.
     """
-    run = start.begin(noise=True)
+    found = start.with_run(partial(_judged, steps=start.steps), noise=True)
+    return found if isinstance(found, Measurement) else _violated(start, *found)
+
+
+def _judged(run: Run, steps: int) -> Measurement | tuple[str, int, str]:
+    """Judge a run; return what is wrong in which step, and the parameter, for a closer look."""
     held = bool(needed(run, Optimizing).optimizers)
     events, updates = needed(run, StepEvents), _Updates(run)
-    for step in range(1, start.steps + 1):
+    for step in range(1, steps + 1):
         with events.listening(before_update=updates.begins, after_update=updates.ends):
             run.step()
         if run.loss is not None and not math.isfinite(run.loss):
             text = f"the loss of step {step} is {run.loss}"
-            return _violated(start, text, step, updates.spoilt)
+            return text, step, updates.spoilt
         if updates.spoilt:
             text = (
                 f"in step {step} {updates.spoilt} has a gradient that is not finite, and the "
                 "update makes it not finite for ever"
             )
-            return _violated(start, text, step, updates.spoilt)
+            return text, step, updates.spoilt
     note = "" if held else Optimizing.absent
     return Measurement(counted=held and events.updates > 0, note=note, applies=held)
 

@@ -7,6 +7,7 @@ gradients with ``zero_grad()``.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from symmetry.invariants.invariant import WRITTEN, TrainingInvariant
@@ -15,7 +16,7 @@ from symmetry.law.measurement import Measurement, Violation
 from symmetry.observe.source_line import SourceLine
 from symmetry.training.capabilities.model import Freezing, Optimizing
 from symmetry.training.capabilities.step_events import StepEvents
-from symmetry.training.run import needed
+from symmetry.training.run import Run, needed
 from symmetry.training.start import TrainingStart
 from symmetry.units import compare
 from symmetry.units.state import Array
@@ -26,7 +27,10 @@ def frozen(start: TrainingStart) -> Measurement:
 
     One with a gradient that is not zero was given it by hand: evolution strategies do so.
     """
-    run = start.begin(noise=True)
+    return start.with_run(partial(_frozen, steps=start.steps), noise=True)
+
+
+def _frozen(run: Run, steps: int) -> Measurement:
     optimizing, freezing = needed(run, Optimizing), needed(run, Freezing)
     if not optimizing.optimizers:
         return Measurement.not_applicable(Optimizing.absent)
@@ -55,7 +59,7 @@ def frozen(start: TrainingStart) -> Measurement:
         before.clear()
 
     with needed(run, StepEvents).listening(before_update=begins, after_update=ends):
-        for _ in range(start.steps):
+        for _ in range(steps):
             run.step()
     if not moved:
         note = "" if counted else "no optimiser holds a frozen parameter"

@@ -6,8 +6,10 @@ old head, and the new one stays as it starts. Make the optimiser of the final mo
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
+from typing import NamedTuple
 
 from symmetry.invariants.invariant import WRITTEN, TrainingInvariant
 from symmetry.invariants.movement import notes, undeclared
@@ -20,7 +22,7 @@ from symmetry.observe.source_line import NOWHERE, SourceLine
 from symmetry.training.capabilities.flowing import Cut, Flowing
 from symmetry.training.capabilities.model import Creation, Freezing, Layered, Optimizing
 from symmetry.training.capabilities.step_events import StepEvents
-from symmetry.training.run import needed
+from symmetry.training.run import Run, needed
 from symmetry.training.start import TrainingStart
 from symmetry.units import compare
 from symmetry.units.state import Array, largest
@@ -37,25 +39,19 @@ UNHELD = NoteKind(
 
 def moves(start: TrainingStart) -> Measurement:
     """Look for a parameter that has a real gradient, and stays; and for a run without any."""
-    run = start.begin(noise=True)
-    optimizing = needed(run, Optimizing)
-    if not optimizing.optimizers:
-        return Measurement.not_applicable(Optimizing.absent)
-    freezing = run.capability(Freezing)
-    if freezing is None:
+    run = start.with_run(partial(_taken, steps=start.steps), noise=True)
+    if isinstance(run, Measurement):
+        return run
+    if run is None:
         return moves_undeclared(start)
-    held, begun = optimizing.held, run.parameter_arrays()
-    trainable = [name for name in run.parameters if name in freezing.trainable]
-    seen = gradients_of(run, start.steps)
-    end = run.parameter_arrays()
+    held, trainable, begun, seen, end = run.held, run.trainable, run.begun, run.seen, run.end
     still = [n for n in trainable if compare.identical(begun[n], end[n])]
     if still == trainable and held.isdisjoint(trainable):
         if any(not compare.identical(begun[n], end[n]) for n in held & end.keys()):
             return Measurement.cannot_judge("what the optimisers move requires no gradient")
         message = "nothing that the optimisers hold is a parameter of the model that can be trained"
-        place = next(iter(optimizing.optimizers.values())).creation.place
-        return Measurement.violated(Violation.at(message, place, array=next(iter(begun))))
-    if not needed(run, StepEvents).updates:
+        return Measurement.violated(Violation.at(message, run.optimizer, array=next(iter(begun))))
+    if not run.updates:
         return Measurement(False, note=f"no optimiser stepped within {seen.steps} steps")
     own = frozenset(n for n in trainable if n in held)
     if own and own <= {*still} and (found := _nothing_moves(start, seen, own, run.loss)):
@@ -80,6 +76,34 @@ INVARIANT = TrainingInvariant(
     dtypes=WRITTEN,
     runs=1,
 )
+
+
+class _Taken(NamedTuple):
+    """A run that has taken its steps."""
+
+    held: frozenset[str]  # by an optimiser
+    trainable: Sequence[str]
+    begun: dict[str, Array]
+    seen: RunGradients
+    end: dict[str, Array]
+    loss: float | None
+    updates: int
+    optimizer: SourceLine  # where the first one was made
+
+
+def _taken(run: Run, steps: int) -> _Taken | Measurement | None:
+    """Take the steps of a run; None if its parameters do not show whether they are frozen."""
+    optimizing, freezing = needed(run, Optimizing), run.capability(Freezing)
+    if not optimizing.optimizers:
+        return Measurement.not_applicable(Optimizing.absent)
+    if freezing is None:
+        return None
+    trainable = [name for name in run.parameters if name in freezing.trainable]
+    held, begun = optimizing.held, run.parameter_arrays()
+    seen, made = gradients_of(run, steps), next(iter(optimizing.optimizers.values())).creation
+    updates = needed(run, StepEvents).updates
+    end = run.parameter_arrays()
+    return _Taken(held, trainable, begun, seen, end, run.loss, updates, made.place)
 
 
 def _nothing_moves(
@@ -207,8 +231,10 @@ def _network_aside(name: str, held: frozenset[str], start: TrainingStart) -> str
     return "" if any(other.startswith(network) for other in held) else network[:-1]
 
 
-def _unheld(networks: Iterable[str], start: TrainingStart) -> Iterator[Note]:
+def _unheld(networks: Collection[str], start: TrainingStart) -> Iterator[Note]:
     """Note the networks that no optimiser holds, those of one line together."""
+    if not networks:
+        return
     layered, lines = needed(start.begin(noise=True), Layered), dict[SourceLine, list[str]]()
     for network in networks:
         # The path of one of its parameters: its own line, not that of a layer in it.

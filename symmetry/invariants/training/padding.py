@@ -17,6 +17,7 @@ A ``key_padding_mask`` that leaves out all words, and no padding, is the opposit
 True leaves a key out.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from symmetry.base.errors import TrainingError
@@ -29,6 +30,7 @@ from symmetry.training.capabilities.batching import Padding
 from symmetry.training.capabilities.rows import PaddedCall, Rows
 from symmetry.training.losses import Observed
 from symmetry.training.packing import PADDING_TOKEN
+from symmetry.training.run import Run
 from symmetry.training.start import TrainingStart
 
 PADDING = NoteKind("training/padding")
@@ -51,10 +53,9 @@ def padding(start: TrainingStart) -> Measurement:
         file, line = place.reference
         return Measurement.violated(Violation(_INVERTED, 1, "", file=file, line=line))
     found = _with_others_hidden(start)
-    rows = start.begin(noise=True).capability(Rows) if start.dtype == "float64" else None
-    if rows is None or found.violation is not None:
+    if start.dtype != "float64" or found.violation is not None:
         return found
-    calls = [call for call in rows.padded() if not call.why_not]
+    calls = [call for call in start.with_run(_padded, noise=True) if not call.why_not]
     if not calls:
         return found
     other = next((call for call in calls if call.distance > _SAME), None)
@@ -83,6 +84,11 @@ def inverted_at(observed: Observed) -> SourceLine | None:
                 if hidden.any() and others.sum(1).max() <= 1:
                     return place
     return None
+
+
+def _padded(run: Run) -> Sequence[PaddedCall]:
+    rows = run.capability(Rows)
+    return () if rows is None else rows.padded()
 
 
 def _unmasked(call: PaddedCall) -> str:

@@ -20,7 +20,6 @@ from symmetry.training.origin import OTHER_START_ULPS
 from symmetry.training.response import MORE_DRAWS
 from symmetry.training.run import Run, needed
 from symmetry.training.start import TrainingStart
-from symmetry.units.state import State
 
 
 def _unaffected_by(setting: Setting, framework: str) -> TrainingInvariant:
@@ -61,15 +60,13 @@ def unaffected(
     lacks = Measurement.not_applicable(f"it has no {has}")
     if setting not in start.turnable or (setting == "eager" and not start.baseline.compiles):
         return lacks
-    run = start.begin()
     try:
-        with needed(run, Configuring).with_setting(setting) as changed:
-            states, counts = _counted(run)
+        states, counts, changed = start.with_run(partial(_turned, setting=setting))
     except TrainingError as error:
         return Measurement.cannot_judge(f"{words}, {error}")
-    if not changed():
+    if not changed:
         return lacks
-    if setting == "scale" and counts != _counted(start.begin())[1]:
+    if setting == "scale" and counts != start.with_run(_counted)[1]:
         return Measurement.cannot_judge("the scale decides which steps are left out")
 
     def sides(number: int) -> tuple[States, States]:
@@ -78,14 +75,15 @@ def unaffected(
         # Where an activation is almost zero, or two are almost one maximum, rounding decides what
         # is trained. That is where the start happens to lie.
         changed = start.nearby(number, OTHER_START_ULPS)
-        turned = _turned(start, setting, changed)
+        turned, *_ = start.with_run(partial(_turned, setting=setting), changed)
         return _without(but, turned), _without(but, start.states(changed))
 
     texts = f"this start {words}", "the run as it is"
     found = compare_sides(start, sides, *texts)
     if found.violation is None:
         return found
-    near = (_turned(start, setting, start.nearby(draw)) for draw in range(MORE_DRAWS))
+    taken = partial(_turned, setting=setting)
+    near = (start.with_run(taken, start.nearby(draw))[0] for draw in range(MORE_DRAWS))
     return compare_sides(start.responding(states, near), sides, *texts)
 
 
@@ -93,14 +91,17 @@ def _without(names: Container[str], states: States) -> States:
     return [{n: array for n, array in state.items() if n not in names} for state in states]
 
 
-def _turned(start: TrainingStart, setting: str, near: State) -> States:
-    """Return the states of a run from a start close by in which a setting is turned."""
-    run = start.begin(near)
-    with needed(run, Configuring).with_setting(setting):
-        return list(run.states(JUDGED))
+Counts = list[tuple[int, int]]
 
 
-def _counted(run: Run) -> tuple[States, list[tuple[int, int]]]:
+def _turned(run: Run, setting: str) -> tuple[States, Counts, bool]:
+    """Return what ``_counted`` does with a setting turned, and whether there was one to turn."""
+    with needed(run, Configuring).with_setting(setting) as changed:
+        states, counts = _counted(run)
+    return states, counts, changed()
+
+
+def _counted(run: Run) -> tuple[States, Counts]:
     """Return the states of a run, and the updates by then and backwards of each step.
 
     A step of a script goes on to its next update: where one is left out, it has more backwards.

@@ -8,6 +8,7 @@ something else. Let the optimiser do it, or multiply it by the rate.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from operator import methodcaller
 from typing import Any, NamedTuple
 
@@ -18,7 +19,7 @@ from symmetry.training.capabilities.step_events import StepEvents
 from symmetry.training.run import Run, needed
 from symmetry.training.start import TrainingStart
 from symmetry.units import compare
-from symmetry.units.state import Array, difference, has_moved, largest
+from symmetry.units.state import Array, State, difference, has_moved, largest
 
 _NO_RATE = {"LBFGS": "takes steps whatever its rate", "Rprop": "keeps a rate for each entry"}
 _AGAIN = 0.01  # of its first move: what is projected for a second time moves by less
@@ -74,7 +75,16 @@ def _at_zero_rate(start: TrainingStart) -> Measurement:
     What moves in the first step, and then no more or to zero alone, is projected and not updated:
     weights that are clipped, normalised or pruned stay when the same is done once more.
     """
-    run = start.begin(noise=True)
+    found = start.with_run(partial(_judged, start), noise=True)
+    if isinstance(found, Measurement):
+        return found
+    # For longer: a rate may begin at zero.
+    end = start.with_run(partial(_end, steps=start.steps), noise=True)
+    return Measurement(has_moved(found, [end]))
+
+
+def _judged(start: TrainingStart, run: Run) -> Measurement | State:
+    """Judge a run; return what its optimisers hold if none of it moves at the true rates."""
     optimizing = needed(run, Optimizing)
     if not optimizing.optimizers:
         return Measurement.not_applicable(Optimizing.absent)
@@ -108,10 +118,14 @@ def _at_zero_rate(start: TrainingStart) -> Measurement:
         return Measurement(counted=False, note=note)
     if not start.baseline.moved.isdisjoint(held):
         return Measurement(counted=True)
-    true = start.begin(noise=True)  # for longer: a rate may begin at zero
-    for _ in range(start.steps):
-        true.step()
-    return Measurement(has_moved({n: begun[n] for n in held}, [true.parameter_arrays()]))
+    return {name: begun[name] for name in held}
+
+
+def _end(run: Run, steps: int) -> State:
+    """Return the parameters after some steps."""
+    for _ in range(steps):
+        run.step()
+    return run.parameter_arrays()
 
 
 def _without_rates(optimizing: Optimizing) -> str:

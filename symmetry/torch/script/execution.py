@@ -36,6 +36,7 @@ from torch.optim.swa_utils import AveragedModel
 
 from symmetry.base.calls import calling, running
 from symmetry.base.errors import NotCheckable, TrainingError
+from symmetry.sandbox.folder_mirror import FolderMirror
 from symmetry.torch.script.contained import contained
 from symmetry.torch.script.host import Host
 from symmetry.torch.script.row_reads import RowReads
@@ -114,6 +115,11 @@ class Execution:
         except BaseException:
             self.close()
             raise
+
+    @property
+    def mirror(self) -> FolderMirror:
+        """The mirror that it writes into."""
+        return self._sandbox.mirror
 
     @property
     def inside(self) -> list[Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import time
 import weakref
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -12,19 +13,22 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 from symmetry.base.calls import calling
 from symmetry.base.errors import TrainingError
 from symmetry.base.failure import PlainRun
+from symmetry.base.fork import ForkError
 from symmetry.base.raised import silenced
 from symmetry.base.randomness import generators
 from symmetry.base.randomness.unseeded import giving_seeds
 from symmetry.sandbox.libraries import begun_again
 from symmetry.sandbox.source import Source
+from symmetry.torch.script.forks import Forks
 from symmetry.training import frameworks
 from symmetry.training.capabilities.batching import Arrangement
 from symmetry.training.events import Epochs
 from symmetry.training.run import AS_WRITTEN, Run, RunSettings
-from symmetry.training.target import Training
+from symmetry.training.target import Result, Training
 
 if TYPE_CHECKING:
     from symmetry.base.devices import Substitution
+    from symmetry.sandbox.folder_mirror import FolderMirror
     from symmetry.torch.script.execution import Execution
     from symmetry.torch.script.host import Host
     from symmetry.torch.script.rows import SampleRows
@@ -53,6 +57,8 @@ class Script:
         self._alive: weakref.WeakSet[Execution] = weakref.WeakSet()
         self._begun, self._has_begun = 0, False  # how often; whether it has reached a step
         self._prepared = False
+        self._forks = Forks(may=not callable(source.script))
+        self._seconds: float | None = None  # of the cheapest start but for the first
         self._rank_runs: RankRuns | None = None
         self._epochs: dict[tuple[int, int | None], Epochs] = {}
 
@@ -117,6 +123,8 @@ class Script:
         """
         from symmetry.torch.script.execution import Execution
 
+        if self._forks.inside:
+            raise ForkError("it begins another run")
         if self._begun == 1 and (changed := self._host.mirrors.changed()):  # not to go on doing so
             raise TrainingError(f"{self.source.name}: {changed}")
         while self._unused:
@@ -130,13 +138,26 @@ class Script:
             order=order,
             rows=self._rows,
         )
+        began = time.process_time()
         # It may need its samples in their order.
         execution = begun_again(begin) if self._has_begun and order is None else begin()
+        if self._begun > 1:  # the first imports libraries
+            took = time.process_time() - began
+            self._seconds = took if self._seconds is None else min(took, self._seconds)
         self._has_begun = True
         self._alive.add(execution)
         step = ScriptStep(execution)
         weakref.finalize(step, self._unused.append, execution).atexit = False
         return execution.model, step
+
+    def with_run(
+        self,
+        function: Callable[[Run], Result],
+        settings: RunSettings,
+        begin: Callable[[RunSettings], Any],
+    ) -> Result:
+        """Call a function with a run of it, which may be a fork; ``begin`` begins one here."""
+        return self._forks.with_run(function, settings, begin, self._seconds)
 
     def epochs(self, seed: int = 0, draw: int | None = None) -> Epochs:
         """Run it over whole epochs, once for each seed and draw.
@@ -185,6 +206,7 @@ class Script:
         SymmetryError
             If a file of the user's has changed meanwhile.
         """
+        self._forks.close()
         for execution in (*self._unused, *self._alive):
             execution.close()
         self._unused.clear()
@@ -235,6 +257,11 @@ class ScriptStep:
     def evaluated(self) -> bool:
         """Whether the script has called a model without gradients since its last update."""
         return self._execution.evaluated
+
+    @property
+    def mirror(self) -> FolderMirror:
+        """The mirror that it writes into."""
+        return self._execution.mirror
 
     def close(self) -> None:
         """End the script where it is."""
@@ -288,6 +315,10 @@ class ScriptTraining(Training):
         self.script.prepare()
         make = partial(self.script, settings.order)
         return frameworks.registered()["torch"].begin(self.name, make, settings, None)
+
+    def with_run(self, function: Callable[[Run], Result], settings: RunSettings) -> Result:
+        """Call the function with a run, which is a fork of an earlier one where that pays."""
+        return self.script.with_run(function, settings, self.begin)
 
     def epochs(self, seed: int = 0, draw: int | None = None) -> Epochs | None:
         """Run the script over whole epochs, once."""

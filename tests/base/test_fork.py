@@ -1,0 +1,170 @@
+"""Forks hand results back, share nothing else, and are never left behind."""
+
+from __future__ import annotations
+
+import mmap
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from symmetry.base import fork
+from symmetry.base.calls import calling, running
+from symmetry.base.fork import ForkError, forked, held
+from symmetry.base.processes import children, command
+
+pytestmark = pytest.mark.skipif(not fork.POSSIBLE, reason="processes are forked on Linux alone")
+
+
+def _killed() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _raised() -> None:
+    raise ValueError("no")
+
+
+def test_a_result_comes_back_and_nothing_else_does() -> None:
+    numbers = [1, 2]
+
+    def add() -> tuple[list[int], int]:
+        numbers.append(3)
+        return numbers, os.getpid()
+
+    (found, process), seconds = forked(add)
+    assert found == [1, 2, 3]
+    assert numbers == [1, 2]
+    assert process != os.getpid()
+    assert 0 < seconds < 60
+
+
+@pytest.mark.parametrize(
+    ("function", "message"),
+    [
+        (_raised, "ValueError: no"),
+        (_killed, "it has ended"),
+        (lambda: os._exit(3), "it has ended"),
+        (lambda: lambda: None, "it has ended"),  # a result that cannot be pickled
+    ],
+)
+def test_a_fork_without_a_result_is_an_error(function, message) -> None:
+    before = children()
+    with pytest.raises(ForkError, match=message):
+        forked(function)
+    assert children() <= before
+
+
+def test_a_fork_that_hangs_is_ended(monkeypatch) -> None:
+    monkeypatch.setattr(fork, "SILENCE", 0.1)
+    monkeypatch.setattr(fork, "BETWEEN", 0.05)
+    before = children()
+    with pytest.raises(ForkError, match="it hangs"):
+        forked(lambda: time.sleep(60))
+    assert children() <= before
+
+
+def test_an_interrupted_process_leaves_no_fork() -> None:
+    before, usual = children(), signal.signal(signal.SIGALRM, signal.default_int_handler)
+    signal.setitimer(signal.ITIMER_REAL, 0.2)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            forked(lambda: time.sleep(60))
+    finally:
+        signal.signal(signal.SIGALRM, usual)
+    assert children() <= before
+
+
+def main() -> None:
+    """Fork this process, and say the number of the fork."""
+
+    def told() -> None:
+        print(os.getpid(), flush=True)
+        time.sleep(60)
+
+    real, os.dup2 = os.dup2, lambda *_, **__: 0  # what a fork prints is seen
+    forked(told)
+    os.dup2 = real
+
+
+def test_a_killed_process_leaves_no_fork() -> None:
+    words = command(__name__)
+    process = subprocess.Popen(words, stdout=subprocess.PIPE, env={**os.environ, "PYTHONPATH": "."})
+    assert process.stdout
+    number = int(process.stdout.readline())
+    process.kill()
+    process.wait()
+    deadline = time.monotonic() + 30
+    while _runs(number) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    process.stdout.close()
+    assert not _runs(number)
+
+
+def _runs(number: int) -> bool:
+    """Return whether a process has not ended: one that nobody waits for is a zombie."""
+    try:
+        return ") Z" not in Path(f"/proc/{number}/stat").read_text()
+    except OSError:
+        return False
+
+
+def test_calls_are_counted_as_if_they_were_made_here() -> None:
+    def call() -> None:
+        for _ in range(3):
+            with calling("fork"):
+                pass
+
+    before = running.calls
+    forked(call)
+    assert running.calls == before + 3
+    assert not running.inside
+
+
+def test_a_fork_reads_and_writes_files_from_a_place_of_its_own(tmp_path) -> None:
+    (tmp_path / "text").write_text("abcdef")
+    with (tmp_path / "text").open("r+b", buffering=0) as file:
+        file.seek(2)
+
+        def read() -> bytes:
+            found = file.read(2)
+            file.write(b"X")
+            return found
+
+        assert forked(read)[0] == b"cd"
+        assert file.read() == b"cdXf"
+
+
+def test_what_a_fork_lacks_or_shares_is_held(tmp_path) -> None:
+    before = held()
+    (tmp_path / "file").write_bytes(bytes(4096))
+    with (tmp_path / "file").open("r+b") as file:
+        assert held() == before
+        with mmap.mmap(file.fileno(), 4096):
+            assert held() - before
+        with mmap.mmap(file.fileno(), 4096, access=mmap.ACCESS_READ):
+            assert held() == before
+    ends = os.pipe()
+    assert held() - before
+    for end in ends:
+        os.close(end)
+    end_now = threading.Event()
+    thread = threading.Thread(target=end_now.wait)
+    thread.start()
+    assert held() - before
+    end_now.set()
+    thread.join()
+
+
+def test_the_threads_of_a_library_are_a_pool() -> None:
+    assert not fork.has_pool()
+    code = (
+        "import os, torch\nfrom symmetry.base.fork import has_pool\nassert not has_pool()\n"
+        "torch.set_num_threads(2)\ntorch.randn(10**6).exp()\nprint(has_pool())"
+    )
+    out = subprocess.check_output([sys.executable, "-c", code], text=True)
+    assert out == "True\n"
