@@ -4,8 +4,10 @@ How many threads share a product decides the order of its sums, so a verdict can
 is also the quickest for small products: two threads spin for each other on a busy machine.
 """
 
+import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from unittest.mock import patch
 
 from threadpoolctl import threadpool_limits
 
@@ -14,8 +16,10 @@ from symmetry.base import libraries
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Limit every BLAS and OpenMP library that is loaded, and restore the numbers afterwards."""
+    """Limit every BLAS and OpenMP library, and restore the numbers of those that are loaded."""
     with ExitStack() as stack:
+        # What a target loads meanwhile reads it, and has no threads that a fork would lack.
+        stack.enter_context(patch.dict(os.environ, {"OMP_NUM_THREADS": "1"}))
         for library in libraries.imported():
             if library.one_thread is not None:
                 stack.callback(library.one_thread())

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
 
 import numpy as np
@@ -43,3 +45,13 @@ def test_what_cannot_be_limited_is_said(monkeypatch):
     assert in_words() == "one BLAS and OpenMP thread: with more, sums may be taken in another order"
     monkeypatch.setitem(sys.modules, "jax", None)
     assert in_words().endswith("JAX's own threads were started with it and cannot be limited")
+
+
+def test_a_library_that_is_loaded_within_has_one_thread():
+    code = (
+        "from symmetry.checker.threads import one_thread\n"
+        "with one_thread():\n    import torch\n    print(torch.get_num_threads())"
+    )
+    variables = {**os.environ, "OMP_NUM_THREADS": "2"}
+    out = subprocess.check_output([sys.executable, "-c", code], env=variables, text=True)
+    assert out == "1\n"

@@ -48,6 +48,9 @@ class Origin:
             self.begun.append(draw)
         return Run(self, draw)
 
+    def with_run(self, function, changed):
+        return function(self.begin(changed))
+
 
 def test_the_largest_movement_counts_and_one_ulp_is_the_least():
     assert Response(Origin()).of(3) == [{"w": EPS}, {"w": 2.0}]
