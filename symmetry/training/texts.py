@@ -17,7 +17,7 @@ from symmetry.units.state import Array
 
 IGNORED = -100  # the label that PyTorch's losses leave out
 _LEFT = "tokens are hidden on the left, where a first position is pooled and a state begins"
-_FIRST = "the label of a first visible token stands next to a hidden one"
+BY_FIRST_LABELS = "the label of a first visible token stands next to a hidden one"
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class MaskedTexts:
         if self.labels is not None:
             first = self.visible[:, 1:] & ~self.visible[:, :-1] & (self.labels[:, 1:] != IGNORED)
             if first.any():
-                found[_FIRST] = True
+                found[BY_FIRST_LABELS] = True
         if not self.visible[:, 0].all():
             found[_LEFT] = False
         return found

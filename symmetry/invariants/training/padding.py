@@ -32,6 +32,7 @@ from symmetry.training.losses import Observed
 from symmetry.training.packing import PADDING_TOKEN
 from symmetry.training.run import Run
 from symmetry.training.start import TrainingStart
+from symmetry.training.texts import BY_FIRST_LABELS
 
 PADDING = NoteKind("training/padding")
 UNMASKED = NoteKind(
@@ -129,6 +130,9 @@ def _with_others_hidden(start: TrainingStart) -> Measurement:
     for text, right in seen.items():
         if right:
             return Measurement.cannot_judge(text, random=measured.random)
+    rows = start.begin(noise=True).capability(Rows)
+    if rows is not None and any(call.predicts_first for call in rows.padded()):
+        return Measurement.cannot_judge(BY_FIRST_LABELS, random=measured.random)
     message = "; ".join((measured.violation.message, *seen))
     return replace(measured, violation=replace(measured.violation, message=message))
 

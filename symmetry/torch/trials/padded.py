@@ -13,6 +13,7 @@ each other by design.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -27,7 +28,6 @@ from symmetry.torch.watch.operations import tensors_in
 from symmetry.training.capabilities.rows import PaddedCall
 from symmetry.training.packing import (
     PADDING_TOKEN,
-    Arguments,
     Visible,
     tokens_of,
     visible_by_token,
@@ -42,24 +42,39 @@ def padded(run: RunParts) -> list[PaddedCall]:
     """Take the next step up to its first loss; try its calls on rows without their padding."""
     found: list[PaddedCall] = []
 
-    def use(calls: list[FirstCall], _loss: Tensor) -> None:
+    def use(calls: list[FirstCall], loss: Tensor) -> None:
+        texts = [(text, visible) for text in map(TextCall, calls) if (visible := _visible(text))]
+        first = [_predicts_first(loss, *each) for each in texts]
         run.model.eval()
-        for call in calls:
-            text = TextCall(call)
-            arguments = text.arguments
-            name = tokens_of(arguments)
-            visible = _visible(text, arguments, name) if name else None
-            if visible is not None:
-                found.append(_tried(text, visible))
+        for each, predicts_first in zip(texts, first, strict=True):
+            found.append(replace(_tried(*each), predicts_first=predicts_first))
 
     at_first_loss(run, use)
     return found
 
 
-def _visible(text: TextCall, arguments: Arguments, name: str) -> Visible | None:
+def _visible(text: TextCall) -> Visible | None:
     """Return the places that are no padding: by an argument, or by the model's own token."""
+    arguments = text.arguments
+    if not (name := tokens_of(arguments)):
+        return None
     padding = getattr(getattr(text.module, "config", None), PADDING_TOKEN, None)
     return visible_of(arguments, name) or visible_by_token(arguments, name, padding)
+
+
+def _predicts_first(loss: Tensor, text: TextCall, visible: Visible) -> bool:
+    """Return whether padding is trained, but only where a text begins behind it."""
+    seen = visible.places
+    before = ~seen
+    before[:, :-1] &= seen[:, 1:]
+    before[:, -1] = False
+    for output in tensors_in(text.call.output):
+        if output.requires_grad and output.ndim > 2 and tuple(output.shape[:2]) == seen.shape:
+            (slope,) = torch.autograd.grad(loss.sum(), output, retain_graph=True, allow_unused=True)
+            if slope is not None:
+                trained = slope.flatten(2).abs().amax(-1).cpu().numpy() > 0
+                return bool(trained[before].any() and not trained[~seen & ~before].any())
+    return False
 
 
 def _tried(text: TextCall, visible: Visible) -> PaddedCall:

@@ -42,6 +42,8 @@ class PaddedCall:
     side: str  # "left" or "right"
     distance: float = 0.0  # of the row's outputs, by the largest of them
     reads_edges: bool = False  # whether a recurrent layer or a convolution reads the row
+    # Whether outputs of padding are trained, but only those that predict the first token of a text.
+    predicts_first: bool = False
     why_not: str = ""  # why nothing can be said; empty if something can
 
 

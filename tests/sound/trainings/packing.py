@@ -66,26 +66,34 @@ def first_tokens_without_labels() -> Any:
 
 
 class Reader(nn.Module):
-    """Adds up what comes before each token; positions are counted from the left if ``wrong``."""
+    """Adds up what comes before each token; positions are counted from the left if ``wrong``.
 
-    def __init__(self, *, wrong: bool, layer: nn.Module) -> None:
+    If it ``shows`` each token to itself, the padding before a text predicts its first token.
+    """
+
+    def __init__(self, *, wrong: bool, layer: nn.Module, shows: bool = False) -> None:
         super().__init__()
         self.tokens, self.places = nn.Embedding(WORDS, WIDTH), nn.Embedding(LENGTH, WIDTH)
-        self.layer, self.head, self.wrong = layer, nn.Linear(WIDTH, WORDS), wrong
+        self.layer, self.head = layer, nn.Linear(WIDTH, WORDS)
+        self.wrong, self.shows = wrong, shows
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
         places = (attention_mask.cumsum(1) - 1).clamp(min=0)
         if self.wrong:
             places = torch.arange(input_ids.shape[1]).expand_as(input_ids)
-        x = (self.tokens(input_ids) + self.places(places)) * attention_mask[..., None]
+        own = self.tokens(input_ids) + self.places(places)
+        x = own * attention_mask[..., None]
         made = self.layer(x)
-        return self.head(made[0] if isinstance(made, tuple) else made.cumsum(1))
+        before = made[0] if isinstance(made, tuple) else made.cumsum(1)
+        return self.head(own + before if self.shows else before)
 
 
-def padded(*, wrong: bool = False, layer: nn.Module | None = None) -> Any:
+def padded(*, wrong: bool = False, layer: nn.Module | None = None, shows: bool = False) -> Any:
     """Return a training on texts of several lengths, with padding before them."""
     model = Reader(
-        wrong=wrong, layer=nn.Linear(WIDTH, WIDTH, bias=False) if layer is None else layer
+        wrong=wrong,
+        layer=nn.Linear(WIDTH, WIDTH, bias=False) if layer is None else layer,
+        shows=shows,
     )
     lengths = torch.tensor([LENGTH, 5, 8, 3])
     mask = (torch.arange(LENGTH) >= LENGTH - lengths[:, None]).long()
@@ -102,6 +110,11 @@ def padded(*, wrong: bool = False, layer: nn.Module | None = None) -> Any:
 @nearly("training/padding")
 def places_counted_from_the_first_token() -> Any:
     return padded()
+
+
+@nearly("training/padding", "vacuous")
+def first_tokens_predicted_from_padding() -> Any:
+    return padded(shows=True)
 
 
 @nearly("training/padding", note="training/padding")
