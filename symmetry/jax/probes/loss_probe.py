@@ -235,8 +235,8 @@ class JaxLossProbe(LossProbe, LeakSearch):
     def _along_another_axis(self, number: int, site: Site, place: SourceLine) -> Iterator[LossCall]:
         """Yield a loss whose labels choose along another axis than the softmax runs over.
 
-        Labels that count the rows are left out: each row of a matrix of pairs has one of its own.
-        So are scores that are normalised more than once.
+        Labels that match rows and columns of a matrix of pairs are left out: each has one of its
+        own. So are scores that are normalised more than once.
         """
         if self._argument(site.scores).log_probabilities:
             return
@@ -244,13 +244,26 @@ class JaxLossProbe(LossProbe, LeakSearch):
             scores = self._forward.equations[choice.equation].invars[choice.position]
             for axis in range(len(site.scores.aval.shape)):
                 labels = None if axis == site.axis else self._labels(site, axis)
-                if labels is None or labels.dtype.kind == "f":
+                if (
+                    labels is None
+                    or labels.dtype.kind == "f"
+                    or _matches(labels, scores.aval.shape)
+                ):
                     continue
-                given = self._argument(scores)
-                if given.log_probabilities and not (labels == np.arange(labels.size)).all():
+                given = self._as_logarithms(scores)
+                if given.log_probabilities:
                     arguments = {"input": given, "target": Argument.of(labels)}
                     yield _call(number, "nll_loss", arguments, {"axis": axis}, place)
                     return
+
+    def _as_logarithms(self, atom: Any) -> Argument:
+        """Return facts about logarithms of chances, which a loss may take after the choice."""
+        given = self._argument(atom)
+        if not given.probabilities:
+            return given
+        with np.errstate(divide="ignore"):
+            logarithms = np.log(np.asarray(self._value(atom)))
+        return Argument.of(logarithms, trained=given.trained, makers=given.makers)
 
     def _argument(self, atom: Any) -> Argument:
         array = np.asarray(self._value(atom))
@@ -293,6 +306,11 @@ def _module_of(equation: Any) -> str:
     first, *scopes = str(equation.source_info.name_stack).split("/")
     inner = takewhile(str.isidentifier, scopes) if first.startswith("jvp(") else ()
     return ".".join(name for name, _ in groupby(inner))
+
+
+def _matches(labels: Array, shape: tuple[int, ...]) -> bool:
+    """Return whether labels give each row of a square of pairs a column of its own."""
+    return {*shape} == {labels.size} and np.unique(labels).size == labels.size
 
 
 def _rows(scores: Any, axis: int | None) -> Array:

@@ -96,7 +96,9 @@ def _by_softmax(forward: Forward, number: int, equation: Any) -> Iterator[Site]:
         return
     made = forward.follow(
         equation.outvars,
-        lambda e, k: _goes_along(forward, e, k) or _is_choice(forward, e, k),
+        lambda e, k: (
+            e.primitive.name in VIEWS or _goes_along(forward, e, k) or _is_choice(forward, e, k)
+        ),
     )
     if any(
         forward.equations[n].primitive.name == "log" for v in made for n, _ in forward.readers(v)

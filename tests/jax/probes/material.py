@@ -72,6 +72,34 @@ def contrast_along_axis_0(scores: Any, y: Any) -> Any:
     return -jnp.diag(jax.nn.log_softmax(pairs, axis=0)).mean()
 
 
+def matched_along_axis_0(scores: Any, y: Any) -> Any:
+    """Contrast all pairs, of which each row has a column of its own, by probabilities."""
+    import jax
+    import jax.numpy as jnp
+
+    pairs, own = scores @ jnp.roll(scores, 1, 1).T, jnp.arange(SAMPLES)
+    return -jnp.log(jax.nn.softmax(pairs, axis=0)[own, jnp.roll(own, 3)]).mean()
+
+
+def chance_of_the_label(scores: Any, y: Any) -> Any:
+    """Return the expected number of errors, which needs no logarithm."""
+    import jax
+    import jax.numpy as jnp
+
+    return 1 - jax.nn.softmax(scores)[jnp.arange(SAMPLES), y].mean()
+
+
+def bottleneck_of_samples(scores: Any, y: Any) -> Any:
+    """Weigh samples by a softmax over them, and take the logarithm of what is left of each."""
+    import jax
+    import jax.numpy as jnp
+    import optax
+
+    weights = jax.nn.softmax(scores[:, 0])
+    each = optax.softmax_cross_entropy_with_integer_labels(scores, y)
+    return (weights * each).sum() - 0.01 * jnp.log(weights).mean()
+
+
 def transport(scores: Any, y: Any) -> Any:
     """Normalise rows and columns in turn, and then read off matches."""
     import jax
@@ -174,6 +202,9 @@ SOUND = (
     masked,
     clip,
     contrast_along_axis_0,
+    matched_along_axis_0,
+    chance_of_the_label,
+    bottleneck_of_samples,
     transport,
     policy_gradient,
     focal,
@@ -215,6 +246,29 @@ def log_softmax_over_the_batch(scores: Any, y: Any) -> Any:
     return -jax.nn.log_softmax(scores, axis=0)[jnp.arange(SAMPLES), y].mean()
 
 
+def logarithm_of_a_softmax_over_the_batch(scores: Any, y: Any) -> Any:
+    import jax
+    import jax.numpy as jnp
+
+    return -jnp.log(jax.nn.softmax(scores, axis=0)[jnp.arange(SAMPLES), y]).mean()
+
+
+def a_softmax_by_hand_over_the_batch(scores: Any, y: Any) -> Any:
+    import jax.numpy as jnp
+
+    sizes = jnp.exp(scores - scores.max(0))
+    chances = sizes / sizes.sum(0)
+    return -jnp.log(jnp.take_along_axis(chances, y[:, None], axis=1) + 1e-9).mean()
+
+
+def chances_of_a_batch_one_by_one(scores: Any, y: Any) -> Any:
+    import jax
+    import jax.numpy as jnp
+
+    chances = jax.nn.softmax(scores, axis=0)
+    return jax.vmap(lambda chances, k: -jnp.log(chances[k]))(chances, y).mean()
+
+
 def sigmoid_twice(scores: Any, y: Any) -> Any:
     import jax
 
@@ -231,6 +285,9 @@ BROKEN = {
     softmax_twice_in_optax: ("loss/inputs", "applies softmax to them again", "optax.softmax"),
     softmax_over_the_batch: ("loss/inputs", "normalised along axis 0", "optax.softmax"),
     log_softmax_over_the_batch: ("loss/inputs", "normalised along axis 0", "axis=0)["),
+    logarithm_of_a_softmax_over_the_batch: ("loss/inputs", "normalised along axis 0", "axis=0)["),
+    a_softmax_by_hand_over_the_batch: ("loss/inputs", "normalised along axis 0", "sizes / sizes"),
+    chances_of_a_batch_one_by_one: ("loss/inputs", "normalised along axis 0", "softmax(scores, a"),
     sigmoid_twice: ("loss/inputs", "applies a sigmoid to it", "optax.sigmoid"),
     column_and_row: ("loss/pairs", "each output meets the data of all samples", ":1] - y)"),
 }
