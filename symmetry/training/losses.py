@@ -120,9 +120,10 @@ class Padded:
     call: int  # the number of the call of an embedding
     array: Array
     padding: Array  # which of them are padding
-    # ``"mask"``: an attention mask hides it. ``"filled"``: the rows were filled up with it, by
-    # pad_sequence, or in a batch that has a mask. ``"number"``: it is the padding_idx of the
-    # embedding.
+    # ``"mask"``: an attention mask hides it. ``"step"``: the model masks it by something else.
+    # ``"lengths"``: the lengths of the texts leave it out. ``"filled"``: the rows were filled up
+    # with it, by pad_sequence, or in a batch that has a mask. ``"number"``: it is the padding_idx
+    # of the embedding. ``"ends"``: its number fills the ends of rows, and occurs nowhere else.
     known_by: str
 
 

@@ -10,7 +10,9 @@ it is, and it divides what the other tokens teach by the number of all places.
 
 A place is padding if the attention mask of the call hides it, if pad_sequence or a tokenizer has
 filled the row up with it, or if it holds the padding_idx of an embedding at the end of a row; the
-first of these is left out, since it may end the text. Labels
+first of these is left out, since it may end the text. In JAX it is also padding if the step masks
+it before the loss, as with ``tokens != 0``, or if the lengths of the texts in its batch leave it
+out; and, for a note, if its number only fills the ends of rows. Labels
 belong to these places if they are the tokens themselves, or the next ones; or else if in a run with
 other tokens at padding the outputs move that the loss compares with the labels there. The last
 padding before a text, in a row that is filled up on the left, may have the first token as its
@@ -52,8 +54,11 @@ _LABELLED = (
 _CURE = "Multiply the loss of each place by the mask"
 _HOW = {
     "mask": "the attention mask hides them",
+    "step": "the model masks them",
+    "lengths": "the lengths of the texts leave them out",
     "filled": "they fill the rows up to one length",
     "number": "padding_idx",
+    "ends": "their number only fills the ends of rows",
 }
 
 
@@ -85,8 +90,15 @@ class Suspect:
 
     @property
     def is_masked(self) -> bool:
-        """Whether the model is given a mask that hides the padding."""
-        return self.padded.known_by == "mask"
+        """Whether the model is given a mask that hides the padding, or makes one."""
+        return self.padded.known_by in ("mask", "step", "lengths")
+
+    @property
+    def is_certain(self) -> bool:
+        """Whether padding that the loss counts is a fault, and no mark that the text ends."""
+        if self.is_masked or self.padded.known_by == "ends":
+            return self.is_masked
+        return self.ends or not self.is_text
 
     @property
     def is_text(self) -> bool:
@@ -122,7 +134,7 @@ def padding(start: TrainingStart) -> Measurement:
     except TrainingError as error:
         return Measurement.cannot_judge(f"with other tokens, {error}")
     for suspect in found:
-        if suspect.is_masked or suspect.ends or not suspect.is_text:
+        if suspect.is_certain:
             array = f"{suspect.loss.function}.target"
             violation = Violation.at(_text(suspect), suspect.loss.place, array=array)
             return Measurement.violated(violation)

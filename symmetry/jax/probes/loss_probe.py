@@ -23,6 +23,13 @@ from symmetry.jax.jaxprs.places import place_of
 from symmetry.jax.probes.labels import IGNORED, chosen_by
 from symmetry.jax.probes.leak import BackwardSearch
 from symmetry.jax.probes.lookups import Lookup, lookups
+from symmetry.jax.probes.masks import (
+    lengths,
+    masks,
+    may_be_filled,
+    padding_by_lengths,
+    padding_by_places,
+)
 from symmetry.jax.probes.pairs import PairSite, pairs
 from symmetry.jax.probes.provenance import makers
 from symmetry.jax.probes.sites import Site, sites
@@ -158,21 +165,46 @@ class JaxLossProbe(LossProbe, LeakSearch):
         return Moved(path, kind, place_of(equation))
 
     def _padded(self, looked_up: Sequence[Tokens]) -> Iterator[Padded]:
-        """Yield the tokens that are looked up and that the mask of the batch hides."""
-        stepper = self._stepper
-        program = stepper.program
-        if program.made.batch is None or program.by_number:
+        """Yield the tokens that are looked up and that are known as padding."""
+        for tokens in looked_up:
+            found = next(self._padding_of(tokens.array), None)
+            if found is not None:
+                yield Padded(tokens.call, tokens.array, *found)
+
+    def _padding_of(self, tokens: Array) -> Iterator[tuple[Array, str]]:
+        """Yield which tokens are padding, and how that is known, the surest first."""
+        if not may_be_filled(tokens):
             return
+        named = self._hidden_by_name(tokens)
+        if named is not None and named[1] == "mask":
+            yield named
+        outputs = [site.scores for site in self._sites if site.axis is not None]
+        found = masks(self._forward, outputs, tokens.shape)
+        for mask, value in zip(found, self._values([m.atom for m in found], {}), strict=True):
+            if (padding := mask.padding(tokens, value)) is not None:
+                yield padding, "step"
+        first = len(self._stepper.leaves.values)
+        for given in lengths(self._forward, self._inputs, first):
+            if (padding := padding_by_lengths(tokens, given)) is not None:
+                yield padding, "lengths"
+        if named is not None:
+            yield named
+        if (padding := padding_by_places(tokens)) is not None:
+            yield padding, "ends"
+
+    def _hidden_by_name(self, tokens: Array) -> tuple[Array, str] | None:
+        """Return the tokens that a mask hides which the batch has by name."""
+        stepper, program = self._stepper, self._stepper.program
+        if program.made.batch is None or program.by_number:
+            return None
         given = program.given(stepper.taken)
         texts = texts_in(given)
         if isinstance(texts, str):
-            return
+            return None
+        hidden = padding_by_mask(tokens, texts.texts.visible.astype(int))
         number = len(stepper.leaves.values) + place_among_arrays(given, texts.mask)
         known_by = "mask" if self._forward.reads(number) else "filled"
-        for tokens in looked_up:
-            hidden = padding_by_mask(tokens.array, texts.texts.visible.astype(int))
-            if hidden is not None:
-                yield Padded(tokens.call, tokens.array, hidden, known_by)
+        return None if hidden is None else (hidden, known_by)
 
     @cached_property
     def _sites(self) -> list[Site]:
