@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
+from symmetry.training.capabilities.observing import Rehearsing
+from symmetry.training.losses import LossProbe, Padded
+from symmetry.training.run import needed
+from symmetry.training.start import TrainingStart
 from symmetry.units.state import Array
 
 _TOLERANCE = 1e-9  # of the largest score
@@ -25,6 +31,15 @@ def with_others(text: Array, places: Array, words: Array | None = None) -> Array
     changed = text.copy()
     changed[places] = other
     return changed
+
+
+def outputs_with(start: TrainingStart, padded: Padded, text: Array) -> Mapping[int, Array]:
+    """Return what losses of classes are given, as rows, when an embedding looks up another text."""
+    run = start.begin(noise=False)
+    with needed(run, LossProbe).padded(padded, text) as found:
+        needed(run, Rehearsing).rehearse(1, 0)
+    run.close()
+    return found
 
 
 def moved(plain: Array, other: Array) -> Array | None:

@@ -35,7 +35,7 @@ import numpy as np
 from symmetry.base.errors import TrainingError
 from symmetry.invariants.invariant import PROMOTED, TrainingInvariant
 from symmetry.invariants.loss.endings import ENDING, unlearned_endings
-from symmetry.invariants.loss.outputs import moved, with_others
+from symmetry.invariants.loss.outputs import moved, outputs_with, with_others
 from symmetry.law.measurement import Measurement, Violation
 from symmetry.law.note import NoteKind
 from symmetry.training.capabilities.observing import Rehearsing
@@ -180,21 +180,14 @@ def _belong(start: TrainingStart, suspect: Suspect) -> bool:
     if suspect.is_text:
         return True
     text, padding = suspect.padded.array, suspect.padded.padding
-    plain = _outputs(start, suspect, text)
-    other = _outputs(start, suspect, with_others(text, padding))
+    texts = (text, with_others(text, padding))
+    plain, other = (
+        outputs_with(start, suspect.padded, each).get(suspect.loss.number) for each in texts
+    )
     if plain is None or other is None or len(plain) != len(suspect.rows):
         return False
     rows = moved(plain, other)
     return rows is not None and bool(rows[suspect.rows].all())
-
-
-def _outputs(start: TrainingStart, suspect: Suspect, text: Array) -> Array | None:
-    """Return the input of the loss, as rows, when the embedding looks up another text."""
-    run = start.begin(noise=False)
-    with needed(run, LossProbe).padded(suspect.padded, text) as found:
-        needed(run, Rehearsing).rehearse(1, 0)
-    run.close()
-    return found.get(suspect.loss.number)
 
 
 def _counts(start: TrainingStart, suspect: Suspect) -> bool:

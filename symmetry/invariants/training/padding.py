@@ -15,24 +15,32 @@ convolution reads the padding.
 
 A ``key_padding_mask`` that leaves out all words, and no padding, is the opposite of what is meant:
 True leaves a key out.
+
+A step in JAX may mask tokens without an attention mask in its batch, as with ``tokens != 0``. Then
+other tokens are looked up at these places, and nothing else is changed. It is a note if outputs for
+the other tokens move: the padding may be meant to be read there.
 """
 
 from collections.abc import Sequence
 from dataclasses import replace
 
+import numpy as np
+
 from symmetry.base.errors import TrainingError
 from symmetry.invariants.invariant import TrainingInvariant
+from symmetry.invariants.loss.outputs import moved, outputs_with, with_others
 from symmetry.law.equivariance import compare_sides
 from symmetry.law.measurement import Measurement, Violation
-from symmetry.law.note import NoteKind
+from symmetry.law.note import Note, NoteKind
 from symmetry.observe.source_line import SourceLine
 from symmetry.training.capabilities.batching import Padding
 from symmetry.training.capabilities.rows import PaddedCall, Rows
-from symmetry.training.losses import Observed
+from symmetry.training.losses import Observed, Padded
 from symmetry.training.packing import PADDING_TOKEN
 from symmetry.training.run import Run
 from symmetry.training.start import TrainingStart
 from symmetry.training.texts import BY_FIRST_LABELS
+from symmetry.units.state import Array
 
 PADDING = NoteKind("training/padding")
 UNMASKED = NoteKind(
@@ -40,6 +48,11 @@ UNMASKED = NoteKind(
     meaning="A model is given rows that end with its token of padding, and no attention mask, so "
     "that its outputs depend on the padding. Give it the mask that the tokenizer returns.",
 )
+# How padding is known that a model masks without an attention mask in its batch, in words.
+_MASKED = {
+    "step": "the model masks them somewhere",
+    "lengths": "the lengths of the texts leave them out",
+}
 _SAME = 1e-7  # of the largest entry, in float64
 _INVERTED = (
     "key_padding_mask hides the words and shows the padding: where it is True, attention leaves a "
@@ -54,6 +67,9 @@ def padding(start: TrainingStart) -> Measurement:
         file, line = place.reference
         return Measurement.violated(Violation(_INVERTED, 1, "", file=file, line=line))
     found = _with_others_hidden(start)
+    note = None if observed is None else _reads_masked(start, observed)
+    if found.violation is None and note is not None:
+        return Measurement.cannot_judge("its model may read padding on purpose", notes=(note,))
     if start.dtype != "float64" or found.violation is not None:
         return found
     calls = [call for call in start.with_run(_padded, noise=True) if not call.why_not]
@@ -90,6 +106,43 @@ def inverted_at(observed: Observed) -> SourceLine | None:
 def _padded(run: Run) -> Sequence[PaddedCall]:
     rows = run.capability(Rows)
     return () if rows is None else rows.padded()
+
+
+def _reads_masked(start: TrainingStart, observed: Observed) -> Note | None:
+    """Return a note if outputs for texts depend on padding that the model masks somewhere."""
+    for padded in observed.padded:
+        if padded.known_by not in _MASKED:
+            continue
+        texts = (padded.array, with_others(padded.array, padded.padding))
+        try:
+            plain, other = (outputs_with(start, padded, text) for text in texts)
+        except TrainingError:  # with other tokens
+            continue
+        for loss in observed.losses:
+            scores = plain.get(loss.number)
+            rows = None if scores is None else moved(scores, other[loss.number])
+            if rows is not None and (rows & _rows_of_texts(padded, len(rows))).any():
+                return PADDING.at(_text_of_masked(padded), loss.place)
+    return None
+
+
+def _rows_of_texts(padded: Padded, count: int) -> Array:
+    """Return which rows of outputs certainly belong to texts: to tokens, or to padded samples."""
+    visible, padding = ~padded.padding, padded.padding
+    within = visible[:, :-1] & visible[:, 1:]
+    for places in (visible, within):
+        if count == places.size:  # samples or places come first
+            return places.ravel() & places.T.ravel()
+    return padding.any(1) if count == len(padding) else np.zeros(count, bool)
+
+
+def _text_of_masked(padded: Padded) -> str:
+    return (
+        f"{padded.padding.sum()} of the {padded.padding.size} tokens are padding "
+        f"({_MASKED[padded.known_by]}), and the outputs for the other tokens depend on them all "
+        "the same: with other tokens there, the loss is given other outputs. Give the mask to each "
+        "layer that mixes places, and to each mean"
+    )
 
 
 def _unmasked(call: PaddedCall) -> str:

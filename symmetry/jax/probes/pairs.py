@@ -19,7 +19,7 @@ from symmetry.jax.jaxprs.places import place_of
 from symmetry.jax.probes.provenance import CASTS, makers, source
 from symmetry.training.losses import Pair
 
-_NAMES = ("add", "mul", "sub")
+_NAMES = ("add", "div", "max", "min", "mul", "sub")
 _LONGER = ("broadcast_in_dim", "reshape")
 
 

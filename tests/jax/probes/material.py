@@ -279,6 +279,12 @@ def column_and_row(scores: Any, y: Any) -> Any:
     return ((scores[:, :1] - y) ** 2).mean()
 
 
+def quotient_of_column_and_row(scores: Any, y: Any) -> Any:
+    import jax.numpy as jnp
+
+    return jnp.log1p((scores[:, :1] / (y + 1.0)) ** 2).mean()
+
+
 # The law, words of its text, and a part of the line that it names.
 BROKEN = {
     softmax_twice: ("loss/inputs", "applies softmax to them again", "jnp.log(jnp.exp("),
@@ -289,5 +295,10 @@ BROKEN = {
     a_softmax_by_hand_over_the_batch: ("loss/inputs", "normalised along axis 0", "sizes / sizes"),
     chances_of_a_batch_one_by_one: ("loss/inputs", "normalised along axis 0", "softmax(scores, a"),
     sigmoid_twice: ("loss/inputs", "applies a sigmoid to it", "optax.sigmoid"),
+    quotient_of_column_and_row: (
+        "loss/pairs",
+        "each output meets the data of all samples",
+        ":1] / (y",
+    ),
     column_and_row: ("loss/pairs", "each output meets the data of all samples", ":1] - y)"),
 }

@@ -58,10 +58,12 @@ def training(
     end: int | None = None,
     mask_of: Any = None,
     hide: str = "mul",
+    pool: Any = None,
 ) -> Any:
     """Return a training of a small model of texts: ``labels(batch)``, ``mean(each, mask)``.
 
-    Without ``mask_of`` the batch has an attention mask; ``hide`` is how the mask is used.
+    Without ``mask_of`` the batch has an attention mask; ``hide`` is how the mask is used. ``pool``
+    is what is added to each token.
     """
     import jax
     import jax.numpy as jnp
@@ -81,6 +83,8 @@ def training(
             if attends:  # to earlier tokens that are seen
                 causal = jnp.tril(jnp.ones((LENGTH, LENGTH)))
                 hidden = hidden + mixed(hidden, causal, mask, hide)
+            if pool:
+                hidden = hidden + pool(batch, hidden)
             logits = jnp.tanh(hidden) @ params["head"]
             wanted = labels(batch)
             logits, mask = logits[:, : wanted.shape[1]], mask[:, -wanted.shape[1] :]
@@ -227,3 +231,23 @@ def test_padding_that_is_known_by_its_places_is_a_note(labels):
     mask_of = MASKS["an input"]
     verdict, notes = judged(labels, of_all, attends=False, end=1, mask_of=mask_of)
     assert (verdict.kind, notes) == ("holds", {"loss/padding"})
+
+
+def read_all_the_same(batch: Any, hidden: Any) -> Any:
+    """Return a mean over all places, also over padding."""
+    return hidden.mean(1, keepdims=True)
+
+
+@pytest.mark.parametrize(("pool", "notes"), [(None, []), (read_all_the_same, ["training/padding"])])
+def test_padding_that_the_model_masks_and_reads_all_the_same_has_a_note(pool, notes):
+    from symmetry.invariants.training.padding import padding
+    from symmetry.training.start import TrainingStart
+
+    mask_of = MASKS["a comparison"]
+    make = partial(training, next_tokens, of_visible, mask_of=mask_of, hide="where", pool=pool)
+    found = padding(TrainingStart(FunctionTraining("training", make), "float64"))
+    assert found.violation is None
+    assert [note.name for note in found.notes] == notes
+    for note in found.notes:
+        assert "the model masks them somewhere" in note.text
+        assert note.line in range(training.__code__.co_firstlineno, 110)
