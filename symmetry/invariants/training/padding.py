@@ -133,7 +133,7 @@ def _rows_of_texts(padded: Padded, count: int) -> Array:
     for places in (visible, within):
         if count == places.size:  # samples or places come first
             return places.ravel() & places.T.ravel()
-    return padding.any(1) if count == len(padding) else np.zeros(count, bool)
+    return np.asarray(padding.any(1)) if count == len(padding) else np.zeros(count, bool)
 
 
 def _text_of_masked(padded: Padded) -> str:

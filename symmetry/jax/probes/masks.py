@@ -51,7 +51,7 @@ class Mask:
         for rows, places in permutations(range(hidden.ndim), 2):
             if (hidden.shape[rows], hidden.shape[places]) == (batch, length):
                 others = tuple({*range(hidden.ndim)} - {rows, places})
-                each = hidden.all(others)
+                each = np.asarray(hidden.all(others))
                 found = _varying(tokens, ~(each if rows < places else each.T))
                 if found is not None:
                     return found
