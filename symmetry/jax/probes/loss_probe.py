@@ -167,24 +167,33 @@ class JaxLossProbe(LossProbe, LeakSearch):
     def _padded(self, looked_up: Sequence[Tokens]) -> Iterator[Padded]:
         """Yield the tokens that are looked up and that are known as padding."""
         for tokens in looked_up:
-            found = next(self._padding_of(tokens.array), None)
+            found = next(self._padding_of(tokens.array, self._lookups[tokens.call].atom), None)
             if found is not None:
                 yield Padded(tokens.call, tokens.array, *found)
 
-    def _padding_of(self, tokens: Array) -> Iterator[tuple[Array, str]]:
-        """Yield which tokens are padding, and how that is known, the surest first."""
+    def _padding_of(self, tokens: Array, atom: Any) -> Iterator[tuple[Array, str]]:
+        """Yield which tokens are padding, and how that is known, the surest first.
+
+        A mask that is made of other tokens, or lengths that may be theirs, say nothing of these.
+        """
         if not may_be_filled(tokens):
             return
         named = self._hidden_by_name(tokens)
         if named is not None and named[1] == "mask":
             yield named
+        behind = self._forward.inputs_behind
+        others = set[Any]().union(*(behind(each.atom) for each in self._lookups)) - behind(atom)
         outputs = [site.scores for site in self._sites if site.axis is not None]
-        found = masks(self._forward, outputs, tokens.shape)
-        for mask, value in zip(found, self._values([m.atom for m in found], {}), strict=True):
+        own = [
+            mask
+            for mask in masks(self._forward, outputs, tokens.shape)
+            if others.isdisjoint(behind(mask.atom))
+        ]
+        for mask, value in zip(own, self._values([m.atom for m in own], {}), strict=True):
             if (padding := mask.padding(tokens, value)) is not None:
                 yield padding, "step"
         first = len(self._stepper.leaves.values)
-        for given in lengths(self._forward, self._inputs, first):
+        for given in () if others else lengths(self._forward, self._inputs, first):
             if (padding := padding_by_lengths(tokens, given)) is not None:
                 yield padding, "lengths"
         if named is not None:

@@ -60,12 +60,13 @@ class Mask:
 
 def masks(forward: Forward, outputs: Sequence[Any], shape: tuple[int, int]) -> list[Mask]:
     """Return what may mask tokens of this shape before outputs, each once."""
-    found: dict[Any, Mask] = {}
+    found: dict[int, Mask] = {}
     for number in sorted(forward.ancestors(outputs)):
         for mask in _masks_of(forward, forward.equations[number]):
-            lengths = [*mask.atom.aval.shape]
-            if all(lengths.count(n) >= shape.count(n) for n in shape):
-                found.setdefault(source(forward, mask.atom, SHAPES), mask)
+            sizes, origin = [*mask.atom.aval.shape], source(forward, mask.atom, SHAPES)
+            fits = all(sizes.count(n) >= shape.count(n) for n in shape)
+            if fits and not isinstance(origin, Literal):
+                found.setdefault(id(origin), mask)
     return [*found.values()]
 
 
@@ -77,8 +78,7 @@ def _masks_of(forward: Forward, equation: Any) -> Iterator[Mask]:
         yield Mask(atoms[0], lambda chosen: chosen.astype(int) != shown)
     elif name in _HIDING and trained[0] != trained[1]:
         position = trained.index(False)
-        if not isinstance(atoms[position], Literal):
-            yield Mask(atoms[position], _HIDING[name][position])
+        yield Mask(atoms[position], _HIDING[name][position])
 
 
 def lengths(forward: Forward, inputs: Sequence[Any], first: int) -> Iterator[Array]:

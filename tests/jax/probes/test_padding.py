@@ -199,6 +199,18 @@ def test_padding_is_what_a_step_masks_whatever_the_names(mask, hide):
     assert (padding == (np.arange(LENGTH) >= LENGTHS)).all()
 
 
+def test_a_mask_of_other_tokens_says_nothing_of_these():
+    """Padding may end the text in the one, and is masked in the other, of the same lengths."""
+
+    def other_tokens(batch: Any) -> Any:
+        return (batch["tags"] != 0).astype(np.int32)
+
+    plain = known_by(next_tokens, of_all, mask_of=other_tokens)
+    assert [how for how, _ in plain] == ["step"]
+    looked_up = known_by(next_tokens, of_all, mask_of=other_tokens, pool=look_up_tags)
+    assert [how for how, _ in looked_up] == ["ends", "step"]
+
+
 def test_lengths_that_mask_nothing_leave_padding_out_of_the_loss_only():
     ((how, padding),) = known_by(next_tokens, of_visible, attends=False, mask_of=MASKS["lengths"])
     assert how == "lengths"
@@ -231,6 +243,11 @@ def test_padding_that_is_known_by_its_places_is_a_note(labels):
     mask_of = MASKS["an input"]
     verdict, notes = judged(labels, of_all, attends=False, end=1, mask_of=mask_of)
     assert (verdict.kind, notes) == ("holds", {"loss/padding"})
+
+
+def look_up_tags(batch: Any, hidden: Any) -> Any:
+    """Return the rows of a table that depends on parameters, for the tags."""
+    return (hidden[0] * 2)[batch["tags"]]
 
 
 def read_all_the_same(batch: Any, hidden: Any) -> Any:
