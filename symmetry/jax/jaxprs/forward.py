@@ -13,7 +13,7 @@ Example: the loss ``((x @ w - y) ** 2).sum()``, a parameter ``w`` and a batch ``
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 from jax.extend.core import ClosedJaxpr, Literal
@@ -77,29 +77,26 @@ class Forward(Graph):
         ``see`` is called with the number, the operands and the results of each equation; it may
         return other results.
         """
-
-        def perform(number: int, equation: Any, args: list[Any]) -> Sequence[Any]:
-            given = [replaced.get((number, position), arg) for position, arg in enumerate(args)]
-            results = bind(equation, given, equation.params)
-            other = None if see is None else see(number, given, results)
-            return results if other is None else other
-
-        return evaluate(self._jaxpr.jaxpr, self._jaxpr.consts, inputs, perform)
+        core, consts = self._jaxpr.jaxpr, self._jaxpr.consts
+        return evaluate(core, consts, inputs, partial(_performed, replaced, see))
 
     def _compile(
         self, wanted: tuple[Any, ...], operands: tuple[Operand, ...]
     ) -> Callable[[Sequence[Any], Sequence[Any], Sequence[Any]], Sequence[Any]]:
-        numbers = sorted(self.ancestors(wanted))
-        core = self._jaxpr.jaxpr.replace(eqns=[self.equations[number] for number in numbers])
+        needed = self.ancestors(wanted)
 
         def run(consts: Any, inputs: Any, others: Any) -> list[Any]:
-            replaced = dict(zip(operands, others, strict=True))
-
-            def perform(place: int, equation: Any, args: list[Any]) -> Sequence[Any]:
-                number = numbers[place]
-                given = [replaced.get((number, position), arg) for position, arg in enumerate(args)]
-                return bind(equation, given, equation.params)
-
-            return [*map(evaluate(core, consts, inputs, perform), wanted)]
+            perform = partial(_performed, dict(zip(operands, others, strict=True)), None)
+            read = evaluate(self._jaxpr.jaxpr, consts, inputs, perform, only=needed)
+            return [*map(read, wanted)]
 
         return quickly(run)
+
+
+def _performed(
+    replaced: Mapping[Operand, Any], see: Any, number: int, equation: Any, args: Sequence[Any]
+) -> Sequence[Any]:
+    given = [replaced.get((number, position), arg) for position, arg in enumerate(args)]
+    results = bind(equation, given, equation.params)
+    other = None if see is None else see(number, given, results)
+    return results if other is None else other

@@ -21,7 +21,7 @@ The user's line stays with each equation.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -211,16 +211,21 @@ class Interpreter(Walk[Any]):
         return [args[1] + args[0].astype(args[1].dtype) * (args[2] - args[1])]
 
     def _scan(self, equation: Any, args: Sequence[Any]) -> Sequence[Any]:
-        params = equation.params
+        return self.rounds(equation.params, args, lambda *given: (self.run(*given), ()))[0]
+
+    def rounds(
+        self, params: Any, args: Sequence[Any], run: Callable[..., Any], scan: Any = jax.lax.scan
+    ) -> tuple[list[Any], Any]:
+        """Evaluate a loop; return its results, and what else ``run`` returns in each round."""
         consts, init, rows = operands_of_scan(params, args)
 
         def body(carry: Any, row: Any) -> Any:
-            results = self.run(closed(params["jaxpr"]), *consts, *carry, *row)
-            return tuple(results[: len(init)]), tuple(results[len(init) :])
+            results, more = run(closed(params["jaxpr"]), *consts, *carry, *row)
+            return tuple(results[: len(init)]), (results[len(init) :], more)
 
         how = {"length": params["length"], "reverse": params["reverse"]}
-        carry, stacked = jax.lax.scan(body, tuple(init), tuple(rows), **how)
-        return [*carry, *stacked]
+        carry, (stacked, more) = scan(body, tuple(init), tuple(rows), **how)
+        return [*carry, *stacked], more
 
     def _while(self, equation: Any, args: Sequence[Any]) -> Sequence[Any]:
         params = equation.params
@@ -256,12 +261,7 @@ _CONTROL = {
     "cond": Interpreter._cond,
     "shard_map": Interpreter._shard_map,
 }
-_MEANS = {
-    "not": Interpreter._logic,
-    "and": Interpreter._logic,
-    "or": Interpreter._logic,
-    "select_n": Interpreter._select,
-}
+_MEANS = dict.fromkeys(("not", "and", "or"), Interpreter._logic) | {"select_n": Interpreter._select}
 _PROMOTED = {"reduce_precision": lambda _self, _equation, args: args} | dict.fromkeys(
     _AS_WRITTEN, Interpreter._as_written
 )

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from itertools import count
 from typing import Any
 from unittest.mock import patch
@@ -138,64 +139,49 @@ class MarkReader(Interpreter):
         try:
             if not calls:
                 return super().perform(equation, args)
+            run = partial(self._with_marks, calls)
             if name == "scan":
-                return self._stacking(equation.params, args, calls)
-            return self._choosing(equation.params["branches"], args, calls)
+                scan = _one_by_one if equation.params["length"] <= _FEW else jax.lax.scan
+                results, marked = self.rounds(equation.params, args, run, scan)
+            else:
+                branches = [partial(run, branch) for branch in equation.params["branches"]]
+                results, marked = _choosing(branches, args)
+            self.values.update(marked)
+            return results
         finally:
             self._keeps, self.inside_loop = keeps, inside
 
-    def _stacking(self, params: Any, args: Sequence[Any], calls: Calls) -> Sequence[Any]:
-        """Evaluate a loop, and keep the values that it marks in each round."""
-        consts, init, rows = operands_of_scan(params, args)
-        names = list[str]()
-
-        def body(carry: Any, row: Any) -> Any:
-            given = (*consts, *carry, *row)
-            results, marked = self._with_marks(params["jaxpr"], given, calls)
-            names[:] = marked
-            return tuple(results[: len(init)]), (results[len(init) :], [*marked.values()])
-
-        scan = _one_by_one if params["length"] <= _FEW else jax.lax.scan
-        how = {"length": params["length"], "reverse": params["reverse"]}
-        carry, (stacked, marked) = scan(body, tuple(init), tuple(rows), **how)
-        self.values.update(zip(names, marked, strict=True))
-        return [*carry, *stacked]
-
-    def _choosing(
-        self, branches: Sequence[Any], args: Sequence[Any], calls: Calls
-    ) -> Sequence[Any]:
-        """Evaluate a choice, and keep the values that branches mark; zeros where they do not."""
-        every: dict[str, Any] = {}
-        for branch in branches:
-            every |= jax.eval_shape(
-                lambda *a, b=branch: self._with_marks(b, a, calls)[1], *args[1:]
-            )
-
-        def taking(branch: Any) -> Callable[..., Any]:
-            def take(*given: Any) -> Any:
-                results, marked = self._with_marks(branch, given, calls)
-                zeros = {n: jnp.zeros(v.shape, v.dtype) for n, v in every.items()}
-                return results, zeros | marked
-
-            return take
-
-        results, marked = jax.lax.switch(args[0], [*map(taking, branches)], *args[1:])
-        self.values.update(marked)
-        return [*results]
-
     def _with_marks(
-        self, jaxpr: Any, args: Sequence[Any], calls: Calls
+        self, calls: Calls, jaxpr: ClosedJaxpr, *args: Any
     ) -> tuple[list[Any], dict[str, Any]]:
         """Return the outputs of a jaxpr, and the losses and gradients of some calls in it."""
         around, self.values = self.values, {}
         try:
-            results, found = self.run(closed(jaxpr), *args), self.values
+            results, found = self.run(jaxpr, *args), self.values
         finally:
             self.values = around
         kinds = {name: name.split(".") for name in found}
         return results, {
             n: found[n] for n, (kind, call, *_) in kinds.items() if kind in _KEPT and call in calls
         }
+
+
+def _choosing(
+    branches: Sequence[Callable[..., Any]], args: Sequence[Any]
+) -> tuple[list[Any], dict[str, Any]]:
+    """Return the results of a choice, and what its branches mark: zeros where they do not."""
+    every: dict[str, Any] = {}
+    for branch in branches:
+        every |= jax.eval_shape(branch, *args[1:])[1]
+
+    def taking(branch: Callable[..., Any]) -> Callable[..., Any]:
+        def take(*given: Any) -> Any:
+            results, marked = branch(*given)
+            return results, {n: jnp.zeros(v.shape, v.dtype) for n, v in every.items()} | marked
+
+        return take
+
+    return jax.lax.switch(args[0], [*map(taking, branches)], *args[1:])  # type: ignore[no-any-return]
 
 
 def _one_by_one(body: Any, carry: Any, rows: Any, *, length: int, reverse: bool) -> Any:
@@ -261,29 +247,18 @@ class _LeafWalk(Walk[int | None]):
             self.found[mark.removeprefix("parameter.")] = leaf
         return args[: len(equation.outvars)]
 
-    def _scan(self, equation: Any, args: Sequence[int | None]) -> Sequence[int | None]:
-        consts, carry, _ = operands_of_scan(equation.params, args)
-        known = [*consts, *carry] if self._carried else consts
-        self.run(closed(equation.params["jaxpr"]), *known, *[None] * (len(args) - len(known)))
+    def _within(self, equation: Any, args: Sequence[int | None]) -> Sequence[int | None]:
+        name, params = equation.primitive.name, equation.params
+        inner = params.get("branches") or [params.get("jaxpr") or params["body_jaxpr"]]
+        given = args[{"while": params.get("cond_nconsts"), "cond": 1}.get(name, 0) :]
+        if name == "scan":
+            consts, carry, _ = operands_of_scan(params, args)
+            given = [*consts, *carry] if self._carried else consts
+            given = [*given, *[None] * (len(args) - len(given))]
+        for each in inner if self._carried or name != "while" else ():
+            self.run(closed(each), *given)
         return self.operation(equation, args)
 
-    def _while(self, equation: Any, args: Sequence[int | None]) -> Sequence[int | None]:
-        if self._carried:
-            self.run(equation.params["body_jaxpr"], *args[equation.params["cond_nconsts"] :])
-        return self.operation(equation, args)
-
-    def _cond(self, equation: Any, args: Sequence[int | None]) -> Sequence[int | None]:
-        for branch in equation.params["branches"]:
-            self.run(branch, *args[1:])
-        return self.operation(equation, args)
-
-    def _shard_map(self, equation: Any, args: Sequence[int | None]) -> Sequence[int | None]:
-        self.run(closed(equation.params["jaxpr"]), *args)
-        return self.operation(equation, args)
-
-    rules = dict.fromkeys(_SAME, _same) | {
-        "scan": _scan,
-        "while": _while,
-        "cond": _cond,
-        "shard_map": _shard_map,
-    }
+    rules = dict.fromkeys(_SAME, _same) | dict.fromkeys(
+        ("scan", "while", "cond", "shard_map"), _within
+    )

@@ -18,7 +18,7 @@ The call of ``inner`` needs no rule: calls are walked through.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
 from jax._src.core import jaxprs_in_params
@@ -101,10 +101,12 @@ def evaluate(
     inputs: Iterable[Value],
     perform: Callable[[int, Any, list[Any]], Sequence[Any]],
     literal: Callable[[Any], Any] = lambda atom: atom.val,
+    only: Container[int] | None = None,
 ) -> Callable[[Any], Any]:
     """Give each variable of a jaxpr a value, and return the function that reads values.
 
-    ``perform`` returns the results of an equation; it takes its number and its operands.
+    ``perform`` returns the results of an equation; it takes its number, it, and its operands.
+    ``only`` are the numbers of the equations that are needed.
     """
     env: dict[Any, Any] = dict(zip(core.constvars, consts, strict=True))
     env.update(zip(core.invars, inputs, strict=True))
@@ -113,8 +115,9 @@ def evaluate(
         return literal(atom) if isinstance(atom, Literal) else env[atom]
 
     for number, equation in enumerate(core.eqns):
-        results = perform(number, equation, [*map(read, equation.invars)])
-        env.update(zip(equation.outvars, results, strict=True))
+        if only is None or number in only:
+            results = perform(number, equation, [*map(read, equation.invars)])
+            env.update(zip(equation.outvars, results, strict=True))
     return read
 
 
