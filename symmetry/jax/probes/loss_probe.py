@@ -189,7 +189,8 @@ class JaxLossProbe(LossProbe, LeakSearch):
             for mask in masks(self._forward, outputs, tokens.shape)
             if others.isdisjoint(behind(mask.atom))
         ]
-        for mask, value in zip(own, self._values([m.atom for m in own], {}), strict=True):
+        values = self._values([mask.atom for mask in own], {}) if own else []
+        for mask, value in zip(own, values, strict=True):
             if (padding := mask.padding(tokens, value)) is not None:
                 yield padding, "step"
         first = len(self._stepper.leaves.values)
