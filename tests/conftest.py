@@ -30,7 +30,10 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 STUDIES = Path(__file__).parent / "studies"
 # Set in CI: a skipped test fails there, and only these may be missing.
 STRICT = bool(os.environ.get("CI_STRICT"))
-MAY_BE_MISSING = {"gpu", "redis-server", "transformers", "timm", "keras", "tinygrad"}
+MAY_BE_MISSING = {
+    *("gpu", "redis-server", "timm", "keras", "tinygrad"),
+    *("transformers", "trl", "peft", "lightning"),
+}
 INSTALLED = {"torch", "greenlet", "safetensors", "xdist", "mpmath"}
 LEFT_OUT = pytest.StashKey[Counter[str]]()
 

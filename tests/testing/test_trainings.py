@@ -109,6 +109,28 @@ test_loop = check_training(loop, only="symmetry/repeatable")
     result.assert_outcomes(passed=4)
 
 
+def test_others_may_write_files_of_the_project_meanwhile(pytester):
+    result = run(
+        pytester,
+        """
+import subprocess
+from pathlib import Path
+
+log = Path(__file__).with_name("others.txt")
+log.write_bytes(bytes(1 << 21))  # of a large file there is no copy
+
+@check_training(only="symmetry/repeatable")
+def test_it():
+    subprocess.run(["sh", "-c", f"echo written >> {log}"], check=True)
+    train(make_model())
+
+def test_they_have():
+    assert log.stat().st_size > 1 << 21
+""",
+    )
+    result.assert_outcomes(passed=2)
+
+
 def test_a_model_and_its_step_are_a_training_as_elsewhere(pytester):
     result = run(
         pytester,

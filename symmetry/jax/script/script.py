@@ -80,7 +80,8 @@ class JaxScript:
             If a file of the user's has changed meanwhile.
         """
         self._mirrors.remove()
-        if changed := self._mirrors.changed():
+        changed = "" if callable(self._source.script) else self._mirrors.changed()
+        if changed:
             raise SymmetryError(f"{self._source.name}: {changed}")
 
 

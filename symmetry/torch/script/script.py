@@ -125,7 +125,7 @@ class Script:
 
         if self._forks.inside:
             raise ForkError("it begins another run")
-        if self._begun == 1 and (changed := self._host.mirrors.changed()):  # not to go on doing so
+        if self._begun == 1 and (changed := self._host.changed()):  # not to go on doing so
             raise TrainingError(f"{self.source.name}: {changed}")
         while self._unused:
             self._unused.pop().close()

@@ -1,0 +1,1 @@
+"""Tests as maintainers of trainers would write them, and old bugs that they catch."""
