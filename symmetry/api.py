@@ -119,7 +119,9 @@ def check(
     they have. Optimisers are found without it. With a function ``"batch"`` the step is called as
     ``step(batch(i))``, and ``symmetry/samples`` can rearrange the batch; ``"batch_axis"`` is the
     axis of its samples, 0 by default. A function ``"evaluate"``, of nothing or of the model, is
-    called after each step, and must not change the training. A function with an attribute
+    called after each step, and must not change the training. Functions ``"save"`` and ``"load"`` of
+    a folder replace the state dictionaries in ``training/resume``: ``load`` is called on fresh
+    objects, in a folder that ``save`` has filled. A function with an attribute
     ``expect_units = {"fc1": 33}`` requires that many equal units of a module.
 
     Parameters

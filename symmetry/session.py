@@ -34,6 +34,7 @@ from symmetry.targets.training import RecordedRun
 from symmetry.training import frameworks
 from symmetry.training.capabilities.rows import Rows
 from symmetry.training.events import Called, Epochs
+from symmetry.training.resumed_runs import ResumedRuns
 from symmetry.training.run import RunSettings
 from symmetry.training.target import Training
 
@@ -148,6 +149,19 @@ def watch(script: Named, seed: int) -> Epochs:
             f"only a script in {frameworks.with_epochs()} has epochs"
         )
     return epochs
+
+
+def resume(script: Named, seed: int) -> ResumedRuns | None:
+    """Return a script's runs whole, interrupted and resumed; None if it is no script.
+
+    Raises
+    ------
+    SymmetryError
+        If it does not save, or does not resume.
+    """
+    target = resolve_training(script, "only a script can be resumed")
+    with closing(target), one_thread():
+        return target.training.resumed(seed)
 
 
 def _may_be_packed(epochs: Epochs) -> bool:

@@ -80,6 +80,9 @@ class Library:
     cache: tuple[str, str] | None = None
     # State of its classes in a process, with what it is in a process that has begun nothing.
     kept: Mapping[Kept, Callable[[Any], Any]] = field(default_factory=dict)
+    # Its functions by which a script goes on at its place in the data: a module, a class or "", a
+    # name; with the reason why the place is the one where it was saved.
+    promises: Mapping[Kept, str] = field(default_factory=dict)
     # How many batches an update takes in a loop that ends where ``len`` says, by the frame that
     # reads it; None if its loops do not end there.
     update: Callable[[FrameType], int] | None = None
@@ -148,6 +151,19 @@ def update_of_loop(frame: FrameType) -> int | None:
 def loop_of(returned: Any) -> Callable[[], Any] | None:
     """Return the function of a library that trains with these objects of its own, if any does."""
     return next(filter(None, (each.loop(returned) for each in imported())), None)
+
+
+def promising() -> Iterator[tuple[Any, str, str]]:
+    """Yield the functions that promise a place in the data, of libraries that are imported.
+
+    Each is an owner and a name, with the reason.
+    """
+    for library in registered():
+        for (module, kind, name), why in library.promises.items():
+            owner = sys.modules.get(module)
+            owner = getattr(owner, kind, None) if kind else owner
+            if hasattr(owner, name):
+                yield owner, name, why
 
 
 def of_call(package: str) -> Library | None:

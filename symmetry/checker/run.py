@@ -71,6 +71,7 @@ def run(plan: Plan, progress: Progress | None = None, examiner: Examiner | None 
         part=examiner.part,
         sizes=examiner.sizes,
         substitution=examiner.substitution,
+        resume_option=examiner.resume_option,
         unmet=tuple(unmet(options, judged)),
     )
 

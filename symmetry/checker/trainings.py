@@ -67,7 +67,7 @@ class TrainingExaminer(Examiner):
         self._noise: dict[str, None] = {}
 
     def begin(self) -> None:
-        """Run it on its ranks, if they are compared; then see in which precisions it runs as one.
+        """Run it on its ranks, and resume it; then see in which precisions it runs as one.
 
         There it has to fit into memory, and to give finite losses.
         """
@@ -75,6 +75,9 @@ class TrainingExaminer(Examiner):
             self.progress.case("several ranks", "float32", 0, 1, None)
             # Processes can be forked where nothing has run.
             self._on_ranks = self._training.on_ranks() is not None
+        if any(_entry(each).resumes for each in self.invariants):
+            self.progress.case("resumed runs", "float32", 0, 1, None)
+            self._training.resumed(self.plan.options.seed)  # nothing is checked if it cannot be
         for dtype in self._starts:
             try:
                 self._try(dtype)
@@ -139,6 +142,8 @@ class TrainingExaminer(Examiner):
         """End the runs of a script, and see that it has changed no file of the user's."""
         self._starts.clear()
         self.substitution = self._training.substitution
+        if not self._training.resumes:
+            self.resume_option = self._training.resume_option
         self._training.close()
 
     def remarks(self, verdicts: Sequence[Verdict]) -> Sequence[str]:  # noqa: ARG002

@@ -168,6 +168,7 @@ class Checked:
     part: str = ""  # which part of the user's step was checked, in words; empty for all of it
     sizes: TriedSizes | None = None  # of trainings whose arguments are drawn: what was tried
     substitution: Substitution | None = None  # of a training that runs in place of another device
+    resume_option: str = ""  # of a training that saves, by which it may be resumed and was not
     unmet: tuple[str, ...] = ()  # requirements of the user that it does not meet, in words
 
     @property

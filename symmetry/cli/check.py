@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
+from symmetry.base import resuming
 from symmetry.base.errors import OK, SymmetryError
 from symmetry.base.names import words_of
 from symmetry.base.ranks import choosing, forget, launcher, rank, world
@@ -27,6 +28,7 @@ from symmetry.cli.options import (
     flag,
     option,
     read_cases,
+    words_to_resume,
 )
 from symmetry.cli.screen import current, say, terminal
 
@@ -42,7 +44,8 @@ _SECTIONS = {
     "What fails": "--strict --gate --require --exact --expect-units --expect-failure --baseline "
     "--update-baseline",
     "Output": "--quiet --verbose --format --json --output",
-    "How it runs": "--seed --dtype --steps --timeout --device --ranks --no-explain --in-process",
+    "How it runs": "--seed --dtype --steps --timeout --device --ranks --resume-with --no-explain "
+    "--in-process",
     "Drawn sizes, and two-layer steps": "--draw --examples --case --min-samples",
     "Several targets": "--jobs --time-limit --memory --results --since --scheduler",
 }
@@ -53,6 +56,7 @@ _FAMILIES = {
     "model": "evaluation mode, samples, documents, custom functions",
     "loop": "epochs: modes, evaluations, batches, gradients",
     "ranks": "several ranks: what they load, draw and add up",
+    "resume": "a script that is interrupted and resumed: its state and its batches",
     "network": "the network of the experiment",
 }
 _NO_SCRIPT = (
@@ -193,6 +197,12 @@ class _Check(Isolated):
     1,
     WHOLE,
 )
+@option(
+    "--resume-with",
+    "ARGUMENTS",
+    "Interrupt a script behind a save, run it with these arguments from its own files, and check "
+    "that it goes on as it would have.",
+)
 @option("--jobs", "N", "Check N targets in parallel.", 1, WHOLE)
 @option(
     "--results",
@@ -217,6 +227,7 @@ def command(
     time_limit: float | None,
     memory: float | None,
     ranks: int,
+    resume_with: str | None,
     **options: Any,
 ) -> int:
     """Check trainings, and two-layer training steps, against the invariants.
@@ -238,6 +249,12 @@ def command(
     by processes of their own; their table begins with what is most suspicious. Without NAME, in a
     folder with scripts that train, the command says what to type; in another one it checks numba,
     and says so. A folder as NAME stands for its scripts that train.
+
+    A script that saves is resumed with `--resume-with`: `symmetry check train.py --resume-with
+    "--resume out/last.pt"`. It runs once as it is typed, and its files are copied behind a save, as
+    a kill would leave them. It runs again with the arguments of --resume-with in place of its own,
+    in a mirror with these files, and once more from a save of that run. Up to 64 updates of each
+    are compared, so give it arguments with which it saves early, and trains on afterwards.
 
     A verdict is: holds; violated; rounding, if units split only by rounding, which --exact makes a
     violation; vacuous, if nothing in the target could have violated it; not applicable; expected
@@ -299,7 +316,7 @@ def command(
 
         return check_several(names, left_out, output, baseline, **several)
     asked = Options(**options, cases=None if cases is None else read_cases(cases))
-    with choosing(ranks):
+    with choosing(ranks), resuming.choosing(words_to_resume(resume_with)):
         return _check_one(names[0], asked, output, baseline, explained=not no_explain)
 
 

@@ -123,6 +123,14 @@ def _pair(name: str, about: About, text: str) -> tuple[str, str | int]:
     return key, value if about.least is None else int(value)
 
 
+def words_to_resume(arguments: str | None) -> tuple[str, ...] | None:
+    """Return the words of the arguments with which a script is resumed."""
+    try:
+        return None if arguments is None else tuple(shlex.split(arguments))
+    except ValueError as error:
+        raise click.BadParameter(f"{error}.", param_hint="--resume-with") from error
+
+
 # What is trained, on what, and how long.
 experiment_options = _together(
     option(

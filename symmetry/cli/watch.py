@@ -6,15 +6,21 @@ import click
 
 from symmetry.base.errors import OK
 from symmetry.cli.isolation.parent import Isolated
-from symmetry.cli.options import PATH, SEED, option
+from symmetry.cli.options import PATH, SEED, option, words_to_resume
 from symmetry.cli.screen import current, say, terminal
 
 
 @click.command("watch", cls=Isolated, short_help="Show what a training script does, in order.")
 @click.argument("name")
 @option("--seed", "N", "Seed for all random numbers.", 0, SEED)
+@option(
+    "--resume-with",
+    "ARGUMENTS",
+    "Interrupt the script behind a save, run it with these arguments from its own files, and show "
+    "the batches and learning rates of both runs.",
+)
 @option("--output", "FILE", "Write the timeline as a page with a picture (.html).", kind=PATH)
-def command(name: str, seed: int, output: Path | None) -> int:
+def command(name: str, seed: int, resume_with: str | None, output: Path | None) -> int:
     """Run a training script once, and show what it does in which order.
 
     NAME is a script, as `symmetry check` takes it; its arguments follow --. Each epoch ends after
@@ -23,22 +29,27 @@ def command(name: str, seed: int, output: Path | None) -> int:
     The timeline has the epochs, batches, calls of models with their mode, backwards, clips, updates
     with learning rates, schedulers, evaluations and checkpoints, each with its line. Repetitions
     are shown once. A table has the weight of each term of a loss in an update, and the page shows
-    them as a picture, and how tokens of packed documents act on each other. Nothing is judged:
-    `symmetry check` does that.
+    them as a picture, and how tokens of packed documents act on each other. With --resume-with the
+    batches and learning rates of a resumed run follow, below those of the run before. Nothing is
+    judged: `symmetry check` does that.
 
     Exit status: 0 the timeline is printed, 2 the command could not do its work.
     """
+    from symmetry import session
     from symmetry.api import watch
+    from symmetry.base import resuming
     from symmetry.base.files import writable_files, write_all
+    from symmetry.report import resumed
     from symmetry.report.timeline import lines
     from symmetry.report.timeline_page import to_page
 
     writable_files(output)
     current().enter(name)
-    with terminal():
+    with terminal(), resuming.choosing(words_to_resume(resume_with)):
         current().doing("whole epochs", 0, None)
+        runs = None if resume_with is None else session.resume(name, seed)
         epochs = watch(name, seed=seed)
-    for line in lines(epochs):
+    for line in (*lines(epochs), *(() if runs is None else resumed.lines(runs))):
         say(line)
     if output is not None:
         write_all({output: to_page(epochs)})

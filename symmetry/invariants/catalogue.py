@@ -16,6 +16,8 @@ FILES = (
     "ranks.data",
     "ranks.weights",
     "ranks.schedule",
+    "resume.state",
+    "resume.batches",
     "symmetry.repeatable",
     "symmetry.permutation",
     "symmetry.clones",
@@ -66,7 +68,15 @@ def _invariants_of(file: str) -> tuple[TrainingInvariant, ...]:
 CATALOGUE = tuple(invariant for file in FILES for invariant in _invariants_of(file))
 
 
-def catalogue(*, on_ranks: int = 1) -> tuple[TrainingInvariant, ...]:
-    """Return the catalogue; several ranks are compared by default where there are several."""
+def catalogue(*, on_ranks: int = 1, resumes: bool = False) -> tuple[TrainingInvariant, ...]:
+    """Return the catalogue.
+
+    Several ranks, and resumed runs, are compared by default where there are some.
+    """
     several = max(on_ranks, ranks.world()) > 1
-    return tuple(replace(each, default=several) if each.ranks else each for each in CATALOGUE)
+    return tuple(
+        replace(each, default=several if each.ranks else resumes)
+        if each.ranks or each.resumes
+        else each
+        for each in CATALOGUE
+    )

@@ -22,6 +22,7 @@ class TrainingInvariant(Invariant):
     needs: tuple[type[Capability], ...] = ()  # of its runs: it is not applicable without one
     dtypes: tuple[str, ...] = DTYPES  # the precisions in which it is judged
     ranks: bool = False  # whether it compares ranks: with one rank it has to be selected
+    resumes: bool = False  # whether it needs resumed runs: else it has to be selected
     explains_loss: bool = False  # whether it says why the first losses are not finite
     runs: int = 2  # that it compares, without those that measure the response
     copies: int = 3  # peak memory in copies of the state, as measured on a GPT

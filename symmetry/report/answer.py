@@ -10,7 +10,7 @@ from symmetry.base.errors import FAILED, FOUND
 from symmetry.checker.verdict import JUDGED, LOSS_NOT_FINITE, Checked, Verdict
 from symmetry.explanation.explained import Explained
 from symmetry.report.failures import details
-from symmetry.report.filling import fill_in
+from symmetry.report.filling import command_line, fill_in
 from symmetry.report.problems import Problem, folded, problems, rendered
 from symmetry.report.verdicts import and_notes, conclusion, gist, judged, limits, note_line, notes
 from symmetry.units.words import count
@@ -32,7 +32,8 @@ def blocks(checked: Checked, explained: Explained | None = None) -> Iterator[tup
     if shown := tuple(line for note in notes(checked) for line in folded(note_line(note))):
         yield shown
     rest = tuple(_rest(checked.verdicts))
-    yield (*(line for line in limits(checked) if not any(line in each for each in rest)), *rest)
+    limited = (line for line in limits(checked) if not any(line in each for each in rest))
+    yield *limited, *rest, *_resuming(checked)
 
 
 def to_html(checked: Checked, explained: Explained | None = None) -> str:
@@ -99,6 +100,14 @@ def _rest(verdicts: Iterable[Verdict]) -> Iterator[str]:
         parts.append(f"{len(idle)} {_verb(idle, 'does', 'do')} not apply: --verbose")
     if parts:
         yield " ".join(parts)
+
+
+def _resuming(checked: Checked) -> Iterator[str]:
+    """Yield how a script is resumed by a check, if it saves and was not resumed."""
+    if checked.resume_option:
+        arguments = f"{checked.resume_option} ..."
+        command = command_line("check", checked.target, resume_with=arguments)
+        yield f"to check resuming: {command}"
 
 
 def _verb(names: set[str], one: str, several: str) -> str:

@@ -6,11 +6,12 @@ a notebook and the files say the same.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Sequence
 from enum import IntEnum
 from typing import Any
 
-from symmetry.base import devices, ranks
+from symmetry.base import devices, ranks, resuming
 from symmetry.base.names import words_of
 from symmetry.base.user_code import spell
 from symmetry.checker.verdict import Checked, Verdict
@@ -186,6 +187,8 @@ def command_for(target: str, verdict: Verdict, *others: Verdict) -> str | None:
     dtype = verdict.dtype if options["only"] and not others else ()
     if getattr(verdict.about, "ranks", False) and ranks.chosen() > 1:
         options["ranks"] = ranks.chosen()
+    if getattr(verdict.about, "resumes", False) and resuming.chosen() is not None:
+        options["resume_with"] = shlex.join(resuming.chosen() or ())
     if devices.chosen() != devices.AUTO:
         options["device"] = devices.chosen()
     line = command_line("check", target, **options, dtype=dtype)

@@ -37,6 +37,15 @@ _Deed = Literal["ask", "enter", "read", "resolve", "open", "number", "entries", 
 
 
 @dataclass(frozen=True)
+class WrittenFiles:
+    """Copies of the files that a run has changed in its mirror up to some moment."""
+
+    folder: Path  # copies of the files and links that are new or other ones, by their paths
+    removed: tuple[str, ...]  # paths of what is there no more
+    tops: tuple[str, ...]  # folders elsewhere that it has written into
+
+
+@dataclass(frozen=True)
 class PathFunction:
     """A function that takes paths, and what it does with them."""
 
@@ -78,7 +87,7 @@ with suppress(ImportError):  # some builds have none; a script that has not begu
 _codes: dict[tuple[str, Known | None], CodeType] = {}
 # As they are outside of runs.
 _open, _open_by_number, _scandir, _stat = builtins.open, os.open, os.scandir, os.stat
-_remove, _make_folder, _symlink = os.unlink, os.mkdir, os.symlink
+_remove, _make_folder, _symlink, _utime = os.unlink, os.mkdir, os.symlink, os.utime
 
 
 def path_functions() -> Iterator[PathFunction]:
@@ -196,6 +205,26 @@ class FolderMirror:
             else:
                 return False
         return True
+
+    def copy_written(self, folder: Path) -> WrittenFiles:
+        """Copy all that a run has changed by now into a folder; the run may go on afterwards."""
+        now = dict(_entries(self.top))
+        changed = [path for path in sorted(now) if self._made.get(path) != now[path]]
+        for path in changed:
+            _duplicate(path, f"{folder}{path.removeprefix(self.top)}", now[path][0])
+        removed = tuple(path.removeprefix(self.top) for path in self._made.keys() - now.keys())
+        return WrittenFiles(folder, removed, tuple(self._tops[self._given :]))
+
+    def put(self, files: WrittenFiles) -> None:
+        """Put files into it that another run has written; it is restored without them."""
+        self._tops += files.tops
+        for path in files.removed:
+            _remove_any(self.top + path)
+        for path, (mode, *_) in sorted(_entries(str(files.folder))):
+            target = self.top + path.removeprefix(str(files.folder))
+            if not (stat.S_ISDIR(mode) and os.path.isdir(target) and not os.path.islink(target)):
+                _remove_any(target)
+                _duplicate(path, target, mode)
 
     def of(self, path: str | Path) -> str:
         """Return where a path outside is in the mirror."""
@@ -446,6 +475,22 @@ def _entries(folder: str) -> Iterator[tuple[str, _Entry]]:
 def _remove_any(path: str) -> None:
     if os.path.lexists(path):
         (_remove if os.path.islink(path) or os.path.isfile(path) else shutil.rmtree)(path)
+
+
+def _duplicate(path: str, target: str, mode: int) -> None:
+    """Copy a file or a link, or make a folder, with functions that no run has replaced."""
+    above = os.path.dirname(target)
+    if not os.path.isdir(above):
+        _duplicate(above, above, stat.S_IFDIR)
+    if stat.S_ISDIR(mode):
+        _make_folder(target)
+    elif stat.S_ISLNK(mode):
+        _symlink(os.readlink(path), target)
+    elif stat.S_ISREG(mode):
+        with _open(path, "rb") as old, _open(target, "wb") as new:
+            shutil.copyfileobj(old, new)
+        times = os.lstat(path)
+        _utime(target, ns=(times.st_atime_ns, times.st_mtime_ns))
 
 
 def _known(found: os.stat_result) -> _Entry:

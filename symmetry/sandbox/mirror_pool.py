@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sys
+from copy import copy
 from pathlib import Path
 
-from symmetry.sandbox.folder_mirror import FolderMirror
+from symmetry.sandbox.folder_mirror import FolderMirror, WrittenFiles
 from symmetry.sandbox.originals import Originals
 
 
@@ -22,12 +23,23 @@ class MirrorPool:
         self._folders = folders
         self._free: list[FolderMirror] = []
         self._told: set[str] = set()
+        self._files: WrittenFiles | None = None
         self.originals = Originals()
 
+    def filled(self, files: WrittenFiles) -> MirrorPool:
+        """Return the same pool, for runs that find files which another one has written."""
+        other = copy(self)
+        other._files = files
+        return other
+
     def take(self) -> FolderMirror:
-        """Return a mirror in its first state."""
-        if self._free:
-            return self._free.pop()
+        """Return a mirror in its first state, but for the files that runs are to find."""
+        mirror = self._free.pop() if self._free else self._new()
+        if self._files is not None:
+            mirror.put(self._files)
+        return mirror
+
+    def _new(self) -> FolderMirror:
         return FolderMirror(*self._folders, told=self._tell, originals=self.originals)
 
     def give(self, mirror: FolderMirror) -> None:

@@ -1,11 +1,15 @@
 """A script as it is named: a file, a module or a function, its arguments, and where it runs."""
 
+import ast
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from symmetry.base import devices, ranks
+from symmetry.base import devices, ranks, resuming
+
+_RESUMES = re.compile(r"--[\w-]*(?:resum|restor|continue|ckpt|checkpoint|load)[\w-]*")
 
 
 @dataclass(frozen=True)
@@ -24,8 +28,20 @@ class Source:
     device: str = field(default_factory=devices.chosen)
     # How many ranks it runs on, to be checked for what differs between them.
     ranks: int = field(default_factory=ranks.chosen)
+    # The arguments with which it is resumed from its own files; None if that is not checked.
+    resume_with: tuple[str, ...] | None = field(default_factory=resuming.chosen)
     # Variables of its environment, beside those of this process.
     variables: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def resume_option(self) -> str:
+        """The option by which it may be resumed, read off its text; empty if it has no such."""
+        if not isinstance(self.script, Path):
+            return ""
+        nodes = ast.walk(ast.parse(self.script.read_bytes()))
+        texts = (n.value for n in nodes if isinstance(n, ast.Constant) and isinstance(n.value, str))
+        found = [text for text in texts if _RESUMES.fullmatch(text)]
+        return next((text for text in found if "resum" in text), next(iter(found), ""))
 
     @property
     def homes(self) -> tuple[Path, ...]:

@@ -9,7 +9,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from symmetry.base import devices
+from symmetry.base import devices, resuming
 from symmetry.base.errors import SymmetryError
 from symmetry.base.ranks import chosen
 from symmetry.sandbox.source import Source
@@ -28,6 +28,7 @@ def script(
     expect_units: Mapping[str, int] | None = None,
     device: str | None = None,
     ranks: int | None = None,
+    resume_with: Sequence[str] | None = None,
 ) -> TrainingTarget:
     """Return a script as a training, for ``symmetry.check`` and all that takes a target.
 
@@ -50,6 +51,9 @@ def script(
         the script does not run without; ``"cuda-on-cpu"`` always does, ``"cpu"`` never.
     ranks
         On how many ranks it runs as well, to be checked for what has to be the same on all.
+    resume_with
+        The arguments with which it goes on from files that it has saved: it is interrupted behind a
+        save, and has to go on as it would have.
 
     Raises
     ------
@@ -88,12 +92,23 @@ def script(
                 f"(pip install 'unit-symmetry[{library}]')"
             )
     number = chosen() if ranks is None else ranks
-    run = Source(name, source, tuple(arguments), meant, device=device, ranks=number)
+    resumed = resuming.chosen() if resume_with is None else tuple(resume_with)
+    run = Source(
+        name,
+        source,
+        tuple(arguments),
+        meant,
+        device=device,
+        ranks=number,
+        resume_with=resumed,
+    )
     if framework.script is None:
         raise SymmetryError(f"{name!r}: a training in {framework.title} has to be a function")
     training = framework.script(name, run, dict(expect_units or {}))
     if training.ranks < number:
         raise SymmetryError(f"{name!r}: a script in {framework.title} has no ranks")
+    if resumed is not None and not training.resumes:
+        raise SymmetryError(f"{name!r}: a script in {framework.title} cannot be resumed here")
     return TrainingTarget(training)
 
 

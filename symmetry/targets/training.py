@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 
+from symmetry.base import resuming
 from symmetry.base.errors import SymmetryError
 from symmetry.base.ranks import chosen, launcher, world
 from symmetry.checker.examiner import Examiner
@@ -51,7 +52,7 @@ class TrainingTarget:
     @property
     def invariants(self) -> Sequence[TrainingInvariant]:
         """The catalogue of trainings."""
-        return catalogue(on_ranks=self.training.ranks)
+        return catalogue(on_ranks=self.training.ranks, resumes=self.training.resumes)
 
     def plan(self, options: Options) -> Plan:
         """Return the plan of a check; the number of units may be pinned by an option."""
@@ -65,6 +66,8 @@ class TrainingTarget:
             raise SymmetryError(
                 f"{self.name}: --ranks is for scripts: a function runs under {launcher().name}"
             )
+        if resuming.chosen() is not None and not self.training.resumes:
+            raise SymmetryError(f"{self.name}: --resume-with is for scripts")
         if options.cases is not None:
             raise SymmetryError(f"{self.name} is a training: it has no cases to be run")
         pinned = replace(self, training=self.training.expecting(options.expect_units))

@@ -47,6 +47,9 @@ class Objects:
     batch: Callable[[int], Any] | None  # returns the batch of a step, where the training gives it
     batch_axis: int  # of the samples in the tensors of a batch
     evaluate: Callable[[], Any] | None = None  # evaluates the model between two steps
+    # What the training saves into a folder, and loads from it into fresh objects.
+    save: Callable[[str], Any] | None = None
+    load: Callable[[str], Any] | None = None
 
     @property
     def stateful(self) -> dict[str, Any]:
@@ -94,10 +97,11 @@ def make_objects(training: str, make: Callable[[], Any]) -> Objects:
     if batch is not None and not callable(batch):
         raise ExtrasError(f'{training}: extras["batch"] must be a function of the step')
     evaluate = _evaluation(training, model, named.pop("evaluate", None))
+    save, load = _files(training, named.pop("save", None), named.pop("load", None))
     if not isinstance(axis, int):
         raise ExtrasError(f'{training}: extras["batch_axis"] must be an integer')
     optimizers, extras = _sorted(training, model, named, made)
-    return Objects(model, step, optimizers, extras, batch, axis, evaluate)
+    return Objects(model, step, optimizers, extras, batch, axis, evaluate, save, load)
 
 
 def _evaluation(training: str, model: nn.Module, evaluate: Any) -> Callable[[], Any] | None:
@@ -117,6 +121,15 @@ def _evaluation(training: str, model: nn.Module, evaluate: Any) -> Callable[[], 
     raise ExtrasError(
         f'{training}: extras["evaluate"] must be a function that takes nothing, or the model'
     )
+
+
+def _files(training: str, save: Any, load: Any) -> tuple[Any, Any]:
+    """Return the functions that save and load a training: both, or neither."""
+    if (save is None) != (load is None) or not all(f is None or callable(f) for f in (save, load)):
+        raise ExtrasError(
+            f'{training}: extras["save"] and extras["load"] must be two functions of a folder'
+        )
+    return save, load
 
 
 def generators_of(objects: Objects) -> list[Any]:

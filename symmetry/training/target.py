@@ -12,7 +12,8 @@ Given as a function without parameters, a training makes a model and its step:
 
 Extras may follow in a dictionary: ``"batch"`` is a function of the step, and steps are called with
 what it returns; ``"evaluate"`` is a function of nothing or of the model, which leaves the training
-as it was; other keys name further objects with a state.
+as it was; ``"save"`` and ``"load"`` are functions of a folder; other keys name further objects with
+a state.
 
 Other floors use it so (``Run`` is in ``symmetry.training.run``):
 
@@ -39,6 +40,7 @@ from symmetry.base.failure import PlainRun
 from symmetry.training import frameworks
 from symmetry.training.events import Epochs
 from symmetry.training.rank_runs import RankRuns
+from symmetry.training.resumed_runs import ResumedRuns
 from symmetry.training.run import AS_WRITTEN, Run, RunSettings
 from symmetry.units.dtypes import DTYPES
 
@@ -85,6 +87,26 @@ class Training(ABC):
         ------
         SymmetryError
             If it fails there.
+        """
+        return None
+
+    @property
+    def resumes(self) -> bool:
+        """Whether it is resumed as its user does, to be checked for what goes another way."""
+        return False
+
+    @property
+    def resume_option(self) -> str:
+        """An option to be resumed by, of a script that has saved so far; empty if not known."""
+        return ""
+
+    def resumed(self, seed: int = 0) -> ResumedRuns | None:  # noqa: ARG002
+        """Run it whole, interrupted and resumed, once; None if it is not known how to resume it.
+
+        Raises
+        ------
+        SymmetryError
+            If it does not save, or does not resume.
         """
         return None
 

@@ -86,3 +86,45 @@ def test_one_that_cannot_be_restored_is_removed(work):
         (file / "data" / "text.txt").unlink()
     mirrors.give(mirror)
     assert not Path(mirror.top).exists()
+
+
+def rewrite(here, temporary):
+    """Write, remove and rename files, in a folder of the script's and in one elsewhere."""
+    (here / "data" / "text.txt").write_text("new")
+    (here / "out").mkdir()
+    (here / "out" / "last.pt").write_text("saved")
+    (here / "out" / "link").symlink_to("last.pt")
+    (temporary / "part").write_text("scratch")
+
+
+def test_a_run_finds_the_files_that_another_one_had_written(work, tmp_path):
+    pool = MirrorPool(work)
+    first = pool.take()
+    rewrite(Path(first.of(work)), Path(first.temporary))
+    (Path(first.of(work)) / "part.py").unlink()
+    files = first.copy_written(tmp_path / "copies")
+    (Path(first.of(work)) / "data" / "text.txt").write_text("later")
+    pool.give(first)
+    second = pool.filled(files).take()
+    here = Path(second.of(work))
+    assert second.top == first.top
+    assert seen(here) == {"data/text.txt": "new", "out/last.pt": "saved", "out/link": "saved"}
+    assert (here / "out" / "link").is_symlink()
+    assert (Path(second.temporary) / "part").read_text() == "scratch"
+    pool.give(second)
+    third = pool.take()
+    assert seen(third.of(work)) == {"data/text.txt": "old", "part.py": "x = 1"}
+    third.remove()
+
+
+def test_a_copy_is_as_old_as_its_file(work, tmp_path):
+    pool = MirrorPool(work)
+    mirror = pool.take()
+    file = Path(mirror.of(work)) / "last.pt"
+    file.write_text("saved")
+    os.utime(file, ns=(5, 7))
+    files = mirror.copy_written(tmp_path / "copies")
+    pool.give(mirror)
+    again = pool.filled(files).take()
+    assert (Path(again.of(work)) / "last.pt").stat().st_mtime_ns == 7
+    again.remove()

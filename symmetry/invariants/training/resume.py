@@ -5,6 +5,9 @@ Example: a running mean of the loss that divides it, and that is a number of the
 The state dictionaries of the model, the optimisers, schedulers and scalers are saved after a step,
 and loaded into a fresh training, which goes on. It has to reach the same bits as the run that was
 not interrupted. Save what is missing, beside the others, or register it as a buffer.
+
+A training as a function may return ``{"save": save, "load": load}`` beside the step. Then these
+functions of a folder take the place of the state dictionaries.
 """
 
 from collections.abc import Iterable, Sequence

@@ -12,4 +12,13 @@ def _loop(returned: Any) -> Callable[[], Any] | None:
     return returned.train if isinstance(returned, trainer) else None
 
 
-LIBRARY = Library(imports=("transformers",), trains_with="torch", loop=_loop)
+LIBRARY = Library(
+    imports=("transformers",),
+    trains_with="torch",
+    loop=_loop,
+    promises={
+        ("transformers.trainer", "", "skip_first_batches"): (
+            "Trainer leaves out the batches that were read before, unless ignore_data_skip is set"
+        ),
+    },
+)

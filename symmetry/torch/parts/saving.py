@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import torch
 
+from symmetry.base.folders import TemporaryFolder
 from symmetry.base.randomness import generators
 from symmetry.base.randomness.generators import RandomStates
 from symmetry.torch.objects import generators_of
@@ -26,6 +27,7 @@ class _Content(NamedTuple):
     """The state needed to continue a training in another process, its gradients, and its step."""
 
     dicts: Mapping[str, Any]
+    folder: TemporaryFolder | None  # what the training has saved by itself, instead of these
     random_states: Any
     generators: list[Any]
     gradients: dict[str, Array]
@@ -36,21 +38,37 @@ class _Content(NamedTuple):
 class TorchSaving(Saving):
     """Saves the state dictionaries, random states and gradients of a run."""
 
-    lacks = "some of its state is in no state_dict()"
-    cure = "of a shuffled loader: make the batch a function of i"
-
     def __init__(self, run: Run, arrays: Arrays, random_states: RandomStates) -> None:
         self._run, self._arrays, self._random_states = run, arrays, random_states
+        own = arrays.objects.save is not None
+        self.lacks = f"some of its state is {'not in its files' if own else 'in no state_dict()'}"
+        self.cure = "of a shuffled loader: make the batch a function of i"
 
     def save(self) -> SavedRun:
         """Return copies of all state dictionaries, random states and gradients."""
         objects = self._arrays.objects
-        dicts = {name: _copy(x.state_dict()) for name, x in objects.stateful.items()}
+        folder, dicts = self._filed(), dict[str, Any]()
+        if folder is None:
+            dicts = {name: _copy(x.state_dict()) for name, x in objects.stateful.items()}
         own = generators.states_of(generators_of(objects))
         content = _Content(
-            dicts, self._random_states.states, own, self._arrays.gradients(), *_begun(objects.step)
+            dicts,
+            folder,
+            self._random_states.states,
+            own,
+            self._arrays.gradients(),
+            *_begun(objects.step),
         )
         return SavedRun(self._run.taken, content)
+
+    def _filed(self) -> TemporaryFolder | None:
+        """Let the training save into a folder, if it can."""
+        if self._arrays.objects.save is None:
+            return None
+        folder = TemporaryFolder()
+        with readable("save"), self._random_states.own():
+            self._arrays.objects.save(folder.path)
+        return folder
 
     def hands_on(self, saved: SavedRun) -> bool:
         """Return whether what models have computed is on its way into the next step of a script."""
@@ -60,7 +78,10 @@ class TorchSaving(Saving):
     def restore(self, saved: SavedRun, *, gradients: bool = False) -> None:
         """Continue where another run of the same training was saved."""
         objects, content = self._arrays.objects, saved.content
-        for name, thing in objects.stateful.items():
+        if content.folder is not None and objects.load is not None:
+            with readable("load"), self._random_states.own():
+                objects.load(content.folder.path)
+        for name, thing in objects.stateful.items() if content.folder is None else ():
             with readable(f"{name}.load_state_dict"):
                 thing.load_state_dict(deepcopy(content.dicts[name]))
         generators.set_states(generators_of(objects), content.generators)

@@ -11,6 +11,7 @@ import logging
 import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
+from copy import copy
 from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
@@ -23,6 +24,7 @@ from symmetry.base.errors import SymmetryError, TrainingError
 from symmetry.base.failure import PlainRun
 from symmetry.base.patches import patched
 from symmetry.base.raised import line_of
+from symmetry.sandbox.folder_mirror import WrittenFiles
 from symmetry.sandbox.mirror_pool import MirrorPool
 from symmetry.sandbox.plain_run import run_plainly
 from symmetry.sandbox.source import Source
@@ -89,6 +91,13 @@ class Host:
                 stack.enter_context(self._cuda.entered())
             stack.enter_context(patched([*self._group.patches(), (_META, "disabled", True)]))
             yield
+
+    def resumed(self, arguments: tuple[str, ...], files: WrittenFiles) -> Host:
+        """Return where the script goes on with other arguments, from files that it has written."""
+        other = copy(self)
+        other.source = replace(self.source, arguments=arguments)
+        other.mirrors = self.mirrors.filled(files)
+        return other
 
     def close(self) -> None:
         """Remove what the runs have used together.

@@ -22,7 +22,7 @@ from symmetry.sandbox.source import Source
 from symmetry.torch.script.forks import Forks
 from symmetry.training import frameworks
 from symmetry.training.capabilities.batching import Arrangement
-from symmetry.training.events import Epochs
+from symmetry.training.events import Epochs, Saved
 from symmetry.training.run import AS_WRITTEN, Run, RunSettings
 from symmetry.training.target import Result, Training
 
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from symmetry.torch.script.rows import SampleRows
     from symmetry.torch.script.samples import Samples
     from symmetry.training.rank_runs import RankRuns
+    from symmetry.training.resumed_runs import ResumedRuns
 
 
 class Script:
@@ -60,6 +61,7 @@ class Script:
         self._forks = Forks(may=not callable(source.script))
         self._seconds: float | None = None  # of the cheapest start but for the first
         self._rank_runs: RankRuns | None = None
+        self._resumed_runs: ResumedRuns | None = None
         self._epochs: dict[tuple[int, int | None], Epochs] = {}
 
     @cached_property
@@ -193,6 +195,28 @@ class Script:
             self._rank_runs = run_on_ranks(self.source, lambda source: make(Script(source)))
         return self._rank_runs
 
+    def resumed_runs(self, seed: int = 0) -> ResumedRuns | None:
+        """Resume it from its own files, once; None if it is not known how.
+
+        Raises
+        ------
+        SymmetryError
+            If it does not save, or does not resume.
+        """
+        if self.source.resume_with is None:
+            return None
+        from symmetry.torch.script.resuming.runs import resumed_runs
+
+        if self._resumed_runs is None:
+            self._resumed_runs = resumed_runs(self._host, self.source.resume_with, seed)
+        return self._resumed_runs
+
+    @property
+    def resume_option(self) -> str:
+        """Its option to be resumed by, if it has saved in its epochs so far; else empty."""
+        saves = any(epochs.of(Saved) for epochs in self._epochs.values())
+        return self.source.resume_option if saves else ""
+
     @cached_property
     def plain_run(self) -> PlainRun:
         """The run of the script in a process of its own."""
@@ -296,6 +320,20 @@ class ScriptTraining(Training):
     def on_ranks(self) -> RankRuns | None:
         """Run the script on its ranks, once."""
         return self.script.rank_runs(lambda script: ScriptTraining(self.name, script))
+
+    @property
+    def resumes(self) -> bool:
+        """Whether it is resumed as its user does, to be checked for what goes another way."""
+        return self.script.source.resume_with is not None
+
+    @property
+    def resume_option(self) -> str:
+        """The script's option to be resumed by, if it has saved so far; else empty."""
+        return self.script.resume_option
+
+    def resumed(self, seed: int = 0) -> ResumedRuns | None:
+        """Resume the script from its own files, once."""
+        return self.script.resumed_runs(seed)
 
     @property
     def substitution(self) -> Substitution | None:

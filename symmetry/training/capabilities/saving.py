@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 from symmetry.training.capabilities.capability import Capability
 
@@ -19,8 +19,8 @@ class Saving(Capability):
     """Saves a run, and lets a fresh one continue from there."""
 
     absent = "its runs cannot be saved"
-    lacks: ClassVar[str]  # what is wrong if a run does not continue, in words of the framework
-    cure: ClassVar[str]  # what to do about it where it is no script
+    lacks: str  # what is wrong if a run does not continue, in words of the framework
+    cure: str  # what to do about it where it is no script
 
     @abstractmethod
     def save(self) -> SavedRun:

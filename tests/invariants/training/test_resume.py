@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from symmetry.base.errors import SymmetryError
 from tests.checking import check_target
 from tests.conftest import slow
 from tests.torch.script import scripts
@@ -41,6 +42,55 @@ def test_what_is_saved_has_no_history():
         return model, step, {"memory": memory}
 
     assert {*kinds(checked(make, only=["training/resume"])).values()} == {"holds"}
+
+
+def of_files(*, all_of_it: bool, loads: bool = True):
+    """Return a training that saves and loads by itself; its running mean is no state of PyTorch."""
+
+    def make():
+        import torch
+
+        model = torch.nn.Linear(3, 2)
+        optimizer = torch.optim.Adam(model.parameters(), 0.1)
+        means = [1.0]
+
+        def step(i):
+            optimizer.zero_grad()
+            x = torch.randn(5, 3, generator=torch.Generator().manual_seed(i))
+            loss = model(x.to(model.weight.dtype)).square().mean()
+            means[0] = 0.9 * means[0] + 0.1 * loss.item()
+            (loss / means[0]).backward()
+            optimizer.step()
+
+        def save(folder):
+            state = {"model": model.state_dict(), "optimizer": optimizer.state_dict()}
+            torch.save({**state, "mean": means[0]}, f"{folder}/last.pt")
+
+        def load(folder):
+            state = torch.load(f"{folder}/last.pt")
+            model.load_state_dict(state["model"])
+            optimizer.load_state_dict(state["optimizer"])
+            means[0] = state["mean"] if all_of_it else 1.0
+
+        return model, step, {"save": save, **({"load": load} if loads else {})}
+
+    return make
+
+
+def test_a_function_may_save_and_load_by_itself():
+    found = checked(of_files(all_of_it=True), only=["training/resume"])
+    assert {*kinds(found).values()} == {"holds"}
+
+
+def test_what_its_own_files_do_not_have_is_named():
+    (verdict,) = checked(of_files(all_of_it=False), only=["training/resume"]).verdicts
+    assert verdict.kind == "violated"
+    assert "some of its state is not in its files" in verdict.message
+
+
+def test_saving_without_loading_is_an_error():
+    with pytest.raises(SymmetryError, match=r'extras\["save"\] and extras\["load"\] must be two'):
+        checked(of_files(all_of_it=True, loads=False), only=["training/resume"])
 
 
 @pytest.mark.parametrize(

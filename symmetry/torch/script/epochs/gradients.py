@@ -73,6 +73,11 @@ class GradientReads:
             yield GradScaler, name, self._seen_scaler(getattr(GradScaler, name))
 
     @property
+    def optimizers(self) -> list[Any]:
+        """The optimisers, in the order in which they were made."""
+        return [*self._optimizers]
+
+    @property
     def held(self) -> set[int]:
         """The ids of the parameters that optimisers hold."""
         return {id(p) for optimizer in self._optimizers for p in held_by(optimizer)}

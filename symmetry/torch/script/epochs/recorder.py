@@ -75,6 +75,21 @@ class EpochRecorder:
         self._misspelling, self._following = Misspelling(log), Following()
         self._seeding, self._schedules = Seeding(log), Schedules(log)
 
+    @property
+    def roots(self) -> list[nn.Module]:
+        """The modules with parameters that are in no other."""
+        return self._modules.roots()
+
+    @property
+    def optimizers(self) -> list[Any]:
+        """The optimisers, in the order in which they were made."""
+        return self._gradients.optimizers
+
+    @property
+    def schedulers(self) -> list[Any]:
+        """The schedulers that stepped."""
+        return self._schedules.schedulers
+
     @contextmanager
     def watching(self) -> Iterator[None]:
         """See everything that is done meanwhile."""

@@ -45,6 +45,11 @@ class Schedules:
 
         return seen
 
+    @property
+    def schedulers(self) -> list[Any]:
+        """Those that stepped."""
+        return [*self._schedulers]
+
     def records(self) -> tuple[Scheduler, ...]:
         """Return what is known of the schedulers that stepped."""
         parts = {id(p) for each in self._schedulers for p in getattr(each, "_schedulers", ())}

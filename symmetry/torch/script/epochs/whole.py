@@ -21,7 +21,7 @@ The laws of the loop read these events; ``symmetry watch`` prints them.
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -51,12 +51,12 @@ def run_epochs(host: Host, seed: int = 0, draw: int | None = None) -> Epochs:
     TrainingError
         If it raises before its first update.
     """
-    shortened = _WholeRun(host, BATCHES, seed, draw)
+    shortened = WholeRun(host, BATCHES, seed, draw)
     found = shortened.go()
     if shortened.error is None:
         return found
     if shortened.cuts:
-        again = _WholeRun(host, None, seed, draw)
+        again = WholeRun(host, None, seed, draw)
         as_written = again.go()
         if again.error is None:
             failure = shortened.error.failure
@@ -66,7 +66,7 @@ def run_epochs(host: Host, seed: int = 0, draw: int | None = None) -> Epochs:
     return found
 
 
-class _WholeRun:
+class WholeRun:
     """A script that runs to its end, or until there is nothing more to learn.
 
     Parameters
@@ -89,8 +89,12 @@ class _WholeRun:
         self._name, self._seed = host.source.name, seed
         self._sandbox = contained(host, self._watching)
         self.error: TrainingError | None = None  # what the script raised
-        self._log = Log(self._sandbox.stack.suspend, max(_SECONDS, _SETUPS * running.setup))
+        self._log = self._new_log(self._sandbox.stack.suspend)
         self._recorder = EpochRecorder(self._log, batches, seed, draw)
+
+    def _new_log(self, suspend: Callable[[], None]) -> Log:
+        """Return the log of the events, which ends the run."""
+        return Log(suspend, max(_SECONDS, _SETUPS * running.setup))
 
     @property
     def cuts(self) -> int:

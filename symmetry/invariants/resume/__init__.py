@@ -1,0 +1,1 @@
+"""A training that is interrupted and resumed through its own files."""

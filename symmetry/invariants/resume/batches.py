@@ -1,0 +1,158 @@
+"""``resume/batches``: a resumed script goes on with the batch that comes next.
+
+Example: ``start = checkpoint["epoch"] + 1`` for a checkpoint in the middle of an epoch, so that the
+rest of that epoch is never read. Save the place within the epoch, and skip what was read.
+
+The batches that updates read are compared with those of the run without an interruption, from
+where the script was saved. Batches that are left out are certain, and so are updates that are
+missing at the end. That samples come in another order, or once more, is only a mistake if the
+script, or the library that it trains with, restores its place in the data: a note otherwise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from symmetry.invariants.loop.judgement import Judgement
+from symmetry.invariants.resume.resumed import place_of, resume_invariant, save_of
+from symmetry.law.invariant import Statement
+from symmetry.law.note import NoteKind
+from symmetry.observe.source_line import SourceLine
+from symmetry.training.events import Saved
+from symmetry.training.resumed_runs import Read, ResumedRuns, Resumption
+from symmetry.units.words import count
+
+ORDER = NoteKind(
+    "resume/order",
+    meaning="A resumed run reads its samples in another order than the run without an "
+    "interruption. If the orders of the epochs are to go on, seed each epoch with its number, or "
+    "save the states of the sampler and of the random generators.",
+)
+LENGTH = NoteKind(
+    "resume/length",
+    meaning="A resumed run does not end after as many updates as the run without an interruption.",
+)
+_COMPARED = 4  # batches by which a place in the data is found
+_PLACES = ("loader", "sampler", "dataset", "data_state")  # keys of a place in the data
+
+
+def batches(runs: ResumedRuns, judgement: Judgement) -> None:
+    """Find the batches of each resumed run among those of the run before."""
+    for resumption in runs.resumptions:
+        if resumption.position is None:
+            judgement.why = judgement.why or "its parameters are not those of a save"
+        else:
+            _Comparison(runs, resumption, resumption.position, judgement).judge()
+
+
+INVARIANT = resume_invariant(
+    Statement(
+        name="resume/batches",
+        statement="a resumed script goes on with the batch that comes next",
+        reason="an interruption is no part of a training",
+        witness="a save that the script was resumed from",
+        targets="PyTorch scripts that save, with --resume-with",
+        failure="goes another way once it is resumed",
+        notes=(ORDER, LENGTH),
+    ),
+    batches,
+)
+
+
+class _Comparison:
+    """The batches of a resumed run, and of the run before from the same place on."""
+
+    def __init__(
+        self, runs: ResumedRuns, resumption: Resumption, position: int, judgement: Judgement
+    ) -> None:
+        self._runs, self._resumption, self._judgement = runs, resumption, judgement
+        self._position = position
+        self._all = _samples(resumption.before.reads)
+        self._place = resumption.before.reads_before(position)
+        self._mine = _samples(resumption.after.reads)
+
+    def judge(self) -> None:
+        """Judge where it goes on, and where it ends."""
+        rest = self._all[self._place :]
+        number = min(len(rest), len(self._mine))
+        first = next((n for n in range(number) if rest[n] != self._mine[n]), None)
+        if first is None:
+            self._judge_end()
+        elif first:
+            self._note(f"it reads other batches from the batch {first + 1} on")
+        else:
+            self._judge_place()
+
+    def _judge_place(self) -> None:
+        """Judge a run whose first batch is not the one that comes next."""
+        places = [n for n in range(len(self._all)) if self._agrees_at(n)]
+        earlier = [n for n in places if n < self._place]
+        if not places:
+            self._note("it reads its samples in another order")
+        elif not earlier:
+            self._accuse(f"it leaves out batches: it goes on with {self._batch(places[0])}.")
+        elif promise := self._promise():
+            self._accuse(f"it goes back to {self._batch(earlier[-1])}, though {promise}.")
+        elif 0 in earlier and not self._resumption.again:
+            self._note("it reads the batches once more with which the training began")
+        else:
+            self._note(f"it goes back to {self._batch(earlier[-1])}")
+
+    def _batch(self, place: int) -> str:
+        """Name a batch by the update that read it in the run before."""
+        reader = self._resumption.before.reads[place].update + 1
+        return f"the batch of update {reader} instead of update {self._position + 1}"
+
+    def _agrees_at(self, place: int) -> bool:
+        number = min(_COMPARED, len(self._mine), len(self._all) - place)
+        return self._all[place : place + number] == self._mine[:number]
+
+    def _judge_end(self) -> None:
+        """Judge how many updates there are in all, where the batches are the same."""
+        before, after = self._resumption.before, self._resumption.after
+        whole, mine = len(before.updates), self._position + len(after.updates)
+        if not (before.epochs.is_whole and after.epochs.is_whole) or mine == whole:
+            return
+        text = f"it ends after {count(mine, 'update')} in all instead of {whole}"
+        if mine < whole and self._runs.same_arguments:
+            self._accuse(f"{text}: batches are left out at its end.")
+        else:
+            self._judgement.note(LENGTH, f"{place_of(self._resumption)} {text}", self._at)
+
+    def _promise(self) -> str:
+        """Return why the place in the data should be the one that was saved; empty if unknown."""
+        keys = [
+            key
+            for event in self._resumption.before.epochs.events
+            if isinstance(event, Saved)
+            for key in event.keys
+            if any(word in key.lower() for word in _PLACES)
+        ]
+        if keys:
+            return f"{keys[0]!r} is saved"
+        if self._resumption.again and self._went_on():
+            return "it went on with the right batch the first time"
+        return self._resumption.after.promise
+
+    def _went_on(self) -> bool:
+        """Return whether the first resumed run found its place inside of an epoch."""
+        first = self._runs.resumptions[0]
+        if first.position is None or first.before.ends_an_epoch(first.position):
+            return False
+        rest = _samples(first.before.reads)[first.before.reads_before(first.position) :]
+        return rest[:_COMPARED] == _samples(first.after.reads)[:_COMPARED]
+
+    @property
+    def _at(self) -> SourceLine:
+        return save_of(self._resumption)
+
+    def _accuse(self, text: str) -> None:
+        self._judgement.accuse(f"{place_of(self._resumption)}: {text}", self._at)
+
+    def _note(self, text: str) -> None:
+        if not self._judgement.notes:  # the second time it is so for the same reason
+            self._judgement.note(ORDER, f"{place_of(self._resumption)} {text}", self._at)
+
+
+def _samples(reads: Sequence[Read]) -> list[tuple[int | str, ...]]:
+    return [read.samples for read in reads]

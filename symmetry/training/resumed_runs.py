@@ -1,0 +1,188 @@
+"""Runs of a script that is interrupted and resumed, and its run without an interruption.
+
+    whole      batch 1 ... batch 12 | batch 13 ... batch 24     its files are copied behind a save
+    resumed                           batch 13 ... batch 24     begins with these files
+    again                                  batch 17 ... 24      begins with files of the resumed run
+
+``|`` is where a script is killed: before its first forward behind a save.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from symmetry.training.events import Batch, Called, Epochs, Saved, States, Updated
+
+Digests = Mapping[str, str]  # by name
+Sample = int | str  # an index of a data set, or a digest of what a model was called with
+
+
+@dataclass(frozen=True, kw_only=True)
+class Average:
+    """Tensors of the shapes of trained parameters, which may follow these."""
+
+    name: str  # of the class of the module, or "a dictionary of tensors"
+    number: int  # of the object that holds them, in its run
+    tensors: tuple[str, ...]  # their digests
+    follows: bool  # whether it is known to follow the parameters
+
+
+@dataclass(frozen=True)
+class Read:
+    """A batch that an update is computed from."""
+
+    event: int  # the number of the first call that is given it
+    update: int  # how many updates came before
+    samples: tuple[Sample, ...]
+    iterator: int = field(default=0, compare=False)  # of its loader
+
+
+@dataclass(frozen=True, kw_only=True)
+class HeldState:
+    """The state of a script before its first training forward behind an update."""
+
+    event: int  # how many events came before
+    parameters: Digests  # of modules that are trained, in part at least
+    trained: frozenset[str]  # the names of those that optimisers hold
+    optimizers: Digests  # their state: "exp_avg of Net.fc.weight (AdamW)"
+    buffers: Digests  # of these modules
+    random: States
+    # These are only looked for behind a save, and at the first two forwards of a run.
+    scales: tuple[str, ...] = ()  # of scalers of losses
+    averages: tuple[Average, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class ObservedRun:
+    """A run of a script over epochs as they are, and what it held."""
+
+    epochs: Epochs
+    held: Mapping[int, HeldState]  # by the number of updates before
+    saves: tuple[int, ...]  # how many updates came before each save that a forward followed
+    # Why the place in the data is restored, if its libraries do that; else empty.
+    promise: str = ""
+    follows_scores: bool = False  # whether a schedule looks at losses or scores
+
+    @cached_property
+    def updates(self) -> tuple[Updated, ...]:
+        """The updates, in their order."""
+        return tuple(event for event in self.epochs.events if isinstance(event, Updated))
+
+    @property
+    def saves_at_its_end(self) -> bool:
+        """Whether it saves, if only behind its last update."""
+        return any(event.update for event in self.epochs.of(Saved))
+
+    @cached_property
+    def reads(self) -> tuple[Read, ...]:
+        """The batches that its updates are computed from: of loaders, or else inputs of models."""
+        calls = [
+            (number, event)
+            for number, event in enumerate(self.epochs.events)
+            if isinstance(event, Called) and event.gradient
+        ]
+        return self._batches_of(calls) or tuple(
+            Read(number, event.update, (event.digest,)) for number, event in calls
+        )
+
+    def _batches_of(self, calls: list[tuple[int, Called]]) -> tuple[Read, ...]:
+        loaders, events = self.epochs.training_loaders, self.epochs.events
+        found: dict[int, Read] = {}  # by the event of the batch, which several calls may be given
+        for number, call in calls:
+            batch = None if call.batch is None else events[call.batch]
+            if isinstance(batch, Batch) and batch.loader in loaders and call.batch is not None:
+                samples = (batch.digest,) if batch.order is None else batch.order
+                found.setdefault(
+                    call.batch, Read(number, call.update, samples, iterator=batch.iterator)
+                )
+        return tuple(found.values())
+
+    def reads_before(self, updates: int) -> int:
+        """Return how many reads came before the forward behind this number of updates."""
+        return sum(read.event < self.held[updates].event for read in self.reads)
+
+    def is_in_first_epoch(self, updates: int) -> bool:
+        """Return whether all updates so far, and the next one, read the first epoch."""
+        reads = self.reads[: self.reads_before(updates) + 1]
+        return len({read.iterator for read in reads}) < 2
+
+    def ends_an_epoch(self, updates: int) -> bool:
+        """Return whether the next update begins an epoch, behind this number of updates."""
+        number = self.reads_before(updates)
+        around = self.reads[max(number - 1, 0) : number + 1]
+        return len({read.iterator for read in around}) == 2
+
+    def saves_to_resume(self, copied: Collection[int]) -> tuple[int, ...]:
+        """Return the saves that show most, of those with copies: best in a later epoch.
+
+        In the first epoch a wrong order of samples may hold by luck.
+        """
+        usable = [s for s in dict.fromkeys(self.saves) if s in copied and s < len(self.updates)]
+        ends = [s for s in usable if self.ends_an_epoch(s)]
+        inside = [s for s in usable if s not in ends and not self.is_in_first_epoch(s)]
+        return tuple(inside[:1] + ends[:1]) or tuple(usable[:1])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resumption:
+    """A run that goes on from the files of another one."""
+
+    before: ObservedRun  # the run that has written the files
+    saved: int  # how many updates that run had made
+    after: ObservedRun
+    again: bool = False  # whether the run before was resumed itself
+
+    @cached_property
+    def moved(self) -> frozenset[str]:
+        """The parameters that the run before had changed when it was saved."""
+        first, then = self.before.held[0].parameters, self.before.held[self.saved].parameters
+        return frozenset(name for name in first if then.get(name) != first[name])
+
+    @cached_property
+    def position(self) -> int | None:
+        """After how many updates the resumed run goes on, by its parameters; None if unknown."""
+        return next((each for each in self._saves if self._restored(each) == self.moved), None)
+
+    @property
+    def partly_from(self) -> int | None:
+        """The save of which it has restored some parameters, but not all; None without such."""
+        return next((each for each in self._saves if self._restored(each)), None)
+
+    @property
+    def restores_nothing(self) -> bool:
+        """Whether it begins with the parameters that the run before began with."""
+        first, mine = self.before.held[0].parameters, self._mine
+        return all(mine.get(name) == first[name] for name in self.moved)
+
+    @property
+    def average(self) -> Average | None:
+        """The average whose numbers the parameters are that it begins with, if they are any's."""
+        held, mine = self.before.held[self.saved], self._mine
+        own = {mine.get(name, "") for name in self.moved}
+        return next((each for each in held.averages if own <= {*each.tensors}), None)
+
+    @property
+    def _saves(self) -> list[int]:
+        """The saves that it may go on from, the last one first."""
+        return [s for s in sorted({*self.before.saves}, reverse=True) if s <= self.saved]
+
+    def _restored(self, saved: int) -> frozenset[str]:
+        held, mine = self.before.held[saved].parameters, self._mine
+        return frozenset(name for name in self.moved if mine.get(name) == held[name])
+
+    @property
+    def _mine(self) -> Digests:
+        """The parameters that it begins with; none if it does not train."""
+        return self.after.held[0].parameters if self.after.held else {}
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResumedRuns:
+    """The runs of a script that is interrupted and resumed."""
+
+    resumptions: tuple[Resumption, ...]
+    # Whether the resumed runs have all arguments of the whole run: else they may be meant to go on
+    # for longer, or otherwise.
+    same_arguments: bool

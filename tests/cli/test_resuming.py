@@ -1,0 +1,63 @@
+"""``symmetry check --resume-with``: exit status, texts, and the command that repeats it."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.cli import inside
+from tests.cli.process import assert_one_line, symmetry
+from tests.invariants.resume.scripts import FAULTS, text
+
+ARGUMENTS = "--resume-with", "--resume", "--only", "resume/*"
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "train.py").write_text(text(**FAULTS["schedule"][2]))
+    return tmp_path
+
+
+def test_a_script_that_goes_another_way_fails_the_check(folder):
+    done = inside.symmetry("check", "train.py", *ARGUMENTS, cwd=folder)
+    assert done.status == 1, done
+    words = " ".join(done.out.split())
+    assert "train.py:33: resumed from its files after 6 updates: the learning rate" in words
+    assert "symmetry check train.py --only resume/state --resume-with --resume" in words
+
+
+@pytest.mark.slow
+def test_arguments_of_the_whole_run_follow(folder):
+    done = symmetry("check", "train.py", *ARGUMENTS, "--", "--epochs", "3", cwd=folder)
+    assert done.status == 1, done
+    assert sorted(path.name for path in folder.iterdir()) == ["train.py"]
+
+
+@pytest.mark.slow
+def test_a_script_that_does_not_save_is_an_error(folder):
+    (folder / "train.py").write_text(text(saves="False"))
+    done = symmetry("check", "train.py", *ARGUMENTS, cwd=folder)
+    assert_one_line(done, "train.py: --resume-with: it saves nothing")
+    assert done.status == 2
+
+
+@pytest.mark.slow
+def test_a_check_says_how_to_check_resuming(folder):
+    only = "--only", "loop/copies"
+    done = symmetry("check", "train.py", *only, "--", "--epochs", "3", cwd=folder)
+    last = "to check resuming: symmetry check train.py --resume-with '--resume ...' -- --epochs 3"
+    assert done.out.splitlines()[-1] == last, done
+
+
+def test_quotes_that_do_not_end_are_a_usage_error(folder):
+    done = inside.symmetry("check", "train.py", "--resume-with", "'a", cwd=folder)
+    assert done.status == 2
+    assert "No closing quotation" in done.err
+
+
+@pytest.mark.parametrize("code", ["import jax\njax.jit(abs)", "def training(): ..."])
+def test_what_cannot_be_resumed_says_so(folder, code):
+    name = "other.py" if "jax" in code else "other.py:training"
+    (folder / "other.py").write_text(code)
+    done = inside.symmetry("check", name, *ARGUMENTS, cwd=folder)
+    assert done.status == 2
+    assert "resume" in done.err

@@ -1,0 +1,125 @@
+"""Scripts that are resumed: their mistakes are caught, and nearly wrong ones are not accused."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from symmetry.base.errors import SymmetryError
+from symmetry.law.measurement import Measurement
+from symmetry.targets.script import script
+from tests.catalogues import TRAININGS
+from tests.conftest import slow
+from tests.invariants.resume.scripts import FAULTS, NOTED, SOUND, text
+
+LAWS = {each.name: each for each in TRAININGS if each.name.startswith("resume/")}
+QUICK = {"schedule", "average", "skipped", "plain", "seeds of the process"}
+
+
+def some(names: dict[str, Any]) -> list[Any]:
+    return [name if name in QUICK else slow(name) for name in names]
+
+
+@pytest.fixture
+def measured(tmp_path, monkeypatch):
+    """Return a function that measures the laws of resumed runs on a script with these parts."""
+    monkeypatch.chdir(tmp_path)
+    trainings = []
+
+    def measure(**parts: Any) -> dict[str, Measurement]:
+        (tmp_path / "train.py").write_text(text(**parts))
+        trainings.append(script("train.py", resume_with=["--resume"]).training)
+        start: Any = SimpleNamespace(target=trainings[-1], seed=0, capabilities=())
+        return {name: law.measured(start) for name, law in LAWS.items()}
+
+    yield measure
+    for training in trainings:
+        training.close()
+
+
+@pytest.mark.parametrize("name", some(FAULTS))
+def test_a_mistake_is_caught(measured, name):
+    invariant, says, parts = FAULTS[name]
+    found = measured(**parts)[invariant]
+    assert found.violation is not None, found
+    assert says in found.violation.message
+    assert found.violation.file.endswith("train.py")
+    assert "torch.save" in text(**parts).splitlines()[found.violation.line - 1]
+
+
+@pytest.mark.parametrize("name", some(SOUND))
+def test_a_script_that_is_nearly_wrong_is_not_accused(measured, name):
+    for found in measured(**SOUND[name]).values():
+        assert found.counted
+        assert found.violation is None
+        assert not found.notes
+
+
+@pytest.mark.parametrize("name", some(NOTED))
+def test_what_many_scripts_mean_is_a_note(measured, name):
+    kind, says, parts = NOTED[name]
+    found = measured(**parts)
+    assert all(each.violation is None for each in found.values())
+    notes = [note for each in found.values() for note in each.notes]
+    assert [note.name for note in notes] == [kind]
+    assert says in notes[0].text
+
+
+@pytest.mark.slow
+def test_the_second_time_it_is_resumed_counts_as_well(measured):
+    """The place in the epoch counts the batches of this process only."""
+    counts = "done = batch + 1 - (skip if epoch == start else 0)"
+    found = measured(after=counts, more="'batch': done", saves="step % 2 == 0")
+    assert found["resume/batches"].violation is not None
+    assert "resumed once more" in found["resume/batches"].violation.message
+
+
+@pytest.mark.slow
+def test_other_arguments_may_mean_another_length(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    parts = {**FAULTS["too few"][2]}
+    (tmp_path / "train.py").write_text(text(**parts))
+    training = script("train.py", ["--long"], resume_with=["--resume"]).training
+    start: Any = SimpleNamespace(target=training, seed=0, capabilities=())
+    found = LAWS["resume/batches"].measured(start)
+    training.close()
+    assert found.violation is None
+    assert [note.name for note in found.notes] == ["resume/length"]
+
+
+def test_a_training_that_is_not_resumed_is_not_judged():
+    start: Any = SimpleNamespace(target=SimpleNamespace(resumed=lambda _: None), seed=0)
+    for law in LAWS.values():
+        found = law.measure(start)
+        assert not found.applies
+        assert "--resume-with" in found.note
+
+
+@pytest.mark.parametrize(
+    ("parts", "says"),
+    [
+        ({"saves": "False"}, "--resume-with: it saves nothing (12 updates, to the script's end)"),
+        slow({"saves": "step == 12"}, "it only saves at its end (12 updates, to the script's end)"),
+        slow(
+            {
+                "load": "model.load_state_dict(state) if False else setattr(model, 'weights', 0); "
+                "torch.manual_seed(0); [m.reset_parameters() for m in model if hasattr(m, 'bias')]"
+            },
+            "it begins with parameters that it did not save after 6 updates",
+        ),
+        slow({"load": "raise KeyError('lost')"}, "it fails: train.py raised KeyError: 'lost'"),
+        slow({"load": "sys.exit()"}, "it makes no update, and 6 were left"),
+    ],
+)
+def test_why_nothing_can_be_said_is_an_error(measured, parts, says):
+    with pytest.raises(SymmetryError) as caught:
+        measured(**parts)
+    assert says in str(caught.value)
+
+
+@pytest.mark.slow
+def test_a_script_that_loads_nothing_begins_from_the_start(measured):
+    with pytest.raises(SymmetryError, match="with --resume it begins from the start"):
+        measured(before="sys.argv.remove('--resume') if '--resume' in sys.argv else 0")

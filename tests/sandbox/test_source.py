@@ -1,0 +1,27 @@
+"""A script as a command line names it."""
+
+from __future__ import annotations
+
+import pytest
+
+from symmetry.sandbox.source import Source
+
+
+@pytest.mark.parametrize(
+    ("text", "option"),
+    [
+        ("parser.add_argument('--resume_from')", "--resume_from"),
+        ("parser.add_argument('--load-weights'), parser.add_argument('--resume')", "--resume"),
+        ("parser.add_argument('-c', '--ckpt-path')", "--ckpt-path"),
+        ("parser.add_argument('--rate', help='see --resume for more')", ""),
+        ("# --resume", ""),
+    ],
+)
+def test_an_option_that_looks_like_resuming(tmp_path, text, option):
+    file = tmp_path / "train.py"
+    file.write_text(text)
+    assert Source("train.py", file).resume_option == option
+
+
+def test_a_module_is_not_read():
+    assert Source("-m train", "train").resume_option == ""
