@@ -19,6 +19,7 @@ from tests.jax import sound as jax_sound
 from tests.sound.trainings import NEARLY
 
 TESTS = Path(__file__).parent
+RESUMED = TESTS / "invariants" / "resume" / "scripts.py"
 ON_RANKS = TESTS / "torch" / "script" / "ranks" / "test_ranks.py"
 ELSEWHERE = {  # with the words for both
     "training/replicas": (TESTS / "test_ranks.py", "DRIFTING", "SOUND"),
@@ -26,6 +27,7 @@ ELSEWHERE = {  # with the words for both
         f"ranks/{name}": (ON_RANKS, "FAULTS", "SOUND")
         for name in ("world", "draws", "data", "weights", "schedule")
     },
+    **{f"resume/{name}": (RESUMED, "FAULTS", "SOUND") for name in ("state", "batches")},
     "training/devices": (TESTS / "jax" / "test_devices.py", "violated", "holds"),
 }
 

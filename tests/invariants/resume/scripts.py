@@ -59,12 +59,9 @@ SCALER = {
     "before": "scaler = torch.amp.GradScaler('cpu', init_scale=4.0, growth_interval=2)",
     "after": "scaler.scale(torch.ones(())); scaler.update(8.0)",
 }
+NEXT_EPOCH = f"{PLAIN['load']}\n    checkpoint.update(epoch=checkpoint['epoch'] + 1, batch=0)"
 FAULTS: dict[str, tuple[str, str, dict[str, Any]]] = {  # the invariant, what it says, the parts
-    "schedule": (
-        "resume/state",
-        "the learning rate of update 2 is 0.0458 instead of 0.0417",
-        SCHEDULE,
-    ),
+    "schedule": ("resume/state", "the learning rate of update 2 is 0.0458 instead", SCHEDULE),
     "average": ("resume/state", "the average of the weights (a dictionary of tensors)", AVERAGE),
     "scale": ("resume/state", "the scale of the loss is 4 instead of 8", SCALER),
     "optimizer": ("resume/state", "the optimiser has no state, and had exp_avg", {"load": "pass"}),
@@ -101,7 +98,7 @@ FAULTS: dict[str, tuple[str, str, dict[str, Any]]] = {  # the invariant, what it
     "skipped": (
         "resume/batches",
         "it leaves out batches: it goes on with the batch of update 9 instead of update 7",
-        {"load": f"{PLAIN['load']}\n    checkpoint.update(epoch=checkpoint['epoch'] + 1, batch=0)"},
+        {"load": NEXT_EPOCH},
     ),
     "again": (
         "resume/batches",
@@ -148,7 +145,7 @@ NOTED: dict[str, tuple[str, str, dict[str, Any]]] = {  # the note, what it says,
     "seeds of the process": (
         "resume/order",
         "it reads the batches once more with which the training began",
-        {"order": "shuffle=True", "saves": "batch == 3"},
+        {"order": "shuffle=True", "saves": "batch == 3", "load": NEXT_EPOCH},
     ),
     "dropout": (
         "resume/random",

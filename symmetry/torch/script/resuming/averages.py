@@ -39,7 +39,7 @@ class Averages:
 
     def look(self, models: Sequence[nn.Module], others: Sequence[nn.Module]) -> tuple[Average, ...]:
         """Return what may be averages of models now, among other modules and in containers."""
-        found = [*_modules(models, others), *_containers(models)]
+        found = [*_modules(models, others), *_containers(models, others)]
         averages = tuple(map(self._average, found))
         self._before = {id(c.holder): (c.holder, _flat(c.tensors), _flat(c.model)) for c in found}
         return averages
@@ -81,16 +81,19 @@ def _modules(models: Sequence[nn.Module], others: Sequence[nn.Module]) -> Iterat
                 yield _Candidate(name, other, theirs, mine, declared)
 
 
-def _containers(models: Sequence[nn.Module]) -> Iterator[_Candidate]:
-    """Yield dictionaries and lists of tensors with the shapes of a model's, in their order."""
+def _containers(models: Sequence[nn.Module], others: Sequence[nn.Module]) -> Iterator[_Candidate]:
+    """Yield dictionaries and lists of tensors with the shapes of a model's, in their order.
+
+    Those of modules are left out.
+    """
     known: dict[_Shapes, list[Tensor]] = {}
     taken: set[int] = set()
-    for model in models:
-        for own in _forms_of(model):
-            if len(own) > 1 and sum(t.numel() for t in own) <= _MOST:
-                known.setdefault(_shapes_of(own), own)
-        taken |= {memory_of(t) for t in (*model.parameters(), *model.buffers())}
-        taken |= {memory_of(p.grad) for p in model.parameters() if p.grad is not None}
+    for own in (form for model in models for form in _forms_of(model)):
+        if len(own) > 1 and sum(t.numel() for t in own) <= _MOST:
+            known.setdefault(_shapes_of(own), own)
+    for module in (*models, *others):
+        taken |= {memory_of(t) for t in (*module.parameters(), *module.buffers())}
+        taken |= {memory_of(p.grad) for p in module.parameters() if p.grad is not None}
     for holder in _of_tensors():
         values = _values(holder)
         theirs = known.get(_shapes_of(values))
