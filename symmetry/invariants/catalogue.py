@@ -50,6 +50,7 @@ FILES = (
     "loop.modes",
     "loop.evaluation",
     "loop.copies",
+    "loop.loaded",
     "loop.batches",
     "loop.workers",
     "loop.gradients",

@@ -161,6 +161,9 @@ class Restored(LoopEvent):
     updates: int  # how many came since
     loads: int = 0  # how many into the same model came since
     takes: int = 0  # at how many different updates that line took a state
+    matched: int = 0  # how many of the tensors have the name of one of the model's
+    # The names of others that fit tensors of the model but for a prefix, and the names of these.
+    elsewhere: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

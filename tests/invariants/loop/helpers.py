@@ -11,6 +11,7 @@ from symmetry.invariants.loop.copies import copies
 from symmetry.invariants.loop.evaluation import evaluation
 from symmetry.invariants.loop.gradients import gradients
 from symmetry.invariants.loop.judgement import Judgement
+from symmetry.invariants.loop.loaded import loaded
 from symmetry.invariants.loop.modes import modes
 from symmetry.invariants.loop.schedule import schedule
 from symmetry.invariants.loop.workers import workers
@@ -19,7 +20,17 @@ from tests.sound.trainings.scripts import script
 
 LAWS = {
     f"loop/{law.__name__}": law
-    for law in (modes, evaluation, copies, batches, workers, gradients, schedule, attributes)
+    for law in (
+        modes,
+        evaluation,
+        copies,
+        loaded,
+        batches,
+        workers,
+        gradients,
+        schedule,
+        attributes,
+    )
 }
 
 

@@ -80,9 +80,12 @@ class Restoring:
             tensors = {n: t for n, t in _items(state_dict) if isinstance(t, Tensor) and t.numel()}
             shared = [n for n, t in tensors.items() if n in own and _where(t) == own[n]]
             taken = self._when(tensors.values())
+            elsewhere: tuple[tuple[str, str], ...] = ()
             self._quiet = True
             try:
-                return load(module, state_dict, *args, **kwargs)
+                loaded = load(module, state_dict, *args, **kwargs)
+                elsewhere = _elsewhere(module, tensors)  # a name that raises is told already
+                return loaded
             finally:
                 self._quiet = False
                 model = self._models.of(module)
@@ -97,6 +100,8 @@ class Restoring:
                     updates=self._log.updates - taken.update if taken else 0,
                     loads=self._loads[model] - 1 - taken.loads if taken else 0,
                     takes=len(self._takes[taken.at]) if taken else 0,
+                    matched=len(own.keys() & tensors.keys()),
+                    elsewhere=elsewhere,
                 )
 
         return seen_load
@@ -180,6 +185,24 @@ def _state_of(module: nn.Module) -> Iterator[tuple[str, Tensor]]:
     for name, tensor in (*module.named_parameters(), *module.named_buffers()):
         if tensor.numel() and tensor.layout is torch.strided:
             yield name, tensor
+
+
+def _elsewhere(module: nn.Module, tensors: Mapping[str, Tensor]) -> tuple[tuple[str, str], ...]:
+    """Return the names that differ from those of tensors of a module by a prefix, and the latter.
+
+    Both tensors have the same shape, and no other one of the module fits.
+    """
+    own = {name: tuple(t.shape) for name, t in _state_of(module) if name not in tensors}
+    found = []
+    for name, tensor in tensors.items():
+        fits = [
+            other
+            for other, shape in own.items()
+            if shape == tuple(tensor.shape)
+            and (name.endswith(f".{other}") or other.endswith(f".{name}"))
+        ]
+        found += [(name, fit) for fit in fits if len(fits) == 1]
+    return tuple(found)
 
 
 def _items(state: Any) -> list[tuple[str, Any]]:
