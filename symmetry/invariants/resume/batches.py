@@ -87,7 +87,7 @@ class _Comparison:
         """Judge a run whose first batch is not the one that comes next."""
         places = [n for n in range(len(self._all)) if self._agrees_at(n)]
         earlier = [n for n in places if n < self._place]
-        if not places:
+        if not earlier and not any(map(self._ends_as_from, places)):
             self._note("it reads its samples in another order")
         elif not earlier:
             self._accuse(f"it leaves out batches: it goes on with {self._batch(places[0])}.")
@@ -107,11 +107,21 @@ class _Comparison:
         number = min(_COMPARED, len(self._mine), len(self._all) - place)
         return self._all[place : place + number] == self._mine[:number]
 
+    def _ends_as_from(self, place: int) -> bool:
+        """Return whether it reads all that the run before reads from a place on, and no more.
+
+        Otherwise the order of a later epoch may be drawn for this one.
+        """
+        return self._are_whole() and self._all[place:] == self._mine
+
+    def _are_whole(self) -> bool:
+        return self._resumption.before.epochs.is_whole and self._resumption.after.epochs.is_whole
+
     def _judge_end(self) -> None:
         """Judge how many updates there are in all, where the batches are the same."""
         before, after = self._resumption.before, self._resumption.after
         whole, mine = len(before.updates), self._position + len(after.updates)
-        if not (before.epochs.is_whole and after.epochs.is_whole) or mine == whole:
+        if not self._are_whole() or mine == whole:
             return
         text = f"it ends after {count(mine, 'update')} in all instead of {whole}"
         if mine < whole and self._runs.same_arguments:
