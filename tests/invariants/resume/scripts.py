@@ -147,6 +147,15 @@ NOTED: dict[str, tuple[str, str, dict[str, Any]]] = {  # the note, what it says,
         "it reads the batches once more with which the training began",
         {"order": "shuffle=True", "saves": "batch == 3", "load": NEXT_EPOCH},
     ),
+    "the order of the next epoch": (
+        "resume/order",
+        "it reads its samples in another order",
+        {
+            "order": "shuffle=True",
+            "load": f"{PLAIN['load']}\n    torch.set_rng_state(checkpoint['more'])",
+            "more": "'more': torch.get_rng_state()",
+        },
+    ),
     "dropout": (
         "resume/random",
         "the random generator of PyTorch has another state than when it was saved",
