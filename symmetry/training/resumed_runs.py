@@ -114,12 +114,16 @@ class ObservedRun:
         around = self.reads[max(number - 1, 0) : number + 1]
         return len({read.iterator for read in around}) == 2
 
+    def usable_saves(self, copied: Collection[int]) -> list[int]:
+        """Return the saves with copies that updates follow."""
+        return [s for s in dict.fromkeys(self.saves) if s in copied and s < len(self.updates)]
+
     def saves_to_resume(self, copied: Collection[int]) -> tuple[int, ...]:
         """Return the saves that show most, of those with copies: best in a later epoch.
 
         In the first epoch a wrong order of samples may hold by luck.
         """
-        usable = [s for s in dict.fromkeys(self.saves) if s in copied and s < len(self.updates)]
+        usable = self.usable_saves(copied)
         ends = [s for s in usable if self.ends_an_epoch(s)]
         inside = [s for s in usable if s not in ends and not self.is_in_first_epoch(s)]
         return tuple(inside[:1] + ends[:1]) or tuple(usable[:1])

@@ -51,7 +51,7 @@ class _Runs:
         for saved in self._saves_of(*whole):
             resumption, files = self._resume(*whole, saved)
             found.append(resumption)
-            again = resumption.after.saves_to_resume(files)
+            again = resumption.after.usable_saves(files)  # the first: it may count from here
             if len(found) == 1 and again and resumption.position is not None:
                 once_more, _ = self._resume(resumption.after, files, again[0], again=True)
                 found += [once_more] * (once_more.position == again[0])  # else by an earlier file
