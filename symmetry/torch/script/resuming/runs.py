@@ -9,7 +9,7 @@ from functools import partial
 from itertools import count
 from pathlib import Path
 
-from symmetry.base.errors import SymmetryError
+from symmetry.base.errors import SymmetryError, TrainingError
 from symmetry.base.folders import TemporaryFolder
 from symmetry.sandbox.folder_mirror import WrittenFiles
 from symmetry.sandbox.libraries import begun_again
@@ -46,7 +46,7 @@ class _Runs:
 
     def all(self) -> ResumedRuns:
         """Run it whole, resumed, and resumed once more if all is well so far."""
-        whole = self._host.adapting(partial(begun_again, partial(self._run, self._host)))
+        whole = self._whole()
         found: list[Resumption] = []
         for saved in self._saves_of(*whole):
             resumption, files = self._resume(*whole, saved)
@@ -58,10 +58,27 @@ class _Runs:
         same = {*self._host.source.arguments} <= {*self._arguments}
         return ResumedRuns(resumptions=tuple(found), same_arguments=same)
 
+    def _whole(self) -> tuple[ObservedRun, dict[int, WrittenFiles]]:
+        """Run it without an interruption, with a device and ranks that it lacks."""
+        try:
+            return self._host.adapting(partial(begun_again, self._begin))
+        except TrainingError as error:
+            raise SymmetryError(f"--resume-with: {error}") from error
+
+    def _begin(self) -> tuple[ObservedRun, dict[int, WrittenFiles]]:
+        observed, run = self._observed(self._host)
+        if run.error is not None and not observed.updates:
+            raise run.error
+        return observed, run.files
+
     def _run(self, host: Host) -> tuple[ObservedRun, dict[int, WrittenFiles]]:
+        observed, run = self._observed(host)
+        return observed, run.files
+
+    def _observed(self, host: Host) -> tuple[ObservedRun, ResumableRun]:
         gc.freeze()  # what it makes itself is found among few objects, and is not an earlier run's
         run = ResumableRun(host, self._seed, next(self._folders))
-        return run.observe(), run.files
+        return run.observe(), run
 
     def _resume(
         self,
