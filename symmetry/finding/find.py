@@ -6,6 +6,7 @@ from functools import cache
 
 import numpy as np
 
+from symmetry.base.errors import TrainingError
 from symmetry.finding.coverage import Coverage, Tell, capacity
 from symmetry.finding.groups import GroupSearch
 from symmetry.finding.idle import dead_layers, modules_without_gradient, units_without_gradient
@@ -19,6 +20,10 @@ from symmetry.training.target import Training
 from symmetry.training.trace import Trace
 from symmetry.units.units import Units
 
+_BLIND = (
+    "only the gradient of its loss depends on the parameters, and the value does not, as that of a "
+    "ratio to its own detached value: nothing proves that units are equal"
+)
 _FEW = 8  # samples of a batch, in whose trace groups are looked for
 
 
@@ -37,7 +42,8 @@ def find(training: Training, progress: Tell = lambda *_: None) -> Coverage:
     Raises
     ------
     TrainingError
-        If the training cannot be run, its step has no loss, or the loss is not finite; or if ranks
+        If the training cannot be run, its step has no loss, or the loss is not finite, or is the
+        same for all parameters; or if ranks
         hold its parameters in parts, whose slices cannot be exchanged one by one.
     """
     progress("first steps", 0, 1)
@@ -51,6 +57,9 @@ def find(training: Training, progress: Tell = lambda *_: None) -> Coverage:
     progress("modules in lists", 0, 1)
     reasons = Reasons(solver, search.unused, trained, rehearsal.gradients, rehearsal.layers)
     groups += _modules(rehearsal, solver, search, reasons, groups)
+    received = any(entries.any() for entries in gradients.values())
+    if received and not groups and rehearsal.steps.agreed(rehearsal.is_blind):
+        raise TrainingError(f"{training.name}: {_BLIND}")
     shapes = {name: array.shape for name, array in rehearsal.start.items()}
     idle = modules_without_gradient(trained, rehearsal.gradients)
     groups = named(groups, shapes, rehearsal.output_on_axis_1)

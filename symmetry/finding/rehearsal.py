@@ -170,7 +170,15 @@ class Rehearsal:
 
         Otherwise they prove nothing, as a mean of advantages, which cancel, times a ratio of 1.
         """
-        moved = {n: elsewhere(a) if n in units.arrays else a for n, a in self.generic.items()}
+        return self._matter(units.arrays)
+
+    @property
+    def is_blind(self) -> bool:
+        """Whether losses depend on no array, as where a ratio to its own value is always 1."""
+        return not self._matter(self.generic)
+
+    def _matter(self, names: Collection[str]) -> bool:
+        moved = {n: elsewhere(a) if n in names else a for n, a in self.generic.items()}
         results = self.steps.take(moved)
         change = largest_difference(self._at_generic, results)
         return not results.finite or change > CERTAIN * self.tolerance

@@ -8,10 +8,11 @@ from functools import cache
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from symmetry import find_units
 from symmetry.base import memory
-from symmetry.base.errors import SymmetryError
+from symmetry.base.errors import SymmetryError, TrainingError
 from symmetry.finding.find import find
 from symmetry.finding.rehearsal import Rehearsal
 from symmetry.training.run import RunSettings
@@ -262,3 +263,22 @@ def test_what_does_not_fit_into_memory_is_refused_beforehand(monkeypatch):
     monkeypatch.setattr(memory, "limits", lambda: iter([1000]))
     with pytest.raises(SymmetryError, match=r"this would take 8\.\d KiB of memory"):
         find(FunctionTraining("mlp", models.mlp))
+
+
+def test_a_loss_whose_value_depends_on_no_parameter_proves_nothing():
+    def training():
+        model = nn.Sequential(nn.Linear(6, 8), nn.GELU(), nn.Linear(8, 1))
+        optimizer = torch.optim.SGD(model.parameters(), 0.01)
+
+        def step(i):
+            torch.manual_seed(i)
+            x, advantages = torch.randn(7, 6), torch.randn(7)
+            chosen = model(x)[:, 0]
+            optimizer.zero_grad()
+            (-(chosen - chosen.detach()).exp() * advantages).mean().backward()
+            optimizer.step()
+
+        return model, step
+
+    with pytest.raises(TrainingError, match="as that of a ratio to its own detached value"):
+        find(FunctionTraining("training", training))
