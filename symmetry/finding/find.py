@@ -21,8 +21,8 @@ from symmetry.training.trace import Trace
 from symmetry.units.units import Units
 
 _BLIND = (
-    "only the gradient of its loss depends on the parameters, and the value does not, as that of a "
-    "ratio to its own detached value: nothing proves that units are equal"
+    "the value of its loss is the same for all parameters, and only its gradient depends on them, "
+    "as with a ratio to its own detached value: an exchange of units cannot be proved by it"
 )
 _FEW = 8  # samples of a batch, in whose trace groups are looked for
 

@@ -280,5 +280,5 @@ def test_a_loss_whose_value_depends_on_no_parameter_proves_nothing():
 
         return model, step
 
-    with pytest.raises(TrainingError, match="as that of a ratio to its own detached value"):
+    with pytest.raises(TrainingError, match="as with a ratio to its own detached value"):
         find(FunctionTraining("training", training))
