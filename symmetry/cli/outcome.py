@@ -52,6 +52,11 @@ class Output:
         return self.format_ == "text"
 
     @property
+    def logged(self) -> bool:
+        """Whether the answer is printed beside the result, which nobody reads as it is."""
+        return self.format_ in ("sarif", "junit")
+
+    @property
     def listing(self) -> bool:
         """Whether each verdict is printed as it comes."""
         return self.verbose and self.text and not self.quiet
@@ -90,6 +95,7 @@ def conclude(checked: Checked, explained: Explained | None, output: Output) -> i
         pass
     elif not output.text:
         say(render(output.format_, checked, explained))
+        _log_answer(checked, explained, output)
     elif output.verbose:
         _print_details(checked, explained)
     else:
@@ -101,6 +107,15 @@ def conclude(checked: Checked, explained: Explained | None, output: Output) -> i
     if output.listing:
         say(f"{conclusion(checked)} ({judged(checked)}; verdicts: {summary(checked.verdicts)})")
     return code
+
+
+def _log_answer(checked: Checked, explained: Explained | None, output: Output) -> None:
+    """Print the answer for the log of a CI system, whose result goes into a file."""
+    from symmetry.report.answer import lines
+
+    if output.logged and not (output.quiet and checked.status == OK):
+        for text in lines(checked, explained):
+            say(text, err=True)
 
 
 def _print_answer(checked: Checked, explained: Explained | None) -> None:

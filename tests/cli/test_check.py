@@ -245,6 +245,17 @@ def test_json_goes_to_standard_output(folder: Path) -> None:
     assert_one_line(both, "--json - and --format sarif cannot both be printed")
 
 
+def test_beside_a_result_for_a_file_the_log_has_the_answer(folder: Path) -> None:
+    few = ("--only", "*/w2-rows", "--examples", 4)
+    for format_ in ("sarif", "junit"):
+        broken = symmetry("check", "steps:broken", *few, "--format", format_, cwd=folder)
+        assert broken.status == 1
+        assert broken.err.startswith("steps:broken: 1 problem (1 check)\n")
+        assert "found by  symmetry/w2-rows" in broken.err
+    quiet = symmetry("check", "steps:sound", *few, "--format", "sarif", "--quiet", cwd=folder)
+    assert quiet.err == ""
+
+
 def test_a_requirement_that_is_not_met_proves_nothing(folder: Path) -> None:
     arguments = ("check", "steps:frozen", "--only", "*/w1-columns", "--examples", 2)
     finished = symmetry(*arguments, "--require", "symmetry/*", cwd=folder)

@@ -99,6 +99,9 @@ def check_several(
         _print_table(lines, left_out, since, before)
     elif not to.text:
         _print_merged(lines, printed, to.format_)
+    if to.logged and not silent:
+        for text in table.table_lines(table.by_suspicion(lines), left_out):
+            say(text, err=True)
     contents: dict[Path, str | bytes] = {}
     if to.json is not None:
         contents[to.json] = table.table_json(lines)
