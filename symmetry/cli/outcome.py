@@ -53,7 +53,7 @@ class Output:
 
     @property
     def logged(self) -> bool:
-        """Whether the answer is printed beside the result, which nobody reads as it is."""
+        """Whether the answer is printed as well, for a log: the result goes into a file."""
         return self.format_ in ("sarif", "junit")
 
     @property
