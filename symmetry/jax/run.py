@@ -37,24 +37,24 @@ from symmetry.jax.copies import JaxCopies
 from symmetry.jax.jaxprs.step import StepManner
 from symmetry.jax.leaves import as_array
 from symmetry.jax.parts.batches import JaxPadding, JaxReordering
-from symmetry.jax.parts.drawing import JaxDrawing
+from symmetry.jax.parts.drawing import JaxDrawing, JaxKeyed
 from symmetry.jax.parts.functions import JaxFunctions
 from symmetry.jax.parts.model import JaxLayers, JaxOptimizers, gradients_of
 from symmetry.jax.parts.observing import JaxObserving, JaxRecording, JaxRehearsing, JaxTracing
 from symmetry.jax.parts.sampling import JaxSampling
-from symmetry.jax.parts.saving import JaxSaving
+from symmetry.jax.parts.saving import JaxHandingOn, JaxSaving
 from symmetry.jax.parts.settings import JaxSettings
 from symmetry.jax.probes.loss_probe import JaxLossProbe
 from symmetry.jax.program import Program
 from symmetry.jax.raising import readable
 from symmetry.jax.stepper import Stepper
 from symmetry.training.capabilities.batching import Padding, Reordering
-from symmetry.training.capabilities.drawing import Drawing
+from symmetry.training.capabilities.drawing import Drawing, Keyed
 from symmetry.training.capabilities.model import Differentiating, Layered, Optimizing
 from symmetry.training.capabilities.observing import Observing, Recording, Rehearsing, Tracing
 from symmetry.training.capabilities.platform import Configuring
 from symmetry.training.capabilities.replicated import Copied
-from symmetry.training.capabilities.saving import Saving
+from symmetry.training.capabilities.saving import HandingOn, Saving
 from symmetry.training.capabilities.step_events import StepEvents
 from symmetry.training.losses import LeakSearch, LossProbe
 from symmetry.training.run import Constant, Kind, RunSettings
@@ -167,10 +167,12 @@ _CAPABILITIES: Mapping[type, Callable[[JaxRun], Any]] = {
     Reordering: JaxReordering,
     Padding: JaxPadding,
     Saving: JaxSaving,
+    HandingOn: JaxHandingOn,
     Configuring: lambda run: JaxSettings(run, run.anew),
     Observing: JaxObserving,
     Recording: JaxRecording,
     Drawing: JaxDrawing,
+    Keyed: JaxKeyed,
     Functions: JaxFunctions,
     Rehearsing: JaxRehearsing,
     Tracing: JaxTracing,

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from tests.jax.sound import mlp
+from tests.jax.sound import classifier, mlp, updated
 
 
 class Fault(NamedTuple):
@@ -20,11 +20,13 @@ class Fault(NamedTuple):
 ENTRIES: dict[str, Fault] = {}
 
 
-def fault(*caught_by: str) -> Callable[[Callable[[], Any]], Callable[[], Any]]:
+def fault(
+    *caught_by: str, library: str = "jax"
+) -> Callable[[Callable[[], Any]], Callable[[], Any]]:
     """Enter a training into the zoo."""
 
     def enter(make: Callable[[], Any]) -> Callable[[], Any]:
-        ENTRIES[make.__name__] = Fault(make, caught_by)
+        ENTRIES[make.__name__] = Fault(make, caught_by, library)
         return make
 
     return enter
@@ -104,3 +106,17 @@ def a_custom_vjp_without_the_inner_derivative() -> Any:
 
     act.defvjp(lambda x: (jax.numpy.tanh(x), x), lambda x, g: (g * (1 - jax.numpy.tanh(x)),))
     return mlp(act=act)
+
+
+@fault("training/same-noise", library="optax")
+def one_key_for_all_dropout() -> Any:
+    return classifier(key=lambda key, _: key)
+
+
+@fault("training/handed-on", library="optax")
+def moments_that_are_dropped() -> Any:
+    def update(optimizer: Any, gradients: Any, moments: Any, params: Any) -> Any:
+        updates, _ = updated(optimizer, gradients, moments, params)
+        return updates, moments
+
+    return classifier(update=update)

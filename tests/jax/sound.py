@@ -143,6 +143,72 @@ def gradients_through_a_fixed_mask() -> Any:
     return mlp(change=lambda gradients: jax.tree.map(masked, gradients))
 
 
+def updated(optimizer: Any, gradients: Any, moments: Any, params: Any) -> Any:
+    """Return the updates of an optimiser, and its next state."""
+    return optimizer.update(gradients, moments, params)
+
+
+def folded(key: Any, number: Any) -> Any:
+    """Return the key of a step."""
+    import jax
+
+    return jax.random.fold_in(key, number)
+
+
+def classifier(
+    *,
+    update: Callable[..., Any] = updated,
+    key: Callable[[Any, Any], Any] = folded,
+    pull: float = 0.0,
+) -> Any:
+    """Return a training with batches, and dropout by a key that is a part of the state.
+
+    ``update`` is given the optimiser, the gradients, the moments and the parameters; ``key`` the
+    key of the state, and the number of the step. After each update the parameters are pulled
+    towards their start.
+    """
+    import jax
+    import jax.numpy as jnp
+    import optax
+
+    optimizer = optax.adam(1e-2)
+    keys = jax.random.split(jax.random.key(0), 3)
+    params = {
+        "first": jax.random.normal(keys[0], (8, 6)),
+        "last": jax.random.normal(keys[1], (6, 4)),
+    }
+
+    def step(state: Any, given: Any) -> Any:
+        params, moments, start, dropout = state
+
+        def loss_of(params: Any) -> Any:
+            hidden = jnp.tanh(given["x"] @ params["first"])
+            kept = jax.random.bernoulli(key(dropout, given["number"]), 0.8, hidden.shape)
+            return cross_entropy(jnp.where(kept, hidden / 0.8, 0) @ params["last"], given["y"])
+
+        loss, gradients = jax.value_and_grad(loss_of)(params)
+        updates, moments = update(optimizer, gradients, moments, params)
+        params = optax.apply_updates(params, updates)
+        params = jax.tree.map(lambda p, s: (1 - pull) * p + pull * s, params, start)
+        return (params, moments, start, dropout), loss
+
+    def batch(i: int) -> Any:
+        x, y = numbers(i)
+        return {"x": x, "y": y, "number": i}
+
+    return (params, optimizer.init(params), params, keys[2]), step, {"batch": batch}
+
+
+@sound(groups=1, library="optax", nearly="training/same-noise")
+def one_key_folded_with_the_number() -> Any:
+    return classifier()
+
+
+@sound(groups=1, library="optax", nearly="training/handed-on")
+def weights_pulled_towards_their_start() -> Any:
+    return classifier(pull=0.9)
+
+
 def tanh_layer(batch: Callable[[Any], Any]) -> Any:
     """Return a training of one hidden layer without labels, that is not compiled."""
     import jax

@@ -11,7 +11,7 @@ import pytest
 
 from symmetry.jax.script.script import JaxScript, JaxScriptTraining
 from symmetry.sandbox.source import Source
-from symmetry.training.capabilities.drawing import Drawing
+from symmetry.training.capabilities.drawing import Drawing, Keyed
 from symmetry.training.frameworks import cache_of
 from symmetry.training.run import RunSettings, needed
 from tests.conftest import needs
@@ -104,4 +104,4 @@ def test_to_leave_noise_out_is_another_program_only_where_there_is_noise(trainin
     with compiling() as names:
         quiet.step()
     assert names == []
-    assert needed(quiet, Drawing).fixed == ()
+    assert needed(quiet, Keyed).noise() == []

@@ -16,7 +16,6 @@ from symmetry.invariants.movement.notes import CUT, matter
 from symmetry.law.measurement import Measurement
 from symmetry.law.note import NoteKind
 from symmetry.observe.source_line import NOWHERE, SourceLine
-from symmetry.training.capabilities.drawing import Drawing
 from symmetry.training.capabilities.model import Differentiating, Optimizing
 from symmetry.training.capabilities.step_events import StepEvents
 from symmetry.training.run import RunSettings, needed
@@ -29,18 +28,13 @@ RAW = NoteKind(
     "hands on the gradients of all that it masks. To freeze it, use optax.partition with "
     "optax.set_to_zero.",
 )
-SAME_NOISE = NoteKind(
-    "training/same-noise",
-    meaning="A line draws the same random numbers in each step, since its key never changes. Split "
-    "the key in the state, or fold the number of the step in.",
-)
 STILL = NoteKind(
     "training/still",
     meaning="A parameter has a gradient and stays as it is, while others move: a mask or a label "
     "of the optimiser freezes it. Check that this is meant. Or none moves, since updates are too "
     "small for numbers of 16 bits: keep the parameters in float32.",
 )
-KINDS = (RAW, SAME_NOISE, STILL)
+KINDS = (RAW, STILL)
 
 _REAL = 1e-3  # of the largest gradient: one of rounding is smaller
 _COARSE = 1e-4  # the eps of numbers of 16 bits is larger
@@ -106,14 +100,6 @@ def moves_undeclared(start: TrainingStart) -> Measurement:
             "off. Is that meant?"
         )
         notes.append(CUT.at(text, cut.place if cut else NOWHERE))
-    drawing = start.begin(noise=True).capability(Drawing)
-    for place in filter(None, () if drawing is None else drawing.fixed):
-        text = (
-            "this draws the same random numbers in each step: its key never changes. Split the "
-            "key in the state, or fold the number of the step in."
-        )
-        file, line = place.rsplit(":", 1)
-        notes.append(SAME_NOISE.at(text, SourceLine(file, int(line))))
     return Measurement(counted=len(still) < len(real), notes=tuple(notes))
 
 

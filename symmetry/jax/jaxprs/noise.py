@@ -1,7 +1,8 @@
 """Which random draws are noise of the model: they meet, entry by entry, what it makes of a batch.
 
 Dropout multiplies activations, which come from parameters and from the batch. A draw that is the
-batch itself, or initial weights, meets parameters in a product first.
+batch itself, or initial weights, meets parameters in a product first. Dropout is a draw of truth
+values that keeps an activation, or puts zero in its place.
 """
 
 from __future__ import annotations
@@ -9,13 +10,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
 from jax.extend.core import ClosedJaxpr
 
-from symmetry.jax.jaxprs.interpreter import is_key
+from symmetry.jax.jaxprs.interpreter import is_key, kind_of
 from symmetry.jax.jaxprs.places import place_of
 from symmetry.jax.jaxprs.walk import Site, Walk, calls, closed, equations_in, is_call
+from symmetry.observe.source_line import SourceLine
 
 DRAWS = {"_bernoulli", "_normal", "_uniform", "_truncated_normal", "_gumbel", "_laplace"}
+_SAME = ("broadcast_in_dim", "convert_element_type", "reshape", "squeeze", "transpose", "copy")
 _MIXING = ("dot_general", "conv_general_dilated", "gather", "concatenate", "scatter-add")
 
 
@@ -24,8 +28,15 @@ class Draw(NamedTuple):
 
     site: Site  # where it stands in the jaxpr of the step
     name: str  # that of the function: ``bernoulli``
-    place: str  # the user's line
+    at: SourceLine  # the user's line
     fixed: bool = False  # whether its key is the same in each step
+    drops: bool = False  # whether it is dropout
+    keys: tuple[int, ...] = ()  # the shape of its keys: empty if there is one
+
+    @property
+    def place(self) -> str:
+        """The user's line, as it is shown."""
+        return str(self.at)
 
 
 class _Origin(NamedTuple):
@@ -35,6 +46,8 @@ class _Origin(NamedTuple):
     data: bool = False  # a batch, an array that is not trained, or a draw
     varies: bool = False  # from step to step
     draws: frozenset[Draw] = frozenset()  # if it comes from no leaf
+    zero: bool = False  # whether all its entries are zero
+    mask: bool = False  # whether it is 0 or 1 by a draw
 
 
 def noise_in(
@@ -48,7 +61,8 @@ def noise_in(
     walk = _OriginWalk()
     inputs = zip(leaves, varies, strict=True)
     walk.run(jaxpr, *(_Origin(leaf, not leaf, moves) for leaf, moves in inputs))
-    return tuple(draw for draw in walk.noise if draw not in walk.batch)
+    noise = (draw for draw in walk.noise if draw not in walk.batch)
+    return tuple(draw._replace(drops=draw in walk.dropouts) for draw in noise)
 
 
 class _OriginWalk(Walk[_Origin]):
@@ -59,14 +73,15 @@ class _OriginWalk(Walk[_Origin]):
         self.rules = {"scan": _OriginWalk._scan}
         self.noise: dict[Draw, None] = {}
         self.batch: set[Draw] = set()
+        self.dropouts: set[Draw] = set()
 
     def constant(self, value: Any, variable: Any) -> _Origin:  # noqa: ARG002
         """Return where an array comes from."""
         return _Origin(data=getattr(variable.aval, "ndim", 0) > 0)
 
-    def literal(self, atom: Any) -> _Origin:  # noqa: ARG002
+    def literal(self, atom: Any) -> _Origin:
         """Return that a number comes from nowhere."""
-        return _Origin()
+        return _Origin(zero=np.ndim(atom.val) == 0 and bool(atom.val == 0))
 
     def equation(self, equation: Any, args: Sequence[_Origin]) -> Sequence[_Origin]:
         """Return where the results of an equation come from; from itself, if it is a draw."""
@@ -75,7 +90,8 @@ class _OriginWalk(Walk[_Origin]):
             return results
         fixed = not any(origin.varies for origin in args)
         draws = frozenset([_draw(equation, site)._replace(fixed=fixed)])
-        return [_Origin(False, True, not fixed, draws) for _ in results]
+        mask = equation.params["name"] == "_bernoulli"
+        return [_Origin(False, True, not fixed, draws, mask=mask) for _ in results]
 
     def operation(self, equation: Any, args: Sequence[_Origin]) -> Sequence[_Origin]:
         """Return where all operands come from; look at draws among them."""
@@ -85,11 +101,34 @@ class _OriginWalk(Walk[_Origin]):
             self.batch.update(draws)
         elif any(origin.leaf and origin.data for origin in args):
             self.noise.update(dict.fromkeys(draws))
-        origin = _Origin(leaf, data, varies, frozenset() if leaf else draws)
+            if _drops(equation, args):
+                self.dropouts.update(draws)
+        shown = frozenset[Draw]() if leaf else draws
+        origin = _Origin(leaf, data, varies, shown, *_zero_and_mask(equation, args, shown))
         return [origin] * len(equation.outvars)
 
     def _scan(self, equation: Any, args: Sequence[_Origin]) -> Sequence[_Origin]:
         return self.run(closed(equation.params["jaxpr"]), *args)
+
+
+def _drops(equation: Any, args: Sequence[_Origin]) -> bool:
+    """Return whether an equation keeps entries by a draw, and puts zero in the place of others."""
+    if equation.primitive.name == "select_n":
+        chosen, *cases = args
+        return chosen.mask and any(case.zero for case in cases)
+    return equation.primitive.name == "mul" and any(origin.mask for origin in args)
+
+
+def _zero_and_mask(
+    equation: Any, args: Sequence[_Origin], draws: frozenset[Draw]
+) -> tuple[bool, bool]:
+    """Return whether results are zero, and whether they are 0 or 1 by a draw."""
+    if equation.primitive.name in _SAME:
+        return args[0].zero, args[0].mask
+    mask = any(origin.mask for origin in args)
+    if equation.primitive.name in ("mul", "div") and mask:
+        return False, all(origin.mask or not origin.data for origin in args)
+    return False, bool(draws) and all(kind_of(v.aval.dtype) == "b" for v in equation.outvars)
 
 
 def draws_in(jaxpr: ClosedJaxpr) -> tuple[Draw, ...]:
@@ -108,7 +147,8 @@ def is_draw(equation: Any) -> bool:
 
 
 def _draw(equation: Any, site: Site) -> Draw:
-    return Draw(site, equation.params["name"].strip("_"), str(place_of(equation)))
+    keys = next(tuple(atom.aval.shape) for atom in equation.invars if is_key(atom.aval.dtype))
+    return Draw(site, equation.params["name"].strip("_"), place_of(equation), keys=keys)
 
 
 def is_random(equation: Any) -> bool:

@@ -95,8 +95,6 @@ class TracedStep:
         How many leaves the state has.
     returned
         The number of the loss among what else the step returns; None if it returns no loss.
-    varying
-        How many inputs are others in each step: all but constants.
     wide
         Whether float64 is allowed as it is written.
     in_float64
@@ -104,6 +102,8 @@ class TracedStep:
 
     Attributes
     ----------
+    varying
+        How many inputs may be others in each step: all but constants.
     constants
         The arrays that its functions hold: after all others, they are inputs of what is compiled.
     custom
@@ -121,7 +121,7 @@ class TracedStep:
         in_float64: Callable[[], ClosedJaxpr | None] = lambda: None,
     ) -> None:
         self.jaxpr, self._leaves, self._returned, self._wide = jaxpr, leaves, returned, wide
-        self._varying, self._in_float64 = varying, in_float64
+        self.varying, self._in_float64 = varying, in_float64
         self.constants = constants_in(jaxpr)
         self.custom: tuple[CustomCall, ...] = ()
         self.flat = self._cached(self._flat)
@@ -209,7 +209,7 @@ class TracedStep:
         inputs = len(self.jaxpr.in_avals)
         known = {*self._marked.values()} or {*range(self._leaves)}
         own = [number in known for number in range(inputs)]
-        varies = [n < self._varying and n not in self.kept for n in range(inputs)]
+        varies = [n < self.varying and n not in self.kept for n in range(inputs)]
         return noise_in(self.jaxpr, own, varies)
 
     @cached_property

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from symmetry.base.randomness.unseeded import Unseeded
 from symmetry.jax.stepper import Stepper
-from symmetry.training.capabilities.drawing import Drawing
+from symmetry.training.capabilities.drawing import Drawing, Keyed, KeyedDraw
 
 
 class JaxDrawing(Drawing):
@@ -24,14 +24,6 @@ class JaxDrawing(Drawing):
         """Do nothing: the same keys draw the same numbers."""
 
     @property
-    def fixed(self) -> tuple[str, ...]:
-        """The lines of the model's draws whose key is the same in each step."""
-        stepper = self._stepper
-        if stepper.program.by_number:
-            return ()
-        return tuple(dict.fromkeys(draw.place for draw in stepper.traced.noise if draw.fixed))
-
-    @property
     def unseeded(self) -> tuple[Unseeded, ...]:
         """The lines by now that make random generators without a seed."""
         return self._stepper.program.random_states.unseeded
@@ -45,3 +37,21 @@ class JaxDrawing(Drawing):
     def random_numbers(self) -> Mapping[str, None]:
         """Nothing: what draws are given is not read."""
         return {}
+
+
+class JaxKeyed(Keyed):
+    """The noise of the model, as the jaxpr of a step shows it."""
+
+    def __init__(self, stepper: Stepper) -> None:
+        self._stepper = stepper
+
+    def noise(self) -> Sequence[KeyedDraw]:
+        """Return the draws of the next step; none if steps are traced by their numbers."""
+        if self._stepper.program.by_number:
+            return ()
+        return [KeyedDraw(draw.at, draw.fixed, draw.drops) for draw in self._stepper.traced.noise]
+
+    @property
+    def has_batches(self) -> bool:
+        """Whether the training gives batches."""
+        return self._stepper.program.made.batch is not None

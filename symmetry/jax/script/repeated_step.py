@@ -104,7 +104,8 @@ class RepeatedStep:
         self._moving = [
             place
             for place in leaves
-            if place not in jitted.state and place not in static and self._moves(place)
+            if place not in jitted.state and place not in static
+            if self._moves(place) or _is_key(jitted.first[place])  # it may change in later epochs
         ]
         keys = [place for place in self._moving if _is_key(jitted.first[place])]
         self._batch = [place for place in self._moving if place not in keys]

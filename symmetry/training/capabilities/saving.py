@@ -1,9 +1,11 @@
-"""``Saving``: a run is saved, and another one continues from there."""
+"""The state that runs carry: saved for another run to continue, and handed on between steps."""
 
 from abc import abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
+from symmetry.observe.source_line import SourceLine
 from symmetry.training.capabilities.capability import Capability
 
 
@@ -43,3 +45,21 @@ class Saving(Capability):
         TrainingError
             If the objects do not take their state dictionaries back.
         """
+
+
+class Dropped(NamedTuple):
+    """A running average that a step computes anew, while each step is given the old one."""
+
+    name: str  # of the array that stays, in words
+    place: SourceLine  # the user's line that computes the new value
+    of_gradients: bool  # whether it averages what comes from a gradient
+
+
+class HandingOn(Capability):
+    """Shows what steps compute for later ones, and do not hand on."""
+
+    absent = "its objects keep what a step computes for the next one"
+
+    @abstractmethod
+    def dropped(self) -> Sequence[Dropped]:
+        """Return the running averages that the next step computes, and no further one is given."""

@@ -1,0 +1,51 @@
+"""Running averages whose new value no later step is given."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.conftest import needs
+
+pytestmark = needs("jax")
+
+
+def dropped_by(after):
+    """Return what is dropped by a step of one parameter; ``after`` returns the next state."""
+    import jax
+    import jax.numpy as jnp
+
+    from symmetry.jax.begin import begin
+    from symmetry.jax.parts.saving import JaxHandingOn
+
+    def step(state, i):
+        w, old, other = state
+        x = jax.random.normal(jax.random.fold_in(jax.random.key(0), i), (3,))
+
+        def loss(w):
+            return (jnp.tanh(x * w) ** 2).sum()
+
+        return after(w, old, other, jax.grad(loss)(w), x)
+
+    start = jnp.ones(3), jnp.zeros(3), jnp.full(3, 0.5)
+    return [each.name for each in JaxHandingOn(begin("training", lambda: (start, step))).dropped()]
+
+
+def adam(w, old, other, gradient, x):
+    new = 0.9 * old + 0.1 * gradient
+    return w - 0.1 * new, new, other
+
+
+@pytest.mark.parametrize(
+    ("after", "names"),
+    [
+        (adam, []),
+        (lambda *given: (adam(*given)[0], *given[1:3]), ["1"]),
+        (lambda w, m, o, g, x: (w - 0.1 * (0.9 * m + g), m, o), ["1"]),
+        (lambda w, m, o, g, x: (w - 0.1 * (0.9 * o + g), m, o), []),
+        (lambda w, m, o, g, x: (0.1 * (w - g) + 0.9 * o, m, o), []),
+        (lambda w, m, o, g, x: ((w - g, m, o), 0.9 * m + 0.1 * w), ["model.1"]),
+    ],
+    ids=["handed on", "Adam", "momentum", "a constant force", "pulled back", "of weights"],
+)
+def test_a_new_value_that_no_step_is_given_is_dropped(after, names):
+    assert dropped_by(after) == names
