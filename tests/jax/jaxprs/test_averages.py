@@ -39,8 +39,8 @@ def adam(w, old, other, gradient, x):
     ("after", "names"),
     [
         (adam, []),
-        (lambda *given: (adam(*given)[0], *given[1:3]), ["1"]),
-        (lambda w, m, o, g, x: (w - 0.1 * (0.9 * m + g), m, o), ["1"]),
+        (lambda *given: (adam(*given)[0], *given[1:3]), ["model.1"]),
+        (lambda w, m, o, g, x: (w - 0.1 * (0.9 * m + g), m, o), ["model.1"]),
         (lambda w, m, o, g, x: (w - 0.1 * (0.9 * o + g), m, o), []),
         (lambda w, m, o, g, x: (0.1 * (w - g) + 0.9 * o, m, o), []),
         (lambda w, m, o, g, x: ((w - g, m, o), 0.9 * m + 0.1 * w), ["model.1"]),
