@@ -31,7 +31,6 @@ from symmetry.observe.influence import Influence
 from symmetry.targets.imports import files_of
 from symmetry.targets.resolve import resolve, resolve_training
 from symmetry.targets.training import RecordedRun
-from symmetry.training import frameworks
 from symmetry.training.capabilities.rows import Rows
 from symmetry.training.events import Called, Epochs
 from symmetry.training.resumed_runs import ResumedRuns
@@ -145,8 +144,7 @@ def watch(script: Named, seed: int) -> Epochs:
         raise SymmetryError(str(error)) from None
     if epochs is None or epochs.is_function:
         raise SymmetryError(
-            f"{target.name!r} cannot be watched: "
-            f"only a script in {frameworks.with_epochs()} has epochs"
+            f"{target.name!r} cannot be watched: only a script whose steps are calls has epochs"
         )
     return epochs
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from itertools import chain
 
 from symmetry.base.devices import Substitution
@@ -62,7 +62,7 @@ def headline(checked: Checked, found: tuple[Problem, ...]) -> str:
     return f"{checked.target}: {answer} ({judged(checked)}){how}"
 
 
-def _rest(verdicts: Iterable[Verdict]) -> Iterator[str]:
+def _rest(verdicts: Sequence[Verdict]) -> Iterator[str]:
     """Count the verdicts of each kind; name those not tested, with a reason to act on."""
     kinds: dict[str, set[str]] = {}
     for verdict in verdicts:
@@ -97,7 +97,9 @@ def _rest(verdicts: Iterable[Verdict]) -> Iterator[str]:
         verb = _verb(unjudged, "was", "were")
         parts.append(f"{len(unjudged)} {verb} not judged, since {LOSS_NOT_FINITE}.")
     if idle := idle - unjudged:
-        parts.append(f"{len(idle)} {_verb(idle, 'does', 'do')} not apply: --verbose")
+        whole = _families(idle) - _families({v.invariant for v in verdicts} - idle)
+        these = f" ({', '.join(f'all of {family}/*' for family in sorted(whole))})" if whole else ""
+        parts.append(f"{len(idle)} {_verb(idle, 'does', 'do')} not apply{these}: --verbose")
     if parts:
         yield " ".join(parts)
 
@@ -108,6 +110,11 @@ def _resuming(checked: Checked) -> Iterator[str]:
         arguments = f"{checked.resume_option} ..."
         command = command_line("check", checked.target, resume_with=arguments)
         yield f"to check resuming: {command}"
+
+
+def _families(names: set[str]) -> set[str]:
+    """Return the families that invariants are of."""
+    return {name.partition("/")[0] for name in names}
 
 
 def _verb(names: set[str], one: str, several: str) -> str:

@@ -90,6 +90,7 @@ class Backward(LoopEvent):
     calls: frozenset[int] | None = None
     reached: frozenset[int] = frozenset()  # the numbers of these parameters
     terms: tuple[Terms, ...] = ()  # of the loss, in the first backwards of a run
+    is_read: bool = True  # whether anything reads its gradients, where a call returns them
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -245,6 +246,29 @@ class Model:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Key:
+    """A key of random numbers by which a loop draws, again and again.
+
+    Attributes
+    ----------
+    at
+        The line that draws.
+    draws
+        What it draws, in words: "dropout".
+    values, times
+        How many different keys there were, and how often it drew.
+    made
+        The line that makes the key from a seed; none if that was before the loop.
+    """
+
+    at: SourceLine
+    draws: str
+    values: int
+    times: int
+    made: SourceLine = NOWHERE
+
+
+@dataclass(frozen=True, kw_only=True)
 class Score:
     """A call without gradients whose result was compared with data, and trained nothing."""
 
@@ -307,6 +331,9 @@ class LoopWords:
     no_gradients: str  # a block without gradients
     save: str  # the function that writes a checkpoint
     seeded: frozenset[str]  # generators that it seeds in each worker
+    evaluates: str  # a call that switches a model to evaluation
+    trains: str  # how to undo that, as a sentence
+    quietly: str  # how to evaluate a model, as a sentence
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -324,6 +351,9 @@ class Epochs:
     copies: tuple[Copy, ...] = ()
     scores: tuple[Score, ...] = ()
     rows: tuple[BatchRows, ...] = ()
+    keys: tuple[Key, ...] = ()
+    has_modes: bool = True  # whether models have modes that are switched
+    sees_attributes: bool = True  # whether attributes that are set are seen
     ended: str  # why: "the script's end", for example
     is_whole: bool  # whether the script reached its end
     # In words, the loaders whose epochs were cut, and those that were not, with the reason.

@@ -58,10 +58,13 @@ class Training(ABC):
     sequential
         Whether a run takes whole steps alone, one after the other from the first one on, as a
         script does. Others can be restored at any step, and end in the middle of one.
+    has_loop
+        Whether there is a loop around its steps that can be run over whole epochs.
     """
 
     name: str
     sequential: ClassVar[bool] = False
+    has_loop: ClassVar[bool] = False
     dtypes: ClassVar[tuple[str, ...]] = DTYPES
     builtin: ClassVar[bool] = False
 

@@ -102,7 +102,7 @@ def test_a_function_has_no_epochs(tmp_path):
     done = symmetry("watch", "own.py:training", cwd=tmp_path)
     assert done.status == 2
     assert done.err.splitlines()[-1] == (
-        "error: 'own.py:training' cannot be watched: only a script in PyTorch has epochs"
+        "error: 'own.py:training' cannot be watched: only a script whose steps are calls has epochs"
     )
 
 

@@ -48,7 +48,7 @@ def test_what_a_loss_that_is_not_finite_leaves_unjudged_is_counted_apart() -> No
     *_, last = lines(checked(HOLDS, unjudged, IDLE))
     assert last == (
         "1 check holds. 1 was not judged, since a loss of the first steps is not finite. "
-        "1 does not apply: --verbose"
+        "1 does not apply (all of training/*): --verbose"
     )
 
 

@@ -14,7 +14,8 @@ from symmetry.training.events import Epochs, Misspelt
 
 def attributes(epochs: Epochs) -> Judgement:
     """Judge the attributes that were set."""
-    judgement = Judgement()
+    judgement = Judgement(applies=epochs.sees_attributes)
+    judgement.why = "" if epochs.sees_attributes else "attributes that are set are not seen"
     for event in epochs.events:
         if isinstance(event, Misspelt):
             judgement.accuse(_text(event), event.at)

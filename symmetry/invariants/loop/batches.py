@@ -56,6 +56,7 @@ def batches(epochs: Epochs) -> Judgement:
         _judge_samples(epochs, loader, judgement)
         _note_classes(loader, judgement)
     _judge_seeds(epochs, judgement)
+    _judge_keys(epochs, judgement)
     _judge_orders(epochs, training, judgement)
     return judgement
 
@@ -239,6 +240,18 @@ def _judge_seeds(epochs: Epochs, judgement: Judgement) -> None:
                     )
                 seen.add(key)
         window = [event]
+
+
+def _judge_keys(epochs: Epochs, judgement: Judgement) -> None:
+    """Accuse draws in the loop by a key that is the same each time."""
+    for key in epochs.keys:
+        if key.values == 1 and key.times >= _FEW:
+            why = f"it is made from the same seed each time ({key.made})" if key.made.file else ""
+            judgement.accuse(
+                f"this draws {key.draws} with the same key, {key.times} times"
+                f"{': ' if why else ''}{why}. Make a key once, and split it in the loop.",
+                key.at,
+            )
 
 
 def _states_before_forward(window: list[LoopEvent]) -> States:

@@ -141,10 +141,10 @@ def in_training_mode(epochs: Epochs, call: Called) -> str:
         many = len(call.statistics)
         effects.append(f"the running statistics of {count(many, 'module')} learn from it")
     name = epochs.models[call.model].name
-    cure = "Call eval() before, and train() after the evaluation"
+    cure = epochs.words.quietly
     if epochs.models[call.model].follows:
-        cure = "Call eval() where this copy of a trained model is made"
-    return f"{name} is evaluated in training mode: {' and '.join(effects)}. {cure}."
+        cure = "Call eval() where this copy of a trained model is made."
+    return f"{name} is evaluated in training mode: {' and '.join(effects)}. {cure}"
 
 
 def _note_overlap(epochs: Epochs, judgement: Judgement) -> None:

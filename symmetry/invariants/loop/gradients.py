@@ -16,6 +16,7 @@ from symmetry.law.measurement import LEFT_GRADIENTS
 from symmetry.law.note import NoteKind
 from symmetry.observe.source_line import SourceLine
 from symmetry.training.events import Backward, Cleared, Epochs, Exhausted, Updated
+from symmetry.units.words import count
 
 WINDOW = NoteKind(
     "loop/window",
@@ -32,6 +33,7 @@ def gradients(epochs: Epochs) -> Judgement:
     judgement.applies = bool(epochs.of(Backward))
     judgement.why = "" if judgement.applies else "it calls no backward()"
     _judge_lost(epochs, judgement)
+    _judge_unread(epochs, judgement)
     _judge_leftover(epochs, judgement)
     judge_clips(epochs, judgement)
     return judgement
@@ -81,6 +83,19 @@ def _judge_lost(epochs: Epochs, judgement: Judgement) -> None:
                 WINDOW,
                 "at the end of an epoch gradients are left that no update has read, and they are "
                 f"cleared ({cleared_at}). Update with the last batch as well.",
+                at,
+            )
+
+
+def _judge_unread(epochs: Epochs, judgement: Judgement) -> None:
+    """Accuse gradients that a call computes, and that nothing reads."""
+    lines = Counter(e.at for e in epochs.events if isinstance(e, Backward) and not e.is_read)
+    for at, times in lines.items():
+        if times >= _AGAIN:
+            judgement.accuse(
+                "the gradients that this computes reach no result, in any of "
+                f"{count(times, 'update')}: no parameter moves by them. Hand them to an "
+                "optimiser, or leave them out.",
                 at,
             )
 

@@ -11,18 +11,17 @@ from symmetry.law.invariant import Statement
 from symmetry.law.measurement import Measurement, Violation
 from symmetry.law.note import Note, NoteKind
 from symmetry.observe.source_line import SourceLine
-from symmetry.training import frameworks
 from symmetry.training.events import Epochs, Updated
 from symmetry.training.start import TrainingStart
 from symmetry.units.words import count
 
-_SCRIPTS = f"scripts that train with {frameworks.with_epochs()}"
-_BOTH = f"{_SCRIPTS}, and functions with evaluate"
+_SCRIPTS = "scripts"
+_BOTH = "scripts, and functions with evaluate"
 _NO_LOOP = (
-    f"only a script in {frameworks.with_epochs()}, or a function that returns "
-    '{"evaluate": evaluate}, has a loop'
+    'only a script whose steps are calls, or a function that returns {"evaluate": evaluate}, has a '
+    "loop"
 )
-_NO_SCRIPT = f"only a script in {frameworks.with_epochs()} has a loop that can be run"
+_NO_SCRIPT = "only a script has a loop that can be run"
 _NO_UPDATES = "the run over whole epochs made no update"
 
 
@@ -84,7 +83,7 @@ def measured(law: Law, *, of_functions: bool = False) -> Callable[[TrainingStart
 
     @wraps(law)
     def measure(start: TrainingStart) -> Measurement:
-        if not (of_functions or start.target.sequential):
+        if not (of_functions or start.target.has_loop):
             return Measurement.not_applicable(_NO_SCRIPT)
         epochs = start.target.epochs(start.seed)
         if epochs is None:

@@ -77,6 +77,8 @@ class _Mode:
 def modes(epochs: Epochs) -> Judgement:
     """Judge the mode of each model at the calls that lead to an update."""
     judgement, known = Judgement(), {m.number: _Mode() for m in epochs.models}
+    judgement.applies = epochs.has_modes
+    judgement.why = "" if epochs.has_modes else "nothing switches the mode of a model"
     for event in epochs.events:
         if isinstance(event, Switched):
             known[event.model].switch(event)
@@ -125,8 +127,8 @@ def _judge(epochs: Epochs, number: int, mode: _Mode, judgement: Judgement) -> No
             return
         mode.accused = True
         judgement.accuse(
-            f"eval() is never undone: {at} trains {model.name} {how}, so that {_off(model)}. "
-            "Call train() before each epoch.",
+            f"{epochs.words.evaluates} is never undone: {at} trains {model.name} {how}, so that "
+            f"{_off(model)}. {epochs.words.trains}",
             mode.eval_at,
         )
     mode.trained_at |= {call.at for call in active}

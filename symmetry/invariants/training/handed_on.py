@@ -11,9 +11,11 @@ step.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from symmetry.invariants.invariant import WRITTEN, TrainingInvariant
 from symmetry.law.measurement import Measurement, Violation
-from symmetry.law.note import NoteKind
+from symmetry.law.note import Note, NoteKind
 from symmetry.training.capabilities.saving import Dropped, HandingOn
 from symmetry.training.run import needed
 from symmetry.training.start import TrainingStart
@@ -38,7 +40,7 @@ def handed_on(start: TrainingStart) -> Measurement:
         file, line = certain[0].place.reference
         text = _text(certain, "the optimiser begins anew in each step")
         return Measurement.violated(Violation(text, 1, "", file=file, line=line))
-    notes = ()
+    notes: tuple[Note, ...] = ()
     if dropped:
         text = _text(dropped, "an evaluation with them is normalised by those of the start")
         notes = (STATISTICS.at(text, dropped[0].place),)
@@ -60,7 +62,7 @@ INVARIANT = TrainingInvariant(
 )
 
 
-def _text(dropped: list[Dropped], so: str) -> str:
+def _text(dropped: Sequence[Dropped], so: str) -> str:
     first, *others = dropped
     more = f" and {count(len(others), 'other array')}" if others else ""
     return (

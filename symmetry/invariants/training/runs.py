@@ -22,7 +22,7 @@ LATER = NoteKind("training/runs")
 
 def runs(start: TrainingStart) -> Measurement:
     """Compare what a script raises over whole epochs with what it raises by itself."""
-    epochs = start.target.epochs(start.seed) if start.target.sequential else None
+    epochs = start.target.epochs(start.seed) if start.target.has_loop else None
     if epochs is None:
         return Measurement.not_applicable("only a script is run to its end")
     if epochs.failure is None:
@@ -42,7 +42,7 @@ INVARIANT = TrainingInvariant(
     statement="the script raises nothing, and exits with status 0",
     reason="a script that fails behind its first epoch has trained for nothing",
     witness="an epoch of the script",
-    targets="scripts that train with PyTorch",
+    targets="scripts",
     failure="fails by itself",
     notes=(LATER,),
     measure=runs,

@@ -83,9 +83,10 @@ def averages_in(
         if any(a in learnt for a in atoms):
             learnt.update(results)
         if name in _SAME and len(results) == len(atoms) == 1:
-            for known in (old, shares):
-                if atoms[0] in known:
-                    known[results[0]] = known[atoms[0]]  # type: ignore[index]
+            if atoms[0] in old:
+                old[results[0]] = old[atoms[0]]
+            if atoms[0] in shares:
+                shares[results[0]] = shares[atoms[0]]
         elif name == "mul" and (factor := _factor(equation, numbers)) is not None:
             shares[results[0]] = _Share(old.get(factor[0]), factor[1])
         elif name in _ADDING:

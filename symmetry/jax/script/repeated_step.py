@@ -17,7 +17,8 @@ import numpy as np
 from symmetry.base.errors import NotCheckable, TrainingError
 from symmetry.jax.jaxprs.interpreter import is_key
 from symmetry.jax.made import has_numbers, is_array
-from symmetry.jax.script.calls import CALLS, Jitted
+from symmetry.jax.script.calls import CALLS
+from symmetry.jax.script.jitted import Jitted
 
 _WRITE = (
     "write the training as a function that returns (state, step), where step(state, i) returns the "

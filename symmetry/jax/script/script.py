@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from symmetry.base.errors import SymmetryError
 from symmetry.base.failure import PlainRun
@@ -14,8 +14,12 @@ from symmetry.sandbox.mirror_pool import MirrorPool
 from symmetry.sandbox.plain_run import run_plainly
 from symmetry.sandbox.sandbox import Sandbox, Uninterrupted
 from symmetry.sandbox.source import Source
+from symmetry.training.events import Epochs
 from symmetry.training.run import AS_WRITTEN, Run, RunSettings
 from symmetry.training.target import FunctionTraining
+
+if TYPE_CHECKING:
+    from symmetry.jax.executables import Executables
 
 
 class JaxScript:
@@ -30,7 +34,7 @@ class JaxScript:
     def __init__(self, source: Source) -> None:
         self._source = source
         self._mirrors = MirrorPool(*source.homes)
-        self._has_begun = False
+        self._has_begun = self._has_loop_of_jax = False
 
     def prepare(self) -> None:
         """Make a mirror, which draws a name: that is no random number of the script's."""
@@ -61,10 +65,19 @@ class JaxScript:
             with suppress(Enough):
                 sandbox.resume()
         except LoopFound as found:
-            made = found.loop.training()
+            made, self._has_loop_of_jax = found.loop.training(), True
         finally:
             sandbox.close(throwing=lambda: None, free=lambda: None)
         return made or training_of(self._source.name, calls.functions, self._source.meant)
+
+    def epochs(self, seed: int, executables: Executables) -> Epochs | None:
+        """Run it over shortened epochs; None if a loop of JAX takes its steps, all in one call."""
+        from symmetry.jax.script.epochs.whole import run_epochs
+
+        if self._has_loop_of_jax:
+            return None
+        self.prepare()
+        return run_epochs(self._source, self._mirrors, executables, seed)
 
     @cached_property
     def plain_run(self) -> PlainRun:
@@ -89,11 +102,30 @@ class JaxScript:
 class JaxScriptTraining(FunctionTraining):
     """A JAX training that is given as a script."""
 
+    has_loop: ClassVar[bool] = True
+
     def begin(self, settings: RunSettings = AS_WRITTEN) -> Run:
         """Begin a run of the training that the script makes."""
         if isinstance(self.make, JaxScript):
             self.make.prepare()
         return super().begin(settings)
+
+    def epochs(self, seed: int = 0, draw: int | None = None) -> Epochs | None:
+        """Run the script over shortened epochs, once; never from parameters close by."""
+        if draw is not None or not isinstance(self.make, JaxScript):
+            return None
+        if ("epochs", seed) not in self.cache:
+            from symmetry.jax.executables import Executables
+
+            self.begin(RunSettings(seed=seed)).close()  # so that it is known what takes its steps
+            executables = self.cache.setdefault(Executables, Executables())
+            self.cache["epochs", seed] = self.make.epochs(seed, executables)
+        found: Epochs | None = self.cache["epochs", seed]
+        return found
+
+    def events(self, seed: int = 0, draw: int | None = None) -> Epochs | None:  # noqa: ARG002
+        """Return None: its results over whole epochs are not compared."""
+        return None
 
     def plain_run(self) -> PlainRun:
         """Run the script in a process of its own, once."""

@@ -301,6 +301,7 @@ class ScriptTraining(Training):
     # How many units some groups must have, by the beginnings of their names.
     pins: Mapping[str, int] = field(default_factory=dict, compare=False, repr=False)
     sequential: ClassVar[bool] = True
+    has_loop: ClassVar[bool] = True
 
     @property
     def framework(self) -> str:

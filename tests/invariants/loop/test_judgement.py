@@ -53,7 +53,7 @@ def test_a_run_that_fails_proves_no_law_but_mistakes_before_that_stand(is_wrong)
         return judgement
 
     run = epochs(event(Updated), event(Updated), error="train.py raised KeyError: 'x'")
-    target = SimpleNamespace(sequential=True, epochs=lambda seed: run)
+    target = SimpleNamespace(has_loop=True, epochs=lambda seed: run)
     found = measured(law)(SimpleNamespace(target=target, seed=0))
     assert (found.violation is not None, found.counted) == (is_wrong, is_wrong)
     if not is_wrong:

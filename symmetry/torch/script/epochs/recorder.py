@@ -35,6 +35,9 @@ WORDS = LoopWords(
     no_gradients="torch.no_grad()",
     save="torch.save",
     seeded=frozenset({"random", "numpy.random", "torch"}),
+    evaluates="eval()",
+    trains="Call train() before each epoch.",
+    quietly="Call eval() before, and train() after the evaluation.",
 )
 _ROUNDS = 3  # returns from evaluation to training; then an iterator gives one batch
 

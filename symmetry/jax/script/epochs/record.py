@@ -1,0 +1,243 @@
+"""The record of a run over shortened epochs, made from its calls.
+
+A function evaluates if it is no step, takes trained parameters, returns single numbers, and none of
+its results reaches a step: those of a rollout or of a teacher do. Whether it does so in training
+mode shows in its jaxpr: it drops out, or computes new statistics that a later step is given.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from symmetry.base.failure import Failure
+from symmetry.jax.jaxprs.averages import Average
+from symmetry.jax.jaxprs.noise import Draw
+from symmetry.jax.script.epochs.calls import LoopCall, LoopCalls, ModeSwitch
+from symmetry.jax.script.epochs.keys import Keys
+from symmetry.jax.script.epochs.roles import Roles, numbers_of
+from symmetry.jax.script.epochs.words import OF_EQUINOX, WORDS
+from symmetry.training.events import (
+    Backward,
+    Batch,
+    Called,
+    Epochs,
+    Loader,
+    LoopEvent,
+    Model,
+    SteppedOptimizer,
+    Switched,
+    Updated,
+)
+
+_NAME = "the model"
+
+
+def epochs_of(
+    name: str, run: LoopCalls, ended: str, *, error: str = "", failure: Failure | None = None
+) -> Epochs:
+    """Return the record of a run."""
+    record = _Record(run)
+    record.write()
+    by_equinox = any(isinstance(e, ModeSwitch) and e.of_equinox for e in run.log)
+    return Epochs(
+        name=name,
+        words=OF_EQUINOX if by_equinox else WORDS,
+        events=tuple(record.events),
+        loaders=tuple(record.loaders.values()),
+        models=record.models(),
+        optimizers=tuple(record.optimizers.values()),
+        keys=() if run.is_limited else tuple(Keys(record.log, record.roles).found()),
+        ended=run.ended or ended,
+        is_whole=not run.ended and not error,
+        is_limited=run.is_limited,
+        error=error,
+        failure=failure,
+        has_modes=any(isinstance(each, ModeSwitch) for each in run.log),
+        sees_attributes=False,
+    )
+
+
+class _Record:
+    """Writes the events of a run."""
+
+    def __init__(self, run: LoopCalls) -> None:
+        self.roles = Roles([each for each in run.log if isinstance(each, LoopCall)])
+        calls = iter(self.roles.calls)
+        self.log = [next(calls) if isinstance(e, LoopCall) else e for e in run.log]
+        self.events: list[LoopEvent] = []
+        self.loaders: dict[int, Loader] = {}  # by the id of the function that they are given to
+        self.optimizers: dict[int, SteppedOptimizer] = {}  # by the id of the step
+        self._updates = self._dropouts = self._statistics = 0
+        self._parameters = 0
+        self._batches: dict[tuple[int, str, int], int] = {}  # the events of batches
+        self._taught = {
+            self.roles.inputs(call) for call in self.roles.calls if self.roles.is_step(call)
+        }
+
+    def write(self) -> None:
+        """Write the events of all calls that were computed, and of all evaluations."""
+        for each in self.log:
+            if isinstance(each, ModeSwitch):
+                self._add(Switched, each.at, model=0, training=each.training, was_training=True)
+            elif isinstance(each, LoopCall) and self.roles.is_step(each):
+                if each.is_computed:
+                    self._step(each)
+            elif isinstance(each, LoopCall) and self._evaluates(each):
+                self._evaluation(each)
+
+    def models(self) -> tuple[Model, ...]:
+        """Return the model, of which there is one for all functions."""
+        return (
+            Model(
+                number=0,
+                name=_NAME,
+                parameters=self._parameters,
+                is_trained=self._updates > 0,
+                dropouts=self._dropouts,
+                statistics=self._statistics,
+            ),
+        )
+
+    def _add(self, kind: type[LoopEvent], at: Any, **facts: Any) -> int:
+        self.events.append(kind(at=at, update=self._updates, **facts))
+        return len(self.events) - 1
+
+    def _step(self, call: LoopCall) -> None:
+        facts = self.roles.facts(call.variant)
+        held = parameters = sorted(facts.trained)
+        self._parameters = max(self._parameters, numbers_of(call.variant, held))
+        drops = [draw for draw in facts.noise(parameters) if draw.drops]
+        state = self.roles.state_of(call.variant)
+        averages = [a for a in facts.statistics(state, parameters) if not a.of_gradients]
+        self._dropouts = max(self._dropouts, len(drops))
+        self._statistics = max(self._statistics, len(_lines(averages)))
+        number = self._called(call, drops, _lines(averages), True)
+        mine = id(call.jitted)
+        if mine not in self.optimizers:
+            self.optimizers[mine] = SteppedOptimizer(
+                number=len(self.optimizers),
+                kind=call.jitted.name,
+                parameters=len(held),
+                has_state=len(state) > 0,
+            )
+        unread = facts.unread
+        self._add(
+            Backward,
+            unread[0] if unread else call.at,
+            number=self._updates,
+            held=len(held),
+            beside=False,
+            operation="grad",
+            calls=frozenset([number]),
+            is_read=not unread,
+        )
+        self._add(
+            Updated,
+            call.at,
+            optimizer=self.optimizers[mine].number,
+            rates=(),
+            backwards=(self._updates,),
+            again=(),
+            clips=(),
+            states={},
+        )
+        self._updates += 1
+
+    def _evaluates(self, call: LoopCall) -> bool:
+        """Return whether a call evaluates what is trained, on data that has a digest."""
+        roles = self.roles
+        data = roles.data(call)
+        if not data or not all(data.values()) or not roles.places(call, roles.trained):
+            return False
+        return not roles.facts(call.variant).trained and self._returns_scores(call)
+
+    def _returns_scores(self, call: LoopCall) -> bool:
+        """Return whether a call returns single numbers, beside new values of the state.
+
+        Outputs for each sample may be labels of a teacher, which a loop hands to a step as arrays
+        of NumPy.
+        """
+        passed = self.roles.facts(call.variant).passed
+        changed = (n for n in self._state_in(call) if n not in passed.values())
+        results = Counter(s for n, s in enumerate(call.variant.results) if n not in passed)
+        results -= Counter(call.variant.leaves[n].shape for n in changed)
+        return bool(results) and all(np.prod(shape) == 1 for shape in results)
+
+    def _state_in(self, call: LoopCall) -> list[int]:
+        return self.roles.places(call, self.roles.state)
+
+    def _evaluation(self, call: LoopCall) -> None:
+        """Write an evaluation, if none of its results reaches a step."""
+        roles, facts = self.roles, self.roles.facts(call.variant)
+        parameters, state = roles.places(call, roles.trained), self._state_in(call)
+        averages = facts.statistics(state, parameters) if state else ()
+        taught = [a for a in averages if roles.hands_on(call, facts.own[a.input])]
+        if roles.reaches_a_step(call, [facts.own[a.input] for a in taught]):
+            return
+        drops = [draw for draw in facts.noise(parameters) if draw.drops]
+        if any(draw.keys and draw.keys[0] != self.roles.samples(call) for draw in drops):
+            drops = []  # several samples of the model's uncertainty
+        self._called(call, drops, _lines(taught), False)
+
+    def _called(
+        self, call: LoopCall, drops: Sequence[Draw], statistics: Sequence[str], gradient: bool
+    ) -> int:
+        """Write a call of the model, with its batch; return the number of its event."""
+        data = self.roles.data(call)
+        digest = " ".join(data.values())
+        loader = self._loader(call, gradient or self.roles.inputs(call) in self._taught)
+        key = loader, digest, self._updates
+        shapes = tuple(" x ".join(map(str, call.variant.leaves[n].shape)) for n in data)
+        if data and (key not in self._batches or gradient):
+            self._batches[key] = self._add(
+                Batch,
+                call.at,
+                loader=loader,
+                iterator=loader,
+                number=len(self._batches) + 1,
+                digest=digest,
+                order=None,
+                shapes=shapes,
+                states={},
+            )
+        return self._add(
+            Called,
+            call.at,
+            model=0,
+            gradient=gradient,
+            training=bool(drops or statistics),
+            dropouts=tuple(draw.place for draw in drops),
+            statistics=tuple(statistics),
+            batch=self._batches.get(key),
+            loader=loader,
+            is_used=True,
+            shapes=shapes,
+            digest=digest,
+        )
+
+    def _loader(self, call: LoopCall, trains: bool) -> int:
+        """Return the number of the data that a function is given; all steps have the same."""
+        key = 0 if trains else id(call.jitted)
+        if key not in self.loaders:
+            self.loaders[key] = Loader(
+                number=len(self.loaders),
+                at=call.at,
+                data=f"arguments of {call.jitted.name}",
+                samples=None,
+                batches=None,
+                size=None,
+                sampler="",
+                shuffles=False,
+                workers=0,
+                source=len(self.loaders),
+            )
+        return self.loaders[key].number
+
+
+def _lines(averages: Sequence[Average]) -> list[str]:
+    """Return the lines that compute running statistics, each once."""
+    return [*dict.fromkeys(str(average.at) for average in averages)]

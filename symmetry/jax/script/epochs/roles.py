@@ -1,0 +1,195 @@
+"""The roles of functions and of their results in the loop of a script.
+
+params, opt, loss = step(params, opt, x, y)     a step: it differentiates, and is called with its
+                                                own results. 0 is trained, 1 a part of the state
+accuracy = evaluate(params, test)               an evaluation: it takes what is trained, and its
+                                                results reach no step
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import cached_property
+
+import jax
+import numpy as np
+
+from symmetry.jax.made import has_numbers
+from symmetry.jax.script.epochs.calls import LoopCall, Made, Variant
+from symmetry.jax.script.epochs.facts import Facts, key_places
+
+Role = tuple[int, int]  # a function, by its id, and the number of a result
+
+
+class Roles:
+    """Reads the roles off the calls of a run.
+
+    Parameters
+    ----------
+    calls
+        In their order.
+    """
+
+    def __init__(self, calls: Sequence[LoopCall]) -> None:
+        self._facts: dict[int, Facts] = {}
+        self._calls: list[LoopCall] = []
+        for call in calls:
+            self._calls.append(replace(call, made=tuple(map(self._first, call.made))))
+
+    @property
+    def calls(self) -> Sequence[LoopCall]:
+        """The calls; an array that functions return unchanged is a result of its first maker."""
+        return self._calls
+
+    def _first(self, made: Made | None) -> Made | None:
+        """Return where an array was made that functions may have returned as it was."""
+        if made is None:
+            return None
+        maker = self._calls[made[0]]
+        place = self.facts(maker.variant).passed.get(made[1])
+        return made if place is None else maker.made[place]
+
+    def facts(self, variant: Variant) -> Facts:
+        """Return the facts on a variant."""
+        return self._facts.setdefault(id(variant), Facts(variant))
+
+    @cached_property
+    def steps(self) -> frozenset[int]:
+        """The functions that differentiate, and are called with their own results, by their ids."""
+        fed = {
+            id(call.jitted)
+            for call in self._calls
+            if any(made and self._calls[made[0]].jitted is call.jitted for made in call.made)
+        }
+        kinds = {id(c.variant): c.variant for c in self._calls if id(c.jitted) in fed}
+        return frozenset(id(v.jitted) for v in kinds.values() if self.facts(v).trained)
+
+    def is_step(self, call: LoopCall) -> bool:
+        """Return whether a call takes a step."""
+        return id(call.jitted) in self.steps
+
+    @cached_property
+    def trained(self) -> frozenset[Role]:
+        """The results that a step is given as what it differentiates with respect to."""
+        return frozenset(
+            self._role(made)
+            for call in self._calls
+            if self.is_step(call)
+            for place in self.facts(call.variant).trained
+            if (made := call.made[place]) is not None
+        )
+
+    @cached_property
+    def state(self) -> frozenset[Role]:
+        """The results that a step is given as other parts of its state."""
+        return frozenset(
+            self._role(made)
+            for call in self._calls
+            if self.is_step(call)
+            for place in self.state_of(call.variant)
+            if (made := call.made[place]) is not None
+        )
+
+    def state_of(self, variant: Variant) -> list[int]:
+        """Return the arguments of a step that it does not train, and has returned in some call."""
+        own = {
+            place
+            for call in self._calls
+            if call.variant is variant
+            for place, made in enumerate(call.made)
+            if made is not None and self._calls[made[0]].jitted is call.jitted
+        }
+        return sorted(own - self.facts(variant).trained)
+
+    def places(self, call: LoopCall, roles: frozenset[Role]) -> list[int]:
+        """Return the arguments of a call that are such results."""
+        return [n for n, made in enumerate(call.made) if made and self._role(made) in roles]
+
+    @cached_property
+    def _carried(self) -> dict[int, set[int]]:
+        """The arguments of each step that are results of functions in some call, by its id."""
+        found: dict[int, set[int]] = {}
+        for call in self._calls:
+            made = (n for n, each in enumerate(call.made) if each is not None)
+            found.setdefault(id(call.variant), set()).update(made)
+        return found
+
+    def data(self, call: LoopCall) -> dict[int, str]:
+        """Return the digests of the arguments that are data, by their numbers.
+
+        They are arrays with an axis that no function has made, and no keys.
+        """
+        keys, carried = key_places(call.variant), self._carried[id(call.variant)]
+        return {
+            number: call.digests[number]
+            for number, leaf in enumerate(call.variant.leaves)
+            if isinstance(leaf, jax.ShapeDtypeStruct) and leaf.shape
+            if number not in keys and number not in carried
+        }
+
+    def inputs(self, call: LoopCall) -> str:
+        """Return the digest of the largest array of data: labels of a few samples may be equal."""
+        data, leaves = self.data(call), call.variant.leaves
+        largest = max(data, key=lambda n: np.prod(leaves[n].shape), default=None)
+        return "" if largest is None else data[largest]
+
+    def samples(self, call: LoopCall) -> int:
+        """Return how many samples the data of a call have; 0 without any."""
+        return max((call.variant.leaves[n].shape[0] for n in self.data(call)), default=0)
+
+    @cached_property
+    def _readers(self) -> dict[int, list[LoopCall]]:
+        """The calls that are given results of a call, by the number of this."""
+        found: dict[int, list[LoopCall]] = {}
+        for call in self._calls:
+            for number in {made[0] for made in call.made if made is not None}:
+                found.setdefault(number, []).append(call)
+        return found
+
+    def hands_on(self, call: LoopCall, place: int) -> bool:
+        """Return whether a later step is given a result of a call in the place of its own."""
+        return any(
+            self.is_step(reader) and place in self._same_state(reader, call)
+            for reader in self._readers.get(call.number, ())
+        )
+
+    def _same_state(self, step: LoopCall, call: LoopCall) -> list[int]:
+        """Return the arguments of a call whose shapes the state has that it gives to a step."""
+        given = [
+            step.variant.leaves[n].shape
+            for n, made in enumerate(step.made)
+            if made is not None and made[0] == call.number
+        ]
+        shapes = [getattr(leaf, "shape", None) for leaf in call.variant.leaves]
+        return [n for n, shape in enumerate(shapes) if shape in given]
+
+    def reaches_a_step(self, call: LoopCall, state: Sequence[int] = ()) -> bool:
+        """Return whether a step depends on results of a call, beside arguments that are its state.
+
+        Functions in between may hand them on.
+        """
+        shapes = [np.shape(call.variant.leaves[n]) for n in state]
+        ahead, seen = [call], {call.number}
+        while ahead:
+            current = ahead.pop()
+            for reader in self._readers.get(current.number, ()):
+                made = [m[1] for m in reader.made if m is not None and m[0] == current.number]
+                others = [n for n in made if current.variant.results[n] not in shapes]
+                if not others and current is call:
+                    continue
+                if self.is_step(reader):
+                    return True
+                if reader.number not in seen:
+                    seen.add(reader.number)
+                    ahead.append(reader)
+        return False
+
+    def _role(self, made: Made) -> Role:
+        return id(self._calls[made[0]].jitted), made[1]
+
+
+def numbers_of(variant: Variant, places: Sequence[int]) -> int:
+    """Return how many numbers some arguments have."""
+    leaves = (variant.leaves[place] for place in places)
+    return sum(int(np.prod(leaf.shape, dtype=int)) for leaf in leaves if has_numbers(leaf))

@@ -1,0 +1,68 @@
+"""A stand-in for ``jax.jit`` while a script runs: it records the calls of jitted functions."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import wraps
+from typing import Any, ClassVar
+from unittest.mock import patch
+
+import jax
+
+from symmetry.jax.script.arguments import arguments_of
+from symmetry.jax.script.jitted import Jitted
+
+_DONATED = ("donate_argnums", "donate_argnames")
+_LIKE_JITTED = ("lower", "trace", "eval_shape", "clear_cache")
+
+
+class Jitting(ABC):
+    """Jits functions as ``jax.jit`` does, and records their calls."""
+
+    donates: ClassVar[bool] = True  # whether arguments are donated as the script says
+
+    def __init__(self) -> None:
+        self._jit = jax.jit
+
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        """Record the calls of functions that are jitted while the block runs."""
+        with patch.object(jax, "jit", self.jit):
+            yield
+
+    def jit(self, function: Any = None, **options: Any) -> Any:
+        """Jit a function, as ``jax.jit`` does, and record its calls."""
+        if function is None:
+            return lambda late: self.jit(late, **options)
+        if not self.donates:
+            options = {name: value for name, value in options.items() if name not in _DONATED}
+        call = self._jit(function, **options)
+        name = getattr(function, "__name__", type(function).__name__)
+        jitted = Jitted(name, function, call, arguments_of(function, options))
+
+        @wraps(function)
+        def recorded(*args: Any, **kwargs: Any) -> Any:
+            leaves = jax.tree.leaves((args, kwargs))
+            if any(isinstance(leaf, jax.core.Tracer) for leaf in leaves):
+                return call(*args, **kwargs)
+            return self._recorded(jitted, jitted.arguments.named(args, kwargs), args, kwargs)
+
+        for attribute in _LIKE_JITTED:
+            setattr(recorded, attribute, getattr(call, attribute))
+        return recorded
+
+    @abstractmethod
+    def _recorded(
+        self,
+        jitted: Jitted,
+        arguments: Mapping[str, Any],
+        args: Sequence[Any],
+        kwargs: Mapping[str, Any],
+    ) -> Any:
+        """Call a function, record that, and return its results.
+
+        ``arguments`` are those of the call by name; ``args`` and ``kwargs`` as the script gives
+        them.
+        """

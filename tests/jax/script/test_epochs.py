@@ -1,0 +1,214 @@
+"""The loop around the steps of a script in JAX: mistakes are accused at their lines."""
+
+from __future__ import annotations
+
+import pytest
+
+from symmetry.jax.script.script import JaxScript, JaxScriptTraining
+from symmetry.sandbox.source import Source
+from symmetry.training.events import Called, Updated
+from symmetry.training.frameworks import cache_of
+from tests.checking import check_target
+from tests.conftest import needs
+
+pytestmark = needs("jax")
+
+SCRIPT = """
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+rng = np.random.default_rng(0)
+X, Y = rng.normal(size=(80, 5)).astype("float32"), rng.integers(0, 3, 80)
+params = {"a": jnp.asarray(0.3 * rng.normal(size=(5, 6)), "float32"), "b": jnp.full((6, 3), 0.1)}
+mean = jnp.zeros(6)
+
+def scores(params, mean, x, key, train):
+    hidden = jnp.tanh(x @ params["a"])
+    center = hidden.mean(0) if train else mean
+    if train and key is not None:
+        hidden = jnp.where(jax.random.bernoulli(key, 0.8, hidden.shape), hidden / 0.8, 0)
+    return (hidden - center) @ params["b"], 0.9 * mean + 0.1 * center
+
+def loss_of(params, mean, x, y, key):
+    found, mean = scores(params, mean, x, key, True)
+    chosen = jnp.take_along_axis(jax.nn.log_softmax(found), y[:, None], 1)
+    return -chosen.mean(), mean
+
+@jax.jit
+def step(params, mean, x, y, key):
+    (loss, mean), gradient = jax.value_and_grad(loss_of, has_aux=True)(params, mean, x, y, key)
+    return jax.tree.map(lambda p, g: p - 0.1 * g, params, gradient), mean, loss
+
+@jax.jit
+def evaluate(params, mean, x, y, key):
+    found, mean = scores(params, mean, x, key, False)
+    return (found.argmax(-1) == y).mean()
+
+key = jax.random.key(1)
+for epoch in range(6):
+    order = np.asarray(jax.random.permutation(jax.random.fold_in(key, epoch), 64))
+    for i in range(0, 64, 4):
+        key, own = jax.random.split(key)
+        rows = order[i : i + 4]
+        params, mean, loss = step(params, mean, X[rows], Y[rows], own)
+    for j in range(64, 80, 4):
+        accuracy = evaluate(params, mean, X[j : j + 4], Y[j : j + 4], key)
+"""
+TRAINS = "scores(params, mean, x, key, False)"
+
+
+def changed(*pairs: tuple[str, str]) -> str:
+    """Return the script with other texts."""
+    text = SCRIPT
+    for old, new in pairs:
+        assert old in text
+        text = text.replace(old, new)
+    return text
+
+
+LEARNS = changed(
+    (TRAINS, "scores(params, mean, x, None, True)"),
+    ("return (found.argmax(-1) == y).mean()", "return (found.argmax(-1) == y).mean(), mean"),
+    ("accuracy = evaluate", "accuracy, mean = evaluate"),
+)
+SAME_ROWS = "rows = np.asarray(jax.random.randint({}, (4,), 0, 64))"
+DONATED = "from functools import partial\n@partial(jax.jit, donate_argnums=0)\ndef step"
+UNREAD = "    jax.grad(lambda p: (p['a'] ** 2).sum())(params)\n"
+FAULTS = {
+    "dropout is active": (changed((TRAINS, TRAINS.replace("False", "True"))), "loop/evaluation"),
+    "statistics are learnt": (LEARNS, "loop/evaluation"),
+    "a key made in the loop": (
+        changed(("key, own = jax.random.split(key)", "own = jax.random.PRNGKey(7)")),
+        "loop/batches",
+    ),
+    "one key": (
+        changed(("        key, own = jax.random.split(key)\n", ""), (", own)", ", key)")),
+        "loop/batches",
+    ),
+    "one order": (changed(("jax.random.fold_in(key, epoch)", "jax.random.key(2)")), "loop/batches"),
+    "one choice": (
+        changed(("rows = order[i : i + 4]", SAME_ROWS.format("jax.random.key(3)"))),
+        "loop/batches",
+    ),
+    "gradients that nothing reads": (
+        changed(
+            (
+                "    return jax.tree.map(lambda p",
+                UNREAD + "    return jax.tree.map(lambda p",
+            )
+        ),
+        "loop/gradients",
+    ),
+    "donated and read": (
+        changed(
+            ("@jax.jit\ndef step", DONATED),
+            ("    for j in", "    best = params if epoch == 0 else best\n    for j in"),
+        )
+        + "print(best['a'].sum())\n",
+        "training/runs",
+    ),
+}
+LABELS = "        labels = np.asarray(evaluate(params, mean, X[rows] + 1, Y[rows], key))\n"
+MEAN_OF_SEVERAL = """
+    keys = jax.random.split(key, 7)
+    several = jax.vmap(lambda key: scores(params, mean, x, key, True)[0])
+    return (several(keys).mean(0).argmax(-1) == y).mean()
+"""
+SOUND = {
+    "as it is": SCRIPT,
+    "a key for each epoch": changed(
+        ("        key, own = jax.random.split(key)\n", ""),
+        ("    order =", "    key, own = jax.random.split(key)\n    order ="),
+    ),
+    "several samples of dropout": SCRIPT.replace(
+        "    found, mean = scores(params, mean, x, key, False)\n"
+        "    return (found.argmax(-1) == y).mean()\n",
+        MEAN_OF_SEVERAL,
+    ),
+    "labels of a teacher": changed(
+        (TRAINS, TRAINS.replace("False", "True")),
+        ("return (found.argmax(-1) == y).mean()", "return found.argmax(-1)"),
+        ("        params, mean, loss =", LABELS + "        params, mean, loss ="),
+        ("Y[rows], own)", "labels, own)"),
+    ),
+    "a few samples that are always the same": changed(
+        ("    for j in", "    jax.random.permutation(jax.random.key(2), 64)\n    for j in")
+    ),
+    "choices of the samples": changed(("rows = order[i : i + 4]", SAME_ROWS.format("own"))),
+    "arrays that are donated": changed(("@jax.jit\ndef step", DONATED)),
+}
+
+
+@pytest.fixture
+def training(tmp_path):
+    """Return a function that makes a training of a script's text."""
+    made = []
+
+    def make(text):
+        (file := tmp_path / "train.py").write_text(text)
+        script = JaxScript(Source("train.py", file, [], folder=tmp_path))
+        made.append(JaxScriptTraining("train.py", script, {}, cache_of("jax")))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.close()
+
+
+ONLY = ("loop/*", "training/runs")
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_mistake_of_the_loop_is_accused(training, name):
+    text, law = FAULTS[name]
+    checked = check_target(training(text), only=ONLY)
+    assert {v.invariant for v in checked.verdicts if v.kind == "violated"} == {law}
+
+
+@pytest.mark.parametrize("name", SOUND)
+def test_a_sound_loop_is_not_accused_and_has_no_notes(training, name):
+    checked = check_target(training(SOUND[name]), only=ONLY)
+    assert [v.message for v in checked.verdicts if v.kind in ("violated", "error")] == []
+    assert checked.notes == ()
+    kinds = {v.invariant: v.kind for v in checked.verdicts}
+    assert (kinds["loop/batches"], kinds["training/runs"]) == ("holds", "holds")
+    assert kinds["loop/attributes"] == kinds["loop/modes"] == "not applicable"
+
+
+def test_the_texts_of_mistakes_name_lines_and_cures(training):
+    checked = check_target(training(FAULTS["a key made in the loop"][0]), only="loop/batches")
+    (verdict,) = checked.verdicts
+    text = FAULTS["a key made in the loop"][0]
+    made = text[: text.index("own = jax.random.PRNGKey")].count("\n") + 1
+    drawn = text[: text.index("jax.random.bernoulli")].count("\n") + 1
+    assert verdict.message == (
+        f"this draws dropout with the same key, 96 times: it is made from the same seed each time "
+        f"(train.py:{made}). Make a key once, and split it in the loop."
+    )
+    assert verdict.violation is not None
+    assert verdict.violation.line == drawn
+
+
+def test_only_the_first_steps_of_each_epoch_are_computed(training):
+    epochs = training(SCRIPT.replace("range(6)", "range(3)")).epochs()
+    assert epochs.is_whole
+    assert len(epochs.of(Updated)) == 12
+    evaluations = [e for e in epochs.of(Called) if not e.gradient]
+    assert len(evaluations) == 12
+    assert {e.loader for e in evaluations}.isdisjoint(epochs.training_loaders)
+
+
+def test_a_script_that_trains_in_a_loop_of_jax_has_no_epochs(training):
+    text = SCRIPT[: SCRIPT.index("@jax.jit\ndef evaluate")]
+    text += """
+@jax.jit
+def train(params, mean, key):
+    def body(carry, key):
+        params, mean = carry
+        params, mean, loss = step(params, mean, X[:8], Y[:8], key)
+        return (params, mean), loss
+    return jax.lax.scan(body, (params, mean), jax.random.split(key, 50))
+train(params, mean, jax.random.key(0))
+"""
+    assert training(text).epochs() is None
