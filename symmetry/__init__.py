@@ -34,14 +34,11 @@ _HOMES = {
     "Comparison": "symmetry.api",
     "Coverage": "symmetry.api",
     "Explanation": "symmetry.api",
-    "LightningCallback": "symmetry.callbacks.lightning",
     "Progress": "symmetry.checker.progress",
     "Report": "symmetry.api",
     "SymmetryError": "symmetry.base.errors",
-    "TrainerCallback": "symmetry.callbacks.transformers",
     "Verdict": "symmetry.checker.verdict",
     "check": "symmetry.api",
-    "check_loss": "symmetry.torch.relations",
     "check_model": "symmetry.api",
     "check_training": "symmetry.testing.trainings",
     "compare": "symmetry.api",
@@ -51,6 +48,12 @@ _HOMES = {
     "parametrize_invariants": "symmetry.testing.invariants",
     "script": "symmetry.targets.script",
 }
+# Those that need a library: ``from symmetry import *`` works without it.
+_HOMES_BESIDE = {
+    "LightningCallback": "symmetry.callbacks.lightning",
+    "TrainerCallback": "symmetry.callbacks.transformers",
+    "check_loss": "symmetry.torch.relations",
+}
 __all__ = [*_HOMES]
 
 _torch.register()  # it imports PyTorch once a run begins
@@ -59,10 +62,11 @@ _jax.register()
 
 def __getattr__(name: str) -> Any:
     """Import a public name from where it is defined."""
-    if name not in _HOMES:
+    homes = _HOMES | _HOMES_BESIDE
+    if name not in homes:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name]), name)
+    return getattr(import_module(homes[name]), name)
 
 
 def __dir__() -> list[str]:
-    return [*globals(), *_HOMES]
+    return [*globals(), *_HOMES, *_HOMES_BESIDE]

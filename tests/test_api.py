@@ -30,6 +30,12 @@ def test_every_public_name_is_there(name):
     assert name in dir(symmetry)
 
 
+def test_names_that_need_a_library_are_no_part_of_all():
+    assert symmetry.check_loss.__name__ == "check_loss"
+    assert {"TrainerCallback", "LightningCallback", "check_loss"} <= {*dir(symmetry)}
+    assert {"TrainerCallback", "LightningCallback", "check_loss"}.isdisjoint(symmetry.__all__)
+
+
 def test_there_are_no_other_names():
     with pytest.raises(AttributeError, match="has no attribute 'explains'"):
         _ = symmetry.explains

@@ -31,7 +31,7 @@ class LightningCallback(lightning.Callback):
 
     Examples
     --------
-    >>> trainer = Trainer(..., callbacks=[LightningCallback(stop=True)])  # doctest: +SKIP
+    ``trainer = Trainer(..., callbacks=[LightningCallback(stop=True)])``
     """
 
     def __init__(

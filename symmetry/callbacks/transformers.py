@@ -29,7 +29,7 @@ class TrainerCallback(transformers.TrainerCallback):
 
     Examples
     --------
-    >>> trainer = Trainer(..., callbacks=[TrainerCallback(only="loss/*")])  # doctest: +SKIP
+    ``trainer = Trainer(..., callbacks=[TrainerCallback(only="loss/*")])``
     """
 
     def __init__(
