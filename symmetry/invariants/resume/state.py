@@ -79,7 +79,7 @@ def _differences(resumption: Resumption, *, same_arguments: bool) -> Iterator[st
     yield from _optimizers(saved, mine)
     if same_arguments:
         yield from _rates(resumption, position)
-    if saved.scales != mine.scales:
+    if len(saved.scales) == len(mine.scales) and saved.scales != mine.scales:
         yield (
             f"the scale of the loss is {_either(mine.scales)} instead of {_either(saved.scales)}: "
             "save the state of the scaler as well, and load it."

@@ -134,6 +134,11 @@ SOUND: dict[str, dict[str, Any]] = {
         "before": "model.insert(1, nn.BatchNorm1d(8)); optimizer = "
         "torch.optim.Adam(model.parameters(), 0.1)"
     },
+    "a whole model in the file": {
+        "load": "model = checkpoint['whole']\n    "
+        "optimizer = torch.optim.Adam(model.parameters(), 0.1)\n    " + PLAIN["load"],
+        "more": "'whole': model",
+    },
     "no momentum": {"before": "optimizer = torch.optim.SGD(model.parameters(), 0.1)"},
 }
 NOTED: dict[str, tuple[str, str, dict[str, Any]]] = {  # the note, what it says, the parts

@@ -91,14 +91,15 @@ def _buffers(roots: Sequence[nn.Module]) -> Iterator[tuple[str, str]]:
 def _optimizer_states(
     optimizers: Sequence[Any], names: dict[int, str]
 ) -> Iterator[tuple[str, str]]:
-    for number, optimizer in enumerate(optimizers):
+    """Yield what optimisers keep for parameters; one that is made and not used keeps nothing."""
+    for optimizer in optimizers:
         for place, parameter in enumerate(held_by(optimizer)):
             state = optimizer.state.get(parameter, {})
             owner = names.get(id(parameter), f"parameter {place}")
             for key, value in sorted(state.items(), key=lambda item: str(item[0])):
                 if value is not None:
                     kind = type(optimizer).__name__
-                    of = f"{key} of {owner} ({kind}{f' {number + 1}' if number else ''})"
+                    of = f"{key} of {owner} ({kind})"
                     yield of, _digest(value) if isinstance(value, Tensor) else repr(value)
 
 
