@@ -157,15 +157,14 @@ class Resumption:
     @property
     def restores_nothing(self) -> bool:
         """Whether it begins with the parameters that the run before began with."""
-        first, mine = self.before.held[0].parameters, self._mine
-        return all(mine.get(name) == first[name] for name in self.moved)
+        first = self.before.held[0].parameters
+        return self.partly_from is None and all(first[name] in self._mine for name in self.moved)
 
     @property
     def average(self) -> Average | None:
         """The average whose numbers the parameters are that it begins with, if they are any's."""
-        held, mine = self.before.held[self.saved], self._mine
-        own = {mine.get(name, "") for name in self.moved}
-        return next((each for each in held.averages if own <= {*each.tensors}), None)
+        averages = self.before.held[self.saved].averages
+        return next((each for each in averages if self._mine <= {*each.tensors}), None)
 
     @property
     def _saves(self) -> list[int]:
@@ -173,13 +172,16 @@ class Resumption:
         return [s for s in sorted({*self.before.saves}, reverse=True) if s <= self.saved]
 
     def _restored(self, saved: int) -> frozenset[str]:
-        held, mine = self.before.held[saved].parameters, self._mine
-        return frozenset(name for name in self.moved if mine.get(name) == held[name])
+        held = self.before.held[saved].parameters
+        return frozenset(name for name in self.moved if held[name] in self._mine)
 
     @property
-    def _mine(self) -> Digests:
-        """The parameters that it begins with; none if it does not train."""
-        return self.after.held[0].parameters if self.after.held else {}
+    def _mine(self) -> frozenset[str]:
+        """Digests of the parameters that it begins with; empty if it does not train.
+
+        They are compared without names: a model that was made, and not used, may have these.
+        """
+        return frozenset(self.after.held[0].parameters.values() if self.after.held else ())
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -90,7 +90,7 @@ def _differences(resumption: Resumption, *, same_arguments: bool) -> Iterator[st
 
 def _other_parameters(resumption: Resumption) -> str:
     """Say which parameters are not those that were saved."""
-    average, mine = resumption.average, resumption.after.held[0].parameters
+    average, mine = resumption.average, {*resumption.after.held[0].parameters.values()}
     if average is not None:
         return (
             f"training goes on with the numbers of an average ({average.name}) in place of the "
@@ -98,7 +98,7 @@ def _other_parameters(resumption: Resumption) -> str:
         )
     from_save = resumption.partly_from or resumption.saved
     held = resumption.before.held[from_save].parameters
-    others = sorted(name for name in resumption.moved if mine.get(name) != held[name])
+    others = sorted(name for name in resumption.moved if held[name] not in mine)
     return (
         f"{len(others)} of {count(len(resumption.moved), 'trained tensor')} are not those that "
         f"were saved, the first is {others[0]}: save and load all that is trained."
@@ -106,15 +106,14 @@ def _other_parameters(resumption: Resumption) -> str:
 
 
 def _optimizers(saved: HeldState, mine: HeldState) -> Iterator[str]:
-    lacking = sorted(name for name in saved.optimizers if name not in mine.optimizers)
-    if lacking and len(lacking) == len(saved.optimizers):
+    there = {*mine.optimizers.values()}
+    other = sorted(name for name, value in saved.optimizers.items() if value not in there)
+    if other and not there:
         yield (
-            f"the optimiser has no state, and had {lacking[0]}: save the state of the optimiser as "
+            f"the optimiser has no state, and had {other[0]}: save the state of the optimiser as "
             "well, and load it."
         )
-        return
-    other = sorted(n for n, value in saved.optimizers.items() if mine.optimizers.get(n) != value)
-    if other:
+    elif other:
         yield (
             f"the state of the optimiser is another one in {len(other)} of "
             f"{count(len(saved.optimizers), 'entry', 'entries')}, the first is {other[0]}."
@@ -183,7 +182,7 @@ def _buffers(resumption: Resumption, position: int) -> Iterator[str]:
 def _others(first: Digests, saved: Digests, mine: Digests) -> list[str]:
     """Return the names of what had moved when it was saved, and is another one now."""
     moved = (name for name in saved if first.get(name) != saved[name])
-    return sorted(name for name in moved if mine.get(name) != saved[name])
+    return sorted(name for name in moved if saved[name] not in {*mine.values()})
 
 
 def _loss(resumption: Resumption) -> str:
