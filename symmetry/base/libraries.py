@@ -92,6 +92,7 @@ class Library:
     generators: Callable[[], Sequence[Any]] = _nothing  # that all code shares
     seed: Callable[[int], None] = lambda _: None  # seeds these
     seedings: Callable[[], Sequence[Seeding]] = _nothing  # of these and others
+    seeders: Callable[[], Sequence[tuple[Any, str]]] = _nothing  # seed with a number: owner, name
     one_thread: Callable[[], Callable[[], None]] | None = None  # returns what restores the number
     threads: str = ""  # what cannot be limited, in words
     # The nodes of its graphs, by number: the one whose derivative is computed now, and the last one

@@ -86,6 +86,7 @@ TORCH = Library(
     generators=_generators,
     seed=_seed,
     seedings=_seedings,
+    seeders=lambda: [(_torch(), "manual_seed")],
     one_thread=_one_thread,
     nodes=_Nodes(),
     has_compiled=_has_compiled,

@@ -13,6 +13,7 @@ the origin, the training and its framework.
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -21,6 +22,7 @@ from functools import cached_property
 import numpy as np
 
 from symmetry.base.randomness.random import Random
+from symmetry.base.randomness.seedings import Seedings, changing, seedings
 from symmetry.base.randomness.unseeded import SEEDS, Unseeded
 from symmetry.law.judge import LARGEST_RESPONSE
 from symmetry.law.start import Orders
@@ -37,6 +39,7 @@ from symmetry.units.units import Order, Units
 ATTEMPTS = 3  # that all have to violate an invariant
 
 _ORDERS, _SAMPLES = 110, 112  # streams of the seed
+_TICK = 1.1  # seconds after which a clock that counts seconds has gone on
 
 
 class TrainingStart:
@@ -119,8 +122,20 @@ class TrainingStart:
 
     @property
     def repeatability_hint(self) -> str:
-        """The cure for sums that are not repeatable; empty where they are."""
+        """The line that seeds with another number in each run, or the cure for sums; or nothing."""
+        one = self._seedings()
+        time.sleep(_TICK)
+        if line := changing(one, self._seedings()):
+            return f"; {line} seeds with another number in each run: let it be the same one"
         return f"; {self.baseline.reorders}" if self.baseline.reorders else ""
+
+    def _seedings(self) -> Seedings:
+        """Return the numbers that a run is seeded with, up to its second step."""
+        with seedings() as found:
+            run = self.begin(noise=True)
+            run.step()
+            run.close()
+        return found
 
     def at(self, changed: State) -> TrainingStart:
         """Return the same start with other arrays, and the same units."""

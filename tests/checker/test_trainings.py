@@ -80,6 +80,23 @@ def test_what_does_not_repeat_is_not_judged_further():
     assert set(found.values()) == {"violated", "vacuous"}
 
 
+def test_a_line_that_seeds_with_another_number_in_each_run_is_named():
+    import torch
+
+    numbers = iter(range(1000))
+
+    def disturb(model):
+        torch.manual_seed(next(numbers))
+        model[0].weight.grad += torch.rand(())
+
+    found = checked(training(after=disturb), only=["symmetry/repeatable"])
+    line = disturb.__code__.co_firstlineno + 1
+    assert found.verdicts[0].message.endswith(
+        f"tests/checker/test_trainings.py:{line} seeds with another number in each run: let it be "
+        "the same one"
+    )
+
+
 def test_an_error_is_told_once_and_a_run_that_fails_only_in_float64_does_not_apply_there():
     import torch
 
