@@ -70,8 +70,9 @@ class JaxHandingOn(HandingOn):
             steady,
             [number for number, value in steady.items() if not np.any(np.asarray(value))],
             traced.parameters,
-            [outputs[name] for name in traced.gradients],
-            [outputs[name] for name in traced.losses],
+            # Those of an inner optimiser, too, which may begin anew in each step.
+            [variable for name, variable in outputs.items() if name.startswith("gradient.")],
+            [variable for name, variable in outputs.items() if name.startswith("loss.")],
             [outputs[name] for name in self._stepper.leaves.outputs()],
         )
 

@@ -49,3 +49,18 @@ def adam(w, old, other, gradient, x):
 )
 def test_a_new_value_that_no_step_is_given_is_dropped(after, names):
     assert dropped_by(after) == names
+
+
+def test_an_inner_optimiser_that_begins_anew_in_each_step_drops_nothing():
+    import jax
+    import jax.numpy as jnp
+
+    def after(w, old, other, gradient, x):
+        inner, moment = w, old
+        for _ in range(2):
+            found = jax.grad(lambda v: (jnp.tanh(x * v) ** 2).sum())(inner)
+            moment = 0.9 * moment + 0.1 * found
+            inner = inner - 0.1 * moment
+        return w + 0.5 * (inner - w), old, other
+
+    assert dropped_by(after) == []

@@ -86,7 +86,6 @@ FAULTS = {
         changed(("        key, own = jax.random.split(key)\n", ""), (", own)", ", key)")),
         "loop/batches",
     ),
-    "one order": (changed(("jax.random.fold_in(key, epoch)", "jax.random.key(2)")), "loop/batches"),
     "one choice": (
         changed(("rows = order[i : i + 4]", SAME_ROWS.format("jax.random.key(3)"))),
         "loop/batches",
@@ -133,7 +132,7 @@ SOUND = {
         ("Y[rows], own)", "labels, own)"),
     ),
     "a few samples that are always the same": changed(
-        ("    for j in", "    jax.random.permutation(jax.random.key(2), 64)\n    for j in")
+        ("jax.random.fold_in(key, epoch)", "jax.random.key(2)")
     ),
     "choices of the samples": changed(("rows = order[i : i + 4]", SAME_ROWS.format("own"))),
     "arrays that are donated": changed(("@jax.jit\ndef step", DONATED)),

@@ -17,7 +17,7 @@ from symmetry.jax.script.epochs.calls import EagerDraw, LoopCalls, ModeSwitch, d
 from symmetry.observe.source_line import NOWHERE, SourceLine, users_line
 
 _MAKING = "key", "PRNGKey"
-_DRAWING = "permutation", "randint", "choice"
+_DRAWING = "randint", "choice"
 
 
 class EagerWatch:

@@ -41,7 +41,6 @@ class Keys:
         """Yield the keys that the loop draws by, where that can be followed."""
         for mine in self._roles.steps:
             yield from self._keys_of_step([c for c in self._calls if id(c.jitted) == mine])
-        yield from self._keys_of_orders()
         yield from self._keys_of_batches()
 
     def _keys_of_step(self, calls: Sequence[LoopCall]) -> Iterator[Key]:
@@ -77,47 +76,6 @@ class Keys:
         ]
         return lines[0] if len(lines) > 1 else NOWHERE
 
-    def _keys_of_orders(self) -> Iterator[Key]:
-        """Yield the keys of permutations, each of which is used up before the next one is drawn.
-
-        There are as many samples as all batches in between have, and not all are in one batch.
-        """
-        drawn = [
-            (n, each)
-            for n, each in enumerate(self._log)
-            if isinstance(each, EagerDraw) and each.name == "permutation"
-        ]
-        for line in dict.fromkeys(each.at for _, each in drawn):
-            mine = [(n, each) for n, each in drawn if each.at == line]
-            epochs = [self._steps_between(n, m) for (n, _), (m, _) in pairwise(mine)]
-            sizes = {each.size for _, each in mine}
-            if (
-                len(mine) > _FEW
-                and len(sizes) == 1
-                and all(_is_epoch(e, min(sizes)) for e in epochs)
-            ):
-                firsts = {digests[0] for digests, _ in epochs}
-                values = len({each.key for _, each in mine})
-                if (len(firsts) == 1) == (values == 1):
-                    yield Key(
-                        at=line,
-                        draws="the order of the samples",
-                        values=values,
-                        times=len(mine),
-                        made=mine[0][1].made,
-                    )
-
-    def _steps_between(self, first: int, last: int) -> tuple[list[str], int]:
-        """Return the digests of the batches of the steps in between, and the samples of each."""
-        calls = [
-            each
-            for each in self._log[first:last]
-            if isinstance(each, LoopCall) and self._roles.is_step(each)
-        ]
-        return [" ".join(self._roles.data(call).values()) for call in calls], max(
-            (self._roles.samples(call) for call in calls if self._roles.data(call)), default=0
-        )
-
     def _keys_of_batches(self) -> Iterator[Key]:
         """Yield the keys of draws that choose the samples of each batch, between all steps."""
         for mine in self._roles.steps:
@@ -147,9 +105,3 @@ class Keys:
                         times=len(draws),
                         made=draws[0][0].made,
                     )
-
-
-def _is_epoch(epoch: tuple[list[str], int], samples: int) -> bool:
-    """Return whether the batches of some steps are all samples once, but for a smaller rest."""
-    digests, size = epoch
-    return 0 < size < samples and samples - size < len(digests) * size < samples + size
