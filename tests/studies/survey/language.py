@@ -136,10 +136,14 @@ def model_types() -> dict[str, str]:
             if name := name_of(kind, task):
                 sharing.setdefault(name, []).append((kind, task))
                 break
-    return dict(
-        next((kind for kind in kinds if name.lower().startswith(_letters(kind[0]))), kinds[0])
-        for name, kinds in sharing.items()
-    )
+    tasks = {name: dict(kinds) for name, kinds in sharing.items()}
+    owners = {name: owner(name, [*kinds]) for name, kinds in tasks.items()}
+    return {kind: tasks[name][kind] for name, kind in owners.items()}
+
+
+def owner(name: str, kinds: Sequence[str]) -> str:
+    """Return the model type that a class is named after, or the first of those that share it."""
+    return next((kind for kind in kinds if name.lower().startswith(_letters(kind))), kinds[0])
 
 
 def trainings() -> Iterator[tuple[str, Callable[[], Any]]]:

@@ -1,0 +1,1 @@
+"""Each head of transformers that reads text: accumulated gradients, and packed documents."""
