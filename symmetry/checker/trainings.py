@@ -72,7 +72,7 @@ class TrainingExaminer(Examiner):
         There it has to fit into memory, and to give finite losses.
         """
         if any(_entry(each).ranks for each in self.invariants):
-            self.progress.case("several ranks", "float32", 0, 1, None)
+            self.progress.case("runs on several ranks", "float32", 0, 1, None)
             # Processes can be forked where nothing has run.
             self._on_ranks = self._training.on_ranks() is not None
         if any(_entry(each).resumes for each in self.invariants):

@@ -44,12 +44,19 @@ class Ending:
     @property
     def message(self) -> str:
         """The verdict on the call that was running."""
-        return f"not finished {self.why}" if self.limited else self.why
+        return self.during("")
+
+    def during(self, stage: str) -> str:
+        """Return the verdict on a stage that comes before any invariant."""
+        at = f" during {stage}" if stage else ""
+        if self.own:
+            return f"stopped by an error of symmetry itself{at}: {self.why}"
+        return f"{'not finished ' if self.limited else ''}{self.why}{at}"
 
     @property
     def of_the_rest(self) -> str:
         """The verdict on the call that would have been next."""
-        return f"not run {self.why}" if self.limited else f"not run: {self.why}"
+        return f"not run {self.why}" if self.limited else f"not run: {self.message}"
 
 
 @dataclass
@@ -125,7 +132,7 @@ class Account:
             ended = replace(running, about=first.about, kind=end.kind, steps=first.steps)
             ended = replace(ended, message=end.message)
         else:  # what comes before any invariant: first steps, for example
-            ended = replace(first, message=f"{running.invariant}: {end.message}")
+            ended = replace(first, message=end.during(running.invariant))
         return [ended, *(replace(verdict, message=end.of_the_rest) for verdict in rest)]
 
 

@@ -34,8 +34,7 @@ def main() -> None:
             status = execute(order.arguments)
     except BaseException as error:  # whatever code under test has done to us
         try:
-            text = f"{in_one_line(error)} (--in-process shows where)"
-            remote.send("failed", f"an error of symmetry itself: {text}")
+            remote.send("failed", f"{in_one_line(error)} (--in-process shows where)")
         finally:  # no traceback, if that fails as well
             _exit(1)
     if status == INTERRUPTED:  # a Ctrl-C never comes here

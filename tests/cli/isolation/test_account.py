@@ -6,6 +6,8 @@ from dataclasses import replace
 
 from symmetry.checker.verdict import Checked, Verdict, unfinished
 from symmetry.cli.isolation.account import Account, Ending, packed
+from symmetry.report.answer import headline
+from symmetry.report.verdicts import conclusion
 from tests.catalogues import named
 
 NAMES = ("symmetry/pure", "symmetry/clones", "symmetry/samples")
@@ -50,10 +52,28 @@ def test_what_was_running_is_an_error_and_the_rest_was_not_run() -> None:
 
 def test_what_comes_before_any_invariant_is_named() -> None:
     assert [text for _, text, _ in verdicts(account(attempt("first steps")))] == [
-        "first steps: it died",
+        "it died during first steps",
         "not run: it died",
         "not run: it died",
     ]
+
+
+def test_an_error_of_the_check_is_told_as_one_in_the_first_line() -> None:
+    heard = account(attempt("first steps"))
+    whole = heard.ended(Ending("KeyError: 1", own=True), {})
+    assert whole is not None
+    stopped = "stopped by an error of symmetry itself during first steps"
+    assert headline(whole[0], ()) == f"mine: {stopped} (0 checks)"
+    there = "0 of 3 verdicts are there, and nothing is violated so far"
+    assert conclusion(whole[0]) == f"{stopped}: KeyError: 1: {there}"
+    assert whole[0].verdicts[1].message.startswith("not run: stopped by an error of symmetry")
+
+
+def test_a_limit_is_told_in_the_first_line() -> None:
+    whole = account(attempt("first steps")).ended(LATE, {})
+    assert whole is not None
+    late = "not finished within 3 seconds (--time-limit) during first steps"
+    assert headline(whole[0], ()) == f"mine: {late} (0 checks)"
 
 
 def test_an_error_of_the_check_is_none_of_the_target() -> None:

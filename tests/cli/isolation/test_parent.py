@@ -87,8 +87,8 @@ def test_a_step_that_misbehaves_ends_its_check(step: str, found: str, tmp_path: 
 def test_an_error_of_the_check_itself_proves_nothing(tmp_path: Path) -> None:
     finished = check("forgets_the_modules", *TWO, *FEW, cwd=tmp_path)
     assert finished.status == 2, finished
-    assert "not finished      an error of symmetry itself: " in finished.out
-    assert "error: an error of symmetry itself: " in finished.err
+    assert "not finished      stopped by an error of symmetry itself: " in finished.out
+    assert "error: stopped by an error of symmetry itself: " in finished.err
     assert "Traceback" not in finished.out + finished.err
 
 
