@@ -393,7 +393,7 @@ def _list(only: tuple[str, ...], skip: tuple[str, ...], *, whole: bool) -> int:
         if own:
             say(f"{family}/*: {what}")
         for invariant in own:
-            asked = "" if invariant.default else " (if --only selects it)"
+            asked = f" (with {invariant.selected_by})" if invariant.selected_by else ""
             say(f"  {invariant.name:{width}}  {invariant.statement}{asked}")
     for invariant in selected if whole else ():
         say(invariant.name)

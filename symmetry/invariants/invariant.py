@@ -30,6 +30,15 @@ class TrainingInvariant(Invariant):
     scripts: bool = False  # whether it only judges scripts
     of_device: bool = False  # whether the verdict on a GPU may be another one than on a CPU
 
+    @property
+    def selected_by(self) -> str:
+        """The option that adds it to a check; empty if it is checked by default."""
+        if self.default:
+            return ""
+        if self.resumes:
+            return "--resume-with ARGUMENTS"
+        return "--ranks N" if self.ranks else super().selected_by
+
     def measured(self, start: Any) -> Measurement:
         """Return the measurement on a start, if its runs can have all that it needs."""
         for need in self.needs:

@@ -67,6 +67,11 @@ class Invariant(Statement):
             measure = inner
         return inspect.getdoc(inspect.getmodule(measure)) or ""
 
+    @property
+    def selected_by(self) -> str:
+        """The option that adds it to a check; empty if it is checked by default."""
+        return "" if self.default else "--only NAME"
+
     def measured(self, start: Any) -> Measurement:
         """Return the measurement on a start."""
         return self.measure(start)

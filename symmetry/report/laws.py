@@ -52,8 +52,8 @@ def _of_invariant(invariant: Invariant) -> Iterator[str]:
     yield f"  targets    {invariant.targets}"
     if invariant.notes:
         yield f"  notes      {', '.join(kind.name for kind in invariant.notes)}"
-    if not invariant.default:
-        yield f"  default    no: --only {invariant.name} selects it"
+    if invariant.selected_by:
+        yield f"  default    no: it is checked with {invariant.selected_by}"
     yield ""
     yield from meaning(invariant)
 

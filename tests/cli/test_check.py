@@ -416,6 +416,10 @@ def test_the_list(tmp_path: Path) -> None:
     short = symmetry("check", "--list", cwd=tmp_path).out
     assert short.startswith("symmetry/*: equal units, samples and runs\n  symmetry/w1-columns  ")
     assert "  training/gradient       the gradient that backward left" in short
+    own = {line.split()[0]: line for line in short.splitlines() if line.startswith("  ")}
+    assert own["training/gradient"].endswith("(float64) (with --only NAME)")
+    assert own["ranks/world"].endswith(" (with --ranks N)")
+    assert own["resume/state"].endswith(" (with --resume-with ARGUMENTS)")
     assert {line.split()[0] for line in short.splitlines() if line.startswith("  ")} == {
         invariant.name for invariant in invariants()
     }

@@ -54,6 +54,21 @@ def test_quotes_that_do_not_end_are_a_usage_error(folder):
     assert "No closing quotation" in done.err
 
 
+@pytest.mark.parametrize("option", [("--ranks", "2"), ("--resume-with", "--resume")])
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (("numba",), "numba is a two-layer step: --ranks and --resume-with are for scripts"),
+        (
+            ("train.py", "--draw", "epochs=2,3", "--", "--epochs", "{epochs}"),
+            "draws its arguments: with --ranks or --resume-with give all of them",
+        ),
+    ],
+)
+def test_what_would_be_ignored_is_refused(folder, option, words, why):
+    assert_one_line(inside.symmetry("check", *option, *words, cwd=folder), why)
+
+
 @pytest.mark.parametrize("code", ["import jax\njax.jit(abs)", "def training(): ..."])
 def test_what_cannot_be_resumed_says_so(folder, code):
     name = "other.py" if "jax" in code else "other.py:training"

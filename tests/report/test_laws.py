@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from symmetry.base.errors import SymmetryError
+from symmetry.invariants.catalogue import catalogue
 from symmetry.invariants.loop import copies, modes
 from symmetry.report.laws import describe, law_lines
 from tests.catalogues import STEPS, TRAININGS, named, select_trainings
@@ -23,6 +24,19 @@ def test_the_statement_is_not_repeated() -> None:
     (invariant,) = select_trainings(["loop/modes"])
     assert invariant.about.startswith("``loop/modes``: a model that is trained in training mode")
     assert "\n".join(describe("loop/modes", TRAININGS)).count("at first stays in it") == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "option"),
+    [
+        ("training/gradient", "--only NAME"),
+        ("ranks/world", "--ranks N"),
+        ("resume/state", "--resume-with ARGUMENTS"),
+    ],
+)
+def test_an_invariant_that_is_no_default_names_its_option(name: str, option: str) -> None:
+    assert f"  default    no: it is checked with {option}" in describe(name, catalogue())
+    assert not any("default" in line for line in describe("loop/modes", TRAININGS))
 
 
 def test_a_problem_comes_with_its_law_and_a_cure() -> None:

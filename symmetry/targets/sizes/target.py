@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from symmetry.base import ranks, resuming
 from symmetry.base.errors import SymmetryError
 from symmetry.base.ranks import launcher, world
 from symmetry.checker.options import SETS, Options
@@ -50,6 +51,9 @@ class DrawnTrainings:
         """Return the plan of a check; what is drawn is known then."""
         if world() > 1:
             text = f"draws its arguments: under {launcher().name} give all of them"
+            raise SymmetryError(f"{self.name} {text}")
+        if ranks.chosen() > 1 or resuming.chosen() is not None:
+            text = "draws its arguments: with --ranks or --resume-with give all of them"
             raise SymmetryError(f"{self.name} {text}")
         if options.cases is not None:
             raise SymmetryError(f"{self.name} has no cases to be run: give its arguments behind --")
