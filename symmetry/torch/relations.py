@@ -18,7 +18,7 @@ from typing import Any, Literal
 import torch
 from hypothesis import HealthCheck, Phase, find, reject, settings
 from hypothesis import strategies as st
-from hypothesis.errors import NoSuchExample
+from hypothesis.errors import NoSuchExample, Unsatisfiable
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
@@ -71,7 +71,7 @@ def check_loss(
     AssertionError
         If a relation does not hold: its text says which one, by how much, and the smallest case.
     SymmetryError
-        If the batch or the loss is of another kind.
+        If the batch or the loss is of another kind, or nothing finite can be compared.
 
     Examples
     --------
@@ -352,7 +352,7 @@ class _Loss:
         return all(self._finite_alone(row, (0, length)) for row in range(self._rows.samples))
 
     def differs(self, relation: Relation, case: Case) -> bool:
-        """Return whether a relation fails in a case; cases without a finite loss are left out."""
+        """Return whether a relation fails in a case; others than finite numbers are left out."""
         compared = self._compared(relation, case)
         if compared is None:
             reject()
@@ -382,9 +382,11 @@ class _Loss:
         return usual, changed, usual.difference(changed)
 
     def _is_finite(self, case: Case, usual: Value) -> bool:
-        """Return whether the loss of a batch, and of each sample in it, is a finite number."""
+        """Return whether a batch has a finite loss and gradients, and its samples finite losses."""
         alone = zip(case.samples, case.counted, strict=True)
-        return bool(usual.loss.isfinite()) and all(self._finite_alone(*each) for each in alone)
+        numbers = (usual.loss, *usual.gradients.values())
+        finite = all(bool(number.isfinite().all()) for number in numbers)
+        return finite and all(self._finite_alone(*each) for each in alone)
 
     def _finite_alone(self, sample: int, span: tuple[int, int]) -> bool:
         if (sample, span) not in self._alone:
@@ -422,7 +424,13 @@ def _scalar(returned: Any, what: str) -> Tensor:
 
 
 def _smallest(fails: Callable[[Case], bool], relation: Relation, rows: Rows) -> Case | None:
-    """Return the smallest case that fails; None if none does."""
+    """Return the smallest case that fails; None if none does.
+
+    Raises
+    ------
+    SymmetryError
+        If no case has finite numbers.
+    """
 
     @st.composite
     def cases(draw: st.DrawFn) -> Case:
@@ -440,6 +448,10 @@ def _smallest(fails: Callable[[Case], bool], relation: Relation, rows: Rows) -> 
         return find(cases(), fails, settings=quiet)
     except NoSuchExample:
         return None
+    except Unsatisfiable:
+        raise SymmetryError(
+            "the loss or its gradients are not finite in any case: nothing can be compared"
+        ) from None
 
 
 def _listed(things: Any) -> str:

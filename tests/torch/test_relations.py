@@ -103,6 +103,12 @@ def test_losses_that_depend_on_what_must_not_matter_fail(loss, batch, split, tex
         check_loss(loss, batch, split=split)
 
 
+def test_rows_whose_gradient_is_not_finite_are_left_out():
+    losses = torch.rand(4, 6) + 0.1
+    losses[0] = 0.0
+    check_loss(lambda losses, mask: (losses.sqrt() * mask).sum(), {"losses": losses, "mask": MASK})
+
+
 @pytest.mark.parametrize(
     ("loss", "batch", "options", "text"),
     [
@@ -111,6 +117,7 @@ def test_losses_that_depend_on_what_must_not_matter_fail(loss, batch, split, tex
         (token_mean, LOSSES, {"split": "max"}, "split must be 'mean', 'sum' or a function, not"),
         (token_mean, LOSSES, {"padding": {"masks": 0}}, "the batch has no 'masks' of"),
         (lambda losses, mask: losses, LOSSES, {}, "the loss must be a scalar tensor, not a Tensor"),
+        (lambda losses, mask: losses.sum() / 0, LOSSES, {}, "are not finite in any case: nothing"),
     ],
 )
 def test_a_mistake_is_one_line(loss, batch, options, text):
