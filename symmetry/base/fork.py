@@ -53,7 +53,12 @@ def forked(function: Callable[[], Result]) -> tuple[Result, float]:
         If the function raises there, the fork is killed or hangs, or the result cannot be pickled.
     """
     reading, writing = os.pipe()
-    process = _fork()
+    try:
+        process = _fork()
+    except ForkError:
+        os.close(reading)
+        os.close(writing)
+        raise
     if not process:
         try:
             os.close(reading)
@@ -92,8 +97,10 @@ def _received(pipe: BinaryIO, process: int) -> Any:
             continue
         try:
             kind, value = pickle.load(pipe)
-        except (EOFError, pickle.UnpicklingError) as error:
+        except EOFError as error:
             raise ForkError("it has ended") from error
+        except Exception as error:  # an object may lack its class here, say
+            raise ForkError(f"{type(error).__name__}: {error}") from error
         if kind == "result":
             return value
         if kind == "raised":

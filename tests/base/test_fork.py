@@ -29,6 +29,13 @@ def _raised() -> None:
     raise ValueError("no")
 
 
+class _Unloadable:
+    """A result that is sent, and cannot be received."""
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _raised, ()
+
+
 def test_a_result_comes_back_and_nothing_else_does() -> None:
     numbers = [1, 2]
 
@@ -50,6 +57,7 @@ def test_a_result_comes_back_and_nothing_else_does() -> None:
         (_killed, "it has ended"),
         (lambda: os._exit(3), "it has ended"),
         (lambda: lambda: None, "it has ended"),  # a result that cannot be pickled
+        (_Unloadable, "ValueError: no"),
     ],
 )
 def test_a_fork_without_a_result_is_an_error(function, message) -> None:
@@ -57,6 +65,17 @@ def test_a_fork_without_a_result_is_an_error(function, message) -> None:
     with pytest.raises(ForkError, match=message):
         forked(function)
     assert children() <= before
+
+
+def test_without_memory_for_a_fork_no_pipe_is_left(monkeypatch) -> None:
+    def fork() -> int:
+        raise OSError("no memory")
+
+    before = held()
+    monkeypatch.setattr(os, "fork", fork)
+    with pytest.raises(ForkError, match="no memory"):
+        forked(lambda: None)
+    assert held() == before
 
 
 def test_a_fork_that_hangs_is_ended(monkeypatch) -> None:
