@@ -200,16 +200,17 @@ class FolderMirror:
             elif path in written.contents and stat.S_ISREG(now.get(path, entry)[0]):
                 with _open(path, "wb") as file:
                     file.write(written.contents[path])
-                os.utime(path, ns=(entry[2], entry[2]))
+                _utime(path, ns=(entry[2], entry[2]))
                 written.entries[path] = _known(os.lstat(path))
             else:
                 return False
         return True
 
     def copy_written(self, folder: Path) -> WrittenFiles:
-        """Copy all that a run has changed by now into a folder; the run may go on afterwards."""
+        """Copy all that a run has changed by now into a new folder; the run may go on."""
         now = dict(_entries(self.top))
         changed = [path for path in sorted(now) if self._made.get(path) != now[path]]
+        _duplicate(str(folder), str(folder), stat.S_IFDIR)  # there may be no changes
         for path in changed:
             _duplicate(path, f"{folder}{path.removeprefix(self.top)}", now[path][0])
         removed = tuple(path.removeprefix(self.top) for path in self._made.keys() - now.keys())

@@ -117,6 +117,16 @@ def test_a_run_finds_the_files_that_another_one_had_written(work, tmp_path):
     third.remove()
 
 
+def test_a_run_that_has_written_nothing_leaves_nothing(work, tmp_path):
+    pool = MirrorPool(work)
+    first = pool.take()
+    files = first.copy_written(tmp_path / "copies" / "1")
+    pool.give(first)
+    second = pool.filled(files).take()
+    assert seen(second.of(work)) == {"data/text.txt": "old", "part.py": "x = 1"}
+    second.remove()
+
+
 def test_a_copy_is_as_old_as_its_file(work, tmp_path):
     pool = MirrorPool(work)
     mirror = pool.take()

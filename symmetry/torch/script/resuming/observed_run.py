@@ -132,7 +132,8 @@ class ResumableRun(WholeRun):
         if self._left > 0:
             self._left -= 1
             self._deep = _LOOKS
-            folder = self._folder / str(updates)
+            # A script may save, and go on, several times between two updates.
+            folder = self._folder / str(len(self._log.events))
             self.files[updates] = self._sandbox.mirror.copy_written(folder)
 
     @contextmanager
