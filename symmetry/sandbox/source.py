@@ -9,7 +9,9 @@ from typing import Any
 
 from symmetry.base import devices, ranks, resuming
 
-_RESUMES = re.compile(r"--[\w-]*(?:resum|restor|continue|ckpt|checkpoint|load)[\w-]*")
+_RESUMES = re.compile(
+    r"--(?:[\w-]*(?:resum|restor|continue|ckpt|checkpoint)|(?:[\w-]*[_-])?(?:re)?load(?!er))[\w-]*"
+)
 
 
 @dataclass(frozen=True)
