@@ -126,9 +126,9 @@ class RankObserver(Observer):
             backward(*args, **kwargs)
             self._backwards += self._first
 
-        def gathered(result: Any, tensor: Any, *args: Any, **kwargs: Any) -> Any:
+        def gathered(tensor_list: Any, tensor: Any, *args: Any, **kwargs: Any) -> Any:
             self._gathers |= self._first and tensor.is_floating_point() and tensor.ndim > 1
-            return gather(result, tensor, *args, **kwargs)
+            return gather(tensor_list, tensor, *args, **kwargs)
 
         def drawn(noise: Any) -> None:
             if self._is_stepping and not self._inside and isinstance(noise, np.ndarray):
