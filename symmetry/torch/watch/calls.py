@@ -153,8 +153,9 @@ def hooked(
 def running_modules() -> Iterator[nn.Module]:
     """Yield the modules whose forward runs now, the innermost first."""
     for frame in callers():
-        if frame.f_code.co_name == "_call_impl":
-            yield frame.f_locals["self"]
+        module = frame.f_locals.get("self") if frame.f_code.co_name == "_call_impl" else None
+        if isinstance(module, nn.Module):  # code of others may have a function of this name
+            yield module
 
 
 def in_backward() -> bool:
