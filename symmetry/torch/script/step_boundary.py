@@ -231,10 +231,12 @@ def _give_parameters(module: nn.Module, args: Any, kwargs: Any) -> None:
     """Give lazy modules the parameters that the call gives them, before a step begins with it."""
     training = [part for part in module.modules() if part.training]
     module.eval()  # nothing is drawn but the parameters, and no statistics move
-    with torch.no_grad():
-        _call(module, *args, **kwargs)
-    for part in module.modules():
-        part.training = any(part is each for each in training)
+    try:
+        with torch.no_grad():
+            _call(module, *args, **kwargs)
+    finally:
+        for part in module.modules():
+            part.training = any(part is each for each in training)
 
 
 def _in_this_process(get: Callable[..., Any]) -> Callable[..., Any]:
