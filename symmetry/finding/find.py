@@ -43,8 +43,8 @@ def find(training: Training, progress: Tell = lambda *_: None) -> Coverage:
     ------
     TrainingError
         If the training cannot be run, its step has no loss, or the loss is not finite, or is the
-        same for all parameters; or if ranks
-        hold its parameters in parts, whose slices cannot be exchanged one by one.
+        same for all parameters; or if ranks hold its parameters in parts, whose slices cannot be
+        exchanged one by one.
     """
     progress("first steps", 0, 1)
     rehearsal = Rehearsal.begin(training)

@@ -78,9 +78,9 @@ def memory_of(tensor: Tensor) -> int:
 
 
 def is_readable(tensor: Tensor) -> bool:
-    """Return whether a tensor has numbers of its own: those of vmap, grad or a compiler have none.
+    """Return whether a tensor has numbers of its own, and is not sparse.
 
-    They also lie in memory one after the other, as NumPy has them.
+    Tensors of vmap, grad or a compiler have none.
     """
     wrapped = torch._C._functorch.is_functorch_wrapped_tensor(tensor)
     return tensor.layout is torch.strided and not (tensor.is_meta or wrapped)

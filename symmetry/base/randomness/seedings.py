@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from functools import wraps
 from typing import Any
-from unittest.mock import patch
 
 import numpy as np
 
 from symmetry.base import libraries
+from symmetry.base.patches import patched
 from symmetry.base.user_code import user_place
 
 Seedings = dict[str, list[Any]]  # the numbers, by line
@@ -32,9 +32,7 @@ def seedings() -> Iterator[Seedings]:
     ]
     for library in libraries.imported():
         functions += library.seeders()
-    with ExitStack() as stack:
-        for owner, name in functions:
-            stack.enter_context(patch.object(owner, name, _seen(getattr(owner, name), found)))
+    with patched((owner, name, _seen(getattr(owner, name), found)) for owner, name in functions):
         yield found
 
 

@@ -27,7 +27,7 @@ def _loop(returned: Any) -> Callable[[], Any] | None:
 
 
 def _update(frame: FrameType | None) -> int:
-    """Return over how many batches the trainer adds up gradients that reads a length."""
+    """Return over how many batches the trainer that reads a length adds up gradients."""
     while frame is not None:
         caller = frame.f_locals.get("self")
         if isinstance(caller, _trainers()):

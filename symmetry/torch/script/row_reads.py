@@ -84,7 +84,6 @@ class RowReads:
     """Follows the rows that a script reads, from its start through its first step."""
 
     def __init__(self) -> None:
-        super().__init__()
         self._origins = WeakIdKeyDictionary()
         self._of_arrays = WeakIdKeyDictionary()  # the memory of NumPy that tensors show a part of
         self._met: set[_Read] = set()

@@ -20,12 +20,12 @@ _LEFT_OUT = ("device", "layout", "pin_memory", "generator")  # of what a script 
 
 
 def observing(tape: Tape, places: SourceLines) -> AbstractContextManager[Any]:
-    """Tell a tape of every operation on tensors in this thread."""
+    """Show a tape every operation on tensors in this thread."""
     return Recorder(_Adapter(tape, places))
 
 
 class _Adapter(Observer):
-    """Tells a tape what a recorder says of operations."""
+    """Shows a tape the operations that a recorder gets."""
 
     def __init__(self, tape: Tape, places: SourceLines) -> None:
         self._tape, self._places = tape, places
