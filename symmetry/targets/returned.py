@@ -17,6 +17,11 @@ from symmetry.targets.training import TrainingTarget
 from symmetry.training import frameworks
 from symmetry.training.target import FunctionTraining
 
+_YIELDS = (
+    "{} yields (model, step), and would end before the step is taken: return it, or yield a "
+    "function without parameters that trains"
+)
+
 
 def returned_training(name: str, make: Callable[[], Any], file: Path) -> TrainingTarget:
     """Return the training of a function that stands in a file; the function is called for it.
@@ -27,7 +32,7 @@ def returned_training(name: str, make: Callable[[], Any], file: Path) -> Trainin
     Raises
     ------
     SymmetryError
-        If it returns something else, and has trained nothing.
+        If it returns something else, and has trained nothing; or yields ``(model, step)``.
     """
     loop = _Loop(make)
     framework = frameworks.registered()[framework_of(file)]
@@ -39,6 +44,8 @@ def returned_training(name: str, make: Callable[[], Any], file: Path) -> Trainin
     except TrainingError as error:
         if isinstance(loop.returned, tuple):
             training.close()
+            if loop.yields:
+                raise SymmetryError(_YIELDS.format(name)) from None
             return TrainingTarget(FunctionTraining(name, make))
         if isinstance(error, NotCheckable):
             training.close()
@@ -53,14 +60,17 @@ class _Loop:
     ----------
     returned
         What it has returned last, if nothing can be trained with it.
+    yields
+        Whether it is a context manager that has returned it.
     """
 
     def __init__(self, function: Callable[[], Any]) -> None:
-        self._function, self.returned = function, None
+        self._function, self.returned, self.yields = function, None, False
 
     def __call__(self) -> None:
         self.returned, made = None, self._function()
-        entered = made if isinstance(made, AbstractContextManager) else nullcontext(made)
+        self.yields = isinstance(made, AbstractContextManager)
+        entered = made if self.yields else nullcontext(made)
         with entered as returned:
             own = isinstance(returned, FunctionType | MethodType | partial)
             if (train := returned if own else loop_of(returned)) is None:

@@ -138,6 +138,7 @@ class _Tests:
         self._name, self._file = name, file
         self._options, self._budget, self._spent = options, budget, 0.0
         self._checks: dict[str, session.SharedCheck] = {}
+        self._refused: dict[str, SymmetryError] = {}
 
     def run(
         self, request: pytest.FixtureRequest, invariant: Invariant, arguments: Mapping[str, Any]
@@ -167,15 +168,25 @@ class _Tests:
         given = getattr(request.node, "callspec", None)
         others = {} if given is None else {k: v for k, v in given.params.items() if k in arguments}
         key = repr(sorted(others.items()))
+        if key in self._refused:
+            raise self._refused[key]
         if key not in self._checks:
-            fixtures = _Fixtures(arguments, request.getfixturevalue("tmp_path_factory"))
-            training = returned_training(
-                self._name, lambda: self._make(**fixtures.copied()), self._file
-            )
-            check = session.SharedCheck(session.plan_check(training, self._options))
-            self._checks[key] = check
+            try:
+                self._checks[key] = self._begun(request, arguments)
+            except SymmetryError as error:
+                self._refused[key] = error
+                raise
             request.node.getparent(pytest.Module).addfinalizer(lambda: self._end(key))
         return self._checks[key]
+
+    def _begun(
+        self, request: pytest.FixtureRequest, arguments: Mapping[str, Any]
+    ) -> session.SharedCheck:
+        fixtures = _Fixtures(arguments, request.getfixturevalue("tmp_path_factory"))
+        training = returned_training(
+            self._name, lambda: self._make(**fixtures.copied()), self._file
+        )
+        return session.SharedCheck(session.plan_check(training, self._options))
 
     def _end(self, key: str) -> None:
         self._checks.pop(key).close()

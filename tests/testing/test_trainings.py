@@ -180,6 +180,13 @@ def test_tests_beyond_the_budget_are_skipped_and_what_ran_is_in_the_report(pytes
             "*test_mine.py::test_it raised KeyError: 'x' (test_mine.py:*)",
         ),
         (
+            (
+                "@pytest.fixture\ndef made():\n    yield make_model(), abs\n\n"
+                "test_it = check_training(made, only=few)\n"
+            ),
+            "test_mine.py::made yields (model, step), and would end before the step is taken: *",
+        ),
+        (
             "@check_training(only='few')\ndef test_it(): ...\n",
             "no invariant of trainings matches 'few'*",
         ),
@@ -189,6 +196,24 @@ def test_a_mistake_is_one_line(pytester, text, message):
     result = run(pytester, text)
     result.stdout.fnmatch_lines([message])
     assert "Traceback" not in result.stdout.str()
+
+
+def test_what_cannot_be_checked_is_called_for_the_first_test_only(pytester):
+    result = run(
+        pytester,
+        """
+calls = []
+
+@check_training(only=few)
+def test_it():
+    calls.append(1)
+
+def test_calls():
+    assert len(calls) == 1
+""",
+    )
+    result.assert_outcomes(passed=1, failed=3)
+    assert result.stdout.str().count("test_mine.py::test_it: it ends, and makes no ") == 3
 
 
 @pytest.mark.slow
