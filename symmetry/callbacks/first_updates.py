@@ -8,6 +8,7 @@ from typing import Any
 
 from symmetry.api import check_model
 from symmetry.base.errors import FOUND, SymmetryError
+from symmetry.base.raised import in_one_line
 from symmetry.checker.options import Keywords, Options
 
 
@@ -55,6 +56,9 @@ class FirstUpdates:
             report = check_model(model, batch, loss, optimizer, **self._options)
         except SymmetryError as error:
             file.write_text(f"not checked: {error}\n")
+            return False
+        except Exception as error:
+            file.write_text(f"not checked: an error of symmetry itself: {in_one_line(error)}\n")
             return False
         file.write_text(f"{report!r}\n")
         file.with_suffix(".json").write_text(report.to_json())
