@@ -7,11 +7,12 @@ is also the quickest for small products: two threads spin for each other on a bu
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from unittest.mock import patch
 
 from threadpoolctl import threadpool_limits
 
 from symmetry.base import libraries
+
+_THREADS = "OMP_NUM_THREADS"
 
 
 @contextmanager
@@ -19,12 +20,21 @@ def one_thread() -> Iterator[None]:
     """Limit every BLAS and OpenMP library, and restore the numbers of those that are loaded."""
     with ExitStack() as stack:
         # What a target loads meanwhile reads it, and has no threads that a fork would lack.
-        stack.enter_context(patch.dict(os.environ, {"OMP_NUM_THREADS": "1"}))
+        stack.callback(_set_variable, os.environ.get(_THREADS))
+        _set_variable("1")
         for library in libraries.imported():
             if library.one_thread is not None:
                 stack.callback(library.one_thread())
         stack.enter_context(threadpool_limits(limits=1))
         yield
+
+
+def _set_variable(value: str | None) -> None:
+    """Set the number for libraries that are loaded later; other variables are the target's."""
+    if value is None:
+        os.environ.pop(_THREADS, None)
+    else:
+        os.environ[_THREADS] = value
 
 
 def in_words() -> str:

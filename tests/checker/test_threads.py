@@ -27,6 +27,20 @@ def test_one_thread_within_and_as_before_afterwards():
         assert blas_threads() == before
 
 
+@pytest.mark.parametrize("before", [None, "3"])
+def test_only_its_own_variable_is_as_before_afterwards(monkeypatch, before):
+    monkeypatch.setenv("OF_A_TARGET", "old")
+    if before is None:
+        monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    else:
+        monkeypatch.setenv("OMP_NUM_THREADS", before)
+    with one_thread():
+        assert os.environ["OMP_NUM_THREADS"] == "1"
+        os.environ["OF_A_TARGET"] = "new"
+    assert os.environ.get("OMP_NUM_THREADS") == before
+    assert os.environ["OF_A_TARGET"] == "new"
+
+
 def test_torch_as_well_when_it_is_there():
     import torch
 
