@@ -5,7 +5,7 @@
                                         back through a pipe. Then the fork has ended.
 
 A fork has one thread, and shares connections and some memory with this process. ``held`` names
-these: whoever has none of them since some moment can be forked.
+these: a process that has got no more of them since some moment can be forked.
 """
 
 from __future__ import annotations

@@ -80,8 +80,8 @@ class Library:
     cache: tuple[str, str] | None = None
     # State of its classes in a process, with what it is in a process that has begun nothing.
     kept: Mapping[Kept, Callable[[Any], Any]] = field(default_factory=dict)
-    # Its functions by which a script goes on at its place in the data: a module, a class or "", a
-    # name; with the reason why the place is the one where it was saved.
+    # Its functions that bring a resumed script back to its place in the data: a module, a class or
+    # "", a name; with how they do so, in words.
     promises: Mapping[Kept, str] = field(default_factory=dict)
     # How many batches an update takes in a loop that ends where ``len`` says, by the frame that
     # reads it; None if its loops do not end there.
@@ -155,10 +155,7 @@ def loop_of(returned: Any) -> Callable[[], Any] | None:
 
 
 def promising() -> Iterator[tuple[Any, str, str]]:
-    """Yield the functions that promise a place in the data, of libraries that are imported.
-
-    Each is an owner and a name, with the reason.
-    """
+    """Yield the ``promises`` of libraries that are imported: owners, names, and the words."""
     for library in registered():
         for (module, kind, name), why in library.promises.items():
             owner = sys.modules.get(module)

@@ -206,8 +206,8 @@ class Loader:
     at: SourceLine
     variable: str = ""  # that holds it in the script; empty if it is not known
     data: str  # the class of its data set
-    samples: int | None  # None if it is not known, as for batches
-    batches: int | None
+    samples: int | None  # how many; None if that is not known
+    batches: int | None  # likewise
     size: int | None  # the largest number of samples in a batch
     sampler: str  # the class of its sampler
     shuffles: bool  # whether that puts the samples into a random order

@@ -205,7 +205,7 @@ class TrainingStart:
     ) -> Result:
         """Return what a function returns, called with a run that ``begin`` begins.
 
-        It may be called in another process, so that its result alone is left: see
+        It may be called in another process, so that only its result is left: see
         ``Training.with_run``.
         """
         return self._origin.with_run(function, changed, noise=noise, order=order)

@@ -137,8 +137,8 @@ class Training(ABC):
     def with_run(self, function: Callable[[Run], Result], settings: RunSettings) -> Result:
         """Return what a function returns, called with a fresh run with these settings.
 
-        It may be called in another process: nothing else of what it does is left, and its result
-        can be pickled. It begins no other run.
+        It may be called in another process: only its result is left, which must be one that can
+        be pickled. The function must begin no other run.
         """
         return function(self.begin(settings))
 

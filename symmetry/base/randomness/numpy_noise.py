@@ -1,9 +1,9 @@
 """The noise that code draws with NumPy: numbers with a fraction, not orders and indices.
 
 with seeing_noise(see):
-    numpy.random.normal(size=3)                  see(array of 3 numbers)
-    numpy.random.default_rng(0).normal(size=3)   see(array of 3 numbers)
-    numpy.random.permutation(3)                  not seen
+    numpy.random.normal(size=3)                     see(array of 3 numbers)
+    numpy.random.default_rng(0).normal(size=3)      see(array of 3 numbers)
+    numpy.random.permutation(3)                     not seen
 """
 
 from __future__ import annotations

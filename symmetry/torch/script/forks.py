@@ -5,7 +5,7 @@
                                 what it returns comes back, and the run is gone.
     with_run(losses, ...)       Another fork of the same start: nothing is prepared again.
 
-Up to its first step a run depends on its seed and on the order of its samples alone. Whatever fails
+Up to its first step a run only depends on its seed and on the order of its samples. Whatever fails
 in a fork is done again in this process, on a start of its own. So a fork can only save time.
 """
 

@@ -97,8 +97,8 @@ class Draws(Observer):
     """Notes the user's lines that draw random numbers.
 
     noisy = x + 0.1 * torch.randn_like(x)               a line that draws
-    code = mean + torch.randn_like(mean) * log.exp()    this one draws a code, as it has to: the
-                                                        model computes the scale of the numbers
+    code = mean + torch.randn_like(mean) * log.exp()    a line that draws a code, as it has to:
+                                                        the model computes the scale
     """
 
     def __init__(self) -> None:
