@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from symmetry.base.errors import FOUND, OK
+from symmetry.cli import check, compare
 from symmetry.cli.options import PATH, STANDARD, flag, option
 from symmetry.cli.screen import current, say, terminal
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from symmetry.bisection.search import Change
     from symmetry.bisection.trial import Trial
 
-_COMMANDS = ("check", "compare")
+_COMMANDS = {"check": check.command, "compare": compare.command}
 _BEHIND = "-- check NAME..."  # in the usage
 
 
@@ -83,6 +84,9 @@ def command(
 
     if not words or words[0] not in _COMMANDS:
         raise click.UsageError("behind -- there must be a command: check or compare.")
+    # A mistake in it shows before anything is installed.
+    root = click.get_current_context().find_root()
+    _COMMANDS[words[0]].make_context(words[0], [*words[1:]], parent=root)
     writable_files(json)
     old, new = ends(releases)
     tried = between(releases_of(package), old, new)

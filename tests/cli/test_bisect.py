@@ -68,6 +68,8 @@ def test_the_result_can_be_read_as_json(folder):
     [
         (("lib", "1.0..1.4"), "behind -- there must be a command: check or compare"),
         (("lib", "1.0..1.4", "--", "run"), "behind -- there must be a command"),
+        (("lib", "1.0..1.4", "--", "check", "--fst"), "No such option '--fst'"),
+        (("lib", "1.0..1.4", "--", "compare", "--steps", "3"), "Missing argument 'FIRST"),
         (("lib", *CHECK), "Missing argument 'OLD..NEW'"),
         (("lib", "1.0", *CHECK), "the releases are OLD..NEW"),
         (("lib", "1.0..7", *CHECK), "there is no release 7; next to it: 1.4"),
