@@ -50,7 +50,8 @@ class Verdict:
         is *violated*. *vacuous*: nothing deviated, but no case had the witness, so it proves
         nothing. *not applicable*: it says nothing of this target, in this dtype. *expected
         failure*: violated, as announced. *error*: the target raised, or did not return what it has
-        to return. *not finished*: a limit of time or memory came first.
+        to return. *not finished*: a limit of time or memory, or an error of symmetry itself, came
+        first.
     cases, counted
         Cases that were run, not counting shrinking, and how many had the witness; for a training,
         the runs that were compared.

@@ -258,8 +258,9 @@ def command(
 
     A verdict is: holds; violated; rounding, if units split only by rounding, which --exact makes a
     violation; vacuous, if nothing in the target could have violated it; not applicable; expected
-    failure; error, if the target raised; not finished, if a limit came first. The exit status is 1
-    if an invariant is violated, an error occurs, or an expected failure no longer fails.
+    failure; error, if the target raised; not finished, if a limit or an error of symmetry itself
+    came first. The exit status is 1 if an invariant is violated, an error occurs, or an expected
+    failure no longer fails.
 
     Options may be in the table [tool.symmetry] of pyproject.toml, in the working directory, by
     their names without dashes, such as skip = ["training/padding"]; and targets = ["train.py
@@ -278,7 +279,7 @@ def command(
     entry with "until": "2027-01-31" accepts nothing after that day.
 
     One line may be excused where it stands, with a reason: `model.eval()  # symmetry:
-    ignore[loop/modes] the body is frozen on purpose`. A comment that excuses nothing is told.
+    ignore[loop/modes] the body is frozen on purpose`. A comment that excuses nothing is reported.
 
     Sizes and rates can be drawn. Parameters of a function may have strategies of Hypothesis as
     their defaults, hidden=st.integers(1, 64); values for them follow --, as hidden=3. Arguments of

@@ -4,8 +4,8 @@ Example: ``model.load_state_dict(state, strict=False)``, where the names in the 
 ``module.``, since it was written by ``DataParallel``. No name agrees, nothing is loaded, and the
 random weights are trained. Remove the prefix, and look at the missing names that are returned.
 
-It is reported if more names fit tensors of the model but for a prefix, with the same shapes, than
-have the name of one; and if nothing else is loaded into this model before it is trained.
+It is reported if more names lead to a tensor of the same shape once a prefix is removed or added
+than without that, and if nothing else is loaded into this model before it is trained.
 """
 
 from __future__ import annotations

@@ -5,10 +5,10 @@ mean over ranks itself. The weight of the second part then depends on the number
 the division out.
 
 The batches of the first rank are given to all ranks, and to a run of one rank, under the same
-seeds; the gradients are compared that the first update takes. So no size of a batch has to be
-known. Where losses are sums that ranks add up, all gradients are as many times as large as there
-are ranks: that is not judged, and a note if each is a mean. A script is not judged, either, that
-makes smaller batches on more ranks, or compares the samples of all ranks with each other.
+seeds, and the gradients of the first update are compared. So no size of a batch has to be known.
+If ranks add up their gradients, those of N ranks are N times as large: that is right if losses are
+sums, and a note if they are means. Scripts that make smaller batches on more ranks, or compare the
+samples of all ranks with each other, are not judged.
 """
 
 from __future__ import annotations

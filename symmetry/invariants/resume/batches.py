@@ -4,9 +4,9 @@ Example: ``start = checkpoint["epoch"] + 1`` for a checkpoint in the middle of a
 rest of that epoch is never read. Save the place within the epoch, and skip what was read.
 
 The batches that updates read are compared with those of the run without an interruption, from
-where the script was saved. Batches that are left out are certain, and so are updates that are
-missing at the end. That samples come in another order, or once more, is only a mistake if the
-script, or the library that it trains with, restores its place in the data: a note otherwise.
+where the script was saved. It is violated if batches are left out, or updates are missing at the
+end, and if batches come once more although the script, or the library that it trains with, saves
+its place in the data. Without that, batches that come once more, and another order, are notes.
 """
 
 from __future__ import annotations

@@ -4,9 +4,9 @@ Example: the state of the optimiser is dropped, so that its moments are zero in 
 
     updates, _ = optimizer.update(gradients, state, parameters)
 
-A new value is one of a running average, as moments, statistics of a normalisation and averages of
-weights are; and each step is given the same old value. Return the new one, and give it to the next
-step.
+It is judged for running averages: moments, statistics of a normalisation, averages of weights. A
+step computes a new value, but the next step gets the same old one. Return the new value, and pass
+it to the next step.
 """
 
 from __future__ import annotations

@@ -8,8 +8,8 @@ Example: a key of ``jax.random`` that the step closes over, and that never chang
     def step(params, x, y):
         ... model.apply(params, x, rngs={"dropout": key})
 
-Dropout leaves out the same units in each step, so that they are never trained. Hand the key on with
-the state and split it in each step, or fold the number of the step in.
+Dropout leaves out the same units in each step, so they are never trained. Keep the key in the state
+and split it in each step, or use ``jax.random.fold_in`` with the number of the step.
 """
 
 from __future__ import annotations
