@@ -352,7 +352,7 @@ class _Loss:
         return all(self._finite_alone(row, (0, length)) for row in range(self._rows.samples))
 
     def differs(self, relation: Relation, case: Case) -> bool:
-        """Return whether a relation fails in a case; others than finite numbers are left out."""
+        """Return whether a relation fails in a case; cases without finite numbers are left out."""
         compared = self._compared(relation, case)
         if compared is None:
             reject()
