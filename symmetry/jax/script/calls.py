@@ -25,7 +25,8 @@ from symmetry.jax.made import has_numbers, is_array
 from symmetry.jax.script.jitted import Jitted
 from symmetry.jax.script.jitting import Jitting
 
-CALLS = 16  # of a step that are recorded: as many steps can be taken
+CALLS = 16  # of a step that are recorded at most: as many steps can be taken
+_ENOUGH = 5  # calls: where later ones go on from something else, as behind an evaluation, they end
 
 
 class Enough(BaseException):
@@ -66,10 +67,12 @@ class JittedCalls(Jitting):
     ) -> Any:
         if not jitted.given:
             self.functions.append(jitted)
-        if len(jitted.given) < CALLS:
-            jitted.enter(arguments, self._makers)
-        elif jitted.size and jitted.size == max(each.size for each in self.functions):
+        taken = len(jitted.given)
+        goes_on = taken < _ENOUGH or jitted.goes_on(arguments)
+        if self._is_step(jitted) and (taken == CALLS or not goes_on):
             raise Enough
+        if taken < CALLS:
+            jitted.enter(arguments, self._makers)
         try:
             returned = jitted.call(*args, **kwargs)
         except LoopInside:
@@ -80,6 +83,10 @@ class JittedCalls(Jitting):
         jitted.results = jax.tree.leaves(returned)  # held, so that no other array gets their ids
         self._makers.update((id(r), jitted) for r in jitted.results if _is_made(r))
         return returned
+
+    def _is_step(self, jitted: Jitted) -> bool:
+        """Return whether no other function gets more numbers from its own results."""
+        return jitted.size > 0 and jitted.size == max(each.size for each in self.functions)
 
     @property
     def _has_step(self) -> bool:

@@ -82,12 +82,21 @@ class Jitted:
         if not self.first:
             self.first = [_copied(leaf) for leaf in leaves]
         else:
-            places = {id(result): place for place, result in enumerate(self.results)}
-            fed = {p: places[id(leaf)] for p, leaf in enumerate(leaves) if id(leaf) in places}
+            fed = self._fed(leaves)
             self.state = fed if len(self.given) == 1 else self._same(fed)
         self.given.append(
             [None if place in self.state else _copied(leaf) for place, leaf in enumerate(leaves)]
         )
+
+    def goes_on(self, arguments: Mapping[str, Any]) -> bool:
+        """Return whether a further call gets the last results where calls got them before."""
+        leaves, tree = jax.tree.flatten(arguments)
+        return tree != self.tree or self._fed(leaves) == self.state
+
+    def _fed(self, leaves: Sequence[Any]) -> dict[int, int]:
+        """Return which leaves of the arguments are leaves of the last result."""
+        places = {id(result): place for place, result in enumerate(self.results)}
+        return {p: places[id(leaf)] for p, leaf in enumerate(leaves) if id(leaf) in places}
 
     def _same(self, fed: Mapping[int, int]) -> dict[int, int]:
         """Return what is a result in each call, and note what is not."""

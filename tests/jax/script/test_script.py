@@ -204,6 +204,24 @@ for x, y in batches(30):
     assert sum(moved) >= 4
 
 
+CHANGED = """
+halve = jax.jit(lambda params: jax.tree.map(lambda p: p / 2, params))
+""" + LOOP.replace("for x, y in", "for number, (x, y) in enumerate(").replace("30):", "30)):")
+
+
+def test_steps_that_are_taken_before_the_state_is_changed_are_a_training(made):
+    state, _, extras = made(CHANGED + "    if number == 4:\n        params = halve(params)\n")
+    assert {*state} == {"w1", "w2"}
+    assert extras["batch"](4)["number"] == 4
+    with pytest.raises(TrainingError, match="5 of its steps were recorded"):
+        extras["batch"](5)
+
+
+def test_a_state_that_is_changed_after_few_steps_is_refused(made):
+    with pytest.raises(NotCheckable, match="its step step takes results of <lambda>"):
+        made(CHANGED + "    if number == 3:\n        params = halve(params)\n")
+
+
 def test_a_script_that_trains_in_one_jitted_call_has_the_body_of_its_loop_as_step(made):
     text = """
 from functools import partial
