@@ -175,6 +175,63 @@ def test_a_sound_loop_is_not_accused_and_has_no_notes(training, name):
     assert kinds["loop/attributes"] == kinds["loop/modes"] == "not applicable"
 
 
+MODELS = """
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+X = np.random.default_rng(0).normal(size=(168, 5)).astype("float32")
+
+class Net(eqx.Module):
+    first: eqx.nn.Linear
+    last: eqx.nn.Linear
+    drop: eqx.nn.Dropout
+
+    def __init__(self, rate):
+        self.first, self.last = (eqx.nn.Linear(5, 5, key=jax.random.key(n)) for n in range(2))
+        self.drop = eqx.nn.Dropout(rate)
+
+    def __call__(self, x, key=None):
+        return self.last(self.drop(jnp.tanh(self.first(x)), key=key))
+
+@eqx.filter_jit
+def step(model, x, key):
+    def loss_of(model):
+        return ((jax.vmap(model)(x, jax.random.split(key, len(x))) - x) ** 2).mean()
+    gradient = eqx.filter_grad(loss_of)(model)
+    return jax.tree.map(lambda w, g: w if g is None else w - 0.1 * g, model, gradient)
+
+@eqx.filter_jit
+def evaluate(model, x):
+    return ((jax.vmap(model)(x) - x) ** 2).mean()
+
+def train(model):
+    key = jax.random.key(1)
+    for epoch in range(3):
+        for i in range(0, 160, 8):
+            key, own = jax.random.split(key)
+            model = step(model, X[i : i + 8], own)
+        quiet = eqx.nn.inference_mode(model)
+        score = evaluate(quiet, X[160:])
+
+for rate in (0.5, 0.0):
+    train(Net(rate))
+"""
+
+
+@needs("equinox")
+@pytest.mark.parametrize("is_kept", [False, True])
+def test_each_model_of_a_script_has_a_mode_of_its_own(training, is_kept):
+    text = MODELS.replace("quiet", "model") if is_kept else MODELS
+    made = training(text)
+    checked = check_target(made, only="loop/*")
+    messages = [v.message for v in checked.verdicts if v.kind in ("violated", "error")]
+    assert len(messages) == is_kept
+    assert all(text.startswith("inference_mode() is never undone: ") for text in messages)
+    assert [model.dropouts for model in made.epochs().models] == [1, 0]
+
+
 def test_the_texts_of_mistakes_name_lines_and_cures(training):
     checked = check_target(training(FAULTS["a key made in the loop"][0]), only="loop/batches")
     (verdict,) = checked.verdicts

@@ -71,8 +71,9 @@ class _Record:
         self.events: list[LoopEvent] = []
         self.loaders: dict[int, Loader] = {}  # by the id of the function that they are given to
         self.optimizers: dict[int, SteppedOptimizer] = {}  # by the id of the step
-        self._updates = self._dropouts = self._statistics = 0
-        self._parameters = 0
+        self._updates = 0
+        # The most of each that a step has, by the number of its model.
+        self._parameters, self._dropouts, self._statistics = (Counter[int]() for _ in range(3))
         self._batches: dict[tuple[int, str, int], int] = {}  # the events of batches
         self._taught = {
             self.roles.inputs(call) for call in self.roles.calls if self.roles.is_step(call)
@@ -82,7 +83,7 @@ class _Record:
         """Write the events of all calls that were computed, and of all evaluations."""
         for each in self.log:
             if isinstance(each, ModeSwitch):
-                self._add(Switched, each.at, model=0, training=each.training, was_training=True)
+                self._switch(each)
             elif isinstance(each, LoopCall) and self.roles.is_step(each):
                 if each.is_computed:
                     self._step(each)
@@ -90,38 +91,48 @@ class _Record:
                 self._evaluation(each)
 
     def models(self) -> tuple[Model, ...]:
-        """Return the model, of which there is one for all functions."""
-        return (
+        """Return the models, one for each beginning from new parameters."""
+        return tuple(
             Model(
-                number=0,
+                number=number,
                 name=_NAME,
-                parameters=self._parameters,
+                parameters=self._parameters[number],
                 is_trained=self._updates > 0,
-                dropouts=self._dropouts,
-                statistics=self._statistics,
-            ),
+                dropouts=self._dropouts[number],
+                statistics=self._statistics[number],
+            )
+            for number in self.roles.models
         )
 
     def _add(self, kind: type[LoopEvent], at: Any, **facts: Any) -> int:
         self.events.append(kind(at=at, update=self._updates, **facts))
         return len(self.events) - 1
 
+    def _switch(self, switch: ModeSwitch) -> None:
+        """Write that each model is switched: which one it is cannot be seen."""
+        for model in self.roles.models:
+            self._add(Switched, switch.at, model=model, training=switch.training, was_training=True)
+
     def _step(self, call: LoopCall) -> None:
         facts = self.roles.facts(call.variant)
-        held = parameters = sorted(facts.trained)
-        self._parameters = max(self._parameters, numbers_of(call.variant, held))
+        parameters = sorted(facts.trained)
         drops = [draw for draw in facts.noise(parameters) if draw.drops]
         state = self.roles.state_of(call.variant)
         averages = [a for a in facts.statistics(state, parameters) if not a.of_gradients]
-        self._dropouts = max(self._dropouts, len(drops))
-        self._statistics = max(self._statistics, len(_lines(averages)))
+        model = self.roles.model(call)
+        for most, size in (
+            (self._parameters, numbers_of(call.variant, parameters)),
+            (self._dropouts, len(drops)),
+            (self._statistics, len(_lines(averages))),
+        ):
+            most[model] = max(most[model], size)
         number = self._called(call, drops, _lines(averages), True)
         mine = id(call.jitted)
         if mine not in self.optimizers:
             self.optimizers[mine] = SteppedOptimizer(
                 number=len(self.optimizers),
                 kind=call.jitted.name,
-                parameters=len(held),
+                parameters=len(parameters),
                 has_state=len(state) > 0,
             )
         unread = facts.unread
@@ -129,7 +140,7 @@ class _Record:
             Backward,
             unread[0] if unread else call.at,
             number=self._updates,
-            held=len(held),
+            held=len(parameters),
             beside=False,
             operation="grad",
             calls=frozenset([number]),
@@ -207,7 +218,7 @@ class _Record:
         return self._add(
             Called,
             call.at,
-            model=0,
+            model=self.roles.model(call),
             gradient=gradient,
             training=bool(drops or statistics),
             dropouts=tuple(draw.place for draw in drops),

@@ -107,6 +107,38 @@ class Roles:
         return [n for n, made in enumerate(call.made) if made and self._role(made) in roles]
 
     @cached_property
+    def _models(self) -> dict[int, int]:
+        """The model that is handed on by each call, by the call's number.
+
+        A step that is given parameters of no known model begins another one.
+        """
+        found: dict[int, int] = {}
+        for call in self._calls:
+            makers, begins = self._makers(call), self.is_step(call)
+            known = next((found[m] for m in makers if m in found), None)
+            if known is None and begins:
+                known = len({*found.values()})
+                found.update(dict.fromkeys(makers, known))
+            if known is not None:
+                found[call.number] = known
+        return found
+
+    def _makers(self, call: LoopCall) -> list[int]:
+        """Return the calls that made what a step trains, or what another function is given."""
+        step = self.is_step(call)
+        own = self.facts(call.variant).trained if step else range(len(call.made))
+        return [made[0] for n in own if (made := call.made[n]) is not None]
+
+    def model(self, call: LoopCall) -> int:
+        """Return the number of the model that a call is given."""
+        return self._models.get(call.number, 0)
+
+    @cached_property
+    def models(self) -> range:
+        """The numbers of the models: one at least."""
+        return range(max(self._models.values(), default=0) + 1)
+
+    @cached_property
     def _carried(self) -> dict[int, set[int]]:
         """The arguments of each step that are results of functions in some call, by its id."""
         found: dict[int, set[int]] = {}
