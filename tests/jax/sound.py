@@ -51,11 +51,15 @@ def cross_entropy(logits: Any, labels: Any) -> Any:
 def mlp(
     *,
     act: Callable[[Any], Any] | None = None,
+    drop: Callable[[Any, Any], Any] = lambda x, _: x,
     change: Callable[[Any], Any] = lambda gradients: gradients,
     entropy: Callable[[Any, Any], Any] = cross_entropy,
     returns_loss: bool = True,
 ) -> Any:
-    """Return a training of two hidden layers, with momentum, in plain JAX."""
+    """Return a training of two hidden layers, with momentum, in plain JAX.
+
+    ``drop`` is given the outputs of a layer, and the number of the step.
+    """
     import jax
     import jax.numpy as jnp
 
@@ -66,15 +70,16 @@ def mlp(
         for key, a, b in zip(keys, sizes[:-1], sizes[1:], strict=True)
     ]
 
-    def loss(params: Any, x: Any, y: Any) -> Any:
+    def loss(params: Any, i: Any) -> Any:
+        x, y = numbers(i)
         for layer in params[:-1]:
-            x = act(x @ layer["w"] + layer["b"])
+            x = drop(act(x @ layer["w"] + layer["b"]), i)
         return entropy(x @ params[-1]["w"] + params[-1]["b"], y)
 
     @jax.jit
     def step(state: Any, i: Any) -> Any:
         params, speed = state
-        value, gradients = jax.value_and_grad(loss)(params, *numbers(i))
+        value, gradients = jax.value_and_grad(loss)(params, i)
         speed = jax.tree.map(lambda v, g: 0.9 * v + g, speed, change(gradients))
         state = jax.tree.map(lambda p, v: p - 0.1 * v, params, speed), speed
         return (state, value) if returns_loss else state
@@ -120,11 +125,11 @@ def straight_through() -> Any:
 def dropout() -> Any:
     import jax
 
-    def act(x: Any) -> Any:
-        key = jax.random.fold_in(jax.random.key(2), 0)
-        return jax.numpy.where(jax.random.bernoulli(key, 0.8, x.shape), jax.nn.relu(x) / 0.8, 0)
+    def drop(x: Any, i: Any) -> Any:
+        key = jax.random.fold_in(jax.random.key(2), i)
+        return jax.numpy.where(jax.random.bernoulli(key, 0.8, x.shape), x / 0.8, 0)
 
-    return mlp(act=act)
+    return mlp(act=jax.nn.relu, drop=drop)
 
 
 @sound(groups=2, nearly="training/jit")
