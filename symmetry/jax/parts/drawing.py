@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import jax
+import jax.numpy as jnp
+import numpy as np
+
 from symmetry.base.randomness.unseeded import Unseeded
 from symmetry.jax.stepper import Stepper
 from symmetry.training.capabilities.drawing import Drawing, Keyed, KeyedDraw
@@ -53,5 +57,12 @@ class JaxKeyed(Keyed):
 
     @property
     def has_batches(self) -> bool:
-        """Whether the training gives batches."""
-        return self._stepper.program.made.batch is not None
+        """Whether arrays of the first two batches differ: a script gives its whole data as well."""
+        program = self._stepper.program
+        if program.made.batch is None:
+            return False
+        first, second = (jax.tree.leaves(program.given(step)) for step in range(2))
+        return len(first) != len(second) or any(
+            np.ndim(one) > 0 and not jnp.array_equal(one, other)
+            for one, other in zip(first, second, strict=True)
+        )
