@@ -55,7 +55,7 @@ def _also_from_its_results(step: Jitted, functions: Sequence[Jitted]) -> str:
     for place, makers in step.takes.items():
         if place in step.state:
             continue
-        for maker in makers:
+        for maker in sorted(makers, key=lambda name: (name == step.name, name)):
             if step.name in _behind(maker, takes):
                 return "an earlier state" if maker == step.name else f"results of {maker}"
     mine = [step.first[place] for place in step.state]
