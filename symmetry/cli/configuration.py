@@ -71,7 +71,8 @@ def _table(file: Path) -> dict[str, Any]:
     except FileNotFoundError:
         return {}
     except (OSError, UnicodeDecodeError) as error:
-        raise SymmetryError(f"{FILE} cannot be read: {error}") from None
+        why = getattr(error, "strerror", None) or error
+        raise SymmetryError(f"{FILE} cannot be read: {why}") from None
     try:
         table = tomllib.loads(text).get("tool", {}).get("symmetry", {})
     except tomllib.TOMLDecodeError as error:

@@ -187,7 +187,8 @@ def read_lines(file: Path) -> dict[str, Line]:
     try:
         texts = file.read_text("utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise SymmetryError(f"{file} cannot be read: {error}") from None
+        why = getattr(error, "strerror", None) or error
+        raise SymmetryError(f"{file} cannot be read: {why}") from None
     lines = {}
     for text in texts:
         with suppress(ValueError, KeyError, TypeError):

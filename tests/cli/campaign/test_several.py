@@ -135,4 +135,4 @@ def test_what_needs_equal_units_can_be_left_out(folder: Path) -> None:
 def test_results_that_cannot_be_read(folder: Path) -> None:
     finished = inside("check", "zoo.py:sound", "--since", "nowhere.jsonl", *PURE, cwd=folder)
     assert finished.status == 2
-    assert "nowhere.jsonl cannot be read" in finished.err
+    assert finished.err == "error: nowhere.jsonl cannot be read: No such file or directory\n"
