@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 from collections.abc import Sequence
-from importlib.metadata import version
+from importlib.metadata import distributions
 from pathlib import Path
 
 from symmetry.base.files import write_all
@@ -20,7 +20,9 @@ def default_folder() -> Path:
 
 
 class Memory:
-    """The trials of one command in one folder; they are forgotten if a file that it names changes.
+    """The trials of one command in one folder.
+
+    They are forgotten if a file that the command names changes, or a library of this environment.
 
     Parameters
     ----------
@@ -34,8 +36,7 @@ class Memory:
         self, folder: Path, package: str, words: Sequence[str], more: Sequence[str]
     ) -> None:
         texts = [path.read_bytes() for path in map(_named, words) if path.is_file()]
-        ours = version("unit-symmetry")
-        said = (ours, str(Path.cwd()), package, [*words], sorted(more), texts)
+        said = (_libraries(), str(Path.cwd()), package, [*words], sorted(more), texts)
         key = hashlib.sha256(repr(said).encode()).hexdigest()[:12]
         self._file = folder / f"{package}-{key}.json"
         self.trials: dict[str, Trial] = {}
@@ -48,6 +49,11 @@ class Memory:
         if trial.verdict is not None:
             self.trials[trial.release] = trial
             write_all({self._file: json.dumps([t.to_dict() for t in self.trials.values()])})
+
+
+def _libraries() -> list[str]:
+    """Return the libraries that are here, with their versions: each environment finds them."""
+    return sorted(f"{each.name} {each.version}" for each in distributions())
 
 
 def _named(word: str) -> Path:

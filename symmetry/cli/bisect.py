@@ -70,6 +70,7 @@ def command(
     installed, or with which nothing is judged, is passed over.
 
     Environments and verdicts are kept, so the same command continues an interrupted search.
+    Verdicts are forgotten if the script or a library of the present environment changes.
 
     For example: `symmetry bisect transformers 4.44.0..4.47.0 -- check train.py -- --epochs 1`, or
     `symmetry bisect torch 2.6.0..2.9.0 -- compare eager.py compiled.py`.

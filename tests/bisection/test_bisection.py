@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from symmetry.base.errors import SymmetryError
-from symmetry.bisection import bisection
+from symmetry.bisection import bisection, memory
 from symmetry.bisection.bisection import Bisection
 from symmetry.bisection.environment import CannotInstall
 from symmetry.bisection.search import Change
@@ -64,10 +65,13 @@ def test_another_search_uses_verdicts_that_are_known(runs, tmp_path):
     assert runs == ["1.0", "1.4", "1.1", "1.3"]
 
 
-@pytest.mark.parametrize("changed", ["script", "requirements"])
-def test_a_verdict_is_forgotten_if_what_it_depends_on_changes(runs, tmp_path, changed):
+@pytest.mark.parametrize("changed", ["script", "requirements", "library"])
+def test_a_verdict_is_forgotten_if_what_it_depends_on_changes(runs, tmp_path, changed, monkeypatch):
     search(tmp_path)
     runs.clear()
+    if changed == "library":
+        other = SimpleNamespace(name="torch", version="0.1")
+        monkeypatch.setattr(memory, "distributions", lambda: [other])
     if changed == "script":
         (tmp_path / "train.py").write_text("2")
     search(tmp_path, more=["numpy<2"] if changed == "requirements" else [])
