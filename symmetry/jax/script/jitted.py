@@ -89,9 +89,19 @@ class Jitted:
         )
 
     def goes_on(self, arguments: Mapping[str, Any]) -> bool:
-        """Return whether a further call gets the last results where calls got them before."""
+        """Return whether a further call has the same constants, and the last results in place."""
         leaves, tree = jax.tree.flatten(arguments)
-        return tree != self.tree or self._fed(leaves) == self.state
+        if tree != self.tree:
+            return True
+        first = jax.tree.unflatten(tree, self.first)
+        same = self._constants(arguments) == self._constants(first)
+        return same and self._fed(leaves) == self.state
+
+    def _constants(self, arguments: Mapping[str, Any]) -> list[Any]:
+        """Return the leaves of the arguments that JAX compiles as constants."""
+        own = self.arguments.static
+        fixed = {name: value for name, value in arguments.items() if name in own}
+        return [*jax.tree.leaves(fixed)]
 
     def _fed(self, leaves: Sequence[Any]) -> dict[int, int]:
         """Return which leaves of the arguments are leaves of the last result."""

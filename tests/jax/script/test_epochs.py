@@ -181,7 +181,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-X = np.random.default_rng(0).normal(size=(168, 5)).astype("float32")
+X = np.random.default_rng(0).normal(size=(72, 5)).astype("float32")
 
 class Net(eqx.Module):
     first: eqx.nn.Linear
@@ -209,11 +209,11 @@ def evaluate(model, x):
 def train(model):
     key = jax.random.key(1)
     for epoch in range(3):
-        for i in range(0, 160, 8):
+        for i in range(0, 64, 8):
             key, own = jax.random.split(key)
             model = step(model, X[i : i + 8], own)
         quiet = eqx.nn.inference_mode(model)
-        score = evaluate(quiet, X[160:])
+        score = evaluate(quiet, X[64:])
 
 for rate in (0.5, 0.0):
     train(Net(rate))
