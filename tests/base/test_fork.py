@@ -180,7 +180,6 @@ def test_what_a_fork_lacks_or_shares_is_held(tmp_path) -> None:
 
 
 def test_the_threads_of_a_library_are_a_pool() -> None:
-    assert not fork.has_pool()
     code = (
         "import os, torch\nfrom symmetry.base.fork import has_pool\nassert not has_pool()\n"
         "torch.set_num_threads(2)\ntorch.randn(10**6).exp()\nprint(has_pool())"

@@ -6,6 +6,7 @@ import pytest
 
 from tests.cli import inside
 from tests.cli.process import assert_one_line, symmetry
+from tests.conftest import needs
 from tests.invariants.resume.scripts import FAULTS, text
 
 ARGUMENTS = "--resume-with", "--resume", "--only", "resume/*"
@@ -69,7 +70,13 @@ def test_what_would_be_ignored_is_refused(folder, option, words, why):
     assert_one_line(inside.symmetry("check", *option, *words, cwd=folder), why)
 
 
-@pytest.mark.parametrize("code", ["import jax\njax.jit(abs)", "def training(): ..."])
+CODES = [
+    pytest.param("import jax\njax.jit(abs)", marks=needs("jax")),
+    "def training(): ...",
+]
+
+
+@pytest.mark.parametrize("code", CODES)
 def test_what_cannot_be_resumed_says_so(folder, code):
     name = "other.py" if "jax" in code else "other.py:training"
     (folder / "other.py").write_text(code)

@@ -118,7 +118,7 @@ def test_arrays_are_no_modules_if_none_is_trained_or_no_loss_depends_on_them(
     rehearsal = SimpleNamespace(
         start=start,
         first=first,
-        steps=SimpleNamespace(buffers=[*start]),
+        steps=SimpleNamespace(buffers=[*start], agreed=lambda mine: mine),
         survivors=lambda units, *_: units,
         matters=lambda _: matters,
     )

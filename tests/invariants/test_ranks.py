@@ -21,7 +21,17 @@ LINE = SourceLine("train.py", 7)
 
 def rank(**changes: Any) -> RankRun:
     gradients = {"model.a": np.array([1.0, 2.0]), "model.b": np.array([3.0])}
-    run = RankRun(({},), ("0", "1"), (Draw(LINE, "n"),), True, "in", 1, gradients)
+    run = RankRun(
+        parameters=({},),
+        loaded=("0", "1"),
+        rows=(8, 8),
+        draws=(Draw(LINE, "n"),),
+        replicates=True,
+        gathers=False,
+        inputs="in",
+        backwards=1,
+        gradients=gradients,
+    )
     return replace(run, **changes)
 
 

@@ -172,7 +172,7 @@ def test_a_function_gets_no_test_of_what_says_nothing_of_functions():
     assert "loop/modes" in names()
     assert names(only="loop/*") - names() == {
         *("loop/attributes", "loop/batches", "loop/copies", "loop/gradients"),
-        *("loop/schedule", "loop/workers"),
+        *("loop/loaded", "loop/schedule", "loop/workers"),
     }
 
 

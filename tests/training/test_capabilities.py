@@ -11,10 +11,13 @@ import pytest
 from symmetry.base.errors import TrainingError
 from symmetry.training import capabilities
 from symmetry.training.capabilities.capability import Capability
+from symmetry.training.capabilities.drawing import Keyed
 from symmetry.training.capabilities.replicated import Copied
+from symmetry.training.capabilities.saving import HandingOn
 from symmetry.training.run import needed
 from tests.torch.runs import run, training
 
+OF_JAX = Copied, HandingOn, Keyed  # copies on devices, states that are handed on, keys
 DECLARED = [
     value
     for module in pkgutil.iter_modules(capabilities.__path__, f"{capabilities.__name__}.")
@@ -22,7 +25,7 @@ DECLARED = [
     if inspect.isclass(value)
     and issubclass(value, Capability)
     and value.__module__ == module.name
-    and value not in (Capability, Copied)  # copies on devices are JAX's
+    and value not in (Capability, *OF_JAX)
 ]
 
 

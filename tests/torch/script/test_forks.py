@@ -110,6 +110,12 @@ def begin(folder, tmp_path_factory):
         each.training.close()
 
 
+@pytest.fixture(autouse=True)
+def without_pool(monkeypatch):
+    """Fork in any process: another test may have let a library start threads in this one."""
+    monkeypatch.setattr(forks, "has_pool", lambda: False)
+
+
 @pytest.fixture
 def paying(monkeypatch):
     """Let each start pay, however cheap it is."""
