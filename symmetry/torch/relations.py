@@ -16,7 +16,7 @@ from functools import partial
 from typing import Any, Literal
 
 import torch
-from hypothesis import HealthCheck, Phase, find, reject, settings
+from hypothesis import HealthCheck, Phase, Verbosity, find, reject, settings
 from hypothesis import strategies as st
 from hypothesis.errors import NoSuchExample, Unsatisfiable
 from torch import Tensor
@@ -443,6 +443,7 @@ def _smallest(fails: Callable[[Case], bool], relation: Relation, rows: Rows) -> 
         deadline=None,
         suppress_health_check=[*HealthCheck],
         phases=(Phase.generate, Phase.shrink),
+        verbosity=Verbosity.quiet,
     )
     try:
         return find(cases(), fails, settings=quiet)
