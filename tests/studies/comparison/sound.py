@@ -19,7 +19,7 @@ Row = dict[str, Any]
 
 def settings() -> tuple[Invariant, ...]:
     """Return the rows of what must not matter."""
-    names = ["eager", "loops", "scale", "attention", "checkpoint", "kernels", "threads"]
+    names = ["eager", "loops", "scale", "attention", "kernels", "threads"]
     return tuple(i for i in TRAININGS if i.name in {f"training/{name}" for name in names})
 
 
