@@ -1,8 +1,8 @@
 """A function that is called in a fork of this process, and what it returns there.
 
     forked(lambda: compute(state))      the fork begins with all that this process has in memory.
-                                        What it changes is lost; its result is pickled, and comes
-                                        back through a pipe. Then the fork has ended.
+                                        Its changes are lost, and its result comes back through a
+                                        pipe, pickled. Then the fork has ended.
 
 A fork has one thread, and shares connections and some memory with this process. ``held`` names
 these: a process that has got no more of them since some moment can be forked.

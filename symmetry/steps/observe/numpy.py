@@ -59,7 +59,7 @@ def observed(array: Array) -> Array:
 
 
 def handle(array: Array) -> Handle:
-    """Return what a tape is given of an array."""
+    """Return an array as a tape records it: its memory, and its place there."""
     plain = array.view(np.ndarray)
     base = plain
     while isinstance(base.base, np.ndarray):

@@ -28,8 +28,8 @@ from symmetry.training.run import AS_WRITTEN, Run, RunSettings
 from symmetry.training.target import Result
 
 LEAST = 0.03  # CPU seconds of a start: no fork takes less
-# A start takes so many times as long as a fork that does nothing, or it is not worth a fork: steps
-# copy pages of memory, which takes about as long again.
+# A start is worth a fork if it takes this many times as long as a fork that does nothing: the steps
+# in a fork copy pages of memory, which takes about as long as the fork itself.
 TIMES = 3
 _SPOILT = 3  # kept starts that forks have changed files of, until none is kept any more
 

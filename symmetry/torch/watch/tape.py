@@ -102,7 +102,7 @@ def _readable(tensor: torch.Tensor) -> bool:
 
 
 def _handle(tensor: torch.Tensor) -> Handle:
-    """Return what a tape is given of a tensor."""
+    """Return a tensor as a tape records it: its storage, and its place there."""
     storage = tensor.untyped_storage()
     reference = StorageWeakRef(storage)
     size = storage.nbytes() // tensor.element_size()

@@ -37,7 +37,8 @@ from symmetry.torch.script.epochs.recorder import EpochRecorder
 from symmetry.torch.script.host import Host
 from symmetry.training.events import Epochs, Updated
 
-_SECONDS, _SETUPS = 30.0, 4.0  # CPU seconds that it may take; or so many setups, if that is more
+# The limit in CPU seconds, and in multiples of the setup: the larger one counts.
+_SECONDS, _SETUPS = 30.0, 4.0
 
 
 def run_epochs(host: Host, seed: int = 0, draw: int | None = None) -> Epochs:

@@ -33,7 +33,8 @@ from symmetry.training.events import Called, Exhausted, LoopEvent, Saved, Update
 from symmetry.training.resumed_runs import HeldState, ObservedRun
 
 _UPDATES = 64  # that a run takes at most
-_SECONDS, _SETUPS = 120.0, 8.0  # CPU seconds that it may take; or so many setups, if that is more
+# The limit in CPU seconds, and in multiples of the setup: the larger one counts.
+_SECONDS, _SETUPS = 120.0, 8.0
 _LOOKS = 2  # for averages behind a save: whether one moves shows at the next update
 _COPIES = 3  # of files that are kept in the first epoch, and in each later one
 
