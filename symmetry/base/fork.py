@@ -13,7 +13,6 @@ from __future__ import annotations
 import gc
 import os
 import pickle
-import select
 import signal
 import stat
 import sys
@@ -23,10 +22,13 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, BinaryIO, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from symmetry.base.calls import running
 from symmetry.base.processes import end_with_parent, waited
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
 
 Result = TypeVar("Result")
 SILENCE = 15.0  # seconds without a sign of life, after which a fork hangs: it lacks a thread, say
@@ -52,23 +54,25 @@ def forked(function: Callable[[], Result]) -> tuple[Result, float]:
     ForkError
         If the function raises there, the fork is killed or hangs, or the result cannot be pickled.
     """
-    reading, writing = os.pipe()
+    from multiprocessing import Pipe  # it takes a while to import
+
+    reading, writing = Pipe(duplex=False)
+    with reading:
+        with writing:
+            process = _fork()
+            if not process:
+                try:
+                    reading.close()
+                    _be_a_fork(function, writing)
+                finally:
+                    _exit(1)
+        return _of(process, reading)
+
+
+def _of(process: int, pipe: Connection) -> tuple[Any, float]:
+    """Return the result of a fork, and its CPU seconds; end it if it has none."""
     try:
-        process = _fork()
-    except ForkError:
-        os.close(reading)
-        os.close(writing)
-        raise
-    if not process:
-        try:
-            os.close(reading)
-            _be_a_fork(function, writing)
-        finally:
-            _exit(1)
-    os.close(writing)
-    try:
-        with os.fdopen(reading, "rb") as pipe:
-            result: Result = _received(pipe, process)
+        result = _received(pipe, process)
     except BaseException:
         os.kill(process, signal.SIGKILL)
         os.waitpid(process, 0)
@@ -86,17 +90,16 @@ def _fork() -> int:
             raise ForkError(str(error)) from error
 
 
-def _received(pipe: BinaryIO, process: int) -> Any:
+def _received(pipe: Connection, process: int) -> Any:
     """Return the result that comes through a pipe, behind the calls that are reported before."""
-    poll, since = select.poll(), _clock(process)
-    poll.register(pipe, select.POLLIN | select.POLLHUP)
+    since = _clock(process)
     while True:
-        if not poll.poll(BETWEEN * 1000):
+        if not pipe.poll(BETWEEN):
             if _clock(process) - since > SILENCE:
                 raise ForkError("it hangs")
             continue
         try:
-            kind, value = pickle.load(pipe)
+            kind, value = pickle.loads(pipe.recv_bytes())
         except EOFError as error:
             raise ForkError("it has ended") from error
         except Exception as error:  # an object may lack its class here, say
@@ -114,28 +117,25 @@ def _clock(process: int) -> float:
     return time.monotonic() - waited(process)
 
 
-def _be_a_fork(function: Callable[[], Any], writing: int) -> None:
+def _be_a_fork(function: Callable[[], Any], pipe: Connection) -> None:
     """Call a function in this process, which has just been forked, and end it."""
     end_with_parent()
     gc.freeze()  # pages of memory are shared until something writes into them
     nowhere = os.open(os.devnull, os.O_RDWR)
     for stream in (1, 2):
         os.dup2(nowhere, stream)
-    with os.fdopen(writing, "wb", buffering=0) as pipe:
 
-        def send(*message: Any) -> None:
-            data = memoryview(pickle.dumps(message, pickle.HIGHEST_PROTOCOL))
-            while data:
-                data = data[pipe.write(data) :]
+    def send(*message: Any) -> None:
+        pipe.send_bytes(pickle.dumps(message, pickle.HIGHEST_PROTOCOL))
 
-        running.listener = lambda: send("calls", running.counts)
-        try:
-            _own_positions()
-            message = "result", function()
-        except BaseException as error:
-            message = "raised", f"{type(error).__name__}: {error}"
-        running.listener = None
-        send(*message)
+    running.listener = lambda: send("calls", running.counts)
+    try:
+        _own_positions()
+        message = "result", function()
+    except BaseException as error:
+        message = "raised", f"{type(error).__name__}: {error}"
+    running.listener = None
+    send(*message)
     _exit(0)
 
 

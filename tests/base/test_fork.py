@@ -144,6 +144,33 @@ def test_calls_are_counted_as_if_they_were_made_here() -> None:
     assert not running.inside
 
 
+def test_no_message_waits_for_the_next_one() -> None:
+    reading, writing = os.pipe()
+    before = running.calls
+    counted = []
+
+    def call() -> bytes:
+        for _ in range(50):
+            with calling("fork"):
+                pass
+        return os.read(reading, 1)  # waits until its calls are counted
+
+    def answer() -> None:
+        deadline = time.monotonic() + 10
+        while running.calls < before + 50 and time.monotonic() < deadline:
+            time.sleep(0.01)
+        counted.append(running.calls - before)
+        os.write(writing, b"!")
+
+    thread = threading.Thread(target=answer)
+    thread.start()
+    found, _ = forked(call)
+    thread.join()
+    for end in (reading, writing):
+        os.close(end)
+    assert (found, counted) == (b"!", [50])
+
+
 def test_a_fork_reads_and_writes_files_from_a_place_of_its_own(tmp_path) -> None:
     (tmp_path / "text").write_text("abcdef")
     with (tmp_path / "text").open("r+b", buffering=0) as file:
