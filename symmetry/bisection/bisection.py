@@ -67,7 +67,7 @@ class Bisection:
         SymmetryError
             If nothing is judged with the first release or with the last one.
         """
-        most = 2 + math.ceil(math.log2(len(releases)))  # if all can be judged
+        most = 2 + math.ceil(math.log2(len(releases) - 1))  # if all can be judged
 
         def verdict(release: str) -> object:
             doing(f"{self._package} {release}", len(self.trials) + 1, most)

@@ -6,8 +6,18 @@ import click
 
 from symmetry.base.errors import OK
 from symmetry.cli.isolation.parent import Isolated
-from symmetry.cli.options import PATH, SEED, option, words_to_resume
+from symmetry.cli.options import SEED, given_path, option, words_to_resume
 from symmetry.cli.screen import current, say, terminal
+
+_TEXT, _PAGE = ".txt", ".html"
+
+
+def _file(text: str) -> Path:
+    """Return a path whose suffix names what is written there."""
+    path = given_path(text)
+    if path.suffix not in (_TEXT, _PAGE):
+        raise click.BadParameter(f"{path} ends neither in {_PAGE} nor in {_TEXT}.")
+    return path
 
 
 @click.command("watch", cls=Isolated, short_help="Show what a training script does, in order.")
@@ -19,7 +29,12 @@ from symmetry.cli.screen import current, say, terminal
     "Interrupt the script behind a save, run it with these arguments from its own files, and show "
     "the batches and learning rates of both runs.",
 )
-@option("--output", "FILE", "Write the timeline as a page with a picture (.html).", kind=PATH)
+@option(
+    "--output",
+    "FILE",
+    "Write the timeline as a page with a picture (.html), or as text (.txt).",
+    kind=_file,
+)
 def command(name: str, seed: int, resume_with: str | None, output: Path | None) -> int:
     """Run a training script once, and show what it does in which order.
 
@@ -49,9 +64,11 @@ def command(name: str, seed: int, resume_with: str | None, output: Path | None) 
         current().doing("whole epochs", 0, None)
         runs = None if resume_with is None else session.resume(name, seed)
         epochs = watch(name, seed=seed)
-    for line in (*lines(epochs), *(() if runs is None else resumed.lines(runs))):
+    shown = [*lines(epochs), *(() if runs is None else resumed.lines(runs))]
+    for line in shown:
         say(line)
     if output is not None:
-        write_all({output: to_page(epochs)})
+        text = "\n".join(shown) + "\n"
+        write_all({output: text if output.suffix == _TEXT else to_page(epochs)})
         say(f"wrote {output}")
     return OK

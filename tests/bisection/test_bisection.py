@@ -53,7 +53,15 @@ def test_a_release_that_cannot_be_installed_is_passed_over(runs, tmp_path):
     assert change == Change(1, 3, (2,))
     assert runs == ["1.0", "1.4", "1.1", "1.3"]
     assert told[2] == "cannot be installed: No matching distribution"
-    assert doing[:2] == [("lib 1.0", 1, 5), ("lib 1.4", 2, 5)]
+    assert doing[:2] == [("lib 1.0", 1, 4), ("lib 1.4", 2, 4)]
+
+
+@pytest.mark.parametrize(("number", "most"), [(2, 2), (3, 3), (4, 4), (5, 4)])
+def test_the_progress_counts_no_release_that_is_never_tried(runs, tmp_path, number, most):
+    releases = [f"0.{n}" for n in range(number - 1)] + ["2.0"]
+    _, _, doing = search(tmp_path, releases)
+    assert {of for _, _, of in doing} == {most}
+    assert len(doing) <= most
 
 
 def test_another_search_uses_verdicts_that_are_known(runs, tmp_path):

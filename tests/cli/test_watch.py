@@ -67,6 +67,19 @@ def test_the_timeline_has_what_a_script_does_in_order_with_its_lines(watched):
     assert sorted(path.name for path in folder.iterdir()) == ["page.html", "train.py"]
 
 
+def test_the_suffix_of_the_output_says_whether_it_is_text(tmp_path):
+    (tmp_path / "train.py").write_text(SCRIPT)
+    done = symmetry("watch", "train.py", "--output", "lines.txt", cwd=tmp_path)
+    assert done.status == 0, done.err
+    assert done.out == (tmp_path / "lines.txt").read_text() + "wrote lines.txt\n"
+
+
+def test_another_suffix_is_refused_before_anything_runs(tmp_path):
+    done = symmetry("watch", "missing.py", "--output", "page.json", cwd=tmp_path)
+    assert done.status == 2
+    assert "'--output': page.json ends neither in .html nor in .txt." in done.err
+
+
 def test_the_page_draws_each_event_in_a_colour_of_its_key(watched):
     page = (watched[1] / "page.html").read_text()
     svg = ElementTree.fromstring(page[page.index("<svg") : page.index("</svg>") + 6])
