@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from symmetry.base.files import writable_directory
 from symmetry.base.folders import TemporaryFolder
 from symmetry.base.names import typed
 from symmetry.cli import main as symmetry
@@ -98,6 +99,7 @@ def check_in_copies(
     limit: int,
 ) -> None:
     """Check targets, given as name and target, or those asked for; add their lines to a file."""
+    writable_directory(file.parent, file.name)
     chosen = [target for name, target in targets if name in (given.only or [name])]
     if given.only and file.exists():
         forget(file, chosen)

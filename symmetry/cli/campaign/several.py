@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from symmetry.base.errors import OK, SymmetryError
+from symmetry.base.files import writable_files
 from symmetry.base.folders import TemporaryFolder
 from symmetry.base.processes import command
 from symmetry.cli.options import as_typed, typed_options
@@ -86,6 +87,7 @@ def check_several(
     from symmetry.report import table
 
     to.refuse(table.MARKDOWN)
+    writable_files(how["results"])
     if not to.text and (since is not None or how["results"] is not None):
         raise click.UsageError("--results and --since are for the format text.")
     before = read_lines(since) if since is not None else {}
@@ -222,7 +224,10 @@ def _executor(jobs: int, scheduler: str | None) -> Iterator[Executor]:
     """Yield an executor: local threads, each of which waits for a process, or a cluster."""
     if scheduler is None:
         with ThreadPoolExecutor(jobs) as executor:
-            yield executor
+            try:
+                yield executor
+            finally:  # an error, such as a full disk, does not wait for all other targets
+                executor.shutdown(wait=False, cancel_futures=True)
         return
     from symmetry.cli.campaign.cluster import connected
 

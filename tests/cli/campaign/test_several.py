@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from shutil import copy, copytree
 
 import pytest
 
-from symmetry.cli.campaign.several import read_lines
+from symmetry.cli.campaign.several import Line, Work, check_all, read_lines
 from tests.cli.inside import symmetry as inside
 from tests.cli.process import symmetry
 from tests.conftest import slow
@@ -136,3 +137,27 @@ def test_results_that_cannot_be_read(folder: Path) -> None:
     finished = inside("check", "zoo.py:sound", "--since", "nowhere.jsonl", *PURE, cwd=folder)
     assert finished.status == 2
     assert finished.err == "error: nowhere.jsonl cannot be read: No such file or directory\n"
+
+
+def test_an_error_does_not_wait_for_the_targets_that_have_not_begun() -> None:
+    begun = []
+
+    class Counting(Work):
+        def check(self, target: str) -> tuple[Line, str]:
+            begun.append(target)
+            time.sleep(0.001)
+            return {"target": target}, ""
+
+    def full(*_: str) -> None:
+        raise OSError("no space left on device")
+
+    targets = list(map(str, range(10_000)))
+    with pytest.raises(OSError, match="no space left"):
+        check_all(targets, Counting((), ""), jobs=1, results=None, scheduler=None, show=full)
+    assert len(begun) < len(targets)
+
+
+def test_results_that_cannot_be_written_are_refused_before_any_check(folder: Path) -> None:
+    finished = inside("check", "zoo.py:steps", "--results", "nowhere/all.jsonl", *PURE, cwd=folder)
+    assert finished.status == 2
+    assert finished.err == ("error: cannot write nowhere/all.jsonl: nowhere is not a directory\n")
