@@ -24,6 +24,7 @@ FILES = (
     "symmetry.samples",
     "symmetry.micro_batches",
     "symmetry.stuck",
+    "training.eager",
     "training.settings",
     "training.checkpoint",
     "training.padding",

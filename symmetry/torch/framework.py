@@ -25,12 +25,6 @@ if TYPE_CHECKING:
 OLDEST = 2, 6
 SETTINGS = (
     Setting(
-        name="eager",
-        words="without torch.compile",
-        has="part that is compiled",
-        reason="a compiler keeps what the code computes",
-    ),
-    Setting(
         name="loops",
         words="with optimisers that go through parameters in another way",
         has="optimiser that can go through parameters in two ways",

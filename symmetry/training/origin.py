@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from functools import cached_property
 
 from symmetry.base.randomness.random import Random
 from symmetry.training.baseline import FirstRuns, States, judged_states
 from symmetry.training.capabilities.batching import Arrangement
-from symmetry.training.run import Run, RunSettings
+from symmetry.training.capabilities.platform import Configuring
+from symmetry.training.run import Run, RunSettings, needed
 from symmetry.training.target import Result
 from symmetry.units.state import Array, State, largest, size
 
@@ -29,6 +31,9 @@ class Origin:
         The arrays of the state that are not as the training makes them.
     averaged
         The axes along which runs read a constant as the same, by the constant's number.
+    setting
+        A setting of the framework that runs have while they are used by ``with_run``. Random
+        operations then draw as they are written. None leaves both to each run.
     """
 
     def __init__(
@@ -36,8 +41,10 @@ class Origin:
         first: FirstRuns,
         changed: State | None = None,
         averaged: Mapping[int, Sequence[int]] | None = None,
+        setting: str | None = None,
     ) -> None:
         self.first, self.changed, self.averaged = first, changed or {}, averaged or {}
+        self.setting = setting
         self._result: States | None = None
 
     @cached_property
@@ -48,7 +55,7 @@ class Origin:
     @property
     def result(self) -> States:
         """The states after the steps that are judged, without the model's random operations."""
-        if not (self.changed or self.averaged):
+        if not (self.changed or self.averaged or self.setting):
             return self.first.noiseless
         if self._result is None:
             self._result = self.states({})
@@ -89,12 +96,23 @@ class Origin:
     ) -> Result:
         """Return what a function returns, called with such a run; see ``Training.with_run``."""
         settings = self._settings(noise=noise, order=order)
-        return self.first.target.with_run(lambda run: function(self._moved(run, changed)), settings)
+
+        def called(run: Run) -> Result:
+            with self._set(run):
+                return function(self._moved(run, changed))
+
+        return self.first.target.with_run(called, settings)
+
+    def _set(self, run: Run) -> AbstractContextManager[object]:
+        if self.setting is None:
+            return nullcontext()
+        return needed(run, Configuring).with_setting(self.setting)
 
     def _settings(self, *, noise: bool | None, order: Arrangement | None) -> RunSettings:
         settings = self.first.settings
         if noise is None:  # a run that passes through modes need not be as it is written
-            noise = not settings.promotes and not self.first.random
+            random = self.first.random and self.setting is None
+            noise = not settings.promotes and not random
         return replace(settings, noise=noise, order=order)
 
     def _moved(self, run: Run, changed: State | None) -> Run:

@@ -107,8 +107,8 @@ class TrainingStart:
 
     @property
     def random(self) -> tuple[tuple[str, str], ...]:
-        """Names and places of the random operations inside modules."""
-        return self._origin.first.random
+        """Names and places of the random operations inside modules that it leaves out."""
+        return self._origin.first.random if self._origin.setting is None else ()
 
     @property
     def turnable(self) -> frozenset[str]:
@@ -147,6 +147,12 @@ class TrainingStart:
     def averaging(self, constants: Mapping[int, Sequence[int]]) -> TrainingStart:
         """Return the same start, whose runs read these constants averaged over some axes."""
         origin = Origin(self._origin.first, self._origin.changed, constants)
+        return self._varied(origin=origin, response=Response(origin))
+
+    def under(self, setting: str) -> TrainingStart:
+        """Return the same start, whose runs draw as they are written, under a setting."""
+        now = self._origin
+        origin = Origin(now.first, now.changed, now.averaged, setting)
         return self._varied(origin=origin, response=Response(origin))
 
     def with_units(self, model_units: tuple[Units, ...]) -> TrainingStart:

@@ -78,6 +78,19 @@ def test_noise_is_left_out_where_there_is_any():
     assert not np.array_equal(a, quiet["model.0.weight"])
 
 
+def test_noise_is_drawn_under_a_setting():
+    import torch
+
+    first = start(inner=lambda: torch.nn.Dropout(0.5))
+    drawn, undropped = first.under("loops"), first.under("undropped")
+    assert difference(drawn.result[1]["model.0.weight"], first.result[1]["model.0.weight"]) > 0.01
+    assert drawn.random == ()
+    assert all(gap < 1e-6 for gap in drawn.responses()[1].values())
+    for name, array in first.first_run[1].items():
+        np.testing.assert_allclose(drawn.result[1][name], array, atol=1e-6)
+        np.testing.assert_array_equal(undropped.result[1][name], first.result[1][name])
+
+
 @pytest.mark.parametrize(
     ("step", "message"),
     [

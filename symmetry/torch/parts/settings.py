@@ -24,6 +24,7 @@ from symmetry.torch.parts.platform import frames
 from symmetry.training.capabilities.platform import ALL, Configuring
 
 _SMALLER = 2.0**-6  # of a loss scale
+_DROPPING = ("dropout", "dropout1d", "dropout2d", "dropout3d", "alpha_dropout")
 
 Changed = Callable[[], bool]
 
@@ -36,6 +37,24 @@ def _eager(_: Objects) -> Iterator[Changed]:
         if compiled:
             stack.enter_context(torch.compiler.set_stance("force_eager"))
         yield lambda: compiled
+
+
+@contextmanager
+def _drawing_as_eager(_: Objects) -> Iterator[Changed]:
+    """Let what torch.compile has compiled draw the same random numbers as eager code."""
+    from torch._inductor import config
+
+    with config.patch(fallback_random=True):
+        yield lambda: True
+
+
+@contextmanager
+def _undropped(_: Objects) -> Iterator[Changed]:
+    """Let PyTorch's functions drop nothing, where code is compiled, too."""
+    with ExitStack() as stack:
+        for name in _DROPPING:
+            stack.enter_context(patch.object(nn.functional, name, lambda x, *_, **__: x))
+        yield lambda: True
 
 
 @contextmanager
@@ -143,6 +162,8 @@ def _working_in_place(objects: Objects) -> list[Any]:
 
 SETTINGS: Mapping[str, Callable[..., Any]] = {
     "eager": _eager,
+    "drawing-as-eager": _drawing_as_eager,
+    "undropped": _undropped,
     "loops": _loops,
     "scale": _scale,
     "attention": _attention,

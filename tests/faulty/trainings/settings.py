@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from torch import nn
+
 from tests.faulty.trainings.fault import fault
 from tests.sound.trainings.settings import (
     attending,
@@ -20,6 +22,11 @@ from tests.sound.trainings.settings import (
 @fault("training/eager", wrong="what is compiled is rounded to 16 bits")
 def compiled_in_16_bits() -> Any:
     return compiled(wrong=True)
+
+
+@fault("training/eager", wrong="what is compiled is rounded to 16 bits, and drops out")
+def compiled_in_16_bits_with_dropout() -> Any:
+    return compiled(True, nn.Dropout(0.3))
 
 
 @fault("training/loops", wrong="the update of all at once leaves out the last parameter")

@@ -17,17 +17,23 @@ from tests.sound.trainings.nearly import nearly
 from tests.sound.trainings.steps import classify, plain
 
 
-def compiled(wrong: bool = False) -> Any:
-    """A model that is compiled by a backend, which may round each of its results to 16 bits."""
+def compiled(
+    wrong: bool = False, *noise: nn.Module, before: Callable[[], Any] = lambda: None
+) -> Any:
+    """A model that is compiled by a backend, which may round each of its results to 16 bits.
+
+    The model may have ``noise``, and the backend may call a function before it runs.
+    """
 
     def backend(graph: Any, _: Any) -> Callable[..., Any]:
         def run(*inputs: Any) -> Any:
+            before()
             made = graph(*inputs)
             return tuple(x.bfloat16().float() for x in made) if wrong else made
 
         return run
 
-    model = models.MLP()
+    model = nn.Sequential(*noise, models.MLP())
     fast = torch.compile(model, backend=backend)
     return plain(model, torch.optim.SGD(model.parameters(), 0.1), partial(classify, fast))
 
