@@ -19,7 +19,7 @@ from symmetry.training.run import Run
 from symmetry.training.start import TrainingStart
 
 _HAS = "part that is compiled"
-_WORDS = "without torch.compile"
+_WORDS = "without the compiler"
 _DRAWN, _UNDROPPED = "drawing-as-eager", "undropped"  # settings of PyTorch
 
 
