@@ -57,6 +57,7 @@ FILES = (
     "loop.batches",
     "loop.workers",
     "loop.gradients",
+    "loss.unused",
     "loop.schedule",
     "loop.attributes",
     "training.gradient",

@@ -300,6 +300,16 @@ class Copy:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Unused:
+    """A line whose results have a gradient, and are never used: nothing reads or adds them."""
+
+    at: SourceLine
+    function: str  # of the user's own, as in "Scaled.apply"; empty if the results are numbers
+    times: int  # how often it made one
+    updates: int  # between how many updates
+
+
+@dataclass(frozen=True, kw_only=True)
 class SteppedOptimizer:
     """An optimiser that stepped."""
 
@@ -352,6 +362,7 @@ class Epochs:
     scores: tuple[Score, ...] = ()
     rows: tuple[BatchRows, ...] = ()
     keys: tuple[Key, ...] = ()
+    unused: tuple[Unused, ...] | None = None  # None where the uses of results are not seen
     has_modes: bool = True  # whether models have modes that are switched
     sees_attributes: bool = True  # whether attributes that are set are seen
     ended: str  # why: "the script's end", for example

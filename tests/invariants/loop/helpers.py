@@ -15,6 +15,7 @@ from symmetry.invariants.loop.loaded import loaded
 from symmetry.invariants.loop.modes import modes
 from symmetry.invariants.loop.schedule import schedule
 from symmetry.invariants.loop.workers import workers
+from symmetry.invariants.loss.unused import unused
 from symmetry.training.events import Epochs
 from tests.sound.trainings.scripts import script
 
@@ -31,7 +32,7 @@ LAWS = {
         schedule,
         attributes,
     )
-}
+} | {"loss/unused": unused}
 
 
 @cache

@@ -19,7 +19,7 @@ def test_a_broken_loop_is_accused_at_the_line_that_it_marks(file):
     expected = {
         (match[1], number)
         for number, line in enumerate(file.read_text().splitlines(), 1)
-        if (match := re.search(r"# (loop/\w+)$", line))
+        if (match := re.search(r"# (\w+/\w+)$", line))
     }
     accused = {
         (name, each.at.line)

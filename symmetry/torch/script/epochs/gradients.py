@@ -37,10 +37,23 @@ _grad: Any = Tensor.grad
 
 
 class GradientReads:
-    """Follows gradients from the backward that writes them to the update that reads them."""
+    """Follows gradients from the backward that writes them to the update that reads them.
 
-    def __init__(self, log: Log, measuring: Measuring) -> None:
-        self._log, self._measuring, self._optimizers = log, measuring, Numbers()
+    Parameters
+    ----------
+    log
+        Where events go.
+    measuring
+        Measures the losses.
+    reach
+        Called with the numbers of the nodes behind each backward; with None if they are too many.
+    """
+
+    def __init__(
+        self, log: Log, measuring: Measuring, reach: Callable[[Iterable[int] | None], None]
+    ) -> None:
+        self._log, self._measuring, self._reach = log, measuring, reach
+        self._optimizers = Numbers()
         self.terms, self._numbers = LossTerms(), Numbers()
         self._stepped: dict[int, bool] = {}  # optimisers by number: whether they keep a state
         # By parameter: the backwards and clips whose numbers are in its gradient now.
@@ -217,11 +230,14 @@ class GradientReads:
         begin = {root.grad_fn for root in roots if root.grad_fn is not None}
         behind, held = nodes_behind(begin, _NODES), self.held
         if behind is None:
+            self._reach(None)
             return True, None
         nodes = begin | behind
         leaves = (getattr(node, "variable", None) for node in nodes)
         beside = any(leaf is not None and id(leaf) not in held for leaf in leaves)
-        return beside, self._log.calls_of(node._sequence_nr() for node in nodes) or None
+        numbers = [node._sequence_nr() for node in nodes]
+        self._reach(numbers)
+        return beside, self._log.calls_of(numbers) or None
 
     def _seen_zero(self, zero: Callable[..., Any]) -> Callable[..., Any]:
         def seen_zero(owner: Any, *args: Any, **kwargs: Any) -> Any:

@@ -23,6 +23,7 @@ from symmetry.torch.script.epochs.restoring import Restoring
 from symmetry.torch.script.epochs.schedules import Schedules
 from symmetry.torch.script.epochs.scores import Scores
 from symmetry.torch.script.epochs.start import StartingParameters
+from symmetry.torch.script.epochs.unused import UnusedResults
 from symmetry.torch.watch.steps import updates
 from symmetry.training.events import Called, Epochs, LoopEvent, LoopWords, Updated
 
@@ -62,7 +63,9 @@ class EpochRecorder:
 
     def __init__(self, log: Log, batches: int | None, seed: int, draw: int | None) -> None:
         self._log, self._measuring = log, Measuring(log)
-        self.loaders, self._gradients = Loaders(log, batches), GradientReads(log, self._measuring)
+        self._unused = UnusedResults(lambda: log.updates)
+        self.loaders = Loaders(log, batches)
+        self._gradients = GradientReads(log, self._measuring, self._unused.reached)
         self.loaders.rounds_are_over = lambda: rounds(log.events) >= _ROUNDS
         self._modules, self._scores = Modules(), Scores()
         self._start = StartingParameters(self._modules.roots, seed, draw)
@@ -99,6 +102,7 @@ class EpochRecorder:
         with ExitStack() as stack:
             stack.enter_context(patched(self._patches()))
             stack.enter_context(self._scores.watching())
+            stack.enter_context(self._unused.watching())
             stack.callback(self._gradients.terms.close)
             stack.enter_context(updates(self._begins, self._ends))
             yield
@@ -121,6 +125,7 @@ class EpochRecorder:
             copies=self._following.records(evaluated),
             scores=self._scores.records,
             rows=self._scores.rows,
+            unused=self._unused.records,
             ended=ended or "the script's end",
             is_whole=not ended,
             shortened=shortened,
@@ -143,6 +148,7 @@ class EpochRecorder:
             self._misspelling,
             self._following,
             self._schedules,
+            self._unused,
         ):
             yield from part.patches()
 
