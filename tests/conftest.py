@@ -8,12 +8,13 @@ import os
 import shutil
 import signal
 from collections import Counter
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Iterable
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
+from _pytest.mark import ParameterSet
 from hypothesis import settings
 
 # Threads that wait for each other in each worker cost more than the small arrays of the tests.
@@ -52,6 +53,25 @@ def needs(name: str) -> pytest.MarkDecorator:
 def slow(*values: Any) -> Any:
     """Return the values of an expensive case of a parametrised test."""
     return pytest.param(*values, marks=pytest.mark.slow)
+
+
+def few(
+    entries: Iterable[Any],
+    name: Callable[[Any], str],
+    kind: Callable[[Any], object] = lambda _: None,
+    number: int = 1,
+) -> list[ParameterSet]:
+    """Return entries of a zoo as cases of a test: so many of each kind are quick, the others slow.
+
+    Scripts, whose names end in ".py", come last: a function costs less.
+    """
+    seen: Counter[object] = Counter()
+    cases = []
+    for entry in sorted(entries, key=lambda entry: name(entry).endswith(".py")):
+        seen[kind(entry)] += 1
+        marks = [pytest.mark.slow] * (seen[kind(entry)] > number)
+        cases.append(pytest.param(entry, id=name(entry), marks=marks))
+    return cases
 
 
 @cache

@@ -5,7 +5,6 @@ The table is in reports/faults.md, written by ``python -m tests.studies.faults``
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 
 import pytest
@@ -16,31 +15,17 @@ from symmetry.finding.find import find
 from symmetry.training.start import TrainingStart
 from tests.catalogues import select_trainings
 from tests.checking import check_target
-from tests.conftest import needs
+from tests.conftest import few, needs
 from tests.faulty.trainings import FAULTS, TOLD
 from tests.sound.trainings import NEARLY, TARGETS, WITH_TIMM
 
-FEW = 1  # of the faults that the same invariants catch is quick
-LIKE_README = "clipped_but_for_one_row.py"  # whose script is checked, quickly, as a reader does
 QUICK = {  # sound trainings; the others are slow
     "mlp_with_a_frozen_stage",
-    "mlp_lbfgs",
     "cnn_autocast",
     "gpt_adamw",
     "lstm_adam",
     "embedding_bag",
-    "noise_on_inputs",
 }
-
-
-def faults() -> Iterator[ParameterSet]:
-    """Yield the faults; those of a kind are slow but for a few."""
-    seen: Counter[tuple[str, ...]] = Counter()
-    for fault in FAULTS:
-        seen[fault.caught_by] += 1
-        many = seen[fault.caught_by] > FEW or fault.name == LIKE_README
-        marks = [pytest.mark.slow] * many
-        yield pytest.param(fault, id=fault.name, marks=marks)
 
 
 def sound() -> Iterator[ParameterSet]:
@@ -51,7 +36,9 @@ def sound() -> Iterator[ParameterSet]:
         yield pytest.param(target, id=target.name, marks=needs("timm"))
 
 
-@pytest.mark.parametrize("fault", [*faults()])
+@pytest.mark.parametrize(
+    "fault", few(FAULTS, lambda fault: fault.name, lambda fault: fault.caught_by)
+)
 def test_a_fault_is_caught_by_what_is_meant_to_catch_it(fault):
     found = check_target(fault.target, only=fault.needed)
     caught = {verdict.invariant for verdict in found.verdicts if verdict.gates}
@@ -74,7 +61,10 @@ def test_a_sound_training_is_not_accused(target):
     assert "holds" in {verdict.kind for verdict in judged}
 
 
-@pytest.mark.parametrize("sound", NEARLY, ids=lambda sound: sound.target.name)
+@pytest.mark.parametrize(
+    "sound",
+    few(NEARLY, lambda sound: sound.target.name, lambda sound: (sound.invariant, sound.kind)),
+)
 def test_what_nearly_looks_broken_is_not_accused(sound):
     (invariant,) = select_trainings([sound.invariant])
     start = TrainingStart(sound.target, invariant.dtypes[-1])  # float64, if it is judged there

@@ -10,7 +10,7 @@ from symmetry.law.case import Case
 from symmetry.steps.cases.recipes import start_of_case
 from symmetry.steps.explain import explain_case, explain_data
 from symmetry.targets.resolve import as_step_target
-from tests.conftest import slow
+from tests.conftest import few, slow
 from tests.explanation.steps import (
     FACTOR,
     add_to_one_entry,
@@ -184,9 +184,9 @@ BREAKING = [
 
 
 def marked(faults):
-    """Mark two of three slow."""
+    """Mark all but every sixth slow."""
     for number, fault in enumerate(faults):
-        yield pytest.param(fault, id=fault.name, marks=[pytest.mark.slow] * (number % 3 > 0))
+        yield pytest.param(fault, id=fault.name, marks=[pytest.mark.slow] * (number % 6 > 0))
 
 
 @pytest.mark.parametrize("fault", [*marked(BREAKING)])
@@ -211,7 +211,7 @@ def test_the_zoo_is_explained(fault):
     assert fault.name in ("clipped_by_the_first_units_norm",)
 
 
-@pytest.mark.parametrize("sound", SOUND[::3], ids=lambda sound: sound.name)
+@pytest.mark.parametrize("sound", few(SOUND[::3], lambda sound: sound.name, number=15))
 def test_sound_trainers_are_not_accused(sound):
     dtype = getattr(sound.trainer, "dtypes", ["float32"])[0]
     assert explained(sound.trainer, start(dtype=dtype)).outcome == "nothing split"

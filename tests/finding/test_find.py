@@ -21,32 +21,22 @@ from tests.checking import check_target
 from tests.finding import models
 from tests.finding.models import COUNTED
 
-SLOW = {  # quick ones have the same parts, but for what they take together
-    models.encoder,
-    models.encoder_decoder,
-    models.experts_in_groups,
-    models.gru,
-    models.translator,
-    models.capsules,
-    models.unet,
-    models.masked_experts,
-    models.densenet,
-    models.weak_heads,
-    models.dead_units,
-    models.grouped_finely,
-    models.graph_attention,
-    models.normalised_glu,
-    models.relative_bias,
-    models.unused_layer,
-    models.averaged_weights,
-    models.top_experts,
-    models.decision_steps,
-    models.soft_experts,
-    models.grouped,
-    models.masked_attention,
-    models.quantised,
-    models.looped_experts,
-    models.grouped_evenly,
+QUICK = {  # the others are made of the same parts, or take more of them together
+    models.mlp,
+    models.cnn,
+    models.resnet,
+    models.gpt,
+    models.lstm,
+    models.own_cell,
+    models.gan,
+    models.vae,
+    models.stacked_experts,
+    models.glu,
+    models.few_rows,
+    models.twin_critics,
+    models.dots,
+    models.late,
+    models.chosen_matrices,
 }
 
 
@@ -58,7 +48,7 @@ def found(make):
 
 def marked(makes):
     for make in makes:
-        yield pytest.param(make, id=make.__name__, marks=[pytest.mark.slow] * (make in SLOW))
+        yield pytest.param(make, id=make.__name__, marks=[pytest.mark.slow] * (make not in QUICK))
 
 
 @pytest.mark.parametrize("make", [*marked(COUNTED)])

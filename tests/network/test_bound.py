@@ -10,6 +10,7 @@ import pytest
 
 from symmetry.network import formulas
 from symmetry.network.bound import step_bounds
+from tests.conftest import slow
 from tests.invariants.helpers import (
     DTYPES,
     any_problem,
@@ -165,16 +166,18 @@ def test_no_sound_step_leaves_the_bound(step, seeds, dtype):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_the_bound_does_not_ask_for_one_particular_formula(dtype):
-    for seed in range(500):
+@pytest.mark.parametrize("seeds", [range(100), slow(range(100, 500))], ids=["few", "more"])
+def test_the_bound_does_not_ask_for_one_particular_formula(dtype, seeds):
+    for seed in seeds:
         finding = gradient(trainer(other_formulas), any_problem(seed, dtype))
         assert finding.violation is None, seed
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("step", [numpy_step, exact_step, flushing_step, long_step])
-def test_no_sound_run_leaves_the_bound_of_the_collapsed_network(step, dtype):
-    for seed in range(150):
+@pytest.mark.parametrize("seeds", [range(30), slow(range(30, 150))], ids=["few", "more"])
+def test_no_sound_run_leaves_the_bound_of_the_collapsed_network(step, dtype, seeds):
+    for seed in seeds:
         problem = any_problem(seed, dtype)
         for measure in (collapsed, first_step):
             finding = measure(trainer(step), problem)

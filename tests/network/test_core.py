@@ -231,7 +231,7 @@ def test_dense_blocks_come_to_the_bits_of_the_lists(dtype, hidden, share, monkey
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("hidden", [1, 2, 3, 4])
+@pytest.mark.parametrize("hidden", [1, slow(2), slow(3), 4])
 @pytest.mark.parametrize("inputs", [40, 800])  # a stretch is a block, or less
 @pytest.mark.parametrize("other", [False, slow(True)])
 def test_stretches_come_to_the_bits_of_whole_blocks(

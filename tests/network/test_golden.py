@@ -16,9 +16,10 @@ REPORT = Path(golden.__file__).parents[2] / "reports" / "mnist.json"
 
 
 def names(cases):
-    """Mark large cases of the full network in float64: small ones are like them."""
+    """Mark long cases, and large ones of the full network in float64: small ones are like them."""
     for case in cases:
         large = case.name.startswith("MNIST") and (case.dtype, case.network) == ("float64", "full")
+        large |= case.iterations > 10
         yield pytest.param(case, id=case.name, marks=[pytest.mark.slow] * large)
 
 

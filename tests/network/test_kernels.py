@@ -7,6 +7,7 @@ import pytest
 from numba import njit
 
 from symmetry.network import core, kernels
+from tests.conftest import slow
 from tests.network import oracle
 from tests.network.arrays import DTYPES
 
@@ -42,8 +43,9 @@ def _call_any_width(total, values, indices, start, stop, rows):
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize(("width", "count"), CALLS)
-@pytest.mark.parametrize("listed", [False, True])
-@pytest.mark.parametrize("bytes_", [False, True])
+@pytest.mark.parametrize(
+    ("listed", "bytes_"), [(False, False), (True, True), slow(False, True), slow(True, False)]
+)
 def test_multiply_add_means_what_its_docstring_says(dtype, width, count, listed, bytes_):
     rng = np.random.default_rng(2)
     lanes = width // np.dtype(dtype).itemsize

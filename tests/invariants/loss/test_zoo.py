@@ -12,6 +12,7 @@ from symmetry.invariants.loss.padding import padding
 from symmetry.invariants.loss.pairs import pairs
 from symmetry.invariants.loss.scaling import scaling
 from symmetry.torch.script.script import ScriptTraining
+from tests.conftest import few
 from tests.faulty.trainings import FAULTS, NOTED
 from tests.invariants.loss.judging import kind, measured
 from tests.sound.trainings import NEARLY
@@ -27,7 +28,9 @@ BROKEN = [fault for fault in FAULTS if fault.caught_by[0] in LAWS]
 SOUND = [sound for sound in NEARLY if sound.invariant in LAWS]
 
 
-@pytest.mark.parametrize("fault", BROKEN, ids=lambda fault: fault.name)
+@pytest.mark.parametrize(
+    "fault", few(BROKEN, lambda fault: fault.name, lambda fault: fault.caught_by, 2)
+)
 def test_a_fault_is_caught_with_its_line(fault):
     found = measured(LAWS[fault.caught_by[0]], fault.target)
     assert kind(found) == "violated"
@@ -37,7 +40,7 @@ def test_a_fault_is_caught_with_its_line(fault):
     assert source[violation.line - 1].strip()
 
 
-@pytest.mark.parametrize("target", NOTED, ids=lambda target: target.name)
+@pytest.mark.parametrize("target", few(NOTED, lambda target: target.name, number=3))
 def test_a_sum_beside_a_mean_is_noted(target):
     found = measured(scaling, target)
     assert kind(found) == "cannot judge"
@@ -47,7 +50,9 @@ def test_a_sum_beside_a_mean_is_noted(target):
     assert any(word in line for word in ("sum", "measure(", "size_average=False"))
 
 
-@pytest.mark.parametrize("sound", SOUND, ids=lambda sound: sound.target.name)
+@pytest.mark.parametrize(
+    "sound", few(SOUND, lambda sound: sound.target.name, lambda sound: sound.invariant, 2)
+)
 def test_a_sound_loss_is_accused_by_no_law(sound):
     for name, law in LAWS.items():
         found = measured(law, sound.target)
