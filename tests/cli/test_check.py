@@ -491,7 +491,7 @@ def test_an_interruption_leaves_the_verdicts_that_there_are(folder: Path) -> Non
         while not (folder / "started").exists() and started.poll() is None:
             time.sleep(0.05)
         started.send_signal(signal.SIGINT)
-        _, err = started.communicate(timeout=30)
+        _, err = started.communicate(timeout=120)
     finally:
         started.kill()
     assert (started.returncode, err) == (130, "wrote out.json, incomplete\ninterrupted\n")

@@ -411,7 +411,7 @@ def test_after_a_kill_the_child_ends_and_the_next_run_removes_its_folder(
     with waiting(folder, text, law) as (process, child):
         process.kill()
         process.communicate()
-        until = time.monotonic() + 10
+        until = time.monotonic() + 60
         while is_alive(child) and time.monotonic() < until:
             time.sleep(0.05)
         assert not is_alive(child)
@@ -426,7 +426,7 @@ def test_after_a_kill_the_child_ends_and_the_next_run_removes_its_folder(
 def test_a_kill_of_the_child_in_an_epoch_is_the_verdict_on_it(folder):
     with waiting(folder, IN_AN_EPOCH, "loop/modes") as (process, child):
         os.kill(child, signal.SIGKILL)
-        out, _ = process.communicate(timeout=20)
+        out, _ = process.communicate(timeout=120)
         assert process.returncode == 1
         assert "the target's process was killed (signal SIGKILL" in out
     assert not [*(folder.parent / "temporary").glob("symmetry-*")]
@@ -434,12 +434,12 @@ def test_a_kill_of_the_child_in_an_epoch_is_the_verdict_on_it(folder):
 
 @pytest.mark.slow
 def test_a_time_limit_in_an_epoch_says_how_far_it_came(folder):
-    limited = "--time-limit", "15"
+    limited = "--time-limit", "30"
     with waiting(folder, IN_AN_EPOCH, "loop/modes", *limited) as (process, child):
-        out, _ = process.communicate(timeout=60)
+        out, _ = process.communicate(timeout=120)
         assert process.returncode == 2
         assert "loop/modes" in out
-        assert "not finished within 15 seconds (--time-limit)" in out
+        assert "not finished within 30 seconds (--time-limit)" in out
         assert not is_alive(child)
     assert not [*(folder.parent / "temporary").glob("symmetry-*")]
 

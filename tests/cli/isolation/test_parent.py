@@ -65,7 +65,7 @@ def check(step: str, *arguments: object, cwd: Path, **changes: str) -> Finished:
 def test_a_step_that_misbehaves_ends_its_check(step: str, found: str, tmp_path: Path) -> None:
     began = time.monotonic()
     finished = check(step, *TWO, *FEW, cwd=tmp_path)
-    assert time.monotonic() - began < 60
+    assert time.monotonic() - began < 300  # what sleeps would take 1000
     assert finished.status == 1, finished
     assert "Traceback" not in finished.out + finished.err
     lines = [line.split(maxsplit=3) for line in finished.out.splitlines()[3:6]]
@@ -218,7 +218,7 @@ def test_both_processes_end_at_once(sent: signal.Signals, tmp_path: Path) -> Non
     began = time.monotonic()
     process.send_signal(sent)
     _, err = process.communicate()
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 60  # the step would take 1000
     assert process.returncode == 130
     assert err == b"interrupted\n"
     assert not is_alive(int(pid.read_text()))
