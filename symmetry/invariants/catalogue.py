@@ -35,6 +35,7 @@ FILES = (
     "training.zero_rate",
     "training.moves",
     "training.frozen",
+    "training.lost",
     "training.finite",
     "training.same_noise",
     "training.inplace",

@@ -310,6 +310,28 @@ class Unused:
 
 
 @dataclass(frozen=True, kw_only=True)
+class RoundedTensor:
+    """A parameter of 16 bits, and how much of its updates it keeps."""
+
+    name: str  # empty if it is in no module
+    dtype: str  # "bfloat16"
+    numbers: int
+    kept: float  # the share of the movement of a copy in float32 that it makes, too
+    still: float  # the share of the entries that only the copy moves
+    updates: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rounded:
+    """An optimiser that holds parameters of 16 bits."""
+
+    optimizer: int
+    numbers: int  # in all of its parameters
+    tensors: tuple[RoundedTensor, ...]  # without those whose rests are kept elsewhere
+    why: str = ""  # why nothing is known of them
+
+
+@dataclass(frozen=True, kw_only=True)
 class SteppedOptimizer:
     """An optimiser that stepped."""
 
@@ -363,6 +385,7 @@ class Epochs:
     rows: tuple[BatchRows, ...] = ()
     keys: tuple[Key, ...] = ()
     unused: tuple[Unused, ...] | None = None  # None where the uses of results are not seen
+    rounded: tuple[Rounded, ...] = ()
     has_modes: bool = True  # whether models have modes that are switched
     sees_attributes: bool = True  # whether attributes that are set are seen
     ended: str  # why: "the script's end", for example

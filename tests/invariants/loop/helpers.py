@@ -16,6 +16,7 @@ from symmetry.invariants.loop.modes import modes
 from symmetry.invariants.loop.schedule import schedule
 from symmetry.invariants.loop.workers import workers
 from symmetry.invariants.loss.unused import unused
+from symmetry.invariants.training.lost import lost
 from symmetry.training.events import Epochs
 from tests.sound.trainings.scripts import script
 
@@ -32,7 +33,7 @@ LAWS = {
         schedule,
         attributes,
     )
-} | {"loss/unused": unused}
+} | {"loss/unused": unused, "training/lost": lost}
 
 
 @cache

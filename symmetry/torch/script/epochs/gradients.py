@@ -101,6 +101,10 @@ class GradientReads:
         known = {id(p): p for optimizer in self._optimizers for p in held_by(optimizer)}
         return [*known.values()]
 
+    def number_of(self, optimizer: Any) -> int:
+        """Return the number of an optimiser."""
+        return self._optimizers.of(optimizer)
+
     def read(self, parameter: Tensor) -> None:
         """Note that the user's code reads the gradient of a parameter: nothing in it is lost."""
         if not self._quiet:

@@ -20,6 +20,7 @@ from symmetry.torch.script.epochs.log import Log
 from symmetry.torch.script.epochs.measuring import Measuring
 from symmetry.torch.script.epochs.misspelling import Misspelling
 from symmetry.torch.script.epochs.restoring import Restoring
+from symmetry.torch.script.epochs.rounding import RoundedUpdates
 from symmetry.torch.script.epochs.schedules import Schedules
 from symmetry.torch.script.epochs.scores import Scores
 from symmetry.torch.script.epochs.start import StartingParameters
@@ -80,6 +81,7 @@ class EpochRecorder:
         self._restoring = Restoring(log, lambda: self._gradients.parameters)
         self._misspelling, self._following = Misspelling(log), Following()
         self._seeding, self._schedules = Seeding(log), Schedules(log)
+        self._rounding = RoundedUpdates()
 
     @property
     def roots(self) -> list[nn.Module]:
@@ -126,6 +128,7 @@ class EpochRecorder:
             scores=self._scores.records,
             rows=self._scores.rows,
             unused=self._unused.records,
+            rounded=self._rounding.records(self.roots),
             ended=ended or "the script's end",
             is_whole=not ended,
             shortened=shortened,
@@ -153,6 +156,8 @@ class EpochRecorder:
             yield from part.patches()
 
     def _begins(self, optimizer: Any) -> None:
+        if self._rounding.is_trying:
+            return
         if self._log.ended:  # a script that catches everything goes on
             self._log.suspend()
             return
@@ -160,9 +165,13 @@ class EpochRecorder:
         self._restoring.flush()
         self._following.look(self._modules.roots(), self._gradients.held)
         self._gradients.updates(optimizer)
+        number = self._gradients.number_of(optimizer)
+        self._rounding.begins(optimizer, number, self._log.backwards)
 
     def _ends(self, optimizer: Any) -> None:
-        if not self._log.ended:
+        if not (self._log.ended or self._rounding.is_trying):
+            number = self._gradients.number_of(optimizer)
+            self._rounding.ended(optimizer, number, self._log.backwards)
             self._gradients.updated(optimizer)
             self._measuring.see_parameters(optimizer)
 
