@@ -46,7 +46,7 @@ def parametrize_invariants(
     the invariant's witness, the step takes none of the dtypes, or the training has nothing that the
     invariant is about, such as padding; ``pytest -rs`` shows why. Invariants of scripts alone get
     no test for a function, unless ``only`` selects them. An expected failure that does not fail in
-    any dtype fails its test.
+    any dtype fails its test, and so does an error of symmetry itself, which says so.
 
     Parameters
     ----------

@@ -1,12 +1,15 @@
 from __future__ import annotations
 
 import shlex
+from dataclasses import replace
 
 import pytest
 import torch
 
 from symmetry import parametrize_invariants
+from symmetry.checker.run import run as run_plan
 from symmetry.targets.resolve import resolve
+from symmetry.testing.outcome import end_test
 from tests.catalogues import STEPS, select
 from tests.checking import plan_of
 from tests.cli.inside import symmetry
@@ -281,6 +284,20 @@ def test_without_equal_units_it_fails():
     with pytest.raises(pytest.fail.Exception, match="no equal units were checked: ") as failed:
         check()
     assert failed.value.msg.endswith("; --skip symmetry/clones lets it pass")
+
+
+def test_an_error_of_symmetry_itself_fails_and_says_so(monkeypatch):
+    def broken(start):
+        raise KeyError("exp_avg")
+
+    mark = parametrize_invariants(scaled, only="training/moves", dtype="float32")
+    ((check,),) = (parameter.values for parameter in mark.args[1])
+    (entry,) = check.plan.invariants
+    plan = replace(check.plan, invariants=(replace(entry, measure=broken),))
+    with pytest.raises(pytest.fail.Exception) as failed:
+        end_test(plan, run_plan(plan))
+    assert failed.value.msg.startswith("an error of symmetry itself: KeyError: 'exp_avg'")
+    assert failed.value.msg.endswith("0 of 1 verdict are there, and nothing is violated so far")
 
 
 FORMS = """
