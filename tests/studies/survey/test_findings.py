@@ -101,3 +101,19 @@ def test_a_finding_is_a_report_that_can_be_sent() -> None:
 def test_every_finding_is_listed() -> None:
     listed = re.findall(r"\]\((.*?\.md)\)", Path("reports/findings/README.md").read_text("utf-8"))
     assert sorted(listed) == [file.name for file in FINDINGS]
+
+
+@needs("transformers")
+def test_effects_are_those_of_the_page():
+    from tests.studies.survey import effects
+
+    page = (FINDINGS[0].parent / "README.md").read_text("utf-8")
+    assert effects.hidden_tokens("Bert", 16) == 0
+    for value, said in (
+        (effects.hidden_tokens("Yoso", 16), "move the gradient by {:.1f} %; BERT's by 0"),
+        (effects.hidden_tokens("Nystromformer", 64), "move the gradient by {:.1f} %; with fewer"),
+        (effects.attention_kernels(), "sdpa moves the gradient of eager by {:.1f} %"),
+        (effects.packed_documents(), "moves the gradient of Llama by {:.0f} %"),
+        (effects.untrained(), "no gradient reaches {:.0f} % of the encoder's parameters"),
+    ):
+        assert said.format(100 * value) in page
