@@ -97,7 +97,7 @@ class JaxLossProbe(LossProbe, LeakSearch):
                     for number, lookup in enumerate(self._lookups)
                 ],
             )
-        found.padded += self._padded(found.tokens)
+            found.padded += self._padded(found.tokens)
         yield found
 
     @contextmanager

@@ -46,6 +46,7 @@ def without_names(number: int, end: int | None = None) -> Any:
 MASKS = {
     "an input": lambda batch: batch["seen"],
     "a comparison": lambda batch: (batch["input_ids"] != 0).astype(np.int32),
+    "numbers of NumPy": lambda batch: (batch["input_ids"] != 0) * np.ones(LENGTH),  # float64
     "lengths": lambda batch: (np.arange(LENGTH) < batch["sizes"][:, None]).astype(np.int32),
 }
 
@@ -192,6 +193,7 @@ def known_by(*args: Any, **options: Any) -> Any:
         ("a comparison", "where"),
         ("a comparison", "add"),
         ("a comparison", "mean"),
+        ("numbers of NumPy", "mul"),
         ("lengths", "where"),
     ],
 )
