@@ -82,6 +82,7 @@ def weights(epochs: Epochs) -> Judgement:
         mine = [update for update in updates if site in update.sites]
         _judge_means([u for u in mine if _is_mean_of_means(u, site)], site, judgement)
         _judge_total([u for u in mine if _is_divided_twice(u, site, usual)], site, judgement)
+        _judge_divisor([u for u in mine if _is_whole(u, site, usual)], site, judgement)
     _note_sums([u for u in updates if _is_sum_of_means(u)], judgement)
     return judgement
 
@@ -119,6 +120,29 @@ def _judge_total(updates: list[UpdateInPieces], site: LossSite, judgement: Judge
     )
 
 
+def _judge_divisor(updates: list[UpdateInPieces], site: LossSite, judgement: Judgement) -> None:
+    """Accuse sums that are divided by a number of the whole update, and by that of micro-batches.
+
+    A constant may be that number by chance, so it has to follow the updates.
+    """
+    for words in _numbers(updates[0], site) if updates else ():
+        divided = {
+            number: update
+            for update in updates
+            if _is_divided_by(update, site, number := _numbers(update, site)[words])
+        }
+        if len(divided) >= _AGAIN:
+            number, update = next(iter(divided.items()))
+            pieces, at = len(update.pieces), update.sites[site][0].weighed_at
+            judgement.accuse(
+                f"the loss in the {pieces} micro-batches of an update is divided by {number}, the "
+                f"number of {words} in all of them, and by {pieces} as well. Leave out one of "
+                "the two.",
+                at if at.file else update.asked,
+            )
+            return
+
+
 def _note_sums(updates: list[UpdateInPieces], judgement: Judgement) -> None:
     """Note updates that sum up the means of several batches, which nothing divides."""
     if len(updates) < _AGAIN:
@@ -151,11 +175,34 @@ def _is_divided_twice(update: UpdateInPieces, site: LossSite, usual: int) -> boo
     The last pieces of an epoch may be fewer than ``usual``. With two, half a loss is usual, too.
     """
     terms = update.sites[site]
+    total = sum(each.total for each in terms.values())
+    return _is_whole(update, site, usual) and _are_close([len(terms) * total, 1.0], _CLOSE)
+
+
+def _is_whole(update: UpdateInPieces, site: LossSite, usual: int) -> bool:
+    """Return whether a loss is all of an update in as many pieces as most have."""
     return (
         len(update.pieces) == usual > _HALVES
         and _is_only_site(update, site)
-        and _are_close([len(terms) * sum(each.total for each in terms.values()), 1.0], _CLOSE)
         and update.updated.factors[1] < 1 + _CLOSE
+    )
+
+
+def _numbers(update: UpdateInPieces, site: LossSite) -> dict[str, int]:
+    """Return numbers in an update, but for that of its terms, that its losses are divided by."""
+    terms, rows = update.sites[site].values(), sum(update.samples)
+    count, size = sum(each.count for each in terms), sum(each.size for each in terms)
+    tokens = {"tokens before labels are shifted": count + rows}
+    return {**tokens, "places": size, "places before labels are shifted": size + rows}
+
+
+def _is_divided_by(update: UpdateInPieces, site: LossSite, number: int) -> bool:
+    """Return whether all terms weigh 1 by a number, and by that of the pieces."""
+    terms, wanted = [*update.sites[site].values()], 1 / (number * len(update.pieces))
+    return (
+        number > sum(each.count for each in terms)  # else it is divided twice by one number
+        and all(each.are_equal for each in terms)
+        and _are_close([*(each.weight for each in terms), wanted], _CLOSE)
     )
 
 

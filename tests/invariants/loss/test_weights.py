@@ -108,6 +108,49 @@ def test_other_small_totals_are_sound(judgement):
     assert (judgement.accusations, judgement.notes) == ([], [])
 
 
+def sums(counts, divisor, *, size=8):
+    """Return the terms of micro-batches that are sums, all divided by one number."""
+    return [terms(np.where(np.arange(size) < n, 1 / divisor, 0.0)) for n in counts]
+
+
+COUNTS = (8, 3, 5), (4, 6, 7)  # of terms; each micro-batch has 4 rows of 8 places in all
+
+
+@pytest.mark.parametrize(
+    ("numbers", "words"),
+    [
+        ((16 + 12, 17 + 12), "28, the number of tokens before labels are shifted"),
+        ((24, 30), "24, the number of places"),
+        ((24 + 12, 30 + 12), "36, the number of places before labels are shifted"),
+    ],
+)
+def test_a_sum_that_is_divided_by_a_number_of_the_update_and_once_more(numbers, words):
+    windows = [
+        sums(counts, 3 * n, size=size)
+        for counts, n, size in zip(COUNTS, numbers, (8, 10), strict=True)
+    ]
+    (accusation,) = weights(run(*windows)).accusations
+    assert accusation.at == at(5)
+    assert accusation.text == (
+        f"the loss in the 3 micro-batches of an update is divided by {words} in all of them, and "
+        "by 3 as well. Leave out one of the two."
+    )
+
+
+@pytest.mark.parametrize(
+    "windows",
+    [
+        [sums(COUNTS[0], 3 * 28)] * 2,  # perhaps a constant
+        [sums(counts, n) for counts, n in zip(COUNTS, (28, 29), strict=True)],  # once
+        [sums(counts, 24) for counts in COUNTS],  # of each micro-batch, padded to 8 places
+        [sums(counts, 3 * 100) for counts in COUNTS],
+    ],
+)
+def test_other_divisors_are_sound(windows):
+    judgement = weights(run(*windows))
+    assert (judgement.accusations, judgement.notes) == ([], [])
+
+
 def test_sums_of_means_that_nothing_divides_have_a_note():
     (note,) = weights(run(*SUMMED)).notes
     assert (note.name, note.line) == ("loop/accumulation", 9)
