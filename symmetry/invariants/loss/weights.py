@@ -121,7 +121,7 @@ def _judge_total(updates: list[UpdateInPieces], site: LossSite, judgement: Judge
 
 
 def _judge_divisor(updates: list[UpdateInPieces], site: LossSite, judgement: Judgement) -> None:
-    """Accuse sums that are divided by a number of the whole update, and by that of micro-batches.
+    """Accuse sums that are divided by a number of the update, and by the number of micro-batches.
 
     A constant may be that number by chance, so it has to follow the updates.
     """
@@ -189,7 +189,7 @@ def _is_whole(update: UpdateInPieces, site: LossSite, usual: int) -> bool:
 
 
 def _numbers(update: UpdateInPieces, site: LossSite) -> dict[str, int]:
-    """Return numbers in an update, but for that of its terms, that its losses are divided by."""
+    """Return numbers by which losses are divided in place of the number of their terms."""
     terms, rows = update.sites[site].values(), sum(update.samples)
     count, size = sum(each.count for each in terms), sum(each.size for each in terms)
     tokens = {"tokens before labels are shifted": count + rows}
@@ -197,7 +197,7 @@ def _numbers(update: UpdateInPieces, site: LossSite) -> dict[str, int]:
 
 
 def _is_divided_by(update: UpdateInPieces, site: LossSite, number: int) -> bool:
-    """Return whether all terms weigh 1 by a number, and by that of the pieces."""
+    """Return whether all terms weigh 1 by a number, divided by the number of the pieces."""
     terms, wanted = [*update.sites[site].values()], 1 / (number * len(update.pieces))
     return (
         number > sum(each.count for each in terms)  # else it is divided twice by one number
