@@ -177,6 +177,7 @@ class Saved(LoopEvent):
     optimizer: bool  # whether the state of an optimiser is
     taken: SourceLine | None = None  # where the model's was taken, if that was before an update
     updates: int = 0  # how many came since
+    untrained: int = 0  # its tensors, if training began with each of them, and has moved others
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -274,6 +275,16 @@ class Score:
 
     call: int  # the number of its event
     of_other_data: bool  # whether it is certain that the model is not trained with its data
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ratio:
+    """A difference of log-probabilities of two calls with the same parameters, before updates."""
+
+    at: SourceLine
+    calls: tuple[int, int]  # the numbers of their events
+    largest: float  # without its sign
+    size: float  # of the log-probabilities
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -383,6 +394,7 @@ class Epochs:
     copies: tuple[Copy, ...] = ()
     scores: tuple[Score, ...] = ()
     rows: tuple[BatchRows, ...] = ()
+    ratios: tuple[Ratio, ...] = ()
     keys: tuple[Key, ...] = ()
     unused: tuple[Unused, ...] | None = None  # None where the uses of results are not seen
     rounded: tuple[Rounded, ...] = ()

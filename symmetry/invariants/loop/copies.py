@@ -27,6 +27,12 @@ AVERAGE_BUFFERS = NoteKind(
     meaning="The weights of an averaged model follow the model, but its buffers never change, and "
     "it is evaluated with them. Copy the buffers as well.",
 )
+UNTRAINED = NoteKind(
+    "loop/untrained",
+    meaning="All that a script saves is as it was before the first update, as the base of an "
+    "adapter is: nothing that was trained is in its files. Save the adapter, or what merging it "
+    "returns.",
+)
 _CURE = "Take copy.deepcopy(model.state_dict())."
 _SEVERAL = 2  # tensors that one line copies, so that it copies a model
 _WARM = 2  # updates until an average takes little of the new weights
@@ -51,6 +57,7 @@ def copies(epochs: Epochs) -> Judgement:
                 event.taken,
             )
     _note_position(epochs, judgement)
+    _note_untrained(epochs, judgement)
     for copy in epochs.copies:
         _note_copy(copy, judgement)
     return judgement
@@ -62,7 +69,7 @@ INVARIANT = loop_invariant(
         statement="states that are restored or saved are copies of the model's",
         reason="what shares the model's memory changes with each update",
         witness="a state that is restored or saved",
-        notes=(CHECKPOINT, AVERAGE, AVERAGE_BUFFERS),
+        notes=(CHECKPOINT, AVERAGE, AVERAGE_BUFFERS, UNTRAINED),
     ),
     copies,
 )
@@ -102,6 +109,19 @@ def _note_position(epochs: Epochs, judgement: Judgement) -> None:
                 "one. Save optimizer.state_dict() as well.",
                 event.at,
             )
+
+
+def _note_untrained(epochs: Epochs, judgement: Judgement) -> None:
+    """Note scripts that only save the numbers that training began with."""
+    saves = [event for event in epochs.events if isinstance(event, Saved) and event.update]
+    if saves and all(event.untrained for event in saves):
+        judgement.note(
+            UNTRAINED,
+            f"each of the {saves[0].untrained} tensors that are saved here is as it was before the "
+            "first update, though training has moved others, and nothing else is saved. Is the "
+            "result of a merge dropped?",
+            saves[0].at,
+        )
 
 
 def _note_copy(copy: Copy, judgement: Judgement) -> None:

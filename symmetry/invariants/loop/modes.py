@@ -32,6 +32,13 @@ FROZEN = NoteKind(
     "batch, as those of BatchNorm do in training mode. If all of it is to stay as it is, call "
     "eval() on that part after each train().",
 )
+RATIO = NoteKind(
+    "loop/ratio",
+    meaning="The log-ratio of a policy and its reference is not 0 before the first update, though "
+    "both have the same parameters and inputs: one of them drops out, and the other does not. Call "
+    "eval() on both, or set the rates of all dropouts to 0.",
+)
+_RATIO = 1e-3  # of the log-probabilities: rounding in 16 bits explains less
 
 
 @dataclass
@@ -95,6 +102,7 @@ def modes(epochs: Epochs) -> Judgement:
     _note_eval_from_the_start(epochs, known, judgement)
     _note_training_on_another_loader(epochs, judgement)
     _note_drift(epochs, judgement)
+    _note_ratios(epochs, judgement)
     return judgement
 
 
@@ -104,7 +112,7 @@ INVARIANT = loop_invariant(
         statement="a model that is trained in training mode at first stays in it",
         reason="an evaluation that calls eval() is followed by train()",
         witness="an update",
-        notes=(EVAL_MODE, FROZEN),
+        notes=(EVAL_MODE, FROZEN, RATIO),
     ),
     modes,
     of_functions=True,
@@ -212,3 +220,25 @@ def _note_drift(epochs: Epochs, judgement: Judgement) -> None:
                 "eval() on that part after train().",
                 model.called,
             )
+
+
+def _note_ratios(epochs: Epochs, judgement: Judgement) -> None:
+    """Note log-ratios of equal models that are not 0, since one of them drops out."""
+    for ratio in epochs.ratios:
+        one, other = (epochs.events[call] for call in ratio.calls)
+        if not (isinstance(one, Called) and isinstance(other, Called)):
+            continue
+        same = one.digest == other.digest != "" and one.gradient != other.gradient
+        differ = bool(one.dropouts) != bool(other.dropouts)
+        if same and differ and ratio.largest > ratio.size * _RATIO:
+            dropping = one if one.dropouts else other
+            active = count(len(dropping.dropouts), "dropout")
+            judgement.note(
+                RATIO,
+                f"this log-ratio is up to {ratio.largest:.2g} before the first update, where it "
+                "has to be 0: both models have the same parameters and inputs, but one drops out "
+                f"({dropping.at}, {active}). Call eval() on both, or set the rates of all dropouts "
+                "to 0.",
+                ratio.at,
+            )
+            return

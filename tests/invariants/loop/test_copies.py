@@ -77,3 +77,23 @@ def test_an_average_without_its_buffers_has_a_note_if_it_is_evaluated():
     (note,) = copies(copied((0.1,) * 6, stale=("norm.running_mean",))).notes
     assert note.name == "loop/average-buffers"
     assert not copies(copied((0.1,) * 6, stale=("norm",), is_evaluated=False)).notes
+
+
+def untrained(*numbers, update=4):
+    facts = {"keys": ("a", "b"), "position": False, "model": True, "optimizer": False}
+    saves = [event(Saved, 60, update, untrained=number, **facts) for number in numbers]
+    return [note.text for note in copies(epochs(*saves)).notes]
+
+
+def test_files_without_anything_trained_are_a_note():
+    (text,) = untrained(4, 4)
+    assert text == (
+        "each of the 4 tensors that are saved here is as it was before the first update, though "
+        "training has moved others, and nothing else is saved. Is the result of a merge dropped?"
+    )
+
+
+@pytest.mark.parametrize("numbers", [(4, 0), (0,), ()])
+def test_files_with_anything_trained_are_not_noted(numbers):
+    assert untrained(*numbers) == []
+    assert untrained(4, update=0) == []

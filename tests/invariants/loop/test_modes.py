@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from symmetry.invariants.loop.modes import modes
-from symmetry.training.events import Backward, Called, Switched, Updated
+from symmetry.training.events import Backward, Called, Ratio, Switched, Updated
 from tests.invariants.loop.made import at, epochs, event, model
 
 TRAINED = (
@@ -112,3 +112,31 @@ def test_frozen_statistics_that_move_have_a_note():
     (note,) = modes(epochs(*TRAINED, models=(drifting,))).notes
     assert (note.name, note.line) == ("loop/frozen", 30)
     assert "the parameters of body.1 and 1 more in Net are frozen" in note.text
+
+
+def ratios(reference=(), *, digest="a", gradient=False, largest=0.5):
+    """Return the notes on a ratio of a policy that drops out and its reference."""
+    calls = (
+        event(Called, 5, gradient=gradient, dropouts=reference, digest=digest),
+        event(Called, 6, dropouts=("drop", "more"), digest="a"),
+    )
+    ratio = Ratio(at=at(8), calls=(0, 1), largest=largest, size=20.0)
+    return modes(epochs(*calls, event(Updated), ratios=(ratio,))).notes
+
+
+def test_a_log_ratio_that_is_not_0_at_first_is_a_note():
+    (note,) = ratios()
+    assert (note.name, note.line) == ("loop/ratio", 8)
+    assert note.text == (
+        "this log-ratio is up to 0.5 before the first update, where it has to be 0: both models "
+        "have the same parameters and inputs, but one drops out (train.py:6, 2 dropouts). Call "
+        "eval() on both, or set the rates of all dropouts to 0."
+    )
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [{"reference": ("drop",)}, {"digest": "b"}, {"gradient": True}, {"largest": 0.01}],
+)
+def test_a_log_ratio_of_other_calls_is_not_noted(facts):
+    assert ratios(**facts) == []

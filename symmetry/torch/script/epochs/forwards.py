@@ -16,8 +16,9 @@ from symmetry.base.user_code import callers, is_user_code
 from symmetry.observe.source_line import asked_at
 from symmetry.torch.script.epochs.batches.recent import RecentBatches
 from symmetry.torch.script.epochs.drift import Drift
-from symmetry.torch.script.epochs.log import Log, Numbers, digest_of, shapes_of
+from symmetry.torch.script.epochs.log import Log, Numbers, digest_of, shapes_of, tensors_of
 from symmetry.torch.script.epochs.measuring import Measuring
+from symmetry.torch.script.epochs.ratios import Ratios
 from symmetry.torch.script.epochs.scores import Scores
 from symmetry.torch.watch.calls import is_plain
 from symmetry.training.events import Called, Model, Switched
@@ -37,8 +38,8 @@ class Forwards:
         The batches that they may be called with.
     measuring
         Measures what they return.
-    scores
-        Follows what they return.
+    scores, ratios
+        Follow what they return.
     held
         Returns the ids of the parameters that optimisers hold.
     begin
@@ -51,11 +52,13 @@ class Forwards:
         recent: RecentBatches,
         measuring: Measuring,
         scores: Scores,
+        ratios: Ratios,
         held: Callable[[], set[int]],
         begin: Callable[[], None],
     ) -> None:
         self._log, self._recent, self._measuring, self._held = log, recent, measuring, held
-        self._scores, self._begin, self._begun = scores, begin, False
+        self._scores, self._ratios = scores, ratios
+        self._begin, self._begun = begin, False
         self._models, self._drift = Numbers(), Drift()
         self._inside = self._switching = False
         self._thread = threading.get_ident()
@@ -81,6 +84,7 @@ class Forwards:
                 nn.Module.__call__ = seen_call
             self._log.called(event, first, _next_node())
             self._scores.see(event, (args, kwargs), found, gradient=torch.is_grad_enabled())
+            self._ratios.called(event, module, tensors_of(found))
             self._measuring.see("forward", type(module).__name__, found)
             return found
 

@@ -19,12 +19,14 @@ from symmetry.torch.script.epochs.gradients import GradientReads, gradient_prope
 from symmetry.torch.script.epochs.log import Log
 from symmetry.torch.script.epochs.measuring import Measuring
 from symmetry.torch.script.epochs.misspelling import Misspelling
+from symmetry.torch.script.epochs.ratios import Ratios
 from symmetry.torch.script.epochs.restoring import Restoring
 from symmetry.torch.script.epochs.rounding import RoundedUpdates
 from symmetry.torch.script.epochs.schedules import Schedules
 from symmetry.torch.script.epochs.scores import Scores
 from symmetry.torch.script.epochs.start import StartingParameters
 from symmetry.torch.script.epochs.unused import UnusedResults
+from symmetry.torch.watch.functions import results
 from symmetry.torch.watch.steps import updates
 from symmetry.training.events import Called, Epochs, LoopEvent, LoopWords, Updated
 
@@ -65,6 +67,7 @@ class EpochRecorder:
     def __init__(self, log: Log, batches: int | None, seed: int, draw: int | None) -> None:
         self._log, self._measuring = log, Measuring(log)
         self._unused = UnusedResults(lambda: log.updates)
+        self._ratios = Ratios(lambda: log.updates)
         self.loaders = Loaders(log, batches)
         self._gradients = GradientReads(log, self._measuring, self._unused.reached)
         self.loaders.rounds_are_over = lambda: rounds(log.events) >= _ROUNDS
@@ -75,10 +78,13 @@ class EpochRecorder:
             self.loaders.recent,
             self._measuring,
             self._scores,
+            self._ratios,
             lambda: self._gradients.held,
             self._start.see,
         )
-        self._restoring = Restoring(log, lambda: self._gradients.parameters)
+        self._restoring = Restoring(
+            log, lambda: self._gradients.parameters, lambda: self._start.digests
+        )
         self._misspelling, self._following = Misspelling(log), Following()
         self._seeding, self._schedules = Seeding(log), Schedules(log)
         self._rounding = RoundedUpdates()
@@ -103,8 +109,7 @@ class EpochRecorder:
         """See everything that is done meanwhile."""
         with ExitStack() as stack:
             stack.enter_context(patched(self._patches()))
-            stack.enter_context(self._scores.watching())
-            stack.enter_context(self._unused.watching())
+            stack.enter_context(results(self._see_function))
             stack.callback(self._gradients.terms.close)
             stack.enter_context(updates(self._begins, self._ends))
             yield
@@ -127,6 +132,7 @@ class EpochRecorder:
             copies=self._following.records(evaluated),
             scores=self._scores.records,
             rows=self._scores.rows,
+            ratios=tuple(self._ratios.records),
             unused=self._unused.records,
             rounded=self._rounding.records(self.roots),
             ended=ended or "the script's end",
@@ -154,6 +160,11 @@ class EpochRecorder:
             self._unused,
         ):
             yield from part.patches()
+
+    def _see_function(self, *call: Any) -> None:
+        """See a function of PyTorch with its result: one mode costs less than several."""
+        for part in (self._scores, self._unused, self._ratios):
+            part.see_function(*call)
 
     def _begins(self, optimizer: Any) -> None:
         if self._rounding.is_trying:

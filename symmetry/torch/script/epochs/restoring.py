@@ -11,11 +11,12 @@ from torch import Tensor, nn
 
 from symmetry.base.patches import Patch
 from symmetry.observe.source_line import SourceLine, asked_at
-from symmetry.torch.script.epochs.log import Log, Numbers
+from symmetry.torch.script.epochs.log import Log, Numbers, digest_of
 from symmetry.torch.state import memory_of
 from symmetry.torch.watch.operations import tensors_in
 from symmetry.training.events import Restored, Saved
 
+_SEVERAL = 2  # tensors that are saved: a model, and no table of its own
 _POSITION = ("epoch", "step", "iter", "global_step", "iteration", "n_iter")
 _Place = tuple[int, tuple[int, ...], int]  # memory, shape and offset of a tensor
 
@@ -38,10 +39,17 @@ class Restoring:
         Where events go.
     held
         Returns the parameters that optimisers hold.
+    start
+        Returns the names and digests of all parameters that training begins with.
     """
 
-    def __init__(self, log: Log, held: Callable[[], list[Tensor]]) -> None:
-        self._log, self._held = log, held
+    def __init__(
+        self,
+        log: Log,
+        held: Callable[[], list[Tensor]],
+        start: Callable[[], tuple[tuple[str, str], ...]],
+    ) -> None:
+        self._log, self._held, self._start = log, held, start
         self._taken: dict[int, _Taken] = {}
         self._models = Numbers()
         self._loads: Counter[int] = Counter()  # by model
@@ -170,7 +178,14 @@ class Restoring:
             "optimizer": _has_optimizer(saved),
             "taken": taken.at if older and taken else None,
             "updates": self._log.updates - taken.update if older and taken else 0,
+            "untrained": self._untrained([t for t in tensors if t.is_floating_point()]),
         }
+
+    def _untrained(self, tensors: list[Tensor]) -> int:
+        """Return how many tensors are saved, if all are untrained; 0 if one is not."""
+        begun = {digest for _, digest in self._start()}
+        are = len(tensors) >= _SEVERAL and all(digest_of([t]) in begun for t in tensors)
+        return len(tensors) * (are and any(digest_of([p]) not in begun for p in self._held()))
 
     def _when(self, tensors: Any) -> _Taken | None:
         """Return when these tensors were taken by ``state_dict()``, if they were."""

@@ -13,7 +13,7 @@ known of NumPy's arrays, and of loaders.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, suppress
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 import torch
@@ -23,7 +23,7 @@ from torch.utils.weak import WeakIdKeyDictionary
 from symmetry.torch.loss_functions import LOSSES
 from symmetry.torch.script.epochs.log import tensors_of
 from symmetry.torch.script.rows import reads_rows
-from symmetry.torch.watch.functions import FROM_NUMPY, results
+from symmetry.torch.watch.functions import FROM_NUMPY
 from symmetry.torch.watch.operations import tensors_in
 from symmetry.training.events import BatchRows, Score
 
@@ -56,10 +56,6 @@ class Scores:
         self._seen = WeakIdKeyDictionary()  # tensors that calls with gradients were given
         self._batches: list[tuple[int, _Places, bool]] = []
         self._read: dict[Memory, set[Memory]] = {}  # by tensor, the rows that were read
-
-    def watching(self) -> AbstractContextManager[None]:
-        """Follow what the block does."""
-        return results(self._see)
 
     def see(self, number: int, given: Any, returned: Any, *, gradient: bool) -> None:
         """See a call of a model by its number, and whether ``gradient``s are recorded."""
@@ -105,7 +101,10 @@ class Scores:
             return False
         return all(a[1] <= b[0] or b[1] <= a[0] for a in places for b in self._trained_with)
 
-    def _see(self, func: Any, args: Sequence[Any], kwargs: dict[str, Any], result: Any) -> None:
+    def see_function(
+        self, func: Any, args: Sequence[Any], kwargs: dict[str, Any], result: Any
+    ) -> None:
+        """See the result of a function of PyTorch."""
         if func is FROM_NUMPY:
             self._places[result] = _of_rows(result, ())
             return

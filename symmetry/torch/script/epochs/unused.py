@@ -13,8 +13,7 @@ A result counts as unused once its tensor is gone. Until then something may stil
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -26,7 +25,6 @@ from symmetry.base.patches import Patch
 from symmetry.base.user_code import kind_of
 from symmetry.observe.source_line import SourceLine, asked_at
 from symmetry.torch.watch.calls import in_forward
-from symmetry.torch.watch.functions import results
 from symmetry.torch.watch.operations import tensors_in
 from symmetry.training.events import Unused
 
@@ -80,10 +78,6 @@ class UnusedResults:
 
         yield _SingleLevelFunction, "apply", classmethod(apply)
 
-    def watching(self) -> AbstractContextManager[None]:
-        """Follow the functions of PyTorch that the block calls."""
-        return results(self._see)
-
     def reached(self, nodes: Iterable[int] | None) -> None:
         """See the numbers of the nodes behind a backward; None if there are too many."""
         if nodes is None:
@@ -108,7 +102,10 @@ class UnusedResults:
             if self._is_known and line.updates and not line.is_used
         )
 
-    def _see(self, func: Any, args: Sequence[Any], kwargs: dict[str, Any], result: Any) -> None:
+    def see_function(
+        self, func: Any, args: Sequence[Any], kwargs: Mapping[str, Any], result: Any
+    ) -> None:
+        """See the result of a function of PyTorch."""
         if self._waiting:
             self._use(tensors_in((args, kwargs)))
         if isinstance(result, Tensor) and not result.ndim and in_forward():
@@ -126,7 +123,9 @@ class UnusedResults:
 
     def _wait(self, tensor: Tensor, name: str, *, is_own: bool = False) -> None:
         """Wait until a result is used, or gone."""
-        if tensor.grad_fn is None or kind_of((at := asked_at()).file) != "user":
+        if tensor.grad_fn is None or torch._C._functorch.is_functorch_wrapped_tensor(tensor):
+            return
+        if kind_of((at := asked_at()).file) != "user":
             return
         key, place, update = _Key(at, name, is_own), id(tensor), self._updates()
         line = self._lines.setdefault(key, _Line())

@@ -74,3 +74,20 @@ def test_an_older_state_that_is_saved(folder):
     )
     assert event.updates == 2
     assert event.taken.source == "best = model.state_dict()"
+
+
+@pytest.mark.parametrize(
+    ("saved", "untrained"),
+    [
+        ("{n: t for n, t in kept.items() if 'weight' in n}", 3),
+        ("kept | {'last': [*model.parameters()][-1]}", 0),
+        ("{'weight': kept['0.weight']}", 0),
+    ],
+)
+def test_tensors_that_training_began_with_are_counted(folder, saved, untrained):
+    text = (
+        "kept = {n: p.detach().clone() for n, p in model.named_parameters()}\n"
+        f"torch.save(kept, 'x.pt')\ntrain()\ntorch.save({saved}, 'x.pt')\n"
+    )
+    first, last = run(folder, text).of(Saved)
+    assert (first.untrained, last.untrained) == (0, untrained)

@@ -9,6 +9,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from symmetry.torch.script.epochs.scores import Scores
+from symmetry.torch.watch.functions import results
 
 NET = nn.Linear(4, 3)
 
@@ -23,7 +24,7 @@ def called(scores, number, x):
 def records(score, batch=lambda x: x[torch.randperm(20)[:8]]):
     """Train with rows of data, and let ``score`` use a call without gradients on other data."""
     scores = Scores()
-    with scores.watching():
+    with results(scores.see_function):
         whole, labels = torch.randn(30, 4), torch.randint(3, (30,))
         data, other = whole[:20], whole[20:]
         loss = F.cross_entropy(called(scores, 0, batch(data)), labels[:8])
@@ -91,7 +92,7 @@ def test_what_trains_something_or_is_compared_with_nothing_is_none(use):
 def given(*batches, more=lambda x: None):
     """Return the rows that successive calls with gradients are given."""
     scores = Scores()
-    with scores.watching():
+    with results(scores.see_function):
         x = torch.randn(40, 4)
         kept = x[:8]
         for number, batch in enumerate(batches):

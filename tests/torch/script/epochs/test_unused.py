@@ -9,6 +9,7 @@ from torch.nn import functional as F
 from symmetry.base.patches import patched
 from symmetry.torch.graph import nodes_behind
 from symmetry.torch.script.epochs.unused import UnusedResults
+from symmetry.torch.watch.functions import results as functions
 
 
 class Doubled(torch.autograd.Function):
@@ -95,7 +96,7 @@ def seen(act):
     updates = []
     results = UnusedResults(lambda: len(updates))
     x = torch.ones(4, requires_grad=True)
-    with patched(results.patches()), results.watching():
+    with patched(results.patches()), functions(results.see_function):
         for number in range(TIMES):
             loss = act(x)
             updates.append(number)
@@ -139,7 +140,7 @@ def test_what_is_used_or_may_still_be(act):
 def test_nothing_is_said_where_a_graph_is_too_large():
     results = UnusedResults(lambda: 0)
     x = torch.ones(4, requires_grad=True)
-    with results.watching():
+    with functions(results.see_function):
         (x**2).mean()
     assert results.records
     results.reached(None)
