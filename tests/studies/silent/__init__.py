@@ -1,0 +1,1 @@
+"""Silent bugs of trainings, each with a sound twin, before tools that look for such bugs."""

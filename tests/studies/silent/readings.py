@@ -1,0 +1,16 @@
+"""Readings of cells by hand, and the bugs of another evaluation that no pair stands for."""
+
+# Findings that the mend takes away, and that name another cause: (pair, tool), and the reason.
+ELSEWHERE: dict[tuple[str, str], str] = {
+    ("weights_left_in_16_bits", "torchtest2"): "`forward` fails, as it is called outside autocast",
+}
+
+# Bugs that TrainCheck's evaluation reproduces and that have no pair here.
+NO_ANALOGUE = {
+    "deepspeed-5794": "a training hangs: it is not silent, and needs experts on several GPUs",
+    "lightning-thunder-725": "a compiler leaves autocast out: only its own old release has it",
+    "pytorch-115607": "a counter of an optimiser under an old torch.compile",
+    "transformers-17877": "parameters are initialised twice, which only takes time",
+    "transformers-23723": "a limit of generated tokens: nothing is trained",
+    "transformers-34204": "a processor of images returns one row: nothing is trained there",
+}

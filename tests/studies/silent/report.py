@@ -1,0 +1,160 @@
+"""The report ``silent.md``: each pair before each tool, from the rows that were measured."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from statistics import median
+from typing import TYPE_CHECKING, Any
+
+from symmetry.report.files import Figure, ReportFiles
+from symmetry.report.filling import environment, fill_paragraphs
+from tests.studies.silent.pair import Pair
+from tests.studies.silent.pairs import PAIRS
+from tests.studies.silent.readings import ELSEWHERE, NO_ANALOGUE
+from tests.studies.silent.tools import TOOLS
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure as Canvas
+
+COMMAND = "python -m tests.studies.silent"
+MARKDOWN, LINES, FIGURE = "silent.md", "silent.jsonl", "silent.png"
+Row = Mapping[str, Any]
+CAUGHT, TOLD, SILENT, ELSE = "caught", "told", "silent", "another reason"
+UNFIT, FAILED, NOT_RUN = "not applicable", "failed", "not run"
+_CAUGHT, _TOLD = "#56b4e9", "#c6dbef"  # light enough for text
+MARKS = {CAUGHT: "●", TOLD: "○", ELSE: "?", SILENT: "·", UNFIT: "n", FAILED: "✗", NOT_RUN: ""}
+
+
+def read(file: Path) -> list[Row]:
+    """Return the rows that are there."""
+    text = file.read_text("utf-8") if file.exists() else ""
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def outcome(row: Row | None) -> str:
+    """Return how a tool fared with a pair.
+
+    Only a finding that the twin has not counts: the mend is all that differs.
+    """
+    if row is None:
+        return NOT_RUN
+    broken, twin = row["broken"], row["twin"]
+    if "why" in broken:
+        return UNFIT
+    if "error" in broken or "error" in twin:
+        return FAILED
+    for kind, found in (("accused", CAUGHT), ("told", TOLD)):
+        if {*broken[kind]} - {*twin[kind]}:
+            return ELSE if (row["pair"], row["tool"]) in ELSEWHERE else found
+    return SILENT
+
+
+def accuses_twin(row: Row | None) -> bool:
+    """Return whether a tool accuses the sound script."""
+    return row is not None and bool(row["twin"].get("accused"))
+
+
+def render(rows: Sequence[Row]) -> ReportFiles:
+    """Return the report of some rows."""
+    cells = {(row["pair"], row["tool"]): row for row in rows}
+    template = environment(Path(__file__).parent).get_template("silent.md.jinja")
+    ours = {pair.name: outcome(cells.get((pair.name, TOOLS[0].name))) for pair in PAIRS}
+    text = template.render(
+        command=COMMAND,
+        pairs=PAIRS,
+        families=_families(),
+        tools=TOOLS,
+        published=sum(bool(pair.source) for pair in PAIRS),
+        totals=[_total(tool.name, cells) for tool in TOOLS],
+        mark=lambda pair, tool: _mark(cells.get((pair.name, tool.name))),
+        marks=MARKS,
+        shares={tool.name: _shares(tool.name, cells) for tool in TOOLS},
+        misses=[
+            (pair, ours[pair.name]) for pair in PAIRS if ours[pair.name] not in (CAUGHT, NOT_RUN)
+        ],
+        elsewhere=sorted(ELSEWHERE.items()),
+        failures=[(*key, row) for key, row in sorted(cells.items()) if outcome(row) == FAILED],
+        reproduced=[pair for pair in PAIRS if pair.traincheck],
+        no_analogue=NO_ANALOGUE,
+        error=lambda row: row["broken"].get("error") or row["twin"].get("error"),
+    )
+    return ReportFiles({MARKDOWN: fill_paragraphs(text)}, (_figure(cells),))
+
+
+def _families() -> list[str]:
+    return list(dict.fromkeys(pair.family for pair in PAIRS))
+
+
+def _total(tool: str, cells: Mapping[tuple[str, str], Row]) -> dict[str, Any]:
+    """Return the counts of a tool, over the pairs that it was run with."""
+    rows = [cells.get((pair.name, tool)) for pair in PAIRS]
+    run = [row for row in rows if row is not None]
+    found = [outcome(row) for row in run]
+    seconds = [row["broken"]["cpu_seconds"] for row in run if "accused" in row["broken"]]
+    return {
+        "run": len(run),
+        "versions": sorted({row["version"] for row in run}),
+        "seconds": median(seconds) if seconds else None,
+        "accused": sum(map(accuses_twin, run)),
+        **{kind: found.count(kind) for kind in MARKS},
+    }
+
+
+def _shares(tool: str, cells: Mapping[tuple[str, str], Row]) -> list[tuple[int, int, int]]:
+    """Return for each family how many pairs a tool catches, is told of, and was run with."""
+    shares = []
+    for family in _families():
+        mine = [outcome(cells.get((p.name, tool))) for p in PAIRS if p.family == family]
+        shares.append((mine.count(CAUGHT), mine.count(TOLD), len(mine) - mine.count(NOT_RUN)))
+    return shares
+
+
+def _mark(row: Row | None) -> str:
+    return MARKS[outcome(row)] + ("!" if accuses_twin(row) else "")
+
+
+def _figure(cells: Mapping[tuple[str, str], Row]) -> Figure:
+    """Draw families across, tools down: filled for what is caught, hatched for what is told."""
+    names, families = [tool.name for tool in TOOLS], _families()
+    shares = [_shares(name, cells) for name in names]
+    shows = (*names, *families, *(repr(each) for each in shares))
+    size = (1.9 + 1.05 * len(families), 0.9 + 0.5 * len(names))
+    return Figure(FIGURE, size, shows, lambda canvas, *_: _draw(canvas, names, families, shares))
+
+
+def _draw(
+    canvas: Canvas,
+    names: Sequence[str],
+    families: Sequence[str],
+    shares: Sequence[Sequence[tuple[int, int, int]]],
+) -> None:
+    axes = canvas.subplots()
+    for row, mine in enumerate(shares):
+        for column, (caught, told, run) in enumerate(mine):
+            axes.barh(row, 0.9, left=column, height=0.7, color="#f0f0f0" if run else "white")
+            if run:
+                axes.barh(row, 0.9 * caught / run, left=column, height=0.7, color=_CAUGHT)
+                left = column + 0.9 * caught / run
+                axes.barh(row, 0.9 * told / run, left=left, height=0.7, color=_TOLD)
+            text = f"{caught + told} of {run}" if run else "not run"
+            axes.text(column + 0.45, row, text, ha="center", va="center", size=8)
+    axes.set_yticks(range(len(names)), names)
+    axes.set_xticks([column + 0.45 for column in range(len(families))], families)
+    axes.xaxis.tick_top()
+    axes.set_xlim(-0.05, len(families))
+    axes.invert_yaxis()
+    axes.tick_params(length=0)
+    for edge in axes.spines.values():
+        edge.set_visible(False)
+
+
+def misses(pairs: Sequence[Pair], rows: Sequence[Row]) -> list[str]:
+    """Return the pairs that symmetry was run with, does not catch, and gives no reason for."""
+    cells = {row["pair"]: row for row in rows if row["tool"] == TOOLS[0].name}
+    return [
+        pair.name
+        for pair in pairs
+        if outcome(cells.get(pair.name)) in (SILENT, FAILED, ELSE) and not pair.unseen
+    ]
