@@ -13,6 +13,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from symmetry.observe.source_line import SourceLine
 from symmetry.training.events import Batch, Called, Epochs, Saved, States, Updated
 
 Digests = Mapping[str, str]  # by name
@@ -185,10 +186,20 @@ class Resumption:
 
 
 @dataclass(frozen=True, kw_only=True)
+class HalfWritten:
+    """A file that a kill leaves half written, where the file of the save before was."""
+
+    at: SourceLine  # of the save
+    file: str  # its name
+    failure: str  # of the run that is resumed from it: "it fails: ..."
+
+
+@dataclass(frozen=True, kw_only=True)
 class ResumedRuns:
     """The runs of a script that is interrupted and resumed."""
 
     resumptions: tuple[Resumption, ...]
+    half_written: HalfWritten | None = None  # if it cannot be resumed from one
     # Whether the resumed runs have all arguments of the whole run: else they may be meant to go on
     # for longer, or otherwise.
     same_arguments: bool

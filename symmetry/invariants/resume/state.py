@@ -37,6 +37,11 @@ RANDOM = NoteKind(
     "in the resumed run. Save it if resumed runs have to repeat exactly.",
     unless=("resume/order",),
 )
+HALF_WRITTEN = NoteKind(
+    "resume/half-written",
+    meaning="A save writes over the file of the save before. A kill meanwhile leaves half of it, "
+    "and no other file to go on from. Write to another file first, and rename it with os.replace.",
+)
 _SAME_LOSS = 1e-3  # relative: one batch after loading, whose numbers may be added in another order
 _SAME_RATE = 1e-6  # relative: of schedules that are computed in another way after loading
 
@@ -51,8 +56,16 @@ def state(runs: ResumedRuns, judgement: Judgement) -> None:
             if len(differences) > 1:
                 text = f"{text} Besides: {' '.join(differences[1:])}"
             judgement.accuse(text, save_of(resumption))
-            return
+            break
         _note_random(resumption, judgement)
+    if (half := runs.half_written) is not None:
+        judgement.note(
+            HALF_WRITTEN,
+            f"this save writes over {half.file}: a kill meanwhile leaves half of it, and the "
+            f"script cannot be resumed from that ({half.failure}). Write to another file first, "
+            "and rename it with os.replace.",
+            half.at,
+        )
 
 
 INVARIANT = resume_invariant(
@@ -63,7 +76,7 @@ INVARIANT = resume_invariant(
         witness="a save that the script was resumed from",
         targets="PyTorch scripts that save, with --resume-with",
         failure="goes another way once it is resumed",
-        notes=(RANDOM,),
+        notes=(RANDOM, HALF_WRITTEN),
     ),
     state,
 )

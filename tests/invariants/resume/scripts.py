@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 SCRIPT = """
+import os
 import sys
 import torch
 from torch import nn
@@ -34,7 +35,7 @@ for epoch in range(start, 3):
         if {saves}:
             state = {{"model": model.state_dict(), "optimizer": optimizer.state_dict()}}
             state |= {{"epoch": epoch, "batch": batch + 1, "step": step, {more}}}
-            torch.save(state, "last.pt")
+            {save}
 {end}
 """
 PLAIN = {
@@ -45,6 +46,7 @@ PLAIN = {
     "after": "",
     "saves": "step % 3 == 0",
     "more": "",
+    "save": 'torch.save(state, "next.pt"); os.replace("next.pt", "last.pt")',
     "end": "",
 }
 SCHEDULE = {
@@ -165,6 +167,11 @@ NOTED: dict[str, tuple[str, str, dict[str, Any]]] = {  # the note, what it says,
         "resume/random",
         "the random generator of PyTorch has another state than when it was saved",
         {"before": "model.insert(2, nn.Dropout(0.1))"},
+    ),
+    "half of a file": (
+        "resume/half-written",
+        "cannot be resumed from that (it fails: train.py raised RuntimeError: PytorchStreamReader",
+        {"save": 'torch.save(state, "last.pt")'},
     ),
     "longer": (
         "resume/length",

@@ -7,23 +7,27 @@ Example: a script that saves behind each epoch of 8 batches.
     torch.save(state, "last.pt")     the eighth update is done
     model(x)                         before the forward: what it holds after 8 updates, and a copy
                                      of all files that it has written. A kill here leaves these.
+    ...
+    torch.save(state, "last.pt")     the file is written over: a kill meanwhile leaves half of it
 """
 
 from __future__ import annotations
 
+import os
 import pickle
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial, wraps
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+import torch
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from symmetry.base.calls import running
 from symmetry.base.libraries import promising
 from symmetry.base.patches import Patch, patched
-from symmetry.observe.source_line import SourceLine
+from symmetry.observe.source_line import SourceLine, asked_at
 from symmetry.sandbox.folder_mirror import WrittenFiles
 from symmetry.torch.script.epochs.log import Log
 from symmetry.torch.script.epochs.whole import WholeRun
@@ -37,6 +41,15 @@ _UPDATES = 64  # that a run takes at most
 _SECONDS, _SETUPS = 120.0, 8.0
 _LOOKS = 2  # for averages behind a save: whether one moves shows at the next update
 _COPIES = 3  # of files that are kept in the first epoch, and in each later one
+
+
+class Overwritten(NamedTuple):
+    """A save that has written over the file of an earlier one."""
+
+    files: WrittenFiles  # behind it
+    path: Path  # of the copy of the file
+    at: SourceLine
+    update: int  # how many updates came before
 
 
 class _Listened(Log):
@@ -74,6 +87,8 @@ class ResumableRun(WholeRun):
         self._folder, self._holding = folder, Holding()
         self._held: dict[int, HeldState] = {}
         self._saves: list[int] = []
+        self._paths = set[str]()  # of files that were saved behind an update
+        self.overwritten: Overwritten | None = None  # the first one
         self._has_saved = False  # since the last training forward
         self._begins = True  # whether the next training forward is the first behind an update
         self._deep = 0  # how many times averages are looked for
@@ -145,8 +160,30 @@ class ResumableRun(WholeRun):
     def _patches(self) -> Iterator[Patch]:
         yield from self._holding.patches()
         yield pickle, "dump", self._seen(pickle.dump, self._save)
+        yield torch, "save", self._seen_save(torch.save)
         for owner, name, words in promising():
             yield owner, name, self._seen(getattr(owner, name), partial(self._note, words))
+
+    def _seen_save(self, save: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(save)
+        def seen(obj: Any, f: Any, *args: Any, **kwargs: Any) -> Any:
+            result = save(obj, f, *args, **kwargs)
+            path = _path_of(f)
+            if path in self._paths and self.overwritten is None and not self._log.ended:
+                self._copy_overwritten(path)
+            if path and self._log.updates:
+                self._paths.add(path)
+            return result
+
+        return seen
+
+    def _copy_overwritten(self, path: str) -> None:
+        """Copy all files behind a save that has written over an earlier one."""
+        mirror = self._sandbox.mirror
+        inside = path if path.startswith(mirror.top) else mirror.of(path)
+        files = mirror.copy_written(self._folder / "overwritten")
+        copied = Path(f"{files.folder}{inside.removeprefix(mirror.top)}")
+        self.overwritten = Overwritten(files, copied, asked_at(), self._log.updates)
 
     def _note(self, words: str) -> None:
         self._promise = self._promise or words
@@ -160,3 +197,9 @@ class ResumableRun(WholeRun):
             return result
 
         return seen
+
+
+def _path_of(file: Any) -> str:
+    """Return the path of a file that is written; an empty string for a stream without one."""
+    name = getattr(file, "name", file)
+    return str(Path(name).absolute()) if isinstance(name, str | os.PathLike) else ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import shlex
 from collections.abc import Iterator
 from functools import partial
@@ -14,8 +15,8 @@ from symmetry.base.folders import TemporaryFolder
 from symmetry.sandbox.folder_mirror import WrittenFiles
 from symmetry.sandbox.libraries import begun_again
 from symmetry.torch.script.host import Host
-from symmetry.torch.script.resuming.observed_run import ResumableRun
-from symmetry.training.resumed_runs import ObservedRun, ResumedRuns, Resumption
+from symmetry.torch.script.resuming.observed_run import Overwritten, ResumableRun
+from symmetry.training.resumed_runs import HalfWritten, ObservedRun, ResumedRuns, Resumption
 from symmetry.units.words import count as counted
 
 _MORE = "give it arguments with which it saves earlier, and trains on afterwards"
@@ -43,6 +44,7 @@ class _Runs:
         self._host, self._arguments, self._seed = host, arguments, seed
         self._folders = (folder / str(number) for number in count())
         self._name = host.source.name
+        self._overwritten: Overwritten | None = None  # a save of the whole run
 
     def all(self) -> ResumedRuns:
         """Run it whole, resumed, and resumed once more if all is well so far."""
@@ -56,7 +58,9 @@ class _Runs:
                 once_more, _ = self._resume(resumption.after, files, again[0], again=True)
                 found += [once_more] * (once_more.position == again[0])  # else by an earlier file
         same = {*self._host.source.arguments} <= {*self._arguments}
-        return ResumedRuns(resumptions=tuple(found), same_arguments=same)
+        return ResumedRuns(
+            resumptions=tuple(found), half_written=self._half(whole[0]), same_arguments=same
+        )
 
     def _whole(self) -> tuple[ObservedRun, dict[int, WrittenFiles]]:
         """Run it without an interruption, with a device and ranks that it lacks."""
@@ -69,7 +73,22 @@ class _Runs:
         observed, run = self._observed(self._host)
         if run.error is not None and not observed.updates:
             raise run.error
+        self._overwritten = run.overwritten
         return observed, run.files
+
+    def _half(self, whole: ObservedRun) -> HalfWritten | None:
+        """Return the file that is left by a kill while it is written over, if all is lost then."""
+        save = self._overwritten
+        if save is None or save.update not in whole.held or not save.path.is_file():
+            return None
+        os.truncate(save.path, save.path.stat().st_size // 2)
+        host = self._host.resumed(self._arguments, save.files)
+        after, _ = begun_again(partial(self._run, host))
+        begun = Resumption(before=whole, saved=save.update, after=after)
+        failure = next((why for why in self._failures(begun)), "")
+        if not (after.epochs.error or begun.restores_nothing):
+            return None
+        return HalfWritten(at=save.at, file=save.path.name, failure=failure)
 
     def _run(self, host: Host) -> tuple[ObservedRun, dict[int, WrittenFiles]]:
         observed, run = self._observed(host)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+
 from symmetry.sandbox.source import Source
 from symmetry.torch.script.script import Script
+from tests.conftest import slow
 
 SAVES_TWICE = """
 import os
@@ -26,11 +29,33 @@ for step in range(begin, 4):
 """
 
 
-def test_a_script_may_save_several_times_between_two_updates(tmp_path):
+RECOVERS = SAVES_TWICE.replace(
+    'saved = torch.load("last.pt")',
+    "try:\n"
+    '        saved = torch.load("last.pt")\n'
+    "    except RuntimeError:\n"
+    '        saved = torch.load("before.pt")',
+).replace(
+    "        torch.save(",
+    '        if os.path.exists("last.pt"):\n'
+    '            os.replace("last.pt", "before.pt")\n'
+    "        torch.save(",
+)
+
+
+@pytest.mark.parametrize(("text", "is_lost"), [(SAVES_TWICE, True), slow(RECOVERS, False)])
+def test_a_script_may_save_several_times_between_two_updates_and_be_killed_meanwhile(
+    tmp_path, text, is_lost
+):
     file = tmp_path / "train.py"
-    file.write_text(SAVES_TWICE)
+    file.write_text(text)
     script = Script(Source("train.py", file, folder=tmp_path, resume_with=()))
     found = script.resumed_runs()
     script.close()
     assert found is not None
     assert {(each.saved, each.position) for each in found.resumptions} == {(1, 1)}
+    assert (found.half_written is not None) is is_lost
+    if found.half_written is not None:
+        assert found.half_written.file == "last.pt"
+        assert found.half_written.failure.startswith("it fails: train.py raised ")
+        assert "torch.save" in text.splitlines()[found.half_written.at.line - 1]
