@@ -31,6 +31,9 @@ _OPERATION = re.compile(r"Backward\d*$")
 # Functions whose result is no number of a tensor, or is no part of the forward.
 _ASIDE = {"backward", "grad", "register_hook", "retain_grad", "__setitem__", "zero_", "__set__"}
 _GRAD = "torch.autograd.grad()"
+# Of their first argument these take the dtype, the device and perhaps the shape, and no number.
+_FORMS = {"zeros_like", "ones_like", "full_like", "empty_like", "rand_like", "randn_like"}
+_FORMS |= {"new_tensor", "new_zeros", "new_ones", "new_full", "new_empty"}
 _READ = {"data", "T", "mT", "H", "mH", "real", "imag"}  # attributes that are tensors made of it
 _ELEMENTWISE = {"mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss"}
 _SUMS = {"add", "add_", "sub", "sub_", "rsub", "__add__", "__radd__", "__iadd__", "__sub__"}
@@ -157,8 +160,9 @@ class FollowedParameters:
             outputs = kwargs.get("outputs", args[:1])
             self._follow(_GRAD, [*tree_leaves(outputs)], result)
         elif name not in _ASIDE:
+            taken = args[1:] if name in _FORMS else args
             with suppress(RuntimeError):  # of a view that an update writes into nothing may be read
-                self._follow(name, [*tree_leaves((args, kwargs))], result)
+                self._follow(name, [*tree_leaves((taken, kwargs))], result)
 
     def _follow(self, name: str, given: list[Any], result: Any) -> None:
         sources = [each for each in map(self._of, given) if each is not None]

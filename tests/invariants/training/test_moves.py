@@ -192,6 +192,8 @@ def by_loss(loss, model=None):
     [
         (lambda out: 0.1 * torch.tensor(out.abs().mean().item()), ["loss/term"]),
         (lambda out: out.abs().mean().detach(), ["loss/term"]),
+        (lambda out: out.new_tensor(out.abs().mean().item()), ["loss/term"]),
+        (lambda out: out.new_zeros(()) + out.abs().mean(), []),  # only its dtype is taken
         (lambda out: 0.1 * out.abs().mean(), []),
         (lambda out: torch.tensor(0.3), []),
     ],
