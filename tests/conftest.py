@@ -8,7 +8,7 @@ import os
 import shutil
 import signal
 from collections import Counter
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Container, Generator, Iterable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -60,16 +60,17 @@ def few(
     name: Callable[[Any], str],
     kind: Callable[[Any], object] = lambda _: None,
     number: int = 1,
+    dear: Container[str] = (),
 ) -> list[ParameterSet]:
     """Return entries of a zoo as cases of a test: so many of each kind are quick, the others slow.
 
-    Scripts, whose names end in ".py", come last: a function costs less.
+    Scripts, whose names end in ".py", come last: a function costs less. Dear ones are always slow.
     """
     seen: Counter[object] = Counter()
     cases = []
     for entry in sorted(entries, key=lambda entry: name(entry).endswith(".py")):
         seen[kind(entry)] += 1
-        marks = [pytest.mark.slow] * (seen[kind(entry)] > number)
+        marks = [pytest.mark.slow] * (seen[kind(entry)] > number or name(entry) in dear)
         cases.append(pytest.param(entry, id=name(entry), marks=marks))
     return cases
 

@@ -13,6 +13,7 @@ import symmetry
 from symmetry import Report, SymmetryError, Verdict, check
 from symmetry.checker.progress import Progress
 from tests.cli.inside import symmetry as command
+from tests.conftest import slow
 from tests.steps import checked as steps
 
 VIOLATED = """
@@ -73,11 +74,14 @@ def test_rounding_is_ok_unless_all_must_hold_exactly():
     assert check(steps.last_unit_rounded, expected_failures=expected, **OPTIONS).ok
 
 
-def test_printed_it_is_what_the_command_prints(tmp_path):
-    for arguments in ({"examples": 3}, OPTIONS):
-        options = [f"--{name}={value}" for name, value in arguments.items()]
-        printed = command("check", "numpy", *options, cwd=tmp_path).out
-        assert f"{check('numpy', **arguments)}\n" == printed
+@pytest.mark.parametrize("arguments", [OPTIONS, slow({"examples": 3})])
+def test_printed_it_is_what_the_command_prints(tmp_path, arguments):
+    options = [f"--{name}={value}" for name, value in arguments.items()]
+    printed = command("check", "numpy", *options, cwd=tmp_path).out
+    assert f"{check('numpy', **arguments)}\n" == printed
+
+
+def test_printed_a_violation_is_what_the_command_prints(tmp_path):
     (tmp_path / "mine.py").write_text(VIOLATED)
     options = ("--only", "symmetry/w1-columns", "--examples", "5", "--no-explain")
     printed = command("check", "mine.py:step", *options, cwd=tmp_path)

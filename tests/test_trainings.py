@@ -19,6 +19,16 @@ from tests.conftest import few, needs
 from tests.faulty.trainings import FAULTS, TOLD
 from tests.sound.trainings import NEARLY, TARGETS, WITH_TIMM
 
+DEAR = {  # tests of the invariants have quick ones like them
+    "validation_raises.py",
+    "mean_of_each_micro_batch.py",
+    "mean_by_hand_of_each_micro_batch.py",
+    "compiled_in_16_bits",
+    "epoch_counted.py",
+    "distilled_without_gradients.py",
+    "twin_critics.py",
+    "advantages_in_micro_batches.py",
+}
 QUICK = {  # sound trainings; the others are slow
     "mlp_with_a_frozen_stage",
     "cnn_autocast",
@@ -37,7 +47,7 @@ def sound() -> Iterator[ParameterSet]:
 
 
 @pytest.mark.parametrize(
-    "fault", few(FAULTS, lambda fault: fault.name, lambda fault: fault.caught_by)
+    "fault", few(FAULTS, lambda fault: fault.name, lambda fault: fault.caught_by, dear=DEAR)
 )
 def test_a_fault_is_caught_by_what_is_meant_to_catch_it(fault):
     found = check_target(fault.target, only=fault.needed)
@@ -63,7 +73,12 @@ def test_a_sound_training_is_not_accused(target):
 
 @pytest.mark.parametrize(
     "sound",
-    few(NEARLY, lambda sound: sound.target.name, lambda sound: (sound.invariant, sound.kind)),
+    few(
+        NEARLY,
+        lambda sound: sound.target.name,
+        lambda sound: (sound.invariant, sound.kind),
+        dear=DEAR,
+    ),
 )
 def test_what_nearly_looks_broken_is_not_accused(sound):
     (invariant,) = select_trainings([sound.invariant])

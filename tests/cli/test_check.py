@@ -19,6 +19,7 @@ from tests.catalogues import select
 from tests.cli.inside import symmetry
 from tests.cli.process import SYMMETRY, assert_one_line, environment
 from tests.cli.process import symmetry as process
+from tests.conftest import slow
 
 STEPS = """
 import numpy as np
@@ -220,6 +221,7 @@ def test_a_step_that_does_not_repeat_itself(folder: Path) -> None:
     assert "hypothesis" not in finished.out.lower()
 
 
+@pytest.mark.slow
 def test_a_step_that_ends_its_process_passes_nothing_and_hides_nothing(folder: Path) -> None:
     arguments = ("--dtype", "float32", "--examples", 2, "--json", "out.json")
     few = ("--only", "symmetry/pure", "--only", "*/w1-columns", "--only", "symmetry/permutation")
@@ -245,13 +247,13 @@ def test_json_goes_to_standard_output(folder: Path) -> None:
     assert_one_line(both, "--json - and --format sarif cannot both be printed")
 
 
-def test_beside_a_result_for_a_file_the_log_has_the_answer(folder: Path) -> None:
+@pytest.mark.parametrize("format_", ["sarif", slow("junit")])
+def test_beside_a_result_for_a_file_the_log_has_the_answer(format_: str, folder: Path) -> None:
     few = ("--only", "*/w2-rows", "--examples", 4)
-    for format_ in ("sarif", "junit"):
-        broken = symmetry("check", "steps:broken", *few, "--format", format_, cwd=folder)
-        assert broken.status == 1
-        assert broken.err.startswith("steps:broken: 1 problem (1 check)\n")
-        assert "found by  symmetry/w2-rows" in broken.err
+    broken = symmetry("check", "steps:broken", *few, "--format", format_, cwd=folder)
+    assert broken.status == 1
+    assert broken.err.startswith("steps:broken: 1 problem (1 check)\n")
+    assert "found by  symmetry/w2-rows" in broken.err
     quiet = symmetry("check", "steps:sound", *few, "--format", "sarif", "--quiet", cwd=folder)
     assert quiet.err == ""
 

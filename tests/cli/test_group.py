@@ -138,7 +138,7 @@ def test_an_interruption_of_the_imports_has_no_traceback(tmp_path: Path) -> None
     assert (finished.status, finished.out, finished.err) == (130, "", "interrupted\n")
 
 
-@pytest.mark.parametrize("command", ["units", slow("compare"), slow("explain")])
+@pytest.mark.parametrize("command", [slow("units"), slow("compare"), slow("explain")])
 def test_json_may_go_to_standard_output(command: str, tmp_path: Path) -> None:
     names = {"compare": ("numpy", "numpy"), "explain": ("numpy",)}
     few = {"compare": ("--examples", "2"), "explain": ("--samples", "9", "--inputs", "4")}

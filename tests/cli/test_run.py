@@ -20,6 +20,7 @@ import pytest
 import symmetry.cli as cli
 from symmetry.experiment import run as experiment
 from tests.cli.process import SYMMETRY, Finished, assert_one_line, environment, symmetry
+from tests.conftest import slow
 from tests.experiment.data.files import NAMES, idx_bytes, sample_files, write_files
 from tests.tiny import LastUnitCore
 
@@ -151,10 +152,10 @@ def test_running_again_leaves_the_files_alone(here: Here, cwd: Path) -> None:
     [
         ["--init", "random"],
         ["--collapsed"],
-        ["--no-control"],
-        ["--dtype", "float64"],
-        ["--hidden", "1"],
-        ["--iterations", "1"],
+        slow(["--no-control"]),
+        slow(["--dtype", "float64"]),
+        slow(["--hidden", "1"]),
+        slow(["--iterations", "1"]),
         ["--lr", "1e38"],
     ],
     ids="".join,
@@ -278,10 +279,10 @@ def test_damaged_data_leave_a_report_untouched(here: Here, tmp_path: Path) -> No
     assert contents(tmp_path / "o") == before
 
 
-def test_a_bad_number_of_threads_in_the_environment(cwd: Path) -> None:
-    for bad in ("0", "-3", "all", ""):
-        finished = symmetry("run", *SMALL, "--output", "o", cwd=cwd, NUMBA_NUM_THREADS=bad)
-        assert_one_line(finished, "NUMBA_NUM_THREADS")
+@pytest.mark.parametrize("bad", ["0", slow("-3"), slow("all"), slow("")])
+def test_a_bad_number_of_threads_in_the_environment(bad: str, cwd: Path) -> None:
+    finished = symmetry("run", *SMALL, "--output", "o", cwd=cwd, NUMBA_NUM_THREADS=bad)
+    assert_one_line(finished, "NUMBA_NUM_THREADS")
 
 
 def test_a_report_that_cannot_be_written_is_noticed_before_training(here: Here, cwd: Path) -> None:
@@ -300,7 +301,7 @@ def endless(cwd: Path, **streams: Any) -> subprocess.Popen[bytes]:
     )
 
 
-@pytest.mark.parametrize("moment", [b"loading", b"iteration 2 "])
+@pytest.mark.parametrize("moment", [slow(b"loading"), b"iteration 2 "])
 def test_ctrl_c_leaves_nothing_half_written(moment: bytes, cwd: Path) -> None:
     (cwd / "o").mkdir()
     (cwd / "o" / "mnist.md").write_text("an older report")

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import slow
+
 HERE = "tests.comparison.trainings:"
 
 
@@ -16,7 +18,8 @@ def compare(first: str, *others: str, **options: object):
     return compare(HERE + first, *(HERE + other for other in others), **options)
 
 
-SAME = ("training", "sdpa", "accumulated", "unfused", "wrapped")
+SAME = ("training", "sdpa", "accumulated")
+OTHERWISE = ("unfused", "wrapped")
 OTHERS = {  # the phase, the module, and the line that made what differs
     "other_data": ("data", None, "x = torch.randn(SAMPLES, 3, WIDTH, generator=generator)"),
     "wrong_scale": ("forward", "attention", "return (q @ k.mT / WIDTH).softmax(-1) @ v"),
@@ -33,21 +36,18 @@ LINES = (Path(__file__).parent / "trainings.py").read_text().splitlines()
 
 
 @pytest.fixture(scope="module")
-def same():
-    return compare("training", *SAME)
-
-
-@pytest.fixture(scope="module")
 def others():
     return compare("training", *OTHERS, "sdpa", dtype="float64")
 
 
-def test_the_same(same):
+@pytest.mark.parametrize("names", [SAME, slow((*SAME, *OTHERWISE))], ids=["few", "all"])
+def test_the_same(names):
+    same = compare("training", *names)
     assert same, repr(same)
     assert same.first is None
     assert same.ratios.keys() == {"float32", "float64"}
     assert max(same.ratios.values()) < 5
-    assert repr(same).count("is the same training as") == len(SAME)
+    assert repr(same).count("is the same training as") == len(names)
 
 
 @pytest.mark.parametrize("name", OTHERS)

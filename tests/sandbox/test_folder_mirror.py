@@ -275,7 +275,7 @@ PLACES = st.sampled_from(["log.txt", "out/weights", "out/more/weights", "new", "
 
 
 @given(changes=st.lists(st.tuples(st.sampled_from(sorted(CHANGES)), PLACES, PLACES), max_size=6))
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=25)
 def test_what_has_been_written_can_be_put_back(changes):
     with tempfile.TemporaryDirectory() as name:
         work = Path(name).resolve() / "work"
