@@ -20,7 +20,7 @@ def broken(x, y, w1, w2, lr):
     w2[-1] *= 1.5
     return w1, w2
 """
-W2_ROWS = ("--only", "symmetry/w2-rows", "--dtype", "float32", "--examples", 20)
+W2_ROWS = ("--only", "symmetry/w2-rows", "--dtype", "float32", "--examples", 5)
 GONE = '{"target": "old.py", "invariant": "symmetry/pure", "reason": "see #7"}'
 KNOWN = ("--baseline", "known.jsonl")
 
@@ -103,7 +103,7 @@ def test_python_takes_it_too(folder: Path, monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.chdir(folder)
     known = '{"target": "steps.py:broken", "invariant": "symmetry/w2-rows", "reason": "see #12"}'
     (folder / "known.jsonl").write_text(known)
-    options = {"only": "symmetry/w2-rows", "examples": 20, "dtype": "float32"}
+    options = {"only": "symmetry/w2-rows", "examples": 5, "dtype": "float32"}
     assert not check("steps.py:broken", **options)
     assert check("steps.py:broken", baseline="known.jsonl", **options)
 

@@ -62,7 +62,7 @@ single.dtypes = ("float32",)
 """
 OWN = select(["symmetry/*"])
 CASE = Case(3, 2, 4, 3, 0.5, 2, "float32", "unit", "scaled", 0)
-W2_ROWS = ("--only", "symmetry/w2-rows", "--dtype", "float32")
+W2_ROWS = ("--only", "symmetry/w2-rows", "--dtype", "float32", "--examples", 20)
 
 
 @pytest.fixture
