@@ -73,6 +73,7 @@ def test_a_script_that_asks_for_cuda_says_how_it_ran(folder):
     assert found["mapped"] == ["nccl", ".cuda", "torch.compile"]
 
 
+@pytest.mark.slow  # what README shows is a whole check, too
 def test_a_sound_script_passes_and_leaves_nothing(folder):
     done = process(
         folder, "check", "--verbose", "train.py", "--json", "found.json", "--", "--epochs", "1"
@@ -208,7 +209,7 @@ FAILING = {  # its first line, in each format
 )
 def test_a_script_that_fails_late_is_a_failure_whose_line_comes_first(folder, line, does, format_):
     (folder / "late.py").write_text(FAILS.format(line))
-    done = process(folder, "check", "late.py", "--only", "training/runs", "--format", format_)
+    done = run(folder, "check", "late.py", "--only", "training/runs", "--format", format_)
     assert done.status == 1, done
     expected = FAILING[format_].format(does).split(" (1 check")[0]
     assert expected in (done.out.splitlines()[0] if format_ in ("text", "github") else done.out)
@@ -363,7 +364,7 @@ IN_AN_EPOCH = HEAD + (
     "    if epoch == 3:\n"
     "        import waits\n"
 )
-ENDINGS = [(IN_A_STEP, "training/moves"), (IN_AN_EPOCH, "loop/modes")]
+ENDINGS = [(IN_A_STEP, "training/moves"), slow(IN_AN_EPOCH, "loop/modes")]
 
 
 @contextmanager
