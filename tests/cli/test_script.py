@@ -99,6 +99,7 @@ def test_a_sound_script_passes_and_leaves_nothing(folder):
     assert names == ["found.json", "network.py", "train.py"]
 
 
+@pytest.mark.slow  # README's script is explained, too
 def test_a_broken_script_is_violated_and_explained(folder):
     (folder / "package").mkdir()
     (folder / "train.py").rename(folder / "package" / "train.py")
@@ -337,6 +338,7 @@ def test_a_missing_package_is_no_failure_of_the_training(folder):
     assert done.out == ""
 
 
+@pytest.mark.slow
 def test_what_it_printed_last_is_shown_with_an_error(folder, capfd):
     text = scripts.PLAIN.replace("optimizer.step()", "raise ValueError('no')", 1)
     text = text.replace("optimizer.zero_grad()", "print('about to fail'); optimizer.zero_grad()")
@@ -463,6 +465,7 @@ def test_processes_that_a_script_starts_end_with_it(folder, monkeypatch):
     assert not any(map(is_alive, map(int, pids.read_text().split())))
 
 
+@pytest.mark.slow
 def test_a_script_that_begins_only_once_in_a_process_is_not_accused(folder, monkeypatch):
     import torch
 

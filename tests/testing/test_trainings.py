@@ -60,7 +60,15 @@ def test_each_invariant_is_one_test_of_a_function_that_trains(pytester):
     assert sum("::test_it[" in line for line in collected.outlines) > 30
 
 
-def test_a_violation_fails_the_test_of_its_invariant_with_the_line(pytester):
+def test_a_violation_fails_the_test_of_its_invariant(pytester):
+    text = "@check_training(only=few[1:])\ndef test_it():\n    train(make_model(), loss=wrong)\n"
+    result = run(pytester, text)
+    result.assert_outcomes(passed=1, failed=1)
+    result.stdout.fnmatch_lines(["____* test_it?loss/inputs? ____*", "*  found by  loss/inputs*"])
+
+
+@pytest.mark.slow
+def test_a_violation_that_is_explained_fails_beside_an_expected_failure(pytester):
     result = run(
         pytester,
         """
