@@ -12,20 +12,21 @@ from tests.cli.process import assert_one_line
 from tests.cli.process import symmetry as process
 from tests.conftest import slow
 
-ROOT = Path(__file__).parents[2]
+# All files of the working folder are mirrored for each import, and there are few of them.
+FOLDER = Path(__file__).parents[1] / "comparison"
 HERE = "tests.comparison.trainings:"
 
 
 def compare(first: str, *others: str, run=symmetry):
     names = (HERE + name for name in (first, *others) if name[0] != "-")
-    return run("compare", *names, *(o for o in others if o[0] == "-"), cwd=ROOT)
+    return run("compare", *names, *(o for o in others if o[0] == "-"), cwd=FOLDER)
 
 
 def test_the_same_and_another(tmp_path):
     done = symmetry(
         *("compare", HERE + "training", HERE + "sdpa", HERE + "other_eps"),
         *("--dtype", "float64", "--json", tmp_path / "found.json"),
-        cwd=ROOT,
+        cwd=FOLDER,
     )
     assert done.status == 1, done.err
     lines = done.out.splitlines()
@@ -33,7 +34,7 @@ def test_the_same_and_another(tmp_path):
     assert lines[1].startswith("  float64  at most ")
     assert lines[2].startswith("  looked   2 steps compared; ")
     assert lines[4].endswith(f": {HERE}other_eps is another training than {HERE}training")
-    assert lines[4].startswith("tests/comparison/trainings.py:")
+    assert lines[4].startswith("trainings.py:")
     assert lines[5].startswith("  first    the update of step 1: ")
     assert not done.err
     found = json.loads((tmp_path / "found.json").read_text())
@@ -114,14 +115,14 @@ def test_whole_epochs(tmp_path):
 
 def test_a_step_has_no_epochs():
     targets = ["tests.steps.compared:step"] * 2
-    done = symmetry("compare", *targets, "--whole", "--dtype", "float32", cwd=ROOT)
+    done = symmetry("compare", *targets, "--whole", "--dtype", "float32", cwd=FOLDER)
     assert_one_line(done, "step is a two-layer step: it has no epochs to compare")
 
 
 def test_two_layer_steps(tmp_path):
     steps = [f"tests.steps.compared:{name}" for name in ("step", "in_another_order", "tanh")]
     asked = "compare", *steps, "--examples", 10, "--dtype", "float64", "--output", tmp_path
-    done = symmetry(*asked, cwd=ROOT)
+    done = symmetry(*asked, cwd=FOLDER)
     assert done.status == 1, done.err
     assert f"{steps[1]} is the same training as {steps[0]}, up to rounding" in done.out
     assert "  first    the forward of step 1: the bias row of w2 moves otherwise" in done.out

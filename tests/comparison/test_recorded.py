@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from contextlib import chdir
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,14 @@ from tests.cli.process import symmetry
 from tests.conftest import slow
 
 HERE = "tests.comparison.trainings:"
-ROOT = Path(__file__).parents[2]
+FOLDER = Path(__file__).parent
+
+
+@pytest.fixture(autouse=True, scope="module")
+def here():
+    """Work in a small folder: for an import all files of the working folder are mirrored."""
+    with chdir(FOLDER):
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +69,7 @@ def test_a_recorded_run_is_compared_with_others(file, wrong, first):
     assert (same.same, same.results[0].ratio) == (True, 0.0)
     assert (other.same, other.name) == (False, str(wrong))
     assert (other.first.phase, other.first.module) == ("forward", "attention")
-    assert other.first.file == "tests/comparison/trainings.py"  # the line was recorded, too
+    assert other.first.file == "trainings.py"  # the line was recorded, too
 
 
 @pytest.mark.slow
@@ -91,7 +99,7 @@ def test_names_of_a_recorded_run_can_be_changed(file):
 def test_in_another_process_with_two_threads(file, tmp_path):
     path = tmp_path / "found.json"
     names = file, HERE + "training", HERE + "other_eps"
-    done = symmetry("compare", *names, "--json", path, cwd=ROOT, OMP_NUM_THREADS="2")
+    done = symmetry("compare", *names, "--json", path, cwd=FOLDER, OMP_NUM_THREADS="2")
     assert done.status == 1, done.err
     same, other = json.loads(path.read_text())["others"]
     assert (same["same"], other["first"]["phase"]) == (True, "update")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import chdir
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from tests.conftest import slow
 
 HERE = "tests.comparison.trainings:"
+FOLDER = Path(__file__).parent
 
 
 def compare(first: str, *others: str, **options: object):
@@ -32,7 +34,14 @@ OTHERS = {  # the phase, the module, and the line that made what differs
     "clipped": ("gradient", None, "nn.utils.clip_grad_norm_(model.parameters(), clip)"),
     "other_eps": ("update", None, "update.step()"),
 }
-LINES = (Path(__file__).parent / "trainings.py").read_text().splitlines()
+LINES = (FOLDER / "trainings.py").read_text().splitlines()
+
+
+@pytest.fixture(autouse=True, scope="module")
+def here():
+    """Work in a small folder: for an import all files of the working folder are mirrored."""
+    with chdir(FOLDER):
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +66,7 @@ def test_what_differs_is_named(others, name):
     assert not other.same
     first = other.first
     assert (first.phase, first.module, first.step) == (phase, module, 1)
-    assert (first.file, LINES[first.line - 1].strip()) == ("tests/comparison/trainings.py", line)
+    assert (first.file, LINES[first.line - 1].strip()) == ("trainings.py", line)
     assert other.results[0].ratio > 1e4
 
 
@@ -70,7 +79,7 @@ def test_the_texts(others):
     assert "(eps of AdamW is 1e-06, not 1e-08)" in text
     assert "between attention.v and attention.out: attention.out is given another input" in text
     assert f": {HERE}wrong_scale is another training than {HERE}training" in text
-    assert text.startswith("tests/comparison/trainings.py:")
+    assert text.startswith("trainings.py:")
     assert others._repr_html_().startswith("<pre>")
 
 
@@ -136,9 +145,7 @@ def test_the_json(others):
 def test_a_training_that_raises_is_the_outcome():
     found = compare("training", "raising")
     assert not found
-    assert found.others[0].error.startswith(
-        "step(0) raised ValueError: no more (tests/comparison/trainings.py:"
-    )
+    assert found.others[0].error.startswith("step(0) raised ValueError: no more (trainings.py:")
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from contextlib import chdir
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +15,14 @@ from symmetry.steps.compare import cases_in
 
 HERE = "tests.steps.compared:"
 EXAMPLES = 20
+FOLDER = Path(__file__).parent
+
+
+@pytest.fixture(autouse=True, scope="module")
+def here():
+    """Work in a small folder: for an import all files of the working folder are mirrored."""
+    with chdir(FOLDER):
+        yield
 
 
 def test_the_same():
