@@ -123,6 +123,17 @@ def pytest_collection_modifyitems(
         items[:] = [item for item in items if not missing(item)]
 
 
+@pytest.fixture
+def tmp_path(tmp_path: Path) -> Path:
+    """Return a folder with nothing beside it, nor beside the folders that it is in.
+
+    A check of a script makes links to that, which would be the folders of a thousand other tests.
+    """
+    alone = tmp_path / "a" / "b" / "c"
+    alone.mkdir(parents=True)
+    return alone
+
+
 @pytest.fixture(autouse=True, scope="module")
 def frozen() -> None:
     """Let no garbage collection visit what is imported by now: each run of a script ends with one.
