@@ -265,6 +265,7 @@ def _hint(text: str) -> str:
 def _hint_of_arguments(raised: Exception) -> str:
     """Return how to give arguments to a script that reads one that is not there."""
     at = line_of(raised) if isinstance(raised, IndexError) else None
+    linecache.checkcache(at[0] if at else "")  # there may have been another file of this name
     return _ARGUMENTS if at and "sys.argv" in linecache.getline(*at) else ""
 
 
