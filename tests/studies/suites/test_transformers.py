@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
+import symmetry
 from symmetry import check_loss, check_training
 from tests.conftest import needs
 from tests.studies.suites import tiny
@@ -57,6 +58,34 @@ def test_label_smoothing_without_the_number_of_items_is_caught(tmp_path):
     smoother = trainer.label_smoother
     trainer.label_smoother = lambda *args, num_items_in_batch, **more: smoother(*args, **more)
     return trainer
+
+
+RESUMED = """
+import sys
+from transformers import Trainer, TrainingArguments
+from tests.studies.suites import tiny
+
+arguments = tiny.arguments(TrainingArguments, "out", max_steps=10, save_steps=3)
+trainer = Trainer(model=tiny.model(), args=arguments, train_dataset=tiny.rows(16))
+{change}
+trainer.train(resume_from_checkpoint="--resume" in sys.argv)
+"""
+
+
+@pytest.mark.parametrize(
+    ("change", "broken"),
+    [
+        ("", set()),
+        ("trainer._load_optimizer_and_scheduler = lambda *_: None", {"resume/state"}),
+    ],
+)
+def test_resume_from_checkpoint(tmp_path, change, broken):
+    file = tmp_path / "train.py"
+    file.write_text(RESUMED.format(change=change))
+    target = symmetry.script(str(file), resume_with=["--resume"])
+    verdicts = symmetry.check(target, only="resume/*").verdicts
+    assert {each.invariant for each in verdicts if each.kind == "violated"} == broken
+    assert all(each.counted for each in verdicts)
 
 
 def smoothed(logits, labels, items=None):
