@@ -88,11 +88,14 @@ def _traincheck(scripts: Scripts, script: Path) -> Findings:
     if not model.isidentifier():
         raise NotApplicable("the trained model has no name")
     if not Path("invariants.json").exists():
-        _traincheck_run("collect", "--pyscript", "twin.py", "--models-to-track", model, "-o", "ref")
+        options = ["--models-to-track", model, "--output-dir", "ref"]
+        _traincheck_run("collect", "--pyscript", "twin.py", *options)
         _traincheck_run("infer", "-f", "ref", "-o", "invariants.json")
     trace = f"trace_{script.stem}"
-    options = ["--models-to-track", model, "--invariants", "invariants.json", "-o", trace]
-    _traincheck_run("collect", "--pyscript", script.name, *options)
+    options = ["--models-to-track", model, "--output-dir", trace]
+    _traincheck_run(
+        "collect", "--pyscript", script.name, "--invariants", "invariants.json", *options
+    )
     results = f"results_{script.stem}"
     _traincheck_run("check", "-f", trace, "-i", "invariants.json", "-o", results)
     [failed] = Path(results).rglob("failed.log")
