@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from symmetry.base.errors import SymmetryError, TargetError, TrainingError
+from symmetry.base.errors import BudgetSpent, SymmetryError, TargetError, TrainingError
 from symmetry.base.names import RECORDED
 from symmetry.checker.examiner import Examiner
 from symmetry.checker.ignored import ignored_in
@@ -98,7 +98,7 @@ class SharedCheck:
         if self._examiner is None:
             examiner = self.plan.target.examiner(self.plan, Progress())
             try:
-                with one_thread():
+                with one_thread(), examiner.budget.spending(), suppress(BudgetSpent):
                     examiner.begin()
             except SymmetryError as error:
                 self._refused = error

@@ -4,10 +4,14 @@ A call is one action of a target: to take a step, or to make an instance. Anothe
 thread reports it to the parent process, which ends a call that goes on for too long.
 """
 
+import math
 import os
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import NamedTuple, Protocol
+
+from symmetry.base.errors import BudgetSpent
+from symmetry.base.processes import cpu_seconds
 
 _seen: set[Hashable] = set()
 
@@ -30,11 +34,24 @@ class Running:
     evaluates = ""
     # Called when a call begins, and when it has returned; None leaves that out.
     listener: Callable[[], None] | None = None
+    # The CPU seconds of this process and its children after which no call begins.
+    limit = math.inf
+
+    @property
+    def used(self) -> float:
+        """The CPU seconds of this process and its children so far."""
+        return cpu_seconds()
+
+    def refuse_beyond_limit(self) -> None:
+        """Raise ``BudgetSpent`` if the CPU seconds that calls may take are used."""
+        if self.used >= self.limit:
+            raise BudgetSpent
 
     @property
     def counts(self) -> Mapping[str, object]:
         """All that is known of the calls, to be shown in another process."""
-        return {name: value for name, value in vars(self).items() if name != "listener"}
+        own = "listener", "limit"
+        return {name: value for name, value in vars(self).items() if name not in own}
 
     @property
     def pace(self) -> "Pace":
@@ -52,6 +69,8 @@ class Pace(NamedTuple):
     evaluations: int = 0
     evaluated: float = 0.0
     evaluates: str = ""
+    used: float = 0.0
+    limit: float = math.inf
 
 
 class Surroundings(Protocol):
@@ -80,7 +99,14 @@ def calling(*kind: Hashable, counts: bool = True) -> Iterator[None]:
 
     If the kind has the name of a target with ``surroundings``, the block runs in them.
     Loading a target does not count: a target that has been loaded may still never do anything.
+
+    Raises
+    ------
+    BudgetSpent
+        If the call counts, and there are no CPU seconds left for it.
     """
+    if counts:
+        running.refuse_beyond_limit()
     process = os.getpid()
     running.first = kind not in _seen
     running.loading = not counts

@@ -29,6 +29,10 @@ class SymmetryError(ReadableError):
     """
 
 
+class BudgetSpent(BaseException):
+    """A check has used its CPU seconds. No exception, so that nothing takes it for a failure."""
+
+
 class TargetError(ReadableError):
     """A target raised, or returned what no step and no training returns.
 

@@ -11,6 +11,7 @@ these: a process that has got no more of them since some moment can be forked.
 from __future__ import annotations
 
 import gc
+import math
 import os
 import pickle
 import signal
@@ -129,6 +130,7 @@ def _be_a_fork(function: Callable[[], Any], pipe: Connection) -> None:
         pipe.send_bytes(pickle.dumps(message, pickle.HIGHEST_PROTOCOL))
 
     running.listener = lambda: send("calls", running.counts)
+    running.limit = math.inf  # it has a clock of its own
     try:
         _own_positions()
         message = "result", function()

@@ -90,6 +90,11 @@ def take_pipes() -> tuple[BinaryIO, BinaryIO]:
     return questions, answers
 
 
+def cpu_seconds() -> float:
+    """Return the CPU seconds of this process, and of its children that have ended."""
+    return sum(os.times()[:4])
+
+
 def waited(number: int) -> float:
     """Return how many seconds a process has waited for a processor; 0 if that is unknown."""
     try:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from symmetry.base.errors import ReadableError
+from symmetry.base.errors import BudgetSpent, ReadableError
 from symmetry.base.failure import Failure
 from symmetry.base.user_code import is_user_code, shorten, spell
 
@@ -66,7 +66,7 @@ def raised_as(
     try:
         with silenced():
             yield
-    except (KeyboardInterrupt, kind):
+    except (KeyboardInterrupt, BudgetSpent, kind):
         raise
     except BaseException as error:
         text = in_one_line(error)

@@ -8,6 +8,7 @@ The command line imports it before it does its work, so it imports nothing heavy
 """
 
 import inspect
+import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import MISSING, Field, dataclass, fields
 from typing import Any, TypeVar
@@ -28,6 +29,7 @@ class About:
     metavar: str | None = None  # what the help calls its value; None for a flag or a choice
     least: int | None = None  # the smallest number that makes sense
     most: int | None = None  # the largest number that makes sense, if there is one
+    positive: bool = False  # whether it is a positive number, which need not be whole
     choices: tuple[str, ...] = ()  # all values that make sense
     # Its name on the command line, if that is not the name of the field; None if it has none there.
     flag: str | None = ""
@@ -70,14 +72,22 @@ def settle(options: Any) -> None:
             value = (value,) if isinstance(value, str) else tuple(value)
             object.__setattr__(options, field.name, value)
             _refuse_others(field.name, value, record.choices)
-        elif is_number(field) and (value is not None or field.default is not None):
+        elif value is None and field.default is None:
+            continue
+        elif is_number(field):
             _refuse_beyond(field.name, value, record.least or 0, record.most)
+        elif record.positive and not (_is_real(value) and 0 < value < math.inf):
+            raise SymmetryError(f"{field.name} must be a positive number, not {value!r}")
 
 
 def _refuse_others(name: str, values: Iterable[Any], choices: tuple[str, ...]) -> None:
     for value in values:
         if choices and value not in choices:
             raise SymmetryError(f"{name} must be one of {', '.join(choices)}, not {value!r}")
+
+
+def _is_real(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _refuse_beyond(name: str, value: Any, least: int, most: int | None) -> None:

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from symmetry.base.devices import Substitution
 from symmetry.checker.arguments import TriedSizes
+from symmetry.checker.budget import Budget
 from symmetry.checker.plan import Plan
 from symmetry.checker.progress import Progress
 from symmetry.checker.verdict import Kind, Verdict
@@ -33,6 +34,7 @@ class Examiner(ABC):
         self.plan, self.progress = plan, progress
         self.invariants: Sequence[Invariant] = plan.invariants
         self.dtypes: Sequence[str] = plan.dtypes
+        self.budget = Budget(plan.options.budget)
         self.warnings: dict[str, str] = {}  # what the target warns of, each text once
 
     def begin(self) -> None:  # noqa: B027

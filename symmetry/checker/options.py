@@ -144,6 +144,16 @@ class Options(SharedOptions):
         ),
     )
 
+    budget: float | None = field(
+        default=None,
+        metadata=option(
+            "Begin nothing more after SECONDS of CPU, with the invariants first that find most in "
+            "little time, and say how far it came.",
+            "SECONDS",
+            positive=True,
+        ),
+    )
+
     def __post_init__(self) -> None:
         settle(self)
 
@@ -174,3 +184,4 @@ class Keywords(TypedDict, total=False):
     strict: bool
     gate: Patterns
     require: Patterns
+    budget: float | None

@@ -1,9 +1,11 @@
 """Running a plan: one verdict for each invariant and dtype."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from fnmatch import fnmatchcase
 
+from symmetry.base.errors import BudgetSpent
 from symmetry.checker.accepted import found_of
 from symmetry.checker.examiner import Examiner
 from symmetry.checker.ignored import IgnoredLines
@@ -13,6 +15,7 @@ from symmetry.checker.progress import Progress
 from symmetry.checker.threads import one_thread
 from symmetry.checker.verdict import JUDGED, Checked, Verdict, settled
 from symmetry.finding.coverage import Coverage
+from symmetry.law.invariant import Invariant
 from symmetry.law.note import Note
 
 GuiltyLine = tuple[str | None, int | None]  # the file, and the line from 1
@@ -37,11 +40,12 @@ def run(plan: Plan, progress: Progress | None = None, examiner: Examiner | None 
     progress.planned(record)
     found: list[list[Verdict]] = []  # of each invariant
     ignored = IgnoredLines(plan.ignored)
-    with one_thread():
+    with one_thread(), examiner.budget.spending():
         if not goes_on:
-            examiner.begin()
+            with suppress(BudgetSpent):
+                examiner.begin()
         for invariant in plan.invariants if goes_on else examiner.invariants:
-            examined = (examiner.examine(invariant, dtype) for dtype in examiner.dtypes)
+            examined = (_examined(examiner, invariant, dtype) for dtype in examiner.dtypes)
             found.append([verdict for verdict in examined if verdict is not None])
             if not _waits(plan, found[-1]):
                 found[-1] = _settled(plan, found[-1], progress, ignored)
@@ -55,13 +59,16 @@ def run(plan: Plan, progress: Progress | None = None, examiner: Examiner | None 
     verdicts = tuple(verdict for each in found for verdict in each)
     notes = tuple(
         note
-        for note in _notes(plan, verdicts)
+        for note in notes_of(verdicts)
         if ignored.reason(note.name, [(note.file, note.line)]) is None
     )
     judged = _judged(verdicts)
     unused = ignored.unused(_names_of(plan, judged))
+    reached = all(verdict.kind != "not reached" for verdict in verdicts)
     return replace(
         record,
+        complete=reached,
+        cut="" if reached else f"within {options.budget:g} s",
         verdicts=verdicts,
         remarks=remarks,
         notes=notes,
@@ -76,11 +83,22 @@ def run(plan: Plan, progress: Progress | None = None, examiner: Examiner | None 
     )
 
 
-def _notes(plan: Plan, verdicts: Sequence[Verdict]) -> Iterator[Note]:
+def _examined(examiner: Examiner, invariant: Invariant, dtype: str) -> Verdict | None:
+    """Return the verdict on an invariant; behind the end of the budget one that needs no call."""
+    try:
+        return examiner.examine(invariant, dtype)
+    except BudgetSpent:
+        planned = (v for v in examiner.planned() if (v.about, v.dtype) == (invariant, dtype))
+        seconds = f"{examiner.plan.options.budget:g}"
+        message = f"not reached within {seconds} CPU seconds (--budget)"
+        return next((replace(v, kind="not reached", message=message) for v in planned), None)
+
+
+def notes_of(verdicts: Sequence[Verdict]) -> Iterator[Note]:
     """Yield the notes of verdicts, each once; not those whose fact another one has said."""
     found = dict.fromkeys(note for verdict in verdicts for note in verdict.notes)
     said = {note.name for note in found}
-    kinds = {kind.name: kind for invariant in plan.invariants for kind in invariant.notes}
+    kinds = {kind.name: kind for verdict in verdicts for kind in verdict.about.notes}
     for note in found:
         if note.name not in kinds or said.isdisjoint(kinds[note.name].unless):
             yield note

@@ -7,7 +7,9 @@ import traceback
 from collections.abc import Sequence
 from dataclasses import replace
 
+from symmetry.base.calls import running
 from symmetry.base.errors import (
+    BudgetSpent,
     ExtrasError,
     LossNotFinite,
     NotCheckable,
@@ -56,6 +58,7 @@ class TrainingExaminer(Examiner):
         self._broken: dict[str, tuple[str, Failure | None]] = {}
         # The verdict that says why a loss of the first steps is not finite.
         self._loss: Verdict | None = None
+        self._examined = 0  # how many verdicts there are so far
         self._told = False  # whether it was said why a plain run does not work
         self._unjudged = ""  # why nothing else is judged
         self._on_ranks = False  # whether it was run on several ranks
@@ -102,7 +105,7 @@ class TrainingExaminer(Examiner):
         if dtype not in entry.dtypes:
             return None
         # Units are found before an invariant needs them.
-        if not (invariant.stops or entry.ranks) and any(each.units for each in self.invariants):
+        if invariant.units:
             self._find_units()
         blank = Verdict(invariant, dtype, "vacuous", steps=self._starts[dtype].steps)
         if entry.ranks and self._on_ranks:
@@ -122,10 +125,11 @@ class TrainingExaminer(Examiner):
         return verdict
 
     def _judged(self, blank: Verdict, entry: TrainingInvariant) -> Verdict:
-        self.progress.case(entry.name, blank.dtype, 0, 1, None)
+        self.progress.case(entry.name, blank.dtype, self._examined, len(self.planned()), None)
         measured = self._measured if entry.ranks and self._on_ranks else self._measured_in_memory
         verdict = self._qualified(measured(blank, entry), entry)
         self.progress.examined(verdict)
+        self._examined += 1
         return verdict
 
     def _qualified(self, verdict: Verdict, entry: TrainingInvariant) -> Verdict:
@@ -222,10 +226,12 @@ class TrainingExaminer(Examiner):
             return
         from symmetry.finding.find import find
 
-        self.progress.case("finding units", "float64", 0, 1, None)
         any_start, *_ = self._starts.values()
         try:
-            self.coverage = find(any_start.target)
+            self.coverage = find(any_start.target, self._finding)
+        except BudgetSpent:
+            self._searched = False
+            raise
         except (SymmetryError, TargetError) as error:
             self._why_none = f"units were not searched, because {error}"
         except (RuntimeError, TypeError, ValueError, LookupError, NotImplementedError) as error:
@@ -237,6 +243,11 @@ class TrainingExaminer(Examiner):
         finally:
             gc.collect()  # what was recorded refers to itself, and is large
             give_back()
+
+    def _finding(self, stage: str, number: int, of: int) -> None:
+        """Show how far units are found; end it with the budget."""
+        running.refuse_beyond_limit()
+        self.progress.case(f"finding units: {stage}", "float64", number, of, None)
 
     def _why_no_units(self) -> str:
         """Say why there are no equal units, if an invariant that needs them was selected."""

@@ -17,6 +17,7 @@ Kind = Literal[
     "violated",
     "error",
     "not finished",
+    "not reached",
     "rounding",
     "expected failure",
     "holds",
@@ -24,6 +25,7 @@ Kind = Literal[
     "not applicable",
 ]
 
+_LATE = ("not finished", "not reached")
 JUDGED = ("holds", "violated", "rounding", "expected failure", "error")  # kinds that say something
 
 
@@ -51,7 +53,7 @@ class Verdict:
         nothing. *not applicable*: it says nothing of this target, in this dtype. *expected
         failure*: violated, as announced. *error*: the target raised, or did not return what it has
         to return. *not finished*: a limit of time or memory, or an error of symmetry itself, came
-        first.
+        first. *not reached*: the check ended before it, as its user wants: by a budget or Ctrl-C.
     cases, counted
         Cases that were run, not counting shrinking, and how many had the witness; for a training,
         the runs that were compared.
@@ -165,6 +167,8 @@ class Checked:
     gating: tuple[Note, ...] = ()  # those of them that fail the check, as its options say
     warnings: tuple[str, ...] = ()  # of the target's libraries, each once
     complete: bool = True  # whether nothing interrupted it
+    # Why it ended before all invariants were judged: "within 120 s", say; empty if it did not.
+    cut: str = ""
     coverage: Coverage | None = None  # of a training; None where no units were looked for
     part: str = ""  # which part of the user's step was checked, in words; empty for all of it
     sizes: TriedSizes | None = None  # of trainings whose arguments are drawn: what was tried
@@ -189,7 +193,7 @@ def settled(verdicts: Sequence[Verdict], reasons: Mapping[str, str]) -> list[Ver
         return list(verdicts)
     any_reason = next(iter(reasons.values()))
     failures = ("violated", "rounding")
-    undecided = any(verdict.kind in (*failures, "not finished") for verdict in verdicts)
+    undecided = any(verdict.kind in (*failures, *_LATE) for verdict in verdicts)
     found = []
     for v in verdicts:
         reason = reasons.get(v.found or "", reasons.get("")) if v.kind == "violated" else any_reason

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +23,6 @@ from symmetry.cli.isolation.parent import Isolated
 from symmetry.cli.options import (
     PATH,
     POSITIVE,
-    STANDARD,
     WHOLE,
     declared_options,
     flag,
@@ -44,8 +44,8 @@ _SECTIONS = {
     "What fails": "--strict --gate --require --exact --expect-units --expect-failure --baseline "
     "--update-baseline",
     "Output": "--quiet --verbose --format --json --output",
-    "How it runs": "--seed --dtype --steps --timeout --device --ranks --resume-with --no-explain "
-    "--in-process",
+    "How it runs": "--budget --seed --dtype --steps --timeout --device --ranks --resume-with "
+    "--no-explain --in-process",
     "Drawn sizes, and two-layer steps": "--draw --examples --case --min-samples",
     "Several targets": "--jobs --time-limit --memory --results --since --scheduler",
 }
@@ -136,23 +136,13 @@ class _Check(Isolated):
         return conclude(found, None, output)
 
     def interrupted(self, params: Mapping[str, Any], account: Account) -> None:
-        names = params["targets"] or ("numba",)
-        if len(names) > 1 or account.target not in ("", *names):
+        """Print and write what is proved so far, as at the end of a budget."""
+        if len(params["targets"]) > 1 or (found := account.interrupted()) is None:
             return
-        from symmetry.base.files import write_all
-        from symmetry.checker.verdict import Checked
-        from symmetry.report.record import to_json
-        from symmetry.report.verdicts import line
+        from symmetry.cli.outcome import Output, conclude
 
-        verdicts = account.verdicts()
-        if not params["verbose"] and params["format_"] == "text":  # else they were printed already
-            for verdict in verdicts:
-                say(line(verdict))
-        if params["json"] in (None, STANDARD):
-            return
-        found = Checked(names[0], params["seed"], None, verdicts, complete=False)
-        write_all({params["json"]: to_json(found)})
-        say(f"wrote {params['json']}, incomplete", err=True)
+        with suppress(SymmetryError):  # so far nothing is proved
+            conclude(found, None, Output.of({**params, "output": None}))
 
 
 @click.command("check", cls=_Check, short_help="Check a training, or a two-layer step.")
@@ -286,6 +276,12 @@ def command(
     a script have a name in braces, which is safe in shells, and a range: `symmetry check train.py
     --draw hidden=1..64 --draw rate=1e-5..1 -- --hidden {hidden} --lr {rate}`. A failure is shown
     with the smallest arguments, and sizes at which the training raises count as failures.
+
+    A check of a large script takes minutes. --budget 120 ends it after 120 CPU seconds: invariants
+    come in the order of the faults that each catches for a second, no call of the script begins
+    later, and the first line says how far the check came. Its exit status is that of the invariants
+    that were judged, and --require says which must be. Ctrl-C ends a check in the same way, with
+    the exit status 130.
 
     Exit status: 0 nothing is violated, 1 something is, or the target does not work; 2 the command
     could not do its work, nothing was checked, or a limit came first.

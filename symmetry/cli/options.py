@@ -111,6 +111,8 @@ def _kind(about: About) -> Any:
     """Return the type of an option that is not a number; None for a text."""
     if about.choices:
         return click.Choice(about.choices)
+    if about.positive:
+        return POSITIVE
     return PATH if about.metavar == "FILE" else None
 
 

@@ -28,6 +28,7 @@ _STYLES: dict[str, dict[str, Any]] = {
     "violated": {"fg": "red", "bold": True},
     "error": {"fg": "red", "bold": True},
     "not finished": {"fg": "yellow"},
+    "not reached": {"fg": "yellow"},
     "rounding": {"fg": "yellow"},
     "vacuous": {"fg": "yellow"},
     "expected failure": {"fg": "cyan"},

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from itertools import chain
 
 from symmetry.base.devices import Substitution
-from symmetry.base.errors import FAILED, FOUND
+from symmetry.base.errors import FAILED, FOUND, OK
 from symmetry.checker.verdict import JUDGED, LOSS_NOT_FINITE, Checked, Verdict
 from symmetry.explanation.explained import Explained
 from symmetry.report.failures import details
@@ -59,7 +59,9 @@ def headline(checked: Checked, found: tuple[Problem, ...]) -> str:
     if code == FAILED:
         answer = answer.partition(":")[0]
     how = f", {checked.substitution.words}" if checked.substitution else ""
-    return f"{checked.target}: {answer} ({judged(checked)}){how}"
+    # An answer that is only true so far says itself how far.
+    far = "" if code == OK and checked.cut else f" ({judged(checked)})"
+    return f"{checked.target}: {answer}{far}{how}"
 
 
 def _rest(verdicts: Sequence[Verdict]) -> Iterator[str]:
@@ -77,8 +79,10 @@ def _rest(verdicts: Sequence[Verdict]) -> Iterator[str]:
     for reason in dict.fromkeys(reasons.values()):
         names = ", ".join(name for name, own in reasons.items() if own == reason)
         yield f"not tested: {names}: {reason}"
+    if beyond := kinds.get("not reached", set()):  # perhaps in one precision only
+        yield f"not reached: {', '.join(_folded(beyond, {v.invariant for v in verdicts}))}"
     failed = kinds.get("violated", set()) | kinds.get("error", set())
-    holding = kinds.get("holds", set()) - failed
+    holding = kinds.get("holds", set()) - failed - beyond
     rounding = kinds.get("rounding", set()) - failed - holding
     expected = kinds.get("expected failure", set()) - failed
     idle = kinds.get("not applicable", set()) - settled
@@ -110,6 +114,13 @@ def _resuming(checked: Checked) -> Iterator[str]:
         arguments = f"{checked.resume_option} ..."
         command = command_line("check", checked.target, resume_with=arguments)
         yield f"to check resuming: {command}"
+
+
+def _folded(names: set[str], every: set[str]) -> list[str]:
+    """Return names in order, with a pattern for several that are a whole family."""
+    families = _families(names) - _families(every - names)
+    whole = {f"{f}/*" for f in families if sum(n.startswith(f"{f}/") for n in names) > 1}
+    return sorted(whole | {n for n in names if f"{n.partition('/')[0]}/*" not in whole})
 
 
 def _families(names: set[str]) -> set[str]:

@@ -94,7 +94,8 @@ def conclusion(checked: Checked) -> str:
     if code == 2:
         why = dict.fromkeys(verdict.message.partition(" (")[0] for verdict in verdicts)
         return f"nothing was checked: {'; '.join(why)}"
-    asked = [v for v in verdicts if v.about.exchanges == "units" and v.kind != "not applicable"]
+    unasked = "not applicable", "not reached"
+    asked = [v for v in verdicts if v.about.exchanges == "units" and v.kind not in unasked]
     if asked and not any(v.counted or v.kind == "expected failure" for v in asked):
         return "no equal units were checked"
     expected = len(_names(v for v in verdicts if v.kind == "expected failure"))
@@ -106,6 +107,8 @@ def conclusion(checked: Checked) -> str:
         exceptions.append(f"{count(len(dead), 'layer')} whose units are all 0")
     if exceptions:
         sound += f", {'and' if expected else 'but'} for {' and '.join(exceptions)}"
+    if checked.cut:
+        return f"{and_notes(f'{sound} so far', checked)}: {judged(checked)}"
     return and_notes(sound, checked)
 
 
@@ -192,8 +195,15 @@ def last_line(checked: Checked) -> str:
 
 
 def judged(checked: Checked) -> str:
-    """Return how many invariants were judged: in one precision, or in both."""
-    return count(len({v.invariant for v in checked.verdicts if v.kind in JUDGED}), "check")
+    """Return how many invariants were judged: in one precision, or in both.
+
+    A check that ended early says of how many that is, so far as it is known which apply.
+    """
+    found = {v.invariant for v in checked.verdicts if v.kind in JUDGED}
+    if not checked.cut:
+        return count(len(found), "check")
+    beyond = {v.invariant for v in checked.verdicts if v.kind == "not reached"}
+    return f"{len(found - beyond)} of {count(len(found | beyond), 'check')} {checked.cut}"
 
 
 def _gating(checked: Checked) -> str:

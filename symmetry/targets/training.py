@@ -22,7 +22,7 @@ from symmetry.comparison.trainings import Compares, compare_trainings
 from symmetry.explanation.explain import STEPS, explain_training, explain_verdict
 from symmetry.explanation.explained import Explained
 from symmetry.finding.coverage import Coverage
-from symmetry.invariants.catalogue import catalogue
+from symmetry.invariants.catalogue import budgeted, catalogue
 from symmetry.invariants.invariant import TrainingInvariant
 from symmetry.law.invariant import select
 from symmetry.law.target import ExplanationOptions
@@ -78,6 +78,8 @@ class TrainingTarget:
             "invariant of trainings",
             units=not options.fast,
         )
+        if options.budget is not None:
+            invariants = budgeted(invariants)
         where = " and ".join(WHERE[dtype] for dtype in dtypes)
         on = f"of a training, {where}, seed {options.seed}"
         return Plan(pinned, options, dtypes, invariants, on)

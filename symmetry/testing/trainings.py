@@ -13,7 +13,6 @@ import inspect
 import os
 import shutil
 import tempfile
-import time
 from collections.abc import Callable, Mapping
 from contextlib import contextmanager
 from copy import deepcopy
@@ -41,8 +40,6 @@ _INVARIANT = "invariant"  # the argument of the test that the decorator adds
 @takes(Options, Keywords)
 def check_training(
     function: Callable[..., Any] | None = None,
-    *,
-    budget: float | None = None,
     **options: Unpack[Keywords],
 ) -> Any:
     """Turn a function or a fixture that makes a training into one test for each invariant.
@@ -65,11 +62,9 @@ def check_training(
     ----------
     function
         The function, or a fixture, if this is no decorator with options.
-    budget
-        CPU seconds that a test may take in the mean: once all tests of the function have used so
-        much together, those that have not begun are skipped.
     **options
-        As ``symmetry.check`` takes them.
+        As ``symmetry.check`` takes them. The ``budget`` is that of one test in the mean: all tests
+        of the function share the sum, and those that come too late are skipped.
 
     Examples
     --------
@@ -83,7 +78,7 @@ def check_training(
 
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
         try:
-            return _parametrized(function, budget, Options(**options))
+            return _parametrized(function, Options(**options))
         except SymmetryError as error:
             # Pytest prints the message of this exception alone, without a traceback.
             raise pytest.Collector.CollectError(str(error)) from None
@@ -91,15 +86,14 @@ def check_training(
     return decorate if function is None else decorate(function)
 
 
-def _parametrized(
-    given: Callable[..., Any], budget: float | None, options: Options
-) -> Callable[..., Any]:
+def _parametrized(given: Callable[..., Any], options: Options) -> Callable[..., Any]:
     function = inspect.unwrap(given)  # of a fixture
     file = Path(function.__code__.co_filename)
     name = f"{os.path.relpath(file)}::{function.__name__}"
     plan = session.plan_check(as_target(FunctionTraining(name, function)), options)
-    total = None if budget is None else budget * len(plan.invariants)
-    tests = _Tests(function, name, file, options, total)
+    if options.budget is not None:
+        options = replace(options, budget=options.budget * len(plan.invariants))
+    tests = _Tests(function, name, file, options)
 
     def test(request: pytest.FixtureRequest, **arguments: Any) -> None:
         invariant = arguments.pop(_INVARIANT)
@@ -131,12 +125,11 @@ class _Tests:
         name: str,
         file: Path,
         options: Options,
-        budget: float | None,
     ) -> None:
         yields = inspect.isgeneratorfunction(function)
         self._make = contextmanager(function) if yields else function
         self._name, self._file = name, file
-        self._options, self._budget, self._spent = options, budget, 0.0
+        self._options = options
         self._checks: dict[str, session.SharedCheck] = {}
         self._refused: dict[str, SymmetryError] = {}
 
@@ -144,16 +137,12 @@ class _Tests:
         self, request: pytest.FixtureRequest, invariant: Invariant, arguments: Mapping[str, Any]
     ) -> None:
         """Run the test of one invariant."""
-        if self._budget is not None and self._spent >= self._budget:
-            used = f"{self._spent:.0f} of {self._budget:.0f}"
-            pytest.skip(f"not judged: the tests of {self._name} have used {used} CPU seconds")
-        began, refused = time.process_time(), ""
+        refused = ""
         try:
             check = self._check(request, arguments)
             checked = check.of(invariant)
         except SymmetryError as error:
             refused = str(error)
-        self._spent += time.process_time() - began
         if refused:
             pytest.fail(refused, pytrace=False)
         for verdict in checked.verdicts:

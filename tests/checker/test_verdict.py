@@ -16,6 +16,7 @@ KINDS = (
     "violated",
     "error",
     "not finished",
+    "not reached",
     "rounding",
     "expected failure",
     "holds",
@@ -54,6 +55,8 @@ def test_the_exit_status():
     assert exit_code([verdict("violated"), verdict("vacuous", 0, unproved=True)]) == 1
     assert exit_code([verdict("holds"), verdict("not finished", 0)]) == 2
     assert exit_code([verdict("violated"), verdict("not finished", 0)]) == 1
+    assert exit_code([verdict("holds"), verdict("not reached", 0)]) == 0
+    assert exit_code([verdict("not reached", 0)]) == 2
     assert exit_code([verdict("holds")], unmet=["--require 2"]) == 2
     assert exit_code([verdict("violated")], unmet=["--require 2"]) == 1
 

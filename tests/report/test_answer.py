@@ -86,6 +86,24 @@ def test_a_limit_leaves_checks_unfinished() -> None:
     assert last == "1 check holds. 1 check did not finish."
 
 
+def test_a_check_that_was_cut_short_says_how_far_it_came() -> None:
+    late = replace(VACUOUS, kind="not reached")
+    half = replace(HOLDS, dtype="float64", kind="not reached")
+    cut = "within 60 s"
+    assert [*lines(checked(HOLDS, late, cut=cut))] == [
+        "train.py: sound so far: 1 of 2 checks within 60 s",
+        "",
+        "not reached: training/moves",
+        "1 check holds.",
+    ]
+    first, *_ = lines(checked(HOLDS, half, late, notes=(NOTE,), cut=cut))
+    assert first == "train.py: sound so far, 1 note: 0 of 2 checks within 60 s"
+    first, *_ = lines(checked(*UNITS, HOLDS, late, cut=cut), EXPLAINED)
+    assert first == "train.py: 1 problem (3 of 4 checks within 60 s)"
+    first, *_ = lines(checked(late, cut=cut))
+    assert first == "train.py: nothing was checked (0 of 1 check within 60 s)"
+
+
 def test_a_note_that_gates_is_no_further_note() -> None:
     text = "\n".join(lines(checked(HOLDS, notes=(NOTE,), gating=(NOTE,))))
     assert text.startswith("train.py: 1 problem (1 check)\n\ntrain.py:12: the loss is a sum")

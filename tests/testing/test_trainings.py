@@ -163,17 +163,31 @@ def test_it():
     result.assert_outcomes(passed=3)
 
 
-def test_tests_beyond_the_budget_are_skipped_and_what_ran_is_in_the_report(pytester):
+class _Clock:
+    used = 0
+
+    def __call__(self):
+        return self.used
+
+
+def test_tests_beyond_the_budget_are_skipped_and_what_ran_is_in_the_report(pytester, monkeypatch):
+    clock = _Clock()
+    for module in ("symmetry.base.calls", "symmetry.checker.budget"):
+        monkeypatch.setattr(f"{module}.cpu_seconds", clock)
     result = run(
         pytester,
-        "@check_training(only=few, budget=0.001)\ndef test_it():\n    train(make_model())\n",
+        "from symmetry.base import calls\n\n"
+        "@check_training(only=['training/moves', 'symmetry/samples', 'loss/inputs'], budget=4)\n"
+        "def test_it():\n    calls.cpu_seconds.used += 1\n    train(make_model())\n",
         *("-rs", "--junitxml=report.xml"),
     )
-    result.assert_outcomes(passed=1, skipped=2)
-    result.stdout.fnmatch_lines(["SKIPPED*not judged: the tests of * have used * CPU seconds"])
+    result.assert_outcomes(passed=2, skipped=1)
+    why = "not reached within 12 CPU seconds (--budget)"
+    result.stdout.fnmatch_lines([f"SKIPPED*not reached: {why}"])
     report = (pytester.path / "report.xml").read_text()
-    assert report.count('<property name="symmetry" value="symmetry/samples in float') == 2
-    assert "training/moves in" not in report
+    assert report.count('value="symmetry/samples in float64: not reached"') == 1
+    assert report.count('value="loss/inputs in float64: holds"') == 1
+    assert report.count('value="training/moves in float32: holds"') == 1
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from symmetry.checker.verdict import Checked, Kind, Verdict
 
+_INTERRUPTED = "not reached: it was interrupted"
 _pickled = pickle.dumps  # code under test may replace it
 
 
@@ -113,6 +114,20 @@ class Account:
         whole = (*shown.values(), *settled)
         complete = end.kind == "error"
         return replace(planned, verdicts=whole, remarks=remarks, complete=complete), len(shown)
+
+    def interrupted(self) -> Checked | None:
+        """Return the check as far as it came; None without a plan."""
+        if not self.planned:
+            return None
+        from symmetry.checker.run import notes_of
+
+        planned: Checked = unpacked(self.planned)
+        found = {_key(v): v for v in (*self.verdicts(), *map(unpacked, self.shown))}
+        rest = (replace(v, kind="not reached", message=_INTERRUPTED) for v in planned.verdicts)
+        verdicts = tuple(found.get(_key(verdict), verdict) for verdict in rest)
+        notes = tuple(notes_of(verdicts))
+        cut = "until it was interrupted"
+        return replace(planned, verdicts=verdicts, notes=notes, complete=False, cut=cut)
 
     def _first_missing(self, planned: Checked, found: Mapping[tuple[str, str], Verdict]) -> int:
         """Return the index of the verdict that was running, or of the one after the last."""

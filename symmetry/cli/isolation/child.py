@@ -81,7 +81,9 @@ class Remote(Screen):
         from symmetry.checker.verdict import unfinished
 
         super().case(invariant, dtype, number, cases)
-        running = unfinished(invariant, dtype, "", cases=number + 1, case=case)
+        # A training has no cases: the number says how far its check is.
+        begun = 1 if case is None else number + 1
+        running = unfinished(invariant, dtype, "", cases=begun, case=case)
         self.send("attempt", packed(running))
 
     def planned(self, record: Checked) -> None:

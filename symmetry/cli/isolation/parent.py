@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import codecs
 import json
+import math
 import os
 import pickle
 import queue
@@ -225,7 +226,9 @@ class _Work:
         if pace.run and self._doing:
             what, number, of, _, bar = self._doing
             note = f"run {pace.run} of about {_RUNS}, step {pace.step}"
-            if (whole := _whole(pace)) > _SHORT:
+            if pace.limit < math.inf:
+                note += f", {pace.used:.0f} of {pace.limit:.0f} CPU seconds"
+            elif (whole := _whole(pace)) > _SHORT:
                 note += f", about {whole / 60:.1f} min in all"
             self._screen.doing(what, number, of, note, bar)
         if not self._warned and (why := why_slow(pace)):
@@ -331,7 +334,7 @@ def _whole(pace: Pace) -> float:
 def why_slow(pace: Pace) -> str:
     """Say what makes a check slow, and what to do about it; nothing if it is not, or not known."""
     whole, many = _whole(pace), _RUNS
-    if pace.run < 2 or (whole < _LONG and pace.setup < _SLOW):
+    if pace.limit < math.inf or pace.run < 2 or (whole < _LONG and pace.setup < _SLOW):
         return ""
     if pace.evaluated > pace.spent / 2:
         often, long = pace.evaluations // pace.run, pace.evaluated / pace.run
@@ -343,6 +346,6 @@ def why_slow(pace: Pace) -> str:
     else:
         what, cure = f"a run takes {pace.spent / pace.run:.0f} seconds", "a smaller batch or model,"
     return (
-        f"{what}, and a check makes about {many}: {whole / 60:.0f} min; {cure} or --only make it "
-        "shorter"
+        f"{what}, and a check makes about {many}: {whole / 60:.0f} min; {cure} --only or "
+        "--budget SECONDS make it shorter"
     )

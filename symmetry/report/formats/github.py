@@ -25,6 +25,8 @@ def render(checked: Checked, explained: Explained | None = None) -> str:
         _command("warning", f"{checked.target}: {note.name}", note.text, note.file, note.line)
         for note in notes(checked)
     ]
+    if checked.cut:
+        lines.append(_command("notice", checked.target, conclusion(checked)))
     return "\n".join(lines or [f"{checked.target}: {conclusion(checked)}"])
 
 

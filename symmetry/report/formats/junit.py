@@ -11,7 +11,7 @@ from symmetry.report.problems import message, problems
 from symmetry.report.verdicts import gist
 
 Element = ElementTree.Element
-_IDLE = ("vacuous", "not applicable", "expected failure", "not finished")
+_IDLE = ("vacuous", "not applicable", "expected failure", "not finished", "not reached")
 
 
 def render(checked: Checked, explained: Explained | None = None) -> str:

@@ -30,14 +30,15 @@ def render(checked: Checked, explained: Explained | None = None) -> str:
     statements = {v.invariant: v.about.statement for v in checked.verdicts}
     rules = dict.fromkeys(result["ruleId"] for result in results)
     described = {rule: statements.get(rule) or rule for rule in rules}
-    proved = checked.status != FAILED
-    return _log([_run(results, described, "" if proved else conclusion(checked))])
+    failed = checked.status == FAILED
+    told = conclusion(checked) if failed or checked.cut else ""
+    return _log([_run(results, described, told, failed=failed)])
 
 
 def merge(texts: Sequence[str], failed: Sequence[tuple[str, str]]) -> str:
     """Return one log of several checks; a target that has none is a run that did not succeed."""
     runs = [run for text in texts for run in json.loads(text)["runs"]]
-    return _log([*runs, *(_run([], {}, f"{target}: {why}") for target, why in failed)])
+    return _log([*runs, *(_run([], {}, f"{target}: {why}", failed=True) for target, why in failed)])
 
 
 def _log(runs: list[dict[str, Any]]) -> str:
@@ -45,16 +46,18 @@ def _log(runs: list[dict[str, Any]]) -> str:
     return json.dumps(log, indent=2, ensure_ascii=False)
 
 
-def _run(results: list[dict[str, Any]], rules: dict[str, str], failure: str) -> dict[str, Any]:
-    """Return a run; ``failure`` says why it proved nothing, if that is so."""
+def _run(
+    results: list[dict[str, Any]], rules: dict[str, str], told: str, *, failed: bool
+) -> dict[str, Any]:
+    """Return a run; what is told says why it proved nothing, or how far it came."""
     driver = {
         "name": _PACKAGE,
         "version": version(_PACKAGE),
         "rules": [{"id": rule, "shortDescription": {"text": text}} for rule, text in rules.items()],
     }
-    invocation: dict[str, Any] = {"executionSuccessful": not failure}
-    if failure:
-        notification = {"level": "error", "message": {"text": failure}}
+    invocation: dict[str, Any] = {"executionSuccessful": not failed}
+    if told:
+        notification = {"level": "error" if failed else "note", "message": {"text": told}}
         invocation["toolExecutionNotifications"] = [notification]
     return {"tool": {"driver": driver}, "invocations": [invocation], "results": results}
 

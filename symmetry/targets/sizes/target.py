@@ -55,6 +55,9 @@ class DrawnTrainings:
         if ranks.chosen() > 1 or resuming.chosen() is not None:
             text = "draws its arguments: with --ranks or --resume-with give all of them"
             raise SymmetryError(f"{self.name} {text}")
+        if options.budget is not None:
+            text = "draws its arguments, and --budget is for one set of them: give all of them"
+            raise SymmetryError(f"{self.name} {text}")
         if options.cases is not None:
             raise SymmetryError(f"{self.name} has no cases to be run: give its arguments behind --")
         chosen = select(

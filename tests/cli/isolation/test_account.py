@@ -118,6 +118,15 @@ def test_verdicts_that_were_shown_stay_as_they_were_shown() -> None:
     ]
 
 
+def test_an_interrupted_check_says_how_far_it_came() -> None:
+    found = account(("examined", HOLDS), attempt("symmetry/clones")).interrupted()
+    assert found is not None
+    assert [v.kind for v in found.verdicts] == ["holds", "not reached", "not reached"]
+    assert headline(found, ()) == "mine: sound so far: 1 of 3 checks until it was interrupted"
+    assert not found.complete
+    assert Account().interrupted() is None
+
+
 def test_an_end_after_the_last_verdict_is_a_note() -> None:
     examined = [("examined", replace(verdict, kind="holds")) for verdict in PLANNED]
     whole = account(*examined).ended(DIED, {})

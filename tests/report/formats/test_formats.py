@@ -56,6 +56,18 @@ def test_github_escapes_and_says_that_nothing_was_checked() -> None:
     assert render("github", checked(HOLDS)) == "train.py: sound"
 
 
+def test_a_check_that_was_cut_short_says_so_in_each_format() -> None:
+    cut = checked(HOLDS, replace(VACUOUS, kind="not reached"), cut="within 60 s")
+    told = "sound so far: 1 of 2 checks within 60 s"
+    assert render("github", cut) == f"::notice title=train.py::{told}"
+    (run,) = json.loads(render("sarif", cut))["runs"]
+    (invocation,) = run["invocations"]
+    note = {"level": "note", "message": {"text": told}}
+    assert invocation == {"executionSuccessful": True, "toolExecutionNotifications": [note]}
+    (suite,) = ElementTree.fromstring(render("junit", cut).encode())
+    assert (suite.get("tests"), suite.get("skipped")) == ("2", "1")
+
+
 def test_sarif_has_the_required_parts_of_a_log() -> None:
     log = json.loads(render("sarif", CHECK, EXPLAINED))
     assert (log["version"], set(log)) == ("2.1.0", {"$schema", "version", "runs"})

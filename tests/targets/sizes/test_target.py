@@ -98,6 +98,11 @@ def test_given_arguments_leave_one_training():
         symmetry.check(trainings.sound, arguments={"hiden": 3})
 
 
+def test_a_budget_is_for_one_training():
+    with pytest.raises(SymmetryError, match="--budget is for one set of them: give all"):
+        symmetry.check(trainings.sound, budget=60)
+
+
 def test_one_training_is_explained_at_a_time():
     with pytest.raises(SymmetryError, match=r"give all of them, as in '.* hidden=33'"):
         symmetry.explain(trainings.refusing)
