@@ -279,7 +279,7 @@ def command(
 
     A check of a large script takes minutes. --budget 120 ends it after 120 CPU seconds: invariants
     come in the order of the faults that each catches for a second, no call of the script begins
-    later, and the first line says how far the check came. Its exit status is that of the invariants
+    later, and the first line says how far the check came. The exit status is about the invariants
     that were judged, and --require says which must be. Ctrl-C ends a check in the same way, with
     the exit status 130.
 

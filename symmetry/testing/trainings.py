@@ -63,8 +63,8 @@ def check_training(
     function
         The function, or a fixture, if this is no decorator with options.
     **options
-        As ``symmetry.check`` takes them. The ``budget`` is that of one test in the mean: all tests
-        of the function share the sum, and those that come too late are skipped.
+        As ``symmetry.check`` takes them. The ``budget`` is for one test in the mean: all
+        tests of the function share the sum, and those that come too late are skipped.
 
     Examples
     --------

@@ -144,6 +144,23 @@ def test_calls_are_counted_as_if_they_were_made_here() -> None:
     assert not running.inside
 
 
+def test_memory_is_shared_until_it_is_written() -> None:
+    array = bytearray(b"x" * 200_000_000)
+
+    def own() -> int:
+        text = Path("/proc/self/smaps_rollup").read_text()
+        lines = (line.split() for line in text.splitlines())
+        return sum(1024 * int(words[1]) for words in lines if words[0].startswith("Private"))
+
+    def write() -> int:
+        array[::4096] = bytes(len(array[::4096]))
+        return own()
+
+    assert forked(own)[0] < len(array) / 4
+    assert forked(write)[0] > len(array)
+    assert array[0] == ord("x")
+
+
 def test_no_message_waits_for_the_next_one() -> None:
     reading, writing = os.pipe()
     before = running.calls

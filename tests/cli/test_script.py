@@ -59,6 +59,15 @@ def run(folder, *arguments):
     return finished
 
 
+def test_a_check_without_cpu_seconds_left_proves_nothing(folder):
+    done = run(folder, "check", "train.py", "--budget", "0.001", "--format", "json")
+    assert done.status == 2
+    assert done.err.startswith("error: nothing was checked: not reached within 0.001 CPU seconds")
+    found = json.loads(done.out)
+    assert (found["verdict"], found["complete"]) == ("not proved", False)
+    assert {result["verdict"] for result in found["results"]} == {"not reached"}
+
+
 def test_a_script_that_asks_for_cuda_says_how_it_ran(folder):
     (folder / "gpu.py").write_text(GPU)
     judged = ("gpu.py", "--only", "symmetry/repeatable", "--json", "found.json")
