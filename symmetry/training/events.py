@@ -398,6 +398,8 @@ class Epochs:
     keys: tuple[Key, ...] = ()
     unused: tuple[Unused, ...] | None = None  # None where the uses of results are not seen
     rounded: tuple[Rounded, ...] = ()
+    # Lines that compute running averages whose old value is another one in a later call.
+    averages: frozenset[SourceLine] = frozenset()
     has_modes: bool = True  # whether models have modes that are switched
     sees_attributes: bool = True  # whether attributes that are set are seen
     ended: str  # why: "the script's end", for example

@@ -21,6 +21,13 @@ from symmetry.training.run import needed
 from symmetry.training.start import TrainingStart
 from symmetry.units.words import count
 
+AVERAGES = NoteKind(
+    "training/dropped-averages",
+    meaning="A step computes the new state of an optimiser, and begins with the old one each time. "
+    "Whether the script hands on another one later is not seen: a loop of JAX takes the steps, or "
+    "the script takes too long. A client of a federated training does so on purpose. Otherwise "
+    "return the new state, and hand it on.",
+)
 STATISTICS = NoteKind(
     "training/dropped-statistics",
     meaning="A step computes new running statistics, and every step is given the old ones. An "
@@ -31,17 +38,22 @@ STATISTICS = NoteKind(
 def handed_on(start: TrainingStart) -> Measurement:
     """Accuse the first running average of gradients whose old value is the same in each step.
 
-    Statistics that stay are no mistake where the model is always normalised by its batch.
+    The loop of a script may put another value there, as a server does for its clients: this shows
+    over whole epochs, if no loop of JAX takes the steps. Statistics that stay are no mistake where
+    the model is always normalised by its batch.
     """
     run = start.begin(noise=True)
     dropped = needed(run, HandingOn).dropped()
-    certain = [each for each in dropped if each.of_gradients]
-    if certain:
-        file, line = certain[0].place.reference
-        text = _text(certain, "the optimiser begins anew in each step")
-        return Measurement.violated(Violation(text, 1, "", file=file, line=line))
+    epochs = start.target.epochs(start.seed) if dropped and start.target.has_loop else None
+    dropped = [each for each in dropped if epochs is None or each.place not in epochs.averages]
     notes: tuple[Note, ...] = ()
-    if dropped:
+    if averages := [each for each in dropped if each.of_gradients]:
+        text = _text(averages, "the optimiser begins anew in each step")
+        is_known = not start.target.has_loop or (epochs is not None and not epochs.is_limited)
+        if is_known:
+            return Measurement.violated(Violation.at(text, averages[0].place, 1))
+        notes = (AVERAGES.at(text, averages[0].place),)
+    elif dropped:
         text = _text(dropped, "an evaluation with them is normalised by those of the start")
         notes = (STATISTICS.at(text, dropped[0].place),)
     return Measurement(counted=not start.baseline.moved <= start.baseline.trained, notes=notes)
@@ -53,7 +65,7 @@ INVARIANT = TrainingInvariant(
     reason="an average of earlier steps needs their results",
     witness="a state beside the parameters that moves",
     targets="JAX trainings",
-    notes=(STATISTICS,),
+    notes=(AVERAGES, STATISTICS),
     needs=(HandingOn,),
     cheap=True,
     measure=handed_on,

@@ -2,16 +2,18 @@
 
 Dropout multiplies activations, which come from parameters and from the batch. A draw that is the
 batch itself, or initial weights, meets parameters in a product first. Dropout is a draw of truth
-values that keeps an activation, or puts zero in its place.
+values that keeps an activation, or puts zero in its place. A draw of one truth value for each
+sample only chooses samples.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from jax.extend.core import ClosedJaxpr
+from jax.interpreters import partial_eval
 
 from symmetry.jax.jaxprs.interpreter import is_key, kind_of
 from symmetry.jax.jaxprs.places import place_of
@@ -48,6 +50,18 @@ class _Origin(NamedTuple):
     draws: frozenset[Draw] = frozenset()  # if it comes from no leaf
     zero: bool = False  # whether all its entries are zero
     mask: bool = False  # whether it is 0 or 1 by a draw
+
+
+def noise_for(
+    outputs: Collection[int], jaxpr: ClosedJaxpr, leaves: Sequence[bool], varies: Sequence[bool]
+) -> tuple[Draw, ...]:
+    """Return the draws that are noise of the model, and that some outputs depend on.
+
+    Their sites are those of a jaxpr that computes these outputs only.
+    """
+    wanted = [number in outputs for number in range(len(jaxpr.jaxpr.outvars))]
+    core, _ = partial_eval.dce_jaxpr(jaxpr.jaxpr, wanted, instantiate=True)
+    return noise_in(ClosedJaxpr(core, jaxpr.consts), leaves, varies)
 
 
 def noise_in(
@@ -90,7 +104,7 @@ class _OriginWalk(Walk[_Origin]):
             return results
         fixed = not any(origin.varies for origin in args)
         draws = frozenset([_draw(equation, site)._replace(fixed=fixed)])
-        mask = equation.params["name"] == "_bernoulli"
+        mask = equation.params["name"] == "_bernoulli" and _has_axes(equation)
         return [_Origin(False, True, not fixed, draws, mask=mask) for _ in results]
 
     def operation(self, equation: Any, args: Sequence[_Origin]) -> Sequence[_Origin]:
@@ -128,7 +142,13 @@ def _zero_and_mask(
     mask = any(origin.mask for origin in args)
     if equation.primitive.name in ("mul", "div") and mask:
         return False, all(origin.mask or not origin.data for origin in args)
-    return False, bool(draws) and all(kind_of(v.aval.dtype) == "b" for v in equation.outvars)
+    are_bits = all(kind_of(v.aval.dtype) == "b" for v in equation.outvars)
+    return False, bool(draws) and are_bits and _has_axes(equation)
+
+
+def _has_axes(equation: Any) -> bool:
+    """Return whether results have units beside samples: a mask of one axis chooses samples."""
+    return all(v.aval.ndim > 1 for v in equation.outvars)
 
 
 def draws_in(jaxpr: ClosedJaxpr) -> tuple[Draw, ...]:

@@ -27,7 +27,7 @@ from symmetry.jax.jaxprs.forward import Forward
 from symmetry.jax.jaxprs.graph import Graph
 from symmetry.jax.jaxprs.interpreter import Position, constants_in, is_key, widened
 from symmetry.jax.jaxprs.marks import MarkReader, leaves_of
-from symmetry.jax.jaxprs.noise import Draw, draws_in, noise_in
+from symmetry.jax.jaxprs.noise import Draw, draws_in, noise_for, noise_in
 from symmetry.jax.jaxprs.places import place_of
 from symmetry.jax.jaxprs.walk import Site
 from symmetry.jax.jaxprs.wide import wide_literals
@@ -206,11 +206,19 @@ class TracedStep:
     @cached_property
     def noise(self) -> tuple[Draw, ...]:
         """The random draws of the model."""
-        inputs = len(self.jaxpr.in_avals)
+        return noise_in(self.jaxpr, *self._origins())
+
+    @property
+    def trained_noise(self) -> tuple[Draw, ...]:
+        """The random draws of the model that the next parameters depend on."""
+        return noise_for(self.parameters, self.jaxpr, *self._origins())
+
+    def _origins(self) -> tuple[list[bool], list[bool]]:
+        """Return which inputs are parameters, and which are other ones in each step."""
+        inputs = range(len(self.jaxpr.in_avals))
         known = {*self._marked.values()} or {*range(self._leaves)}
-        own = [number in known for number in range(inputs)]
-        varies = [n < self.varying and n not in self.kept for n in range(inputs)]
-        return noise_in(self.jaxpr, own, varies)
+        varies = [n < self.varying and n not in self.kept for n in inputs]
+        return [number in known for number in inputs], varies
 
     @cached_property
     def draws(self) -> tuple[Draw, ...]:

@@ -50,10 +50,14 @@ class JaxKeyed(Keyed):
         self._stepper = stepper
 
     def noise(self) -> Sequence[KeyedDraw]:
-        """Return the draws of the next step; none if steps are traced by their numbers."""
+        """Return the draws that the next parameters depend on.
+
+        None if steps are traced by their numbers.
+        """
         if self._stepper.program.by_number:
             return ()
-        return [KeyedDraw(draw.at, draw.fixed, draw.drops) for draw in self._stepper.traced.noise]
+        drawn = self._stepper.traced.trained_noise
+        return [KeyedDraw(draw.at, draw.fixed, draw.drops) for draw in drawn]
 
     @property
     def has_batches(self) -> bool:

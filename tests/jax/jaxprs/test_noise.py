@@ -56,3 +56,29 @@ def test_a_choice_between_two_values_is_none():
 
     (draw,) = draws_of(lambda x, key: jnp.where(kept(key, x), x, -x))
     assert not draw.drops
+
+
+def test_a_mask_of_one_axis_chooses_samples():
+    import jax
+
+    def masked(x, key):
+        return x * jax.random.bernoulli(key, 0.5, x.shape[:1])[:, None]
+
+    (draw,) = draws_of(masked)
+    assert not draw.drops
+
+
+def test_noise_that_only_other_outputs_depend_on_is_left_out():
+    import jax
+    import jax.numpy as jnp
+
+    from symmetry.jax.jaxprs.noise import noise_for
+
+    def step(w, x, key):
+        hidden = jnp.tanh(x @ w)
+        return w - hidden.sum(), (hidden * kept(key, hidden)).sum()
+
+    traced = jax.make_jaxpr(step)(jnp.ones((3, 4)), jnp.ones((2, 3)), jax.random.key(0))
+    origins = [True, False, False], [True, True, False]
+    assert noise_for([0], traced, *origins) == ()
+    assert len(noise_for([1], traced, *origins)) == 1

@@ -114,8 +114,39 @@ MEAN_OF_SEVERAL = """
     several = jax.vmap(lambda key: scores(params, mean, x, key, True)[0])
     return (several(keys).mean(0).argmax(-1) == y).mean()
 """
+ACTS = """
+@jax.jit
+def act(params, mean, state, key):
+    one, other = jax.random.split(key)
+    found, _ = scores(params, mean, state, one, True)
+    return jax.random.categorical(other, found)
+
+"""
+GAME = """        states, actions, state = [], [], X[i]
+        for _ in range(4):
+            key, own = jax.random.split(key)
+            actions.append(int(act(params, mean, state, own)))
+            states.append(state)
+            state = (0.9 * state + 0.1 * actions[-1] + rng.normal(size=5)).astype("float32")
+"""
+LOGGED = """    params = jax.tree.map(lambda p, g: p - 0.1 * g, params, gradient)
+    return params, mean, (loss, loss_of(params, mean, x, y, probe)[0])"""
 SOUND = {
     "as it is": SCRIPT,
+    "a policy that drops out": changed(
+        ("key = jax.random.key(1)\n", f"{ACTS}key = jax.random.key(1)\n"),
+        ("        key, own = jax.random.split(key)\n        rows", f"{GAME}        rows"),
+        ("X[rows], Y[rows], own", "np.array(states), np.array(actions), own"),
+    ),
+    "a fixed sample that is only logged": changed(
+        ("def step(params, mean, x, y, key)", "def step(params, mean, x, y, key, probe)"),
+        (
+            "    return jax.tree.map(lambda p, g: p - 0.1 * g, params, gradient), mean, loss",
+            LOGGED,
+        ),
+        ("Y[rows], own)", "Y[rows], own, PROBE)"),
+        ("key = jax.random.key(1)\n", "key, PROBE = jax.random.split(jax.random.key(1))\n"),
+    ),
     "a key for each epoch": changed(
         ("        key, own = jax.random.split(key)\n", ""),
         ("    order =", "    key, own = jax.random.split(key)\n    order ="),
@@ -137,6 +168,23 @@ SOUND = {
     "choices of the samples": changed(("rows = order[i : i + 4]", SAME_ROWS.format("own"))),
     "arrays that are donated": changed(("@jax.jit\ndef step", DONATED)),
 }
+
+CLIENT = """
+@jax.jit
+def step(params, momentum, x, y):
+    gradient = jax.grad(loss_of, has_aux=True)(params, mean, x, y, None)[0]
+    momentum = jax.tree.map(lambda m, g: 0.9 * m + 0.1 * g, momentum, gradient)
+    return jax.tree.map(lambda p, m: p - 0.1 * m, params, momentum)
+
+momentum = jax.tree.map(jnp.zeros_like, params)
+for epoch in range(3):
+    start = params
+    for i in range(0, 64, 4):
+        params = step(params, momentum, X[i : i + 4], Y[i : i + 4])
+    {}
+"""
+HEAD = SCRIPT[: SCRIPT.index("@jax.jit\ndef step")]
+SERVER = "momentum = jax.tree.map(lambda p, q: (p - q) / 1.6, start, params)"
 
 
 @pytest.fixture
@@ -173,6 +221,37 @@ def test_a_sound_loop_is_not_accused_and_has_no_notes(training, name):
     kinds = {v.invariant: v.kind for v in checked.verdicts}
     assert (kinds["loop/batches"], kinds["training/runs"]) == ("holds", "holds")
     assert kinds["loop/attributes"] == kinds["loop/modes"] == "not applicable"
+
+
+@pytest.mark.parametrize(("behind", "kind"), [(SERVER, "vacuous"), ("", "violated")])
+def test_averages_that_a_server_renews_are_not_dropped(training, behind, kind):
+    made = training(HEAD + CLIENT.format(behind))
+    (verdict,) = check_target(made, only="training/handed-on").verdicts
+    assert verdict.kind == kind
+
+
+def test_averages_in_a_loop_of_jax_whose_caller_may_renew_them_are_a_note(training):
+    text = (
+        HEAD
+        + """
+@jax.jit
+def client(params, momentum, xs, ys):
+    def update(params, batch):
+        gradient = jax.grad(loss_of, has_aux=True)(params, mean, *batch, None)[0]
+        change = jax.tree.map(lambda m, g: 0.9 * m + 0.1 * g, momentum, gradient)
+        return jax.tree.map(lambda p, m: p - 0.1 * m, params, change), None
+    return jax.lax.scan(update, params, (xs, ys))[0]
+
+client(params, jax.tree.map(jnp.zeros_like, params), X.reshape(10, 8, 5), Y.reshape(10, 8))
+"""
+    )
+    checked = check_target(training(text), only="training/handed-on")
+    assert [verdict.kind for verdict in checked.verdicts] == ["vacuous"]
+    (note,) = checked.notes
+    assert note.name == "training/dropped-averages"
+    assert (
+        "the new value of an array of shape (5, 6) that it is given and 1 other array" in note.text
+    )
 
 
 MODELS = """

@@ -12,7 +12,7 @@ from jax.extend.core import ClosedJaxpr, Literal
 from symmetry.jax.jaxprs.averages import Average, averages_in
 from symmetry.jax.jaxprs.interpreter import is_key
 from symmetry.jax.jaxprs.marks import leaves_of, marking
-from symmetry.jax.jaxprs.noise import Draw, draws_in, noise_in
+from symmetry.jax.jaxprs.noise import Draw, draws_in, noise_for, noise_in
 from symmetry.jax.jaxprs.places import place_of
 from symmetry.jax.jaxprs.step import Flat, StepManner, TracedStep
 from symmetry.jax.made import is_number
@@ -69,15 +69,25 @@ class Facts:
         found = leaves_of(self.jaxpr, len(self.own)).values()
         return frozenset(self.own[number] for number in found)
 
-    def noise(self, parameters: Collection[int], fixed: Collection[int] = ()) -> Sequence[Draw]:
-        """Return the draws that are noise of a model with these parameters.
+    def noise(self, parameters: Collection[int]) -> Sequence[Draw]:
+        """Return the draws that are noise of a model with these parameters."""
+        if self.jaxpr is None:
+            return ()
+        return noise_in(self.jaxpr, self._are(parameters), self._are(self.own))
+
+    def fixed_noise(self, fixed: Collection[int], results: Collection[int]) -> Sequence[Draw]:
+        """Return the draws that some results depend on, if these train the arguments.
 
         Those are fixed whose keys come from ``fixed`` arguments only.
         """
         if self.jaxpr is None:
             return ()
-        leaves = [number in parameters for number in self.own]
-        return noise_in(self.jaxpr, leaves, [number not in fixed for number in self.own])
+        varies = [number not in fixed for number in self.own]
+        return noise_for(results, self.jaxpr, self._are(self.trained), varies)
+
+    def _are(self, numbers: Collection[int]) -> list[bool]:
+        """Return which inputs of the jaxpr are among some arguments."""
+        return [number in numbers for number in self.own]
 
     @cached_property
     def draws(self) -> Sequence[Draw]:
@@ -86,17 +96,31 @@ class Facts:
 
     def statistics(self, old: Collection[int], parameters: Collection[int]) -> Sequence[Average]:
         """Return the running averages that it computes from old values among its arguments."""
-        if self._flat is None:
-            return ()
-        numbers = {own: number for number, own in enumerate(self.own)}
         outputs = self._outputs()
         gradients, losses = (
             [outputs[name] for name in outputs if name.startswith(kind)] for kind in _KINDS
         )
+        return self._averages(old, parameters, gradients, losses)
+
+    def averages(self, old: Collection[int]) -> Sequence[Average]:
+        """Return the running averages of old values among its arguments with anything else."""
+        return () if self._flat is None else self._averages(old, (), self._flat.jaxpr.jaxpr.invars)
+
+    def _averages(
+        self,
+        old: Collection[int],
+        parameters: Collection[int],
+        gradients: Collection[Any],
+        losses: Collection[Any] = (),
+    ) -> Sequence[Average]:
+        if self._flat is None:
+            return ()
+        numbers = {own: number for number, own in enumerate(self.own)}
+        places = [numbers[number] for number in old if number in numbers]
         return averages_in(
             self._flat.jaxpr,
-            steady=[numbers[number] for number in old if number in numbers],
-            zeros=(),
+            steady=places,
+            zeros=places,  # as each may be before the first step
             trained=[numbers[number] for number in parameters if number in numbers],
             gradients=gradients,
             losses=losses,

@@ -53,8 +53,8 @@ class Keys:
             digests = {call.digests[place] for call in mine}
             if any(call.made[place] for call in mine) or "" in digests or len(mine) < len(calls):
                 continue
-            fixed = facts.noise(facts.trained, {place})
-            draws = [draw for draw in fixed if draw.fixed and (draw.drops or varies)]
+            noise = facts.fixed_noise({place}, self._roles.trained_by(variant))
+            draws = [draw for draw in noise if draw.fixed and (draw.drops or varies)]
             for draw in draws[:1]:
                 yield Key(
                     at=draw.at,

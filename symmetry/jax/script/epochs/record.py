@@ -1,8 +1,9 @@
 """The record of a run over shortened epochs, made from its calls.
 
-A function evaluates if it is no step, takes trained parameters, returns single numbers, and none of
-its results reaches a step: those of a rollout or of a teacher do. Whether it does so in training
-mode shows in its jaxpr: it drops out, or computes new statistics that a later step is given.
+A function evaluates if it is no step, takes trained parameters and several samples, returns single
+numbers, and none of its results reaches a step: those of a rollout or of a teacher do. A policy
+takes the state of one game, and returns an action. Whether a function evaluates in training mode
+shows in its jaxpr: it drops out, or computes new statistics that a later step is given.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from symmetry.jax.script.epochs.calls import LoopCall, LoopCalls, ModeSwitch
 from symmetry.jax.script.epochs.keys import Keys
 from symmetry.jax.script.epochs.roles import Roles, numbers_of
 from symmetry.jax.script.epochs.words import OF_EQUINOX, WORDS
+from symmetry.observe.source_line import SourceLine
 from symmetry.training.events import (
     Backward,
     Batch,
@@ -51,6 +53,7 @@ def epochs_of(
         models=record.models(),
         optimizers=tuple(record.optimizers.values()),
         keys=() if run.is_limited else tuple(Keys(record.log, record.roles).found()),
+        averages=record.averages(),
         ended=run.ended or ended,
         is_whole=not run.ended and not error,
         is_limited=run.is_limited,
@@ -102,6 +105,16 @@ class _Record:
                 statistics=self._statistics[number],
             )
             for number in self.roles.models
+        )
+
+    def averages(self) -> frozenset[SourceLine]:
+        """Return the lines of averages whose old value is an argument that the loop changes."""
+        roles = self.roles
+        variants = {id(call.variant): call.variant for call in roles.calls}
+        return frozenset(
+            average.at
+            for variant in variants.values()
+            for average in roles.facts(variant).averages(roles.changing(variant))
         )
 
     def _add(self, kind: type[LoopEvent], at: Any, **facts: Any) -> int:
@@ -164,7 +177,15 @@ class _Record:
         data = roles.data(call)
         if not data or not all(data.values()) or not roles.places(call, roles.trained):
             return False
+        if not self._has_samples(call):
+            return False
         return not roles.facts(call.variant).trained and self._returns_scores(call)
+
+    def _has_samples(self, call: LoopCall) -> bool:
+        """Return whether a call is given several samples, as steps are: no single one of theirs."""
+        shape, steps = self.roles.input_shape(call), self.roles.step_shapes
+        alike = (_ends_with(s, shape[1:]) and not _ends_with(s[1:], shape) for s in steps)
+        return shape[0] > 1 and (any(alike) or not any(steps))
 
     def _returns_scores(self, call: LoopCall) -> bool:
         """Return whether a call returns single numbers, beside new values of the state.
@@ -247,6 +268,10 @@ class _Record:
                 source=len(self.loaders),
             )
         return self.loaders[key].number
+
+
+def _ends_with(shape: Sequence[int], last: Sequence[int]) -> bool:
+    return len(last) <= len(shape) and shape[len(shape) - len(last) :] == last
 
 
 def _lines(averages: Sequence[Average]) -> list[str]:

@@ -35,20 +35,25 @@ class Roles:
         self._facts: dict[int, Facts] = {}
         self._calls: list[LoopCall] = []
         for call in calls:
-            self._calls.append(replace(call, made=tuple(map(self._first, call.made))))
+            first = [*map(self._first, call.made, call.digests)]
+            made, digests = tuple(m for m, _ in first), tuple(d for _, d in first)
+            self._calls.append(replace(call, made=made, digests=digests))
 
     @property
     def calls(self) -> Sequence[LoopCall]:
         """The calls; an array that functions return unchanged is a result of its first maker."""
         return self._calls
 
-    def _first(self, made: Made | None) -> Made | None:
-        """Return where an array was made that functions may have returned as it was."""
+    def _first(self, made: Made | None, digest: str) -> tuple[Made | None, str]:
+        """Return where an array was made that functions may have returned as it was.
+
+        An array that no function has made has the digest of the first argument.
+        """
         if made is None:
-            return None
+            return None, digest
         maker = self._calls[made[0]]
         place = self.facts(maker.variant).passed.get(made[1])
-        return made if place is None else maker.made[place]
+        return (made, digest) if place is None else (maker.made[place], maker.digests[place])
 
     def facts(self, variant: Variant) -> Facts:
         """Return the facts on a variant."""
@@ -80,6 +85,10 @@ class Roles:
             if (made := call.made[place]) is not None
         )
 
+    def trained_by(self, variant: Variant) -> frozenset[int]:
+        """Return the numbers of the results that a function trains."""
+        return frozenset(n for function, n in self.trained if function == id(variant.jitted))
+
     @cached_property
     def state(self) -> frozenset[Role]:
         """The results that a step is given as other parts of its state."""
@@ -101,6 +110,19 @@ class Roles:
             if made is not None and self._calls[made[0]].jitted is call.jitted
         }
         return sorted(own - self.facts(variant).trained)
+
+    def changing(self, variant: Variant) -> list[int]:
+        """Return the arguments of a function that may be other arrays in some of its calls.
+
+        A large array that no function has made has no digest: it may be another one.
+        """
+        calls = [call for call in self._calls if call.variant is variant]
+        given = [[*zip(call.made, call.digests, strict=True)] for call in calls]
+        return [
+            n
+            for n, each in enumerate(zip(*given, strict=True))
+            if len({*each}) > 1 or each[0] == (None, "")
+        ]
 
     def places(self, call: LoopCall, roles: frozenset[Role]) -> list[int]:
         """Return the arguments of a call that are such results."""
@@ -162,9 +184,23 @@ class Roles:
 
     def inputs(self, call: LoopCall) -> str:
         """Return the digest of the largest array of data: labels of a few samples may be equal."""
-        data, leaves = self.data(call), call.variant.leaves
-        largest = max(data, key=lambda n: np.prod(leaves[n].shape), default=None)
-        return "" if largest is None else data[largest]
+        largest = self._largest(call)
+        return "" if largest is None else self.data(call)[largest]
+
+    def input_shape(self, call: LoopCall) -> tuple[int, ...]:
+        """Return the shape of the largest array of data; empty without any."""
+        largest = self._largest(call)
+        return () if largest is None else tuple(call.variant.leaves[largest].shape)
+
+    @cached_property
+    def step_shapes(self) -> frozenset[tuple[int, ...]]:
+        """The shapes of the largest arrays of data that steps are given."""
+        variants = {id(call.variant): call for call in self._calls if self.is_step(call)}
+        return frozenset(map(self.input_shape, variants.values()))
+
+    def _largest(self, call: LoopCall) -> int | None:
+        leaves = call.variant.leaves
+        return max(self.data(call), key=lambda n: np.prod(leaves[n].shape), default=None)
 
     def samples(self, call: LoopCall) -> int:
         """Return how many samples the data of a call have; 0 without any."""
