@@ -22,8 +22,9 @@ import jax
 
 from symmetry.jax.loops.loop_search import LoopFound, LoopInside, LoopSearch, loop_in
 from symmetry.jax.made import has_numbers, is_array
-from symmetry.jax.script.jitted import Jitted
+from symmetry.jax.script.jitted import Jitted, copied
 from symmetry.jax.script.jitting import Jitting
+from symmetry.jax.script.round import Made, RecordedCall, rounds_in
 
 CALLS = 16  # of a step that are recorded at most: as many steps can be taken
 _ENOUGH = 5  # calls: where later ones go on from something else, as behind an evaluation, they end
@@ -42,6 +43,8 @@ class JittedCalls(Jitting):
     ----------
     functions
         Those that were called.
+    log
+        Their calls, in their order.
     """
 
     donates = False
@@ -49,7 +52,9 @@ class JittedCalls(Jitting):
     def __init__(self) -> None:
         super().__init__()
         self.functions: list[Jitted] = []
-        self._makers: dict[int, Jitted] = {}  # of the arrays that functions returned last
+        self.log: list[RecordedCall] = []
+        self._made: dict[int, Made] = {}  # the arrays that functions returned last, by their ids
+        self._rounds: dict[int, bool] = {}  # whether functions with many calls are in a round
         self._loops = LoopSearch(in_traces=True, wanted=lambda: not self._has_step)
 
     @contextmanager
@@ -69,20 +74,49 @@ class JittedCalls(Jitting):
             self.functions.append(jitted)
         taken = len(jitted.given)
         goes_on = taken < _ENOUGH or jitted.goes_on(arguments)
-        if self._is_step(jitted) and (taken == CALLS or not goes_on):
+        ends = self._is_step(jitted) and (taken == CALLS or not goes_on)
+        if ends and rounds_in(jitted, self.log) not in range(1, CALLS):
             raise Enough
+        call = self._logged(jitted, arguments)
         if taken < CALLS:
-            jitted.enter(arguments, self._makers)
+            jitted.enter(arguments, [*map(self._maker, call.made)])
         try:
             returned = jitted.call(*args, **kwargs)
         except LoopInside:
             self._refuse_loop(jitted, arguments)
             returned = jitted.call(*args, **kwargs)
         for result in jitted.results:
-            self._makers.pop(id(result), None)
-        jitted.results = jax.tree.leaves(returned)  # held, so that no other array gets their ids
-        self._makers.update((id(r), jitted) for r in jitted.results if _is_made(r))
+            self._made.pop(id(result), None)
+        # Held, so that no other array gets their ids.
+        jitted.results, call.results = jax.tree.flatten(returned)
+        number = len(self.log) - 1
+        self._made.update((id(r), (number, n)) for n, r in enumerate(jitted.results) if _is_made(r))
         return returned
+
+    def _logged(self, jitted: Jitted, arguments: Mapping[str, Any]) -> RecordedCall:
+        """Add a call to the log; arrays that its function has returned are not held.
+
+        Nor are those of later calls, if no round of several functions needs them.
+        """
+        leaves, tree = jax.tree.flatten(arguments)
+        made = [self._made.get(id(leaf)) for leaf in leaves]
+        kept = [
+            None if self._maker(source) is jitted else copied(leaf)
+            for leaf, source in zip(leaves, made, strict=True)
+            if len(jitted.given) < CALLS or self._is_in_round(jitted)
+        ]
+        constants = jitted.constants_in(arguments)
+        self.log.append(call := RecordedCall(jitted, tree, kept, made, constants))
+        return call
+
+    def _maker(self, made: Made | None) -> Jitted | None:
+        return None if made is None else self.log[made[0]].jitted
+
+    def _is_in_round(self, jitted: Jitted) -> bool:
+        """Return whether a function is one of several that take a step together."""
+        if id(jitted) not in self._rounds:
+            self._rounds[id(jitted)] = rounds_in(jitted, self.log) > 0
+        return self._rounds[id(jitted)]
 
     def _is_step(self, jitted: Jitted) -> bool:
         """Return whether no other function gets more numbers from its own results."""

@@ -42,6 +42,17 @@ class Jitted:
         """How many numbers it gets from its own results, in each call or in some."""
         return sum(np.size(self.first[place]) for place in {*self.state, *self.unsteady})
 
+    @property
+    def static(self) -> frozenset[str]:
+        """The names of the arguments that JAX compiles as constants."""
+        return self.arguments.static
+
+    def constants_in(self, arguments: Mapping[str, Any]) -> frozenset[int]:
+        """Return the leaves of the arguments that JAX compiles as constants."""
+        keyed = jax.tree_util.tree_flatten_with_path(arguments)[0]
+        named = (getattr(keys[0], "key", "") for keys, _ in keyed)
+        return frozenset(number for number, name in enumerate(named) if name in self.static)
+
     def called(self, arguments: Mapping[str, Any]) -> Any:
         """Call it with arguments by their names, as the script does."""
         positional, named = self.arguments.given(arguments)
@@ -69,23 +80,23 @@ class Jitted:
             return False
         return bool(leaves_of(closed, len(own), carried=False))
 
-    def enter(self, arguments: Mapping[str, Any], makers: Mapping[int, Jitted]) -> None:
-        """Note the arguments of a call; ``makers`` are the functions that made arrays."""
+    def enter(self, arguments: Mapping[str, Any], makers: Sequence[Jitted | None]) -> None:
+        """Note the arguments of a call; ``makers`` are the functions that made its leaves."""
         leaves, tree = jax.tree.flatten(arguments)
         if self.tree is not None and tree != self.tree:
             self.is_varied = True
             return
         self.tree = tree
-        for place, leaf in enumerate(leaves):
-            if (maker := makers.get(id(leaf))) is not None:
+        for place, maker in enumerate(makers):
+            if maker is not None:
                 self.takes.setdefault(place, set()).add(maker.name)
         if not self.first:
-            self.first = [_copied(leaf) for leaf in leaves]
+            self.first = [copied(leaf) for leaf in leaves]
         else:
             fed = self._fed(leaves)
             self.state = fed if len(self.given) == 1 else self._same(fed)
         self.given.append(
-            [None if place in self.state else _copied(leaf) for place, leaf in enumerate(leaves)]
+            [None if place in self.state else copied(leaf) for place, leaf in enumerate(leaves)]
         )
 
     def goes_on(self, arguments: Mapping[str, Any]) -> bool:
@@ -115,6 +126,6 @@ class Jitted:
         return both
 
 
-def _copied(leaf: Any) -> Any:
+def copied(leaf: Any) -> Any:
     """Return a leaf that stays as it is: scripts fill arrays of NumPy anew."""
     return leaf.copy() if isinstance(leaf, np.ndarray) else leaf

@@ -19,6 +19,7 @@ from symmetry.jax.jaxprs.interpreter import is_key
 from symmetry.jax.made import has_numbers, is_array
 from symmetry.jax.script.calls import CALLS
 from symmetry.jax.script.jitted import Jitted
+from symmetry.jax.script.round import RecordedCall, Round, round_of
 
 _WRITE = (
     "write the training as a function that returns (state, step), where step(state, i) returns the "
@@ -27,8 +28,12 @@ _WRITE = (
 _NUMBER = "number"
 
 
-def training_of(name: str, functions: Sequence[Jitted], meant: str) -> tuple[Any, ...]:
+def training_of(
+    name: str, functions: Sequence[Jitted], log: Sequence[RecordedCall], meant: str
+) -> tuple[Any, ...]:
     """Return the state, the step and the extras of a script whose functions were called so.
+
+    ``log`` are all calls. If several functions take a step together, a round of them is the step.
 
     Raises
     ------
@@ -42,15 +47,18 @@ def training_of(name: str, functions: Sequence[Jitted], meant: str) -> tuple[Any
             f"returns the next state; or {_WRITE}{meant}"
         )
     step = max(steps, key=lambda each: each.size)
-    found = _also_from_its_results(step, functions)
+    found = _from_results(step, functions) or _copied_from(step)
     if found or step.unsteady or step.is_varied:
+        whole = round_of(step, log)
+        if whole is not None and not _copied_from(whole):
+            return RepeatedStep(name, whole).training()
         what = f"takes {found}" if found else "is not always called with its last results"
         raise NotCheckable(f"{name}: its step {step.name} {what}: {_WRITE}")
     return RepeatedStep(name, step).training()
 
 
-def _also_from_its_results(step: Jitted, functions: Sequence[Jitted]) -> str:
-    """Name another argument of a step that depends on its state; empty without such an argument."""
+def _from_results(step: Jitted, functions: Sequence[Jitted]) -> str:
+    """Name results that a step takes, and that depend on its state; empty without any."""
     takes = {each.name: set[str]().union(*each.takes.values()) for each in functions}
     for place, makers in step.takes.items():
         if place in step.state:
@@ -58,6 +66,11 @@ def _also_from_its_results(step: Jitted, functions: Sequence[Jitted]) -> str:
         for maker in sorted(makers, key=lambda name: (name == step.name, name)):
             if step.name in _behind(maker, takes):
                 return "an earlier state" if maker == step.name else f"results of {maker}"
+    return ""
+
+
+def _copied_from(step: Jitted | Round) -> str:
+    """Name a copy of its state that a step is given as well; empty without any."""
     mine = [step.first[place] for place in step.state]
     for place, leaf in enumerate(step.first):
         if place not in step.state and _tells(leaf) and any(_equal(leaf, other) for other in mine):
@@ -95,10 +108,10 @@ class RepeatedStep:
     name
         The name of the script.
     jitted
-        The function, and its calls.
+        The function, and its calls; or a round of functions.
     """
 
-    def __init__(self, name: str, jitted: Jitted) -> None:
+    def __init__(self, name: str, jitted: Jitted | Round) -> None:
         self._name, self._jitted = name, jitted
         leaves = range(len(jitted.first))
         static = self._static()
@@ -116,7 +129,7 @@ class RepeatedStep:
         """Return the state, the step and the extras."""
         return self._alone(self._state(self._jitted.first)), self._step, {"batch": self._given}
 
-    def _static(self) -> set[int]:
+    def _static(self) -> frozenset[int]:
         """Return the leaves that are compiled as constants.
 
         Raises
@@ -124,14 +137,8 @@ class RepeatedStep:
         NotCheckable
             If one of them differs between calls.
         """
-        paths = jax.tree_util.tree_flatten_with_path(
-            jax.tree.unflatten(self._jitted.tree, range(len(self._jitted.first)))
-        )[0]
-        static = {
-            number
-            for keys, number in paths
-            if getattr(keys[0], "key", "") in self._jitted.arguments.static
-        }
+        leaves = range(len(self._jitted.first))
+        static = self._jitted.constants_in(jax.tree.unflatten(self._jitted.tree, leaves))
         if any(self._moves(place) for place in static):
             raise NotCheckable(
                 f"{self._name}: static arguments of its step {self._jitted.name} change: {_WRITE}"

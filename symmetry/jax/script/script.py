@@ -68,7 +68,9 @@ class JaxScript:
             made, self._has_loop_of_jax = found.loop.training(), True
         finally:
             sandbox.close(throwing=lambda: None, free=lambda: None)
-        return made or training_of(self._source.name, calls.functions, self._source.meant)
+        return made or training_of(
+            self._source.name, calls.functions, calls.log, self._source.meant
+        )
 
     def epochs(self, seed: int, executables: Executables) -> Epochs | None:
         """Run it over shortened epochs; None if a loop of JAX takes its steps, all in one call."""

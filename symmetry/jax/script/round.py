@@ -1,0 +1,234 @@
+"""Several jitted functions that take a step together: a round of their calls.
+
+Example: gradients and updates that are jitted apart.
+
+    for x, y in batches:
+        loss, gradient = gradient_of(params, x, y)            call 0
+        params, moments = update(params, moments, gradient)   call 1
+
+A leaf of the arguments is a result of an earlier call of the round, as gradient is, or of the round
+before, as params and moments are: these are the state. Everything else is given. A result that
+several calls take is an argument of the first of them. A generator and a critic that are trained
+in turns make such rounds, too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+import jax
+
+from symmetry.jax.script.jitted import Jitted
+
+_LONGEST = 64  # calls of a round
+
+Made = tuple[int, int]  # the number of a call, and of one of its results
+Place = tuple[int, int]  # the number of a call in a round, and of a leaf of its arguments
+
+
+@dataclass
+class RecordedCall:
+    """A call of a jitted function."""
+
+    jitted: Jitted
+    tree: Any  # of the arguments, which are in a dictionary by their names
+    # Of the arguments; None for results of the function itself. Empty if they are not held.
+    leaves: list[Any]
+    made: list[Made | None]  # the result of a call that each leaf is, if it is one
+    constants: frozenset[int]  # the leaves that JAX compiles as constants
+    results: Any = None  # the tree of the results
+
+
+class _Source(NamedTuple):
+    """Where an argument of a call in a round comes from, if it is not given."""
+
+    call: int  # of the round
+    result: int
+    is_before: bool  # whether that is the round before
+
+
+@dataclass
+class Round:
+    """A round of calls as one function that is called with its own results, as ``Jitted`` is."""
+
+    calls: Sequence[RecordedCall]  # of the first round
+    sources: Sequence[Sequence[_Source | None]]  # of the arguments of each call
+    takers: Mapping[_Source, Place]  # the first argument that is each result of the round before
+    tree: Any  # of the arguments by the names of the calls; those that are results are left out
+    own: Sequence[Place]  # which argument of a call each leaf of the tree is
+    first: list[Any]  # the leaves in the first round
+    given: list[list[Any]]  # the leaves in each round; None for those of the state
+    state: dict[int, int]  # which leaf is which leaf of the last round's result
+
+    @property
+    def name(self) -> str:
+        """The names of its functions."""
+        return " and ".join(dict.fromkeys(call.jitted.name for call in self.calls))
+
+    def constants_in(self, arguments: Mapping[str, Any]) -> frozenset[int]:  # noqa: ARG002
+        """Return nothing: what JAX compiles as constants is no argument."""
+        return frozenset()
+
+    def called(self, arguments: Mapping[str, Any]) -> Any:
+        """Make the calls of a round; return their results by the names of the calls."""
+        values = dict(zip(self.own, jax.tree.leaves(arguments), strict=True))
+        returned: list[Any] = []
+        for number, call in enumerate(self.calls):
+            leaves = [*call.leaves]
+            for leaf, source in enumerate(self.sources[number]):
+                if source is not None and not source.is_before:
+                    leaves[leaf] = jax.tree.leaves(returned[source.call])[source.result]
+                elif leaf not in call.constants:
+                    place = (number, leaf) if source is None else self.takers[source]
+                    leaves[leaf] = values[place]
+            returned.append(call.jitted.called(jax.tree.unflatten(call.tree, leaves)))
+        return dict(zip(_names(self.calls), returned, strict=True))
+
+
+def round_of(step: Jitted, log: Sequence[RecordedCall]) -> Round | None:
+    """Return the round of calls that takes the step; None if they come in no such order.
+
+    ``log`` are all calls of the script. A function belongs to the round if its results reach the
+    step, and if it takes results of the step itself.
+    """
+    rounds = _rounds(step, log)
+    if len(rounds) < 2:
+        return None
+    sources = [_sources(log, *pair) for pair in pairwise(rounds)]
+    first = _sources(log, [], rounds[0])
+    begun = [[s if s and not s.is_before else None for s in row] for row in sources[0] or []]
+    if sources[0] is None or first != begun or any(each != sources[0] for each in sources):
+        return None
+    return _round([[log[n] for n in numbers] for numbers in rounds], sources[0])
+
+
+def rounds_in(step: Jitted, log: Sequence[RecordedCall]) -> int:
+    """Return how many rounds there are so far that take the step; 0 if they are none."""
+    return len(_rounds(step, log))
+
+
+def _rounds(step: Jitted, log: Sequence[RecordedCall]) -> list[list[int]]:
+    """Return the numbers of the calls of each round; none if one function makes it."""
+    numbers = _cycle(step, log)
+    if not all(log[number].leaves for number in numbers):
+        return []
+    length = _period([_kind(log[number]) for number in numbers])
+    if length is None or len({id(log[number].jitted) for number in numbers}) == 1:
+        return []
+    return [numbers[n : n + length] for n in range(0, len(numbers) - length + 1, length)]
+
+
+def _kind(call: RecordedCall) -> Any:
+    return id(call.jitted), call.tree, [call.leaves[number] for number in sorted(call.constants)]
+
+
+def _cycle(step: Jitted, log: Sequence[RecordedCall]) -> list[int]:
+    """Return the numbers of the calls whose functions take results of a step, and lead to it."""
+    takes: dict[int, set[int]] = {}
+    for call in log:
+        makers = {id(log[made[0]].jitted) for made in call.made if made is not None}
+        takes.setdefault(id(call.jitted), set()).update(makers)
+    behind = {function: _reached(function, takes) for function in takes}
+    mine = id(step)
+    own = {mine, *(f for f in behind.get(mine, ()) if mine in behind[f])}
+    return [number for number, call in enumerate(log) if id(call.jitted) in own]
+
+
+def _reached(function: int, takes: Mapping[int, set[int]]) -> set[int]:
+    """Return the functions that lead to one."""
+    found, new = set[int](), {*takes[function]}
+    while new:
+        found |= new
+        new = {maker for each in new for maker in takes[each]} - found
+    return found
+
+
+def _period(kinds: Sequence[Any]) -> int | None:
+    """Return after how many calls the same ones come again, all the time."""
+    longest = min(_LONGEST, len(kinds) // 2)
+    return next((p for p in range(1, longest + 1) if [*kinds[p:]] == [*kinds[:-p]]), None)
+
+
+def _sources(
+    log: Sequence[RecordedCall], before: Sequence[int], now: Sequence[int]
+) -> list[list[_Source | None]] | None:
+    """Return the sources of all arguments in a round; None if one is an older result."""
+    known = {number: (n, True) for n, number in enumerate(before)}
+    known |= {number: (n, False) for n, number in enumerate(now)}
+    mine = {id(log[number].jitted) for number in now}
+
+    def source(made: Made | None) -> _Source | None:
+        if made is None or id(log[made[0]].jitted) not in mine:
+            return None
+        call, is_before = known[made[0]]
+        return _Source(call, made[1], is_before)
+
+    try:
+        return [[*map(source, log[number].made)] for number in now]
+    except KeyError:
+        return None
+
+
+def _round(
+    rounds: Sequence[Sequence[RecordedCall]], sources: Sequence[Sequence[_Source | None]]
+) -> Round | None:
+    """Return a round of calls; None if the first one takes different arrays as one of the state."""
+    calls, takers = rounds[0], dict[_Source, Place]()
+    wanted = set[Place]()
+    for number, call in enumerate(calls):
+        for leaf, source in enumerate(sources[number]):
+            place = number, leaf
+            if source is None and leaf not in call.constants:
+                wanted.add(place)
+            elif source is not None and source.is_before:
+                taker = takers.setdefault(source, place)
+                if calls[taker[0]].leaves[taker[1]] is not call.leaves[leaf]:
+                    return None
+    wanted.update(takers.values())
+    own, tree = _flat({n: (call.tree, wanted) for n, call in enumerate(calls)}, calls)
+    results, _ = _flat({n: (call.results, None) for n, call in enumerate(calls)}, calls)
+    state = {
+        own.index(place): results.index((source.call, source.result))
+        for source, place in takers.items()
+    }
+    given = [
+        [None if n in state else each[c].leaves[leaf] for n, (c, leaf) in enumerate(own)]
+        for each in rounds
+    ]
+    first = [calls[c].leaves[leaf] for c, leaf in own]
+    return Round(calls, sources, takers, tree, own, first, given, state)
+
+
+class _Leaf(NamedTuple):
+    """A leaf of a tree that is put together of those of several calls."""
+
+    place: Place
+
+
+def _flat(
+    trees: Mapping[int, tuple[Any, Container[Place] | None]], calls: Sequence[RecordedCall]
+) -> tuple[list[Place], Any]:
+    """Return the places of the wanted leaves of trees, by the names of their calls, and the tree.
+
+    All leaves are wanted if nothing says which.
+    """
+
+    def leaf(place: Place, wanted: Container[Place] | None) -> _Leaf | None:
+        return _Leaf(place) if wanted is None or place in wanted else None
+
+    whole = {
+        name: jax.tree.unflatten(tree, [leaf((n, k), wanted) for k in range(tree.num_leaves)])
+        for name, (n, (tree, wanted)) in zip(_names(calls), trees.items(), strict=True)
+    }
+    leaves, tree = jax.tree.flatten(whole, is_leaf=lambda each: isinstance(each, _Leaf))
+    return [each.place for each in leaves], tree
+
+
+def _names(calls: Sequence[RecordedCall]) -> list[str]:
+    """Return the names of calls: those of their functions, with numbers where one comes again."""
+    names = [call.jitted.name for call in calls]
+    often = [names[:n].count(name) for n, name in enumerate(names, 1)]
+    return [name if n == 1 else f"{name} {n}" for name, n in zip(names, often, strict=True)]
