@@ -68,8 +68,8 @@ FILES = (
 
 # The order of a check with a budget: by the faults that a CPU second catches. The faults are those
 # of reports/faults.jsonl, and of tests/faulty/scripts/loop; the seconds were measured for each part
-# of the checks of eight small scripts in PyTorch. Invariants that share runs stand together: the
-# first of them makes the runs.
+# of the checks of eight small scripts in PyTorch, by tests.studies.checks. Invariants that share
+# runs stand together: the first of them makes the runs.
 BUDGETED = (
     "training.replicas",  # what an option asks for, and what runs first
     *("ranks.*", "resume.*"),
