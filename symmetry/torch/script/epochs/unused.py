@@ -12,6 +12,7 @@ A result counts as unused once its tensor is gone. Until then something may stil
 
 from __future__ import annotations
 
+import inspect
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -22,7 +23,7 @@ from torch import Tensor
 from torch.autograd.function import _SingleLevelFunction
 
 from symmetry.base.patches import Patch
-from symmetry.base.user_code import kind_of
+from symmetry.base.user_code import is_user_code, kind_of
 from symmetry.observe.source_line import SourceLine, asked_at
 from symmetry.torch.watch.calls import in_forward
 from symmetry.torch.watch.operations import tensors_in
@@ -69,7 +70,7 @@ class UnusedResults:
         def apply(cls: Any, *args: Any) -> Any:
             self._use(tensors_in(args))
             result = _apply.__get__(None, cls)(*args)
-            if in_forward():
+            if _is_own(cls) and in_forward():
                 given = {id(tensor) for tensor in tensors_in(args)}
                 for tensor in tensors_in(result):
                     if id(tensor) not in given:  # else it was written in place
@@ -138,3 +139,9 @@ class UnusedResults:
 
         number = tensor.grad_fn._sequence_nr()
         self._waiting[place] = weakref.ref(tensor, gone), key, number
+
+
+def _is_own(function: Any) -> bool:
+    """Return whether an ``autograd.Function`` is the user's own."""
+    code = getattr(inspect.unwrap(function.forward), "__code__", None)
+    return code is not None and is_user_code(code.co_filename)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 from torch.nn import functional as F
+from torch.utils.checkpoint import checkpoint
 
 from symmetry.base.patches import patched
 from symmetry.torch.graph import nodes_behind
@@ -83,6 +84,10 @@ def without_gradient(x):
         Doubled.apply(x)
 
 
+def by_a_library(x):
+    checkpoint(torch.square, x, use_reentrant=True)
+
+
 def kept(x):
     KEPT.append((x**2).mean())
 
@@ -130,6 +135,7 @@ def test_a_number_that_nothing_uses(act):
         given_to_a_function,
         written_in_place,
         without_gradient,
+        by_a_library,
         kept,
     ],
 )
