@@ -13,7 +13,8 @@ Example: gradients of four batches are added up, and a schedule is made for the 
 The rate is zero after a quarter of the training. Step a schedule where the optimiser steps. It is a
 violation only if the numbers coincide: the schedule has as many steps as there are updates in all
 epochs, and takes several with each. It is a note if it has as many steps as there are batches, and
-takes one with each update, so that it never ends; or if it ends long before the first epoch does.
+takes one with each update, or as many as there are updates, and takes one with each epoch, so that
+it never ends; or if it ends long before the first epoch does.
 """
 
 from __future__ import annotations
@@ -88,6 +89,13 @@ def _judge_end(epochs: Epochs, scheduler: Scheduler, cure: str, judgement: Judge
             "is run. Make it for the number of updates.",
             at,
         )
+    elif times == 0 and fewest <= steps <= most and _is_of_epochs(epochs, scheduler):
+        judgement.note(
+            SCHEDULE,
+            f"{kind} is made for {steps} steps, as many as there are updates in all epochs, but "
+            f"it takes one with each of {len(lengths)} epochs. {_CURE}",
+            at,
+        )
 
 
 def _usual(epochs: Epochs, scheduler: Scheduler) -> tuple[int, int] | None:
@@ -124,6 +132,11 @@ def _steps_of(epochs: Epochs, scheduler: Scheduler) -> list[Scheduled]:
     """Return the steps of a scheduler."""
     steps = (event for event in epochs.events if isinstance(event, Scheduled))
     return [event for event in steps if event.scheduler == scheduler.number]
+
+
+def _is_of_epochs(epochs: Epochs, scheduler: Scheduler) -> bool:
+    """Return whether a scheduler takes one step with each of several epochs."""
+    return len(_steps_of(epochs, scheduler)) == len(_batches(epochs)) > 1
 
 
 def _note_early_ends(epochs: Epochs, judgement: Judgement) -> None:

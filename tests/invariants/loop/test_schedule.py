@@ -45,7 +45,7 @@ def test_other_rates_are_not_noted(rates, options):
     assert schedule(run(rates, **options)).notes == []
 
 
-def pieces(number, *, steps, each_batch, ends=3, batches=16, **facts):
+def pieces(number, *, steps, each_batch, each_epoch=False, ends=3, batches=16, **facts):
     """Return a run whose updates have so many batches, with a schedule of so many steps."""
     events, count = [], 0
     for end in range(ends):
@@ -55,8 +55,9 @@ def pieces(number, *, steps, each_batch, ends=3, batches=16, **facts):
                 events += [event(Scheduled, 9)] * each_batch
                 count += 1
             events += [event(Updated, backwards=tuple(range(count - number, count)))]
-            events += [event(Scheduled, 9)] * (not each_batch)
+            events += [event(Scheduled, 9)] * (not each_batch and not each_epoch)
         events += [event(Exhausted, iterator=end, cut=True)]
+        events += [event(Scheduled, 9)] * each_epoch
     scheduler = Scheduler(number=0, kind="LambdaLR", steps=steps)
     given = {"loaders": (loader(0, batches=batches),), "schedulers": (scheduler,), **facts}
     return schedule(epochs(*events, **given))
@@ -80,10 +81,23 @@ def test_a_schedule_of_batches_that_is_stepped_with_each_update_has_a_note():
     assert "only 1/4 of the schedule is run" in note.text
 
 
+def test_a_schedule_of_updates_that_is_stepped_with_each_epoch_has_a_note():
+    judgement = pieces(4, steps=12, each_batch=False, each_epoch=True)
+    assert not judgement.accusations
+    (note,) = judgement.notes
+    assert (note.name, note.line) == ("loop/schedule", 9)
+    assert note.text == (
+        "LambdaLR is made for 12 steps, as many as there are updates in all epochs, but it takes "
+        "one with each of 3 epochs. Step it where the optimiser steps."
+    )
+
+
 @pytest.mark.parametrize(
     "facts",
     [
         {"steps": 12, "each_batch": False},
+        {"steps": 3, "each_batch": False, "each_epoch": True},
+        {"steps": 13, "each_batch": False, "each_epoch": True},
         {"steps": 48, "each_batch": True},
         {"steps": 13, "each_batch": True},  # no coincidence
         {"steps": None, "each_batch": True},  # it never ends
