@@ -29,7 +29,7 @@ PADDING_TOKEN = "pad_token_id"  # of a model's configuration: what says which pl
 class Documents:
     """The documents in rows of tokens: a number for each place."""
 
-    numbers: Array
+    numbers: Array  # below 0 for padding
     known_by: str  # the name of an argument
 
 
@@ -77,9 +77,9 @@ def _by_name(name: str, array: Array, shape: tuple[int, int]) -> Array | None:
         found: Array = np.searchsorted(array[1:], np.arange(shape[1]), side="right")[None]
         return found
     numbered = name in _NUMBERED or ("attention_mask" in name and array.max(initial=0) > 1)
-    if not numbered or array.shape != shape or len(np.unique(array)) < _SEVERAL:
+    if not numbered or array.shape != shape or len(np.unique(array[array >= 0])) < _SEVERAL:
         return None
-    grows = (np.diff(array, axis=1) >= 0) | (array[:, 1:] == 0)
+    grows = (np.diff(array, axis=1) >= 0) | (array[:, 1:] <= 0)
     return array if grows.all() else None
 
 

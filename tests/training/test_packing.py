@@ -46,6 +46,7 @@ def test_all_that_says_where_documents_begin_says_the_same(lengths):
         {"segment_ids": numbered([5, 7])},
         {"attention_mask": (numbered([5, 7]) > 0).astype(int)},
         {"seq_idx": np.zeros((1, 12), int)},
+        {"document_ids": -numbered([5, 7])},  # one, and padding
         {"seq_idx": numbered([5, 7])[:, ::-1] + 1},
         {"cu_seqlens": np.array([0, 12])},
         {"position_ids": runs([3, 4, 5]).astype(float)},
@@ -53,6 +54,13 @@ def test_all_that_says_where_documents_begin_says_the_same(lengths):
 )
 def test_nothing_else_does(arguments):
     assert documents_of(arguments, (1, 12), None) is None
+
+
+def test_documents_may_be_numbered_with_less_than_zero_for_padding():
+    numbers = np.concatenate([numbered([3, 4]), [[-1, -1]]], axis=1)
+    found = documents_of({"document_ids": numbers}, (1, 9), None)
+    assert found.known_by == "document_ids"
+    assert (found.numbers == numbers).all()
 
 
 def test_positions_of_padding_begin_no_document():

@@ -89,7 +89,8 @@ def _rows_of(call: FirstCall) -> _Rows | None:
     documents = documents_of(arguments, (shape[0], shape[1]), visible)
     if documents is None:
         return None
-    seen = np.ones(shape, bool) if visible is None else visible.places
+    seen = documents.numbers >= 0
+    seen = seen if visible is None else seen & visible.places
     return _Rows(text, name, text.tensor(name), documents, seen)
 
 
@@ -186,7 +187,8 @@ def _slopes(rows: _Rows) -> dict[int, Array] | None:
     random = torch.Generator().manual_seed(0)
     weights = torch.randn(outputs.shape, generator=random, dtype=outputs.dtype).to(outputs)
     found = {}
-    for number in np.unique(rows.documents.numbers)[:_MOST].tolist():
+    numbers = np.unique(rows.documents.numbers)
+    for number in numbers[numbers >= 0][:_MOST].tolist():
         own = (rows.numbers == number)[..., None].to(outputs.device)
         projected = (outputs * weights * own).sum()
         (slope,) = torch.autograd.grad(projected, vectors[:1], retain_graph=True)
