@@ -92,7 +92,6 @@ _LOSSES = (
             loss="lambda out, goal: "
             "nn.functional.mse_loss(out.gather(1, action).squeeze(1), goal.detach())",
         ),
-        unseen="some sound methods have a gradient there; a difference of losses needs a reference",
     ),
     Pair(
         "auxiliary_loss_dropped",
@@ -344,7 +343,7 @@ _PARAMETERS = (
         "tied_by_a_copy",
         "parameters",
         "tied weights are copies",
-        (("self.embed.weight.data.clone()", "self.embed.weight.data"),),
+        (("weight.data = self.embed.weight.data.clone()", "weight = self.embed.weight"),),
         f"{_GITHUB}/NVIDIA-NeMo/Automodel/pull/2511",
         Batch(inputs="ids[:, :-1]", targets="ids[:, 1:]", loss=_TOKENS, words="30"),
     ),
