@@ -90,6 +90,7 @@ def test_a_second_run_goes_on_where_the_first_one_stopped(checked: Path, tmp_pat
     assert len(read_lines(folder / "all.jsonl")) == 2
 
 
+@pytest.mark.slow
 def test_only_what_has_changed_is_shown(checked: Path, folder: Path) -> None:
     copy(checked / "all.jsonl", folder / "before.jsonl")
     (folder / "zoo.py").write_text(ZOO.replace("os._exit(3)", "return w1 + 1, w2 + 1"))

@@ -44,7 +44,7 @@ def check(step: str, *arguments: object, cwd: Path, **changes: str) -> Finished:
     [
         ("exits", "the target ended its process (exit status 0)"),
         slow("becomes_another", "the target ended its process (exit status 0)"),
-        ("crashes", "the target's process was killed (signal SIGSEGV)"),
+        slow("crashes", "the target's process was killed (signal SIGSEGV)"),
         slow("aborts", "the target's process was killed (signal SIGABRT)"),
         slow("kills_itself", "the target's process was killed (signal SIGKILL, as the system does"),
         slow("kills_the_group", "the target's process was killed (signal SIGTERM)"),
