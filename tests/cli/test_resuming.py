@@ -22,7 +22,7 @@ def test_a_script_that_goes_another_way_fails_the_check(folder):
     done = inside.symmetry("check", "train.py", *ARGUMENTS, cwd=folder)
     assert done.status == 1, done
     words = " ".join(done.out.split())
-    assert "train.py:31: resumed from its files after 6 updates: the learning rate" in words
+    assert "train.py:32: resumed from its files after 6 updates: the learning rate" in words
     assert "symmetry check train.py --only resume/state --resume-with --resume" in words
 
 
