@@ -52,7 +52,8 @@ class Tracer:
         outputs = [self._value(t, v) for t, v in zip([*made, *written], shown, strict=True)]
         whole = frozenset(a for a in tree_leaves(operation.arguments) if type(a) is int)
         origin = operation.name, asked_at()
-        self._add(inputs, outputs, again, whole, origin)
+        checked = operation.func.namespace == "aten"  # roi_align of torchvision reads anywhere
+        self._add(inputs, outputs, again, whole, origin, checked=checked)
         for tensor in written:
             self._update_aliases(tensor, origin)
 
@@ -118,6 +119,8 @@ class Tracer:
         again: _Again,
         integers: frozenset[int] = frozenset(),
         origin: tuple[str, SourceLine] = ("", NOWHERE),
+        *,
+        checked: bool = True,
     ) -> None:
         values = self._tensors
 
@@ -128,7 +131,7 @@ class Tracer:
             ]
             return [_to_array(tensor) for tensor in again(tensors)]
 
-        self.trace.add(Node(inputs, tuple(outputs), integers, perform, *origin))
+        self.trace.add(Node(inputs, tuple(outputs), integers, perform, *origin, checked))
 
     def _repeats(self, again: _Again, inputs: Sequence[int]) -> bool:
         """Return whether an operation that may be random does the same twice."""

@@ -28,6 +28,8 @@ class Node:
     perform: Perform  # performs it on other arrays
     operation: str = ""  # what its framework calls it, as in ``aten.mul``
     place: SourceLine = NOWHERE  # the user's line that called it; empty where no line did
+    # Whether numbers that it uses as indices are checked: if not, wrong ones may end the process.
+    checked: bool = True
 
 
 @dataclass

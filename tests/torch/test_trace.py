@@ -76,3 +76,13 @@ def test_a_node_knows_its_operation_and_the_line_that_asked_for_it():
     line = forward.__code__.co_firstlineno + 1
     assert str(exp.place) == f"tests/torch/test_trace.py:{line}"
     assert str(loss.place) == ""
+
+
+def test_an_operation_of_another_library_may_not_check_its_indices():
+    import torch
+
+    torch.library.define("symmetry_tests::taken", "(Tensor rows, Tensor numbers) -> Tensor")
+    torch.library.impl("symmetry_tests::taken", "cpu", lambda rows, n: rows[n.long()])
+    taken = torch.ops.symmetry_tests.taken
+    trace = traced({"w": leaf(4)}, lambda w: taken(w, torch.tensor([2.0])).sum())
+    assert [node.operation for node in trace.nodes if not node.checked] == ["symmetry_tests.taken"]

@@ -70,6 +70,8 @@ def find_movement(trace: Trace, k: int) -> Movement | None:
     they stand for the values that the node really yields, it only moves elements.
     """
     node, arrays = trace.nodes[k], trace.arrays
+    if not node.checked:
+        return None
     inputs, count = _numbered([i for i in node.inputs if is_floating(arrays[i])], arrays)
     numbered = {
         x: inputs[i].astype(arrays[i].dtype) for x, i in enumerate(node.inputs) if i in inputs

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from symmetry.finding.exchange.movement import find_movement
@@ -64,3 +66,11 @@ def test_an_element_that_is_shown_twice_cannot_be_moved_once():
     one = movement(lambda a: np.concatenate([a, a]), normal(3))
     assert one.backward(0, ((0, ((0, 1),), ()),), [()]) is None
     assert one.backward(0, ((0, ((0, 1), (3, 4)), ()),), [()]) == {0: ((0, ((0, 1),), ()),)}
+
+
+def test_no_numbers_are_given_to_an_operation_that_does_not_check_its_indices():
+    steps = Steps(w=normal(2, 3))
+    steps.apply(np.transpose, steps.w)
+    assert find_movement(steps.trace, 0)
+    steps.trace.nodes[0] = replace(steps.trace.nodes[0], checked=False)
+    assert find_movement(steps.trace, 0) is None
