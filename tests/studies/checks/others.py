@@ -38,7 +38,7 @@ def of_cnn() -> Case:
 def of_gpt() -> Case:
     import gpt
 
-    return gpt.GPT, *gpt.make_batch(8), gpt.loss_of
+    return gpt.GPT, *gpt.make_batch(32), gpt.loss_of  # a row for each letter, at least
 
 
 def of_vae() -> Case:
