@@ -131,8 +131,20 @@ GAME = """        states, actions, state = [], [], X[i]
 """
 LOGGED = """    params = jax.tree.map(lambda p, g: p - 0.1 * g, params, gradient)
     return params, mean, (loss, loss_of(params, mean, x, y, probe)[0])"""
+ADDED_UP = """    old = mean
+    def add(total, rows):
+        (loss, new), gradient = jax.value_and_grad(loss_of, has_aux=True)(params, old, *rows, key)
+        return jax.tree.map(lambda t, g: t + g / 2, total, gradient), (loss, new)
+    rows = x.reshape(2, 2, 5), y.reshape(2, 2)
+    gradient, (loss, means) = jax.lax.scan(add, jax.tree.map(jnp.zeros_like, params), rows)
+    loss, mean = loss.mean(), means.mean(0)
+"""
+GRADIENT = SCRIPT[
+    SCRIPT.index("    (loss, mean), gradient") : SCRIPT.index("    return jax.tree.map")
+]
 SOUND = {
     "as it is": SCRIPT,
+    "micro-batches in a loop of JAX": changed((GRADIENT, ADDED_UP)),
     "a policy that drops out": changed(
         ("key = jax.random.key(1)\n", f"{ACTS}key = jax.random.key(1)\n"),
         ("        key, own = jax.random.split(key)\n        rows", f"{GAME}        rows"),

@@ -129,7 +129,10 @@ class Facts:
 
     @cached_property
     def unread(self) -> Sequence[SourceLine]:
-        """The lines that compute gradients no result depends on."""
+        """The lines that compute gradients no result depends on.
+
+        Those of all rounds of a loop are stacked, which nothing reads: then a round is looked at.
+        """
         outputs = self._outputs()
         if self._flat is None:
             return ()
@@ -147,7 +150,7 @@ class Facts:
         return [
             place_of(makers[variables[0]])
             for variables in calls.values()
-            if used.isdisjoint(variables) and variables[0] in makers
+            if used.isdisjoint(_rounds_of(variables, makers)) and variables[0] in makers
         ]
 
     @cached_property
@@ -178,6 +181,20 @@ class Facts:
 
 
 _KINDS = "gradient.", "loss."
+_STACKING = "stack", "concatenate", "broadcast_in_dim", "reshape", "convert_element_type"
+
+
+def _rounds_of(variables: Sequence[Any], makers: Mapping[Any, Any]) -> set[Any]:
+    """Return variables, those that they are stacked of, and all that loops make beside them."""
+    found, ahead = set[Any](), [*variables]
+    while ahead:
+        found.add(variable := ahead.pop())
+        maker = makers.get(variable)
+        if maker is not None and maker.primitive.name in _STACKING:
+            ahead += [a for a in maker.invars if not isinstance(a, Literal)]
+        elif maker is not None:
+            found.update(maker.outvars)
+    return found
 
 
 def _is_taken(leaf: Any) -> bool:
