@@ -15,10 +15,12 @@ from symmetry.checker.verdict import Verdict
 from symmetry.cli.isolation import child
 from symmetry.cli.isolation.account import unpacked
 from symmetry.cli.isolation.child import Command, Remote
+from symmetry.law.case import Case
 from tests.catalogues import named
 
+SMALL = Case(2, 2, 3, 2, 0.1, 1, "float32", "pixels", "scaled", 0)
 HOLDS = Verdict(named("symmetry/clones"), "float32", "holds", 2, 2)
-ENDED = Verdict(named("symmetry/pure"), "float32", "error", 3)
+ENDED = Verdict(named("symmetry/pure"), "float32", "error")
 
 
 def messages(pipe: io.BytesIO, token: str = "t") -> list[Any]:
@@ -48,15 +50,19 @@ def test_nobody_is_told_of_progress_that_nobody_looks_at() -> None:
     assert messages(pipe) == []
 
 
-def test_what_is_about_to_be_run_comes_with_the_verdict_if_it_ends_the_process() -> None:
+@pytest.mark.parametrize(("case", "cases"), [(SMALL, 3), (None, 1)])  # none of a training
+def test_what_is_about_to_be_run_comes_with_the_verdict_if_it_ends_the_process(
+    case: Case | None, cases: int
+) -> None:
     shown, pipe = remote(live=False)
     shown.enter("mine")
-    shown.case("symmetry/pure", "float32", 2, 100)
+    shown.case("symmetry/pure", "float32", 2, 100, case)
     shown.examined(HOLDS)
     target, attempt, examined = messages(pipe)
     assert target == ["target", "mine"]
     running = unpacked(attempt[1])
-    assert (attempt[0], replace(running, about=ENDED.about)) == ("attempt", ENDED)
+    expected = replace(ENDED, cases=cases, case=case)
+    assert (attempt[0], replace(running, about=ENDED.about)) == ("attempt", expected)
     assert running.invariant == ENDED.invariant
     assert (examined[0], unpacked(examined[1])) == ("examined", HOLDS)
 
