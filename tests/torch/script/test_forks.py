@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from symmetry.base import fork
+from symmetry.sandbox.routes import threads
 from symmetry.torch.script import forks
 from symmetry.training.baseline import judged_states
 from symmetry.training.run import RunSettings
@@ -111,9 +112,11 @@ def begin(folder, tmp_path_factory):
 
 
 @pytest.fixture(autouse=True)
-def without_pool(monkeypatch):
-    """Fork in any process: another test may have let a library start threads in this one."""
+def without_others(monkeypatch):
+    """Fork in any process: other tests may have left threads and pools of theirs in this one."""
+    others = set(forks.threads())
     monkeypatch.setattr(forks, "has_pool", lambda: False)
+    monkeypatch.setattr(forks, "threads", lambda: set(threads()) - others)
 
 
 @pytest.fixture
