@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from tests.studies.survey.reasons import BUG, PROPERTY, Reason
 
+_OWN_MEAN = (
+    "a mean over its own micro-batch, which the trainer does not divide: as sequences_accumulated"
+)
 REASONS: dict[str, Reason] = {
     "question_answering": Reason(
         PROPERTY,
@@ -16,5 +19,11 @@ REASONS: dict[str, Reason] = {
         "Since its `forward` takes `**kwargs`, the trainer leaves the division by the number of "
         "micro-batches to the model (trainer.py 517 to 523, 2115 to 2119), which does not divide: "
         "open as huggingface/transformers issue 47688",
+    ),
+    "masked_words_accumulated": Reason(
+        BUG, f"the loss of BERT's masked words (modeling_bert.py 973) is {_OWN_MEAN}"
+    ),
+    "token_classification_accumulated": Reason(
+        BUG, f"the loss of BERT's token classes (modeling_bert.py 1284) is {_OWN_MEAN}"
     ),
 }
