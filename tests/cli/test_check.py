@@ -506,7 +506,7 @@ def test_an_interruption_leaves_the_verdicts_that_there_are(folder: Path) -> Non
 def test_a_terminal_gets_colours_and_a_bar(folder: Path) -> None:
     pty = pytest.importorskip("pty")
     ours, theirs = pty.openpty()
-    arguments = ("check", "--verbose", "steps:broken", *W2_ROWS, "--examples", "3")
+    arguments = ("check", "--verbose", "steps:broken", *map(str, W2_ROWS), "--examples", "3")
     started = subprocess.Popen(
         [*SYMMETRY, *arguments],
         cwd=folder,

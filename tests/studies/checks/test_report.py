@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.studies.checks.costs import costs_of
 from tests.studies.checks.others import CASES, LIBRARIES, libraries_for
 from tests.studies.checks.report import FIGURE, MARKDOWN, SCRIPTS, parts_of, render
@@ -48,6 +50,7 @@ def test_the_picture_shows_all_parts_of_a_check() -> None:
     assert figure.png().startswith(b"\x89PNG")
 
 
+@pytest.mark.filterwarnings("ignore:os.fork")  # of JAX, which other tests import
 def test_the_costs_of_a_command_are_its_own() -> None:
     code = "x = bytearray(50_000_000)\nfor _ in range(3_000_000): pass\nprint('{\"runs\": 3}')"
     costs = costs_of([sys.executable, "-c", code])

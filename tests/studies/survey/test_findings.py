@@ -99,7 +99,9 @@ def test_a_finding_is_a_report_that_can_be_sent() -> None:
 
 
 def test_every_finding_is_listed() -> None:
-    listed = re.findall(r"\]\((.*?\.md)\)", Path("reports/findings/README.md").read_text("utf-8"))
+    listed = re.findall(
+        r"\]\(([^/)]+\.md)\)", Path("reports/findings/README.md").read_text("utf-8")
+    )
     assert sorted(listed) == [file.name for file in FINDINGS]
 
 
