@@ -9,6 +9,7 @@ A rank that fails or waits for too long ends all of them: the error names where 
 from __future__ import annotations
 
 import faulthandler
+import gc
 import io
 import os
 import pickle
@@ -158,6 +159,7 @@ def _be_a_rank(
     work: Callable[[], Any], number: int, world: int, folder: Path, own: Path, seconds: float
 ) -> None:
     """Work in this process, which has just been forked, and end it."""
+    gc.freeze()  # garbage of the other process may be a group, which waits for threads as it ends
     nowhere = os.open(os.devnull, os.O_RDWR)
     for stream in (0, 1, 2):
         os.dup2(nowhere, stream)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import gc
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 import symmetry
+from symmetry.base import fork
 from symmetry.law.measurement import Measurement
 from symmetry.targets.script import script
 from symmetry.torch.script.ranks import rank_runs
-from symmetry.torch.script.ranks.launch import RanksError
+from symmetry.torch.script.ranks.launch import RanksError, launch
 from tests.catalogues import TRAININGS
 from tests.conftest import slow
 
@@ -200,3 +202,29 @@ def test_a_script_that_cannot_be_one_rank_is_judged_on_its_ranks(training):
     assert kinds["training/replicas"] == kinds["ranks/data"] == "holds"
     assert kinds["training/moves"] == "not applicable"
     assert kinds["ranks/world"] == "vacuous"
+
+
+@pytest.mark.skipif(not fork.POSSIBLE, reason="processes are forked on Linux alone")
+def test_a_rank_does_not_end_what_this_process_has_left():
+    """The threads that a left group of ranks waits for are not in a fork."""
+    ended = []
+
+    class Left:
+        def __init__(self):
+            self.itself = self
+
+        def __del__(self):
+            ended.append(True)
+
+    def ended_in_a_rank():
+        gc.collect()
+        return len(ended)
+
+    gc.disable()
+    try:
+        Left()
+        assert launch("mine", [ended_in_a_rank], 60.0) == [0]
+    finally:
+        gc.enable()
+    gc.collect()
+    assert ended
