@@ -3,12 +3,12 @@
 import ctypes
 import os
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
 from symmetry.base.errors import SymmetryError
+from symmetry.base.processes import cpu_seconds
 
 _UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB", "ZiB", "YiB")
 
@@ -67,8 +67,8 @@ def peak() -> int:
 
 
 def used() -> dict[str, float]:
-    """Return the processor time of this process, in seconds, and the most that it held, in GiB."""
-    return {"cpu_seconds": round(time.process_time(), 2), "memory": round(peak() / 2**30, 3)}
+    """Return the CPU seconds of this process and its children, and the most GiB that it held."""
+    return {"cpu_seconds": round(cpu_seconds(), 2), "memory": round(peak() / 2**30, 3)}
 
 
 def in_words(size: int) -> str:

@@ -2,12 +2,13 @@ from __future__ import annotations
 
 import os
 import platform
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from symmetry.base import memory
+from symmetry.base import fork, memory
 from symmetry.base.errors import SymmetryError
 
 
@@ -77,3 +78,14 @@ def test_the_size_of_a_training_is_that_of_its_arrays() -> None:
     needed = memory.bytes_to_train(sizes, "float32", inputs=2, layers=3, weights=4)
     assert needed == 4 * (2 * inputs + 3 * layer + 4 * weights)
     assert memory.bytes_to_train(sizes, "float64", inputs=2, layers=3, weights=4) == 2 * needed
+
+
+@pytest.mark.skipif(not fork.POSSIBLE, reason="processes are forked on Linux alone")
+def test_the_cpu_seconds_of_a_fork_count() -> None:
+    def work() -> None:
+        while time.process_time() < 0.3:  # it begins at 0 in a fork
+            pass
+
+    before = memory.used()["cpu_seconds"]
+    fork.forked(work)
+    assert memory.used()["cpu_seconds"] > before + 0.2

@@ -64,10 +64,11 @@ class Movement:
 
 
 def find_movement(trace: Trace, k: int) -> Movement | None:
-    """Return how a node moves elements; None if it computes.
+    """Return how a node moves elements; None if it computes, or may not be tried.
 
     The node is performed on the elements' numbers: if whole numbers come out that were put in, and
-    they stand for the values that the node really yields, it only moves elements.
+    they stand for the values that the node really yields, it only moves elements. One that does not
+    check its indices is not performed: as indices, these numbers may lie beyond its memory.
     """
     node, arrays = trace.nodes[k], trace.arrays
     if not node.checked:

@@ -20,7 +20,7 @@ from symmetry.training.start import TrainingStart
 
 _HAS = "part that is compiled"
 _WORDS = "without the compiler"
-_DRAWN, _UNDROPPED = "drawing-as-eager", "undropped"  # settings of PyTorch
+_DRAWN, _UNDROPPED = "drawing-as-eager", "undropped"  # settings of the framework
 
 
 def eager(start: TrainingStart) -> Measurement:
