@@ -27,6 +27,7 @@ class Examiner(ABC):
     part = ""  # which part of the user's step is checked, in words; empty for all of it
     substitution: Substitution | None = None  # of a training that lacks a device, or ranks
     resume_option = ""  # of a training that saves, by which it may be resumed and was not
+    without_seed: tuple[str, ...] = ()  # libraries whose random numbers a script does not seed
     sizes: TriedSizes | None = None  # of trainings with drawn arguments, once they were run
     examples: int | None = None  # in each dtype; None for a target that nothing is drawn for
 

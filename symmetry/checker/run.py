@@ -79,6 +79,7 @@ def run(plan: Plan, progress: Progress | None = None, examiner: Examiner | None 
         sizes=examiner.sizes,
         substitution=examiner.substitution,
         resume_option=examiner.resume_option,
+        without_seed=examiner.without_seed,
         unmet=tuple(unmet(options, judged)),
     )
 

@@ -146,6 +146,7 @@ class TrainingExaminer(Examiner):
         """End the runs of a script, and see that it has changed no file of the user's."""
         self._starts.clear()
         self.substitution = self._training.substitution
+        self.without_seed = self._training.without_seed
         if not self._training.resumes:
             self.resume_option = self._training.resume_option
         self._training.close()

@@ -174,6 +174,7 @@ class Checked:
     sizes: TriedSizes | None = None  # of trainings whose arguments are drawn: what was tried
     substitution: Substitution | None = None  # of a training that runs in place of another device
     resume_option: str = ""  # of a training that saves, by which it may be resumed and was not
+    without_seed: tuple[str, ...] = ()  # libraries whose random numbers a script does not seed
     unmet: tuple[str, ...] = ()  # requirements of the user that it does not meet, in words
 
     @property

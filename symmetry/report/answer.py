@@ -33,7 +33,7 @@ def blocks(checked: Checked, explained: Explained | None = None) -> Iterator[tup
         yield shown
     rest = tuple(_rest(checked.verdicts))
     limited = (line for line in limits(checked) if not any(line in each for each in rest))
-    yield *limited, *rest, *_resuming(checked)
+    yield *limited, *rest, *_seeding(checked), *_resuming(checked)
 
 
 def to_html(checked: Checked, explained: Explained | None = None) -> str:
@@ -106,6 +106,16 @@ def _rest(verdicts: Sequence[Verdict]) -> Iterator[str]:
         parts.append(f"{len(idle)} {_verb(idle, 'does', 'do')} not apply{these}: --verbose")
     if parts:
         yield " ".join(parts)
+
+
+def _seeding(checked: Checked) -> Iterator[str]:
+    """Yield that two runs of a script draw other numbers, if it seeds nothing itself."""
+    if checked.without_seed:
+        libraries = " and ".join(checked.without_seed)
+        yield (
+            f"no seed: {libraries} will draw other random numbers in each run of this script; "
+            f"the check began from seed {checked.seed}"
+        )
 
 
 def _resuming(checked: Checked) -> Iterator[str]:

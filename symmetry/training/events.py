@@ -414,6 +414,7 @@ class Epochs:
     # raised nothing, or only lacked something that is not here.
     failure: Failure | None = None
     start: tuple[tuple[str, str], ...] = ()  # names and digests of parameters at the first call
+    without_seed: tuple[str, ...] = ()  # libraries whose shared generator it draws from unseeded
     is_limited: bool = False  # whether it ended because it took too long
     is_function: bool = False  # a function with ``evaluate`` between its steps, and no script
     disturbed: str = ""  # the first parameter that has other bits in a later step by ``evaluate``

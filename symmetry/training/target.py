@@ -103,6 +103,11 @@ class Training(ABC):
         """An option to be resumed by, of a script that has saved so far; empty if not known."""
         return ""
 
+    @property
+    def without_seed(self) -> tuple[str, ...]:
+        """The libraries whose random numbers a script has drawn so far without a seed."""
+        return ()
+
     def resumed(self, seed: int = 0) -> ResumedRuns | None:  # noqa: ARG002
         """Run it whole, interrupted and resumed, once; None if it is not known how to resume it.
 

@@ -56,6 +56,14 @@ def test_a_sound_training() -> None:
     assert list(lines(checked(HOLDS))) == ["train.py: sound (1 check)", "", "1 check holds."]
 
 
+def test_a_script_without_a_seed_is_told_so_last() -> None:
+    *_, last = lines(checked(HOLDS, without_seed=("PyTorch", "NumPy")))
+    assert last == (
+        "no seed: PyTorch and NumPy will draw other random numbers in each run of this script; "
+        "the check began from seed 0"
+    )
+
+
 def test_notes_are_counted_in_the_first_line() -> None:
     first, *_ = lines(checked(HOLDS, notes=(NOTE,)))
     assert first == "train.py: sound, 1 note (1 check)"

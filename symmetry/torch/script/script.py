@@ -217,6 +217,11 @@ class Script:
         saves = any(epochs.of(Saved) for epochs in self._epochs.values())
         return self.source.resume_option if saves else ""
 
+    @property
+    def without_seed(self) -> tuple[str, ...]:
+        """The libraries whose random numbers it has drawn in its epochs so far without a seed."""
+        return next((epochs.without_seed for epochs in self._epochs.values()), ())
+
     @cached_property
     def plain_run(self) -> PlainRun:
         """The run of the script in a process of its own."""
@@ -331,6 +336,11 @@ class ScriptTraining(Training):
     def resume_option(self) -> str:
         """The script's option to be resumed by, if it has saved so far; else empty."""
         return self.script.resume_option
+
+    @property
+    def without_seed(self) -> tuple[str, ...]:
+        """The libraries whose random numbers the script has drawn so far without a seed."""
+        return self.script.without_seed
 
     def resumed(self, seed: int = 0) -> ResumedRuns | None:
         """Resume the script from its own files, once."""

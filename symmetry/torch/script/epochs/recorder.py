@@ -108,6 +108,7 @@ class EpochRecorder:
     def watching(self) -> Iterator[None]:
         """See everything that is done meanwhile."""
         with ExitStack() as stack:
+            stack.enter_context(self._seeding.watching())
             stack.enter_context(patched(self._patches()))
             stack.enter_context(results(self._see_function))
             stack.callback(self._gradients.terms.close)
@@ -140,6 +141,7 @@ class EpochRecorder:
             shortened=shortened,
             unshortened=unshortened,
             start=self._start.digests,
+            without_seed=self._seeding.without,
             is_limited=log.is_limited,
             seconds=seconds,
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,18 @@ class Seeding:
 
     def __init__(self, log: Log) -> None:
         self._log = log
+        # Libraries whose shared generator was drawn from, and never seeded. Python's is drawn from
+        # by much that is no part of a training.
+        self.without: tuple[str, ...] = ()
+
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        """See which generators the script draws from meanwhile."""
+        before = states()
+        yield
+        seeded = {event.generator for event in self._log.events if isinstance(event, Seeded)}
+        drawn = (name for name, state in states().items() if state != before[name])
+        self.without = tuple(name for name in drawn if name not in {*seeded, "Python"})
 
     def patches(self) -> Iterator[Patch]:
         """Yield what has to be replaced while the script runs."""

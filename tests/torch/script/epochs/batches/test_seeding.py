@@ -15,3 +15,8 @@ def test_each_generator_is_seen_with_its_line(folder):
 
 def test_a_seed_of_nothing_fixes_nothing(folder):
     assert len(run(folder, "import random\nrandom.seed()\ntrain()").of(Seeded)) == 1
+
+
+def test_generators_that_are_drawn_from_without_a_seed_are_named(folder):
+    text = "import random\nimport numpy as np\nnp.random.rand()\nrandom.random()\ntrain()\n"
+    assert run(folder, text).without_seed == ("NumPy",)
