@@ -11,6 +11,8 @@ from symmetry.base.errors import SymmetryError
 from symmetry.base.processes import cpu_seconds
 
 _UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB", "ZiB", "YiB")
+_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # parameters of glibc's ``mallopt``, in bytes
+_LARGEST = (1 << 31) - 1  # value of one
 
 
 def refuse_beyond_memory(needed: int) -> None:
@@ -45,6 +47,18 @@ def available() -> int | None:
     Where it is None, nothing is refused in advance and an allocation that fails ends the command.
     """
     return min(limits(), default=None)
+
+
+def keep() -> None:
+    """Keep memory that becomes free for the next arrays: in a process of our own only.
+
+    By itself glibc gives arrays of more than 32 MiB back to the system at once. The next one then
+    faults on each of its pages, which may take longer than filling it.
+    """
+    with suppress(AttributeError, OSError, TypeError):  # another C library
+        library = ctypes.CDLL(None)
+        library.mallopt(_TRIM_THRESHOLD, _LARGEST)
+        library.mallopt(_MMAP_THRESHOLD, _LARGEST)
 
 
 def give_back() -> None:

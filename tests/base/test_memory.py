@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import os
 import platform
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -44,6 +46,22 @@ def test_what_is_free_is_given_back() -> None:
     memory.give_back()
     assert before - resident() > 100 << 20
     assert len(kept) == 33
+
+
+def test_memory_is_kept_for_the_next_array() -> None:
+    if not Path("/proc/self/statm").exists() or platform.libc_ver()[0] != "glibc":
+        pytest.skip("needs Linux with glibc")
+    usual, kept = (int(subprocess.check_output([sys.executable, "-c", c])) for c in (CODE, KEPT))
+    assert kept < usual / 2  # pages that were not there
+
+
+CODE = """
+import resource
+for _ in range(3):
+    bytearray(b"x") * (40 << 20)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt)
+"""
+KEPT = f"from symmetry.base.memory import keep; keep(){CODE}"
 
 
 def resident() -> int:

@@ -13,7 +13,7 @@ import time
 
 from symmetry.base.calls import running
 from symmetry.base.errors import INTERRUPTED
-from symmetry.base.memory import peak
+from symmetry.base.memory import keep, peak
 from symmetry.base.processes import take_pipes
 from symmetry.base.raised import in_one_line
 from symmetry.cli import execute
@@ -28,6 +28,7 @@ def main() -> None:
     questions, answers = take_pipes()
     order = pickle.load(questions)
     remote = Remote(order, answers)
+    keep()
     threading.Thread(target=_beat, args=(remote,), daemon=True).start()
     try:
         with showing(remote):
