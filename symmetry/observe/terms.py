@@ -11,9 +11,10 @@ import numpy as np
 from symmetry.observe.source_line import NOWHERE, SourceLine
 from symmetry.units.state import Array
 
-# Negative logarithms of probabilities; differences of numbers; anything else, such as the clipped
-# ratios of a policy.
-Kind = Literal["likelihood", "distance", "other"]
+# Negative logarithms of probabilities; differences of numbers; products of two numbers that are
+# trained, one of which may be the weight of a loss; anything else, such as the clipped ratios of a
+# policy.
+Kind = Literal["likelihood", "distance", "product", "other"]
 _EQUAL = 1e-4  # of the largest weight: rounding in 32 bits explains less
 _LOST = 1e-30  # a weight that is no more than this is zero
 

@@ -35,6 +35,7 @@ ACCUMULATION = NoteKind(
 )
 _ONE = "no update takes several backwards of a loss with terms"
 _AGAIN = 2  # updates that have to show it
+_CERTAIN = ("likelihood", "distance")  # kinds of terms that are a loss by themselves
 _HALVES = 2  # micro-batches of an update: 1/2 is a factor of many losses
 _CLOSE = 1e-3  # of two totals that are equal
 _APART = 1e-2  # of two weights that are not
@@ -100,7 +101,8 @@ def _judge_means(updates: list[UpdateInPieces], site: LossSite, judgement: Judge
         f"as much as one of {most.count}"
     )
     at = site.mean_at if site.mean_at.file else alike[0].asked
-    if len(alike) >= _AGAIN and terms[0].kind != "other" and any(t.count < t.size for t in terms):
+    is_certain = terms[0].kind in _CERTAIN and any(t.count < t.size for t in terms)
+    if len(alike) >= _AGAIN and is_certain:
         cure = "Add up sums, and divide them by the number in all micro-batches."
         judgement.accuse(f"{fact}. {cure}", at, UNEQUAL_MEANS)
     else:
@@ -226,6 +228,7 @@ def _is_only_site(update: UpdateInPieces, site: LossSite) -> bool:
         and len(terms) == len(update.pieces)
         and _is_one_loss(update)
         and all(each.size > 1 and _is_normalised(each) for each in terms.values())
+        and not any(each.kind == "product" for each in terms.values())  # with learned weights, say
     )
 
 

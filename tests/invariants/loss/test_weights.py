@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -157,6 +159,13 @@ def test_sums_of_means_that_nothing_divides_have_a_note():
     assert "sums the gradients of 3 batches" in note.text
     assert not weights(run(*SUMMED[:1])).notes
     assert not weights(run(*SUMMED, factors=(1 / 3, 1 / 3))).notes  # divided behind the backward
+
+
+@pytest.mark.parametrize("windows", [SUMMED, TWICE])
+def test_products_of_two_that_are_trained_may_be_losses_and_their_learned_weights(windows):
+    products = [[replace(each, kind="product") for each in pieces] for pieces in windows]
+    judgement = weights(run(*products))
+    assert (judgement.accusations, judgement.notes) == ([], [])
 
 
 def test_it_does_not_apply_without_several_backwards():

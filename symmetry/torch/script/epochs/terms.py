@@ -255,7 +255,7 @@ def _terms(arrivals: Iterable[_Arrival], scale: float, asked: SourceLine) -> Ite
     for (word, line, mean_at), same in groups.items():
         yield Terms(
             operation=word,
-            kind=_kind(word),
+            kind="product" if any(_is_product(each.end) for each in same) else _kind(word),
             at=line,
             mean_at=mean_at,
             weighed_at=same[0].weighed_at(asked),
@@ -267,6 +267,11 @@ def _kind(word: str) -> Kind:
     if _LIKELIHOOD.fullmatch(word):
         return "likelihood"
     return "distance" if _DISTANCE.fullmatch(word) else "other"
+
+
+def _is_product(node: Any) -> bool:
+    """Return whether an operation multiplies or divides by something else that is trained."""
+    return _word(node) in ("Div", "Mul") and len({*_operands(node)}) > 1
 
 
 def _line(node: Any) -> SourceLine:

@@ -80,6 +80,14 @@ def test_each_entry_of_a_distance_is_a_term(x, loss, total):
     assert np.isclose(terms.total, total)
 
 
+def test_a_loss_times_a_learned_weight_is_a_product(x):
+    scale = torch.zeros(2, requires_grad=True)
+    loss = by_hand(x) * (-scale[0]).exp() + x.square().mean() / (2 * scale[1].exp())
+    assert {terms.kind for terms in seen((loss + scale.sum()) / 2).values()} == {"product"}
+    (squares,) = seen((x * x).mean()).values()
+    assert squares.kind == "distance"
+
+
 def test_what_a_ratio_reads_as_well_weighs_what_its_likelihood_gives_it(x):
     likelihoods = x.log_softmax(-1)[..., 0]
     ratio = (likelihoods - likelihoods.detach()).exp()
