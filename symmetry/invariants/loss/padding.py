@@ -21,6 +21,10 @@ label: it says how texts begin.
 Padding that is predicted may be a mark that the text ends. So it is a note and no violation if the
 tokens are the labels and no mask hides the padding, unless another token ends these texts.
 
+It is a note, too, if the loss only counts the first padding behind such an end: then its mask was
+not shifted with the labels. The mask says which tokens are to be predicted, so it is
+``mask[:, 1:]`` for the labels ``tokens[:, 1:]``.
+
 The note ``loss/ending`` says that the reverse has gone wrong: the token that ends each text is not
 counted either. Often it is the padding as well, and labels of this number are ignored.
 """
@@ -50,6 +54,11 @@ _IGNORED = -100
 _LABELLED = (
     f"Give padding the label {_IGNORED}, name its label as ignore_index, or leave its places out "
     "by the mask"
+)
+_LATE = (
+    "the loss counts the first padding behind each text, which has a mark of its end already, and "
+    "no other padding: its mask is not shifted with the labels. Take mask[:, 1:] for the labels "
+    "tokens[:, 1:]"
 )
 _CURE = "Multiply the loss of each place by the mask"
 _HOW = {
@@ -84,9 +93,16 @@ class Suspect:
         return places
 
     @property
-    def rows(self) -> Array:
-        """Which rows of the loss these are."""
-        return (self.places.T if self.transposed else self.places).ravel()
+    def behind(self) -> Array:
+        """Which places are the last of a text, (batch, places): the next one is padding."""
+        padding = self.padded.padding
+        last = np.pad(~padding[:, :-1] & padding[:, 1:], ((0, 0), (0, 1)))
+        found: Array = last[:, : self.labels.shape[1]]
+        return found
+
+    def count(self, counted: Array, places: Array) -> bool:
+        """Return whether the rows of the loss that count have all of some places among them."""
+        return bool(counted[(places.T if self.transposed else places).ravel()].all())
 
     @property
     def is_masked(self) -> bool:
@@ -103,14 +119,18 @@ class Suspect:
     @property
     def is_text(self) -> bool:
         """Whether the labels are the tokens at their places, or the next ones."""
-        tokens, labels = self.padded.array, self.labels
-        for ahead in (0, 1):
-            next_ones = tokens[:, ahead : labels.shape[1] + ahead]
-            mine = labels[:, : next_ones.shape[1]]
-            visible = ~self.padded.padding[:, : mine.shape[1]] & (mine >= 0)
-            if (mine == next_ones)[visible].all():
-                return True
-        return False
+        return self._are_tokens(0) or self.are_next
+
+    @property
+    def are_next(self) -> bool:
+        """Whether the labels are the tokens behind their places."""
+        return self._are_tokens(1)
+
+    def _are_tokens(self, ahead: int) -> bool:
+        tokens = self.padded.array[:, ahead : self.labels.shape[1] + ahead]
+        mine = self.labels[:, : tokens.shape[1]]
+        visible = ~self.padded.padding[:, : mine.shape[1]] & (mine >= 0)
+        return bool((mine == tokens)[visible].all())
 
     @property
     def ends(self) -> bool:
@@ -130,9 +150,11 @@ def padding(start: TrainingStart) -> Measurement:
     losses = [call for call in observed.losses if call.function in _CLASS_LOSSES and not call.step]
     suspects = [s for call in losses for text in observed.padded for s in _suspects(call, text)]
     try:
-        found = [s for s in suspects if _belong(start, s) and _counts(start, s)]
+        counted = [(s, _counted(start, s)) for s in suspects if _belong(start, s)]
     except TrainingError as error:
         return Measurement.cannot_judge(f"with other tokens, {error}")
+    found = [s for s, rows in counted if any(s.count(each, s.places) for each in rows)]
+    late = [s for s, rows in counted if s not in found and _is_late(s, rows)]
     for suspect in found:
         if suspect.is_certain:
             array = f"{suspect.loss.function}.target"
@@ -140,6 +162,7 @@ def padding(start: TrainingStart) -> Measurement:
             return Measurement.violated(violation)
     notes = (
         *(PADDING.at(_text(each), each.loss.place) for each in found),
+        *(PADDING.at(_LATE, each.loss.place) for each in late),
         *unlearned_endings(observed),
     )
     return Measurement(counted=bool(losses), notes=tuple(dict.fromkeys(notes)))
@@ -184,19 +207,30 @@ def _belong(start: TrainingStart, suspect: Suspect) -> bool:
     plain, other = (
         outputs_with(start, suspect.padded, each).get(suspect.loss.number) for each in texts
     )
-    if plain is None or other is None or len(plain) != len(suspect.rows):
+    if plain is None or other is None or len(plain) != suspect.labels.size:
         return False
     rows = moved(plain, other)
-    return rows is not None and bool(rows[suspect.rows].all())
+    return rows is not None and suspect.count(rows, suspect.places)
 
 
-def _counts(start: TrainingStart, suspect: Suspect) -> bool:
-    """Return whether the loss passes gradients on to most outputs at padding."""
+def _counted(start: TrainingStart, suspect: Suspect) -> list[Array]:
+    """Return to which outputs the loss passes gradients on, for each time that it is computed."""
     run = start.begin(noise=False)
     with needed(run, LossProbe).counted(suspect.loss) as found:
         run.step()
     run.close()
-    return any(bool(rows[suspect.rows].all()) for rows in found)
+    return found
+
+
+def _is_late(suspect: Suspect, counted: list[Array]) -> bool:
+    """Return whether the loss counts the first padding behind texts that have a mark of the end."""
+    behind = suspect.behind
+    return (
+        suspect.are_next
+        and suspect.ends
+        and bool(behind.any())
+        and any(suspect.count(rows, behind) for rows in counted)
+    )
 
 
 def _text(suspect: Suspect) -> str:

@@ -136,6 +136,36 @@ def test_endings_that_are_learned_or_not_known_are_not_noted(make):
     assert found.notes == ()
 
 
+def masked(places, *, ends: bool = True):
+    """Return a language model whose losses are multiplied by these places of the mask."""
+
+    def make():
+        model = Reader(12, None)
+
+        def of(i):
+            ids, _, mask = texts(i, ends=ends)
+            scores = model(ids, mask)[:, :-1]
+            each = functional.cross_entropy(scores.mT, ids[:, 1:], reduction="none")
+            return (each * mask[:, places]).sum() / mask[:, places].sum()
+
+        return reading(model, of)
+
+    return make
+
+
+def test_a_mask_that_is_not_shifted_with_the_labels_is_noted():
+    found = measured(padding, masked(slice(None, -1)))
+    assert kind(found) == "holds"
+    (note,) = found.notes
+    assert note.text.startswith("the loss counts the first padding behind each text")
+    assert "Take mask[:, 1:] for the labels tokens[:, 1:]" in note.text
+
+
+@pytest.mark.parametrize("make", [masked(slice(1, None)), masked(slice(None, -1), ends=False)])
+def test_a_mask_that_is_shifted_or_shows_one_mark_of_the_end_is_not_noted(make):
+    assert measured(padding, make).notes == ()
+
+
 def test_scaling_says_why_it_does_not_apply():
     found = measured(scaling, losses.targets_without_their_axis)
     assert kind(found) == "not applicable"
