@@ -19,10 +19,14 @@ Arguments = Mapping[str, Array]  # those of a call, by name
 _TOKENS = ("input_ids", "ids", "tokens", "idx", "x", "src")
 _NUMBERED = ("document", "documents", "document_ids", "doc", "doc_ids", "seq_idx")
 _POSITIONS = ("position_ids", "positions", "position", "pos_ids", "pos", "input_pos")
-_HIDING = ("attention_mask", "padding_mask", "pad_mask", "mask")  # or that of keys
+_HIDING = (  # or that of keys
+    *("attention_mask", "attn_mask", "padding_mask", "pad_mask", "input_mask"),
+    *("mask", "keep", "valid"),
+)
 _OTHER = ("label", "target", "pos", "mask", "type", "seq", "doc")  # integers that are no tokens
 _SEVERAL = 2  # documents, or tokens of padding
-PADDING_TOKEN = "pad_token_id"  # of a model's configuration: what says which places are padding
+# The token that says which places are padding: of a model's configuration, or of its embedding.
+PADDING_TOKEN, PADDING_INDEX = "pad_token_id", "padding_idx"
 
 
 @dataclass(frozen=True)
@@ -38,7 +42,7 @@ class Visible:
     """The places in rows of tokens that are no padding."""
 
     places: Array
-    known_by: str  # the name of an argument, or PADDING_TOKEN
+    known_by: str  # the name of an argument, PADDING_TOKEN or PADDING_INDEX
 
 
 def tokens_of(arguments: Arguments) -> str:
@@ -118,7 +122,9 @@ def visible_of(arguments: Arguments, tokens: str) -> Visible | None:
     return None
 
 
-def visible_by_token(arguments: Arguments, tokens: str, padding: int | None) -> Visible | None:
+def visible_by_token(
+    arguments: Arguments, tokens: str, padding: int | None, known_by: str = PADDING_TOKEN
+) -> Visible | None:
     """Return the places of rows that do not hold the token of padding, if nothing hides it.
 
     It is at one end of each row, several times in one of them.
@@ -129,7 +135,7 @@ def visible_by_token(arguments: Arguments, tokens: str, padding: int | None) -> 
     found = _by_mask((array != padding).astype(int), hides=False)
     if found is None or (~found).sum(1).max() < _SEVERAL:
         return None
-    return Visible(found, PADDING_TOKEN)
+    return Visible(found, known_by)
 
 
 def _by_mask(mask: Array, *, hides: bool) -> Array | None:

@@ -88,6 +88,7 @@ MASK = (FILLED > 0).astype(int)
         {"key_padding_mask": MASK == 0},
         {"lengths": np.array([6, 3])},
         {"mask": MASK.astype(float)},
+        {"keep": MASK > 0},
     ],
 )
 def test_padding_is_known_by_a_mask_or_by_lengths(argument):

@@ -10,8 +10,9 @@ Then a padded row is given to the model without its padding, in evaluation mode:
 tokens have to be the same. They are not where positions are counted from the left and the padding
 is there, so that a text depends on the longest one in its batch. Count positions from the first
 token: ``(mask.cumsum(1) - 1).clamp(min=0)``. It is a note for
-padding on the right, on which attention in blocks may depend, and where a recurrent layer or a
-convolution reads the padding.
+padding on the right, on which attention in blocks may depend, where a recurrent layer or a
+convolution reads the padding, and where padding on the left is only known as the ``padding_idx`` of
+an embedding.
 
 A ``key_padding_mask`` that leaves out all words, and no padding, is the opposite of what is meant:
 True leaves a key out.
@@ -36,7 +37,7 @@ from symmetry.observe.source_line import SourceLine
 from symmetry.training.capabilities.batching import Padding
 from symmetry.training.capabilities.rows import PaddedCall, Rows
 from symmetry.training.losses import Observed, Padded
-from symmetry.training.packing import PADDING_TOKEN
+from symmetry.training.packing import PADDING_INDEX, PADDING_TOKEN
 from symmetry.training.run import Run
 from symmetry.training.start import TrainingStart
 from symmetry.training.texts import BY_FIRST_LABELS
@@ -72,7 +73,7 @@ def padding(start: TrainingStart) -> Measurement:
         return Measurement.cannot_judge("its model may read padding on purpose", notes=(note,))
     if start.dtype != "float64" or found.violation is not None:
         return found
-    calls = [call for call in start.with_run(_padded, noise=True) if not call.why_not]
+    calls = [call for call in start.with_run(_padded, noise=True) if _is_judged(call)]
     if not calls:
         return found
     other = next((call for call in calls if call.distance > _SAME), None)
@@ -80,7 +81,7 @@ def padding(start: TrainingStart) -> Measurement:
         return found if found.applies else Measurement(counted=True)
     if other.known_by == PADDING_TOKEN:
         return replace(found, notes=(*found.notes, UNMASKED.at(_unmasked(other), other.at)))
-    if other.reads_edges or other.side == "right":
+    if other.reads_edges or other.side == "right" or other.known_by == PADDING_INDEX:
         note = PADDING.at(
             f"{_text(other)}. A text depends on the longest one in its batch.", other.at
         )
@@ -106,6 +107,15 @@ def inverted_at(observed: Observed) -> SourceLine | None:
 def _padded(run: Run) -> Sequence[PaddedCall]:
     rows = run.capability(Rows)
     return () if rows is None else rows.padded()
+
+
+def _is_judged(call: PaddedCall) -> bool:
+    """Return whether a row was tried; one that an embedding fills up only where it begins late.
+
+    Behind a text many models read padding that counts for nothing.
+    """
+    meant = call.known_by == PADDING_INDEX and (call.side == "right" or call.reads_edges)
+    return not (call.why_not or meant)
 
 
 def _reads_masked(start: TrainingStart, observed: Observed) -> Note | None:

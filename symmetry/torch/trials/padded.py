@@ -27,6 +27,7 @@ from symmetry.torch.trials.texts import TextCall
 from symmetry.torch.watch.operations import tensors_in
 from symmetry.training.capabilities.rows import PaddedCall
 from symmetry.training.packing import (
+    PADDING_INDEX,
     PADDING_TOKEN,
     Visible,
     tokens_of,
@@ -58,8 +59,14 @@ def _visible(text: TextCall) -> Visible | None:
     arguments = text.arguments
     if not (name := tokens_of(arguments)):
         return None
-    padding = getattr(getattr(text.module, "config", None), PADDING_TOKEN, None)
-    return visible_of(arguments, name) or visible_by_token(arguments, name, padding)
+    token = getattr(getattr(text.module, "config", None), PADDING_TOKEN, None)
+    layers = (each for each in text.module.modules() if isinstance(each, nn.Embedding))
+    index = {layer.padding_idx for layer in layers if layer.padding_idx is not None}
+    return (
+        visible_of(arguments, name)
+        or visible_by_token(arguments, name, token)
+        or visible_by_token(arguments, name, next(iter(index), None), PADDING_INDEX)
+    )
 
 
 def _predicts_first(loss: Tensor, text: TextCall, visible: Visible) -> bool:

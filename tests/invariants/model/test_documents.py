@@ -63,6 +63,16 @@ def test_positions_that_count_padding_are_accused():
     assert "attention_mask says what is padding" in violation.message
 
 
+def test_positions_that_count_what_an_embedding_calls_padding_are_noted():
+    found = measured(padding, lambda: padded(wrong=True, inside=True))
+    assert found.violation is None
+    (note,) = found.notes
+    assert note.name == "training/padding"
+    assert "(padding_idx says what is padding)" in note.text
+    assert "A text depends on the longest one in its batch" in note.text
+    assert measured(padding, lambda: padded(inside=True)).notes == ()
+
+
 @pytest.mark.parametrize("module", [documents, labels, padding])
 def test_it_does_not_apply_to_other_batches(module):
     from tests.sound.trainings.settings import checkpointed

@@ -69,15 +69,21 @@ class Reader(nn.Module):
     """Adds up what comes before each token; positions are counted from the left if ``wrong``.
 
     If it ``shows`` each token to itself, the padding before a text predicts its first token.
+    Without a mask, what is no padding is known ``inside``.
     """
 
-    def __init__(self, *, wrong: bool, layer: nn.Module, shows: bool = False) -> None:
+    def __init__(
+        self, *, wrong: bool, layer: nn.Module, shows: bool = False, inside: bool = False
+    ) -> None:
         super().__init__()
-        self.tokens, self.places = nn.Embedding(WORDS, WIDTH), nn.Embedding(LENGTH, WIDTH)
+        self.tokens = nn.Embedding(WORDS, WIDTH, padding_idx=0 if inside else None)
+        self.places = nn.Embedding(LENGTH, WIDTH)
         self.layer, self.head = layer, nn.Linear(WIDTH, WORDS)
         self.wrong, self.shows = wrong, shows
 
-    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
+    def forward(self, input_ids: Tensor, attention_mask: Tensor | None = None) -> Tensor:
+        if attention_mask is None:
+            attention_mask = (input_ids != 0).long()
         places = (attention_mask.cumsum(1) - 1).clamp(min=0)
         if self.wrong:
             places = torch.arange(input_ids.shape[1]).expand_as(input_ids)
@@ -88,21 +94,31 @@ class Reader(nn.Module):
         return self.head(own + before if self.shows else before)
 
 
-def padded(*, wrong: bool = False, layer: nn.Module | None = None, shows: bool = False) -> Any:
+def padded(
+    *,
+    wrong: bool = False,
+    layer: nn.Module | None = None,
+    shows: bool = False,
+    inside: bool = False,
+) -> Any:
     """Return a training on texts of several lengths, with padding before them."""
     model = Reader(
         wrong=wrong,
         layer=nn.Linear(WIDTH, WIDTH, bias=False) if layer is None else layer,
         shows=shows,
+        inside=inside,
     )
     lengths = torch.tensor([LENGTH, 5, 8, 3])
     mask = (torch.arange(LENGTH) >= LENGTH - lengths[:, None]).long()
+
+    def given(ids: Tensor) -> tuple[Tensor, ...]:
+        return (ids,) if inside else (ids, mask)
 
     def loss(i: int) -> Tensor:
         random = torch.Generator().manual_seed(i)
         ids = torch.randint(1, WORDS, mask.shape, generator=random) * mask
         labels = ids.masked_fill(mask == 0, -100)
-        return F.cross_entropy(model(ids, mask)[:, :-1].mT, labels[:, 1:])
+        return F.cross_entropy(model(*given(ids))[:, :-1].mT, labels[:, 1:])
 
     return plain(model, torch.optim.SGD(model.parameters(), 0.1), loss)
 
