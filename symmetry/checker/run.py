@@ -36,6 +36,7 @@ def run(plan: Plan, progress: Progress | None = None, examiner: Examiner | None 
         examples=examiner.examples,
         verdicts=examiner.planned(),
         heading=plan.heading,
+        ignored=plan.ignored,
     )
     progress.planned(record)
     found: list[list[Verdict]] = []  # of each invariant
@@ -57,11 +58,7 @@ def run(plan: Plan, progress: Progress | None = None, examiner: Examiner | None 
         if _waits(plan, waiting):
             found[number] = _settled(plan, waiting, progress, ignored, line)
     verdicts = tuple(verdict for each in found for verdict in each)
-    notes = tuple(
-        note
-        for note in notes_of(verdicts)
-        if ignored.reason(note.name, [(note.file, note.line)]) is None
-    )
+    notes = tuple(notes_of(verdicts, ignored))
     judged = _judged(verdicts)
     unused = ignored.unused(_names_of(plan, judged))
     reached = all(verdict.kind != "not reached" for verdict in verdicts)
@@ -95,13 +92,18 @@ def _examined(examiner: Examiner, invariant: Invariant, dtype: str) -> Verdict |
         return next((replace(v, kind="not reached", message=message) for v in planned), None)
 
 
-def notes_of(verdicts: Sequence[Verdict]) -> Iterator[Note]:
-    """Yield the notes of verdicts, each once; not those whose fact another one has said."""
+def notes_of(verdicts: Sequence[Verdict], ignored: IgnoredLines) -> Iterator[Note]:
+    """Yield the notes of verdicts, each once.
+
+    Those are left out whose fact another one has said, and those that a comment excuses.
+    """
     found = dict.fromkeys(note for verdict in verdicts for note in verdict.notes)
     said = {note.name for note in found}
     kinds = {kind.name: kind for verdict in verdicts for kind in verdict.about.notes}
     for note in found:
-        if note.name not in kinds or said.isdisjoint(kinds[note.name].unless):
+        if note.name in kinds and not said.isdisjoint(kinds[note.name].unless):
+            continue
+        if ignored.reason(note.name, [(note.file, note.line)]) is None:
             yield note
 
 

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from symmetry.base.devices import Substitution
 from symmetry.checker.arguments import Smallest, TriedSizes
+from symmetry.checker.ignored import Ignored
 from symmetry.finding.coverage import Coverage
 from symmetry.law.case import Case
 from symmetry.law.invariant import Invariant
@@ -162,6 +163,7 @@ class Checked:
     examples: int | None  # number of cases for each dtype
     verdicts: tuple[Verdict, ...]  # one for each invariant and dtype
     heading: tuple[str, ...] = ()  # what was checked, and under which conditions, in lines
+    ignored: tuple[Ignored, ...] = ()  # comments in the target's files that excuse lines
     remarks: tuple[str, ...] = ()  # conditions of the check, such as active dropout, in lines
     notes: tuple[Note, ...] = ()  # true facts that are usually mistakes, each once
     gating: tuple[Note, ...] = ()  # those of them that fail the check, as its options say

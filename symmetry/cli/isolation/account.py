@@ -119,13 +119,14 @@ class Account:
         """Return the check as far as it came; None without a plan."""
         if not self.planned:
             return None
+        from symmetry.checker.ignored import IgnoredLines
         from symmetry.checker.run import notes_of
 
         planned: Checked = unpacked(self.planned)
         found = {_key(v): v for v in (*self.verdicts(), *map(unpacked, self.shown))}
         rest = (replace(v, kind="not reached", message=_INTERRUPTED) for v in planned.verdicts)
         verdicts = tuple(found.get(_key(verdict), verdict) for verdict in rest)
-        notes = tuple(notes_of(verdicts))
+        notes = tuple(notes_of(verdicts, IgnoredLines(planned.ignored)))
         cut = "until it was interrupted"
         return replace(planned, verdicts=verdicts, notes=notes, complete=False, cut=cut)
 

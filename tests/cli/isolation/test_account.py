@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from symmetry.checker.ignored import Ignored
 from symmetry.checker.verdict import Checked, Verdict, unfinished
 from symmetry.cli.isolation.account import Account, Ending, packed
+from symmetry.law.note import Note
 from symmetry.report.answer import headline
 from symmetry.report.verdicts import conclusion
 from tests.catalogues import named
@@ -125,6 +127,16 @@ def test_an_interrupted_check_says_how_far_it_came() -> None:
     assert headline(found, ()) == "mine: sound so far: 1 of 3 checks until it was interrupted"
     assert not found.complete
     assert Account().interrupted() is None
+
+
+def test_a_comment_excuses_a_note_of_an_interrupted_check_too() -> None:
+    notes = tuple(Note("loop/modes", "it is so", "train.py", line) for line in (3, 7))
+    comment = Ignored("train.py", 3, range(3, 4), ("loop/modes",), "on purpose")
+    heard = account(("examined", replace(HOLDS, notes=notes)))
+    heard.hear("planned", packed(Checked("mine", 0, None, PLANNED, ignored=(comment,))))
+    found = heard.interrupted()
+    assert found is not None
+    assert [note.line for note in found.notes] == [7]
 
 
 def test_an_end_after_the_last_verdict_is_a_note() -> None:
