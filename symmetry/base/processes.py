@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
@@ -90,6 +91,11 @@ def take_pipes() -> tuple[BinaryIO, BinaryIO]:
     return questions, answers
 
 
+def cores() -> int:
+    """Return how many processors this process may use; 1 where that is not known."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
+
+
 def cpu_seconds() -> float:
     """Return the CPU seconds of this process, and of its children that have ended."""
     return sum(os.times()[:4])
@@ -101,6 +107,19 @@ def waited(number: int) -> float:
         return int(Path(f"/proc/{number}/schedstat").read_text("ascii").split()[1]) / 1e9
     except (OSError, IndexError, ValueError):
         return 0.0
+
+
+def idle(number: int) -> float:
+    """Return a clock that stands still while a process computes, or waits for a processor.
+
+    It stands still for ever where that is unknown.
+    """
+    try:
+        state = Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()
+    except (OSError, ValueError):
+        return 0.0
+    used = sum(map(int, state[11:13])) / os.sysconf("SC_CLK_TCK")
+    return time.monotonic() - waited(number) - used
 
 
 def ending(status: int) -> str:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import faulthandler
 import gc
 import io
+import math
 import os
 import pickle
 import re
@@ -26,11 +27,14 @@ from typing import Any
 from symmetry.base import ranks
 from symmetry.base.errors import SymmetryError
 from symmetry.base.folders import TemporaryFolder
+from symmetry.base.processes import idle
 from symmetry.base.user_code import is_user_code, spell
 from symmetry.units.words import count
 
 _FRAME = re.compile(r'File "(.+)", line (\d+)')
+_MOSTLY = 0.9  # of the time, that a rank does nothing which waits
 _BETWEEN = 0.01  # seconds between two looks at the ranks
+_PATIENT = 1.5  # times as long as a rank waits for another one
 _GRACE = 2.0  # seconds for the others to end by themselves, once one has failed
 _exit = os._exit  # the script may replace it
 
@@ -49,6 +53,7 @@ class _Rank:
     error: str = ""
     ended: bool = False
     place: str = field(default="")  # file:line where it was, if others have failed
+    _since: tuple[float, float] | None = None  # when it began to wait, by two clocks
 
     def look(self) -> bool:
         """Return whether it has ended; then read what it has left."""
@@ -59,6 +64,14 @@ class _Rank:
             except (OSError, EOFError, pickle.UnpicklingError):
                 self.error = "its process ended without a result"
         return self.ended
+
+    def idle(self) -> float:
+        """Return for how many seconds it has hardly computed."""
+        now = time.monotonic(), idle(self.process)
+        since = self._since or now
+        waits = now[1] - since[1] >= _MOSTLY * (now[0] - since[0])
+        self._since = since if waits else now
+        return now[0] - self._since[0]
 
     def locate(self) -> None:
         """Note the innermost line of the user's code that it is at."""
@@ -106,7 +119,7 @@ def launch(name: str, works: Sequence[Callable[[], Any]], seconds: float) -> lis
             for number, work in enumerate(works)
         ]
         try:
-            _wait(started)
+            _wait(started, _PATIENT * seconds)
             failed = [(number, rank) for number, rank in enumerate(started) if rank.error]
             if failed:
                 on = f"{name} on {count(len(works), 'rank')}"
@@ -117,15 +130,25 @@ def launch(name: str, works: Sequence[Callable[[], Any]], seconds: float) -> lis
         return [rank.result for rank in started]
 
 
-def _wait(started: Sequence[_Rank]) -> None:
-    """Wait until all have ended, or one has failed and the others are located."""
+def _wait(started: Sequence[_Rank], seconds: float) -> None:
+    """Wait until all have ended, or one has failed and the others are located.
+
+    If none has computed for some seconds, the first one has failed: it may wait in code that has no
+    limit of its own.
+    """
     failed_at = None
     while sum(rank.look() for rank in started) < len(started):
         if failed_at is None and any(rank.error for rank in started):
             failed_at = time.monotonic()
+        going = [rank for rank in started if not rank.ended]
+        if failed_at is None and going and min(rank.idle() for rank in going) > seconds:
+            going[0].locate()
+            at = f" at {going[0].place}" if going[0].place else ""
+            going[0].error = f"it has waited for {seconds:g} seconds{at}"
+            failed_at = -math.inf
         if failed_at is not None and time.monotonic() - failed_at > _GRACE:
             for rank in started:
-                if not rank.ended:
+                if not (rank.ended or rank.error):
                     rank.locate()
             return
         time.sleep(_BETWEEN)

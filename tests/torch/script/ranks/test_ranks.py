@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import gc
+import os
+import time
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,6 +13,7 @@ import pytest
 
 import symmetry
 from symmetry.base import fork
+from symmetry.base.processes import children
 from symmetry.law.measurement import Measurement
 from symmetry.targets.script import script
 from symmetry.torch.script.ranks import rank_runs
@@ -228,3 +232,27 @@ def test_a_rank_does_not_end_what_this_process_has_left():
         gc.enable()
     gc.collect()
     assert ended
+
+
+@pytest.mark.skipif(not fork.POSSIBLE, reason="processes are forked on Linux alone")
+def test_ranks_that_wait_in_native_code_are_ended():
+    reading, writing = os.pipe()
+    before = children()
+    with pytest.raises(
+        RanksError, match=r"mine on 2 ranks: rank 0: it has waited for 0\.3 seconds"
+    ):
+        launch("mine", [partial(os.read, reading, 1), lambda: None], 0.2)
+    assert children() <= before
+    for number in (reading, writing):
+        os.close(number)
+
+
+@pytest.mark.skipif(not fork.POSSIBLE, reason="processes are forked on Linux alone")
+def test_a_rank_that_computes_does_not_wait():
+    def compute():
+        until = time.process_time() + 0.6
+        while time.process_time() < until:
+            pass
+        return 1
+
+    assert launch("mine", [compute], 0.2) == [1]
