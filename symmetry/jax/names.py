@@ -96,7 +96,8 @@ def _owner(
     Two words suffice, or all that a parameter's path has inside the model: how many these are is
     given. If all of them are numbers, as in lists of arrays, the leaf has to lie in a copy of the
     whole model. If there are several, one whose gradient makes it comes first, then the one that is
-    nearest in the state.
+    nearest in the state. Otherwise it follows the parameter whose gradient makes it, if that is
+    only one, and has the same shape.
     """
     found: list[tuple[int, bool, int, int]] = []
     for other, length in parameters.items():
@@ -108,7 +109,11 @@ def _owner(
         if not all(map(str.isdigit, words)) or _is_copy(root, paths, shapes, parameters):
             beside = _common(paths[number][::-1], paths[other][::-1])
             found.append((same, other in behind.get(number, ()), beside, -other))
-    return -max(found)[3] if found else None
+    makers = behind.get(number, ())
+    alone = next(iter(makers)) if len(makers) == 1 and shapes[number] else None
+    if alone is not None and shapes[alone] != shapes[number]:
+        alone = None
+    return -max(found)[3] if found else alone
 
 
 def _is_copy(

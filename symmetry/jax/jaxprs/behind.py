@@ -5,7 +5,8 @@ Example: two networks, each with an optimiser of its own.
     g = gradient of a           m = 0.9 m + g           a = a - m           m: behind it is a
     h = gradient of b, at a     n = 0.9 n + h           b = b - n           n: behind it is b
 
-h depends on the new a, and so on g; a gradient ends the way back.
+h depends on the new a, and so on g; a gradient ends the way back. So does a number, as a norm of
+all gradients, that others of another shape are scaled by.
 """
 
 from __future__ import annotations
@@ -40,7 +41,17 @@ class _BehindWalk(Walk[_Parameters]):
         return frozenset()
 
     def operation(self, equation: Any, args: Sequence[_Parameters]) -> Sequence[_Parameters]:
-        """Return the parameters behind all operands; behind a gradient there is its own alone."""
-        every = frozenset[int]().union(*args)
+        """Return the parameters behind the operands; behind a gradient there is its own alone.
+
+        Operands of the shape of the result are followed if there are any.
+        """
+        every = [_behind(variable.aval.shape, equation, args) for variable in equation.outvars]
         own = [self._gradients.get(id(variable)) for variable in equation.outvars]
-        return [every if leaf is None else frozenset([leaf]) for leaf in own]
+        pairs = zip(own, every, strict=True)
+        return [found if leaf is None else frozenset([leaf]) for leaf, found in pairs]
+
+
+def _behind(shape: tuple[int, ...], equation: Any, args: Sequence[_Parameters]) -> _Parameters:
+    pairs = [*zip((atom.aval.shape for atom in equation.invars), args, strict=True)]
+    alike = [own for given, own in pairs if given == shape]
+    return frozenset[int]().union(*(alike or [own for given, own in pairs if given]))

@@ -57,6 +57,13 @@ def training_of(
     return RepeatedStep(name, step).training()
 
 
+def lacks_gradients(functions: Sequence[Jitted]) -> bool:
+    """Return whether a step does not differentiate, and another function may do that for it."""
+    step = max(functions, key=lambda each: each.size)
+    often = (2 * len(each.given) >= len(step.given) for each in functions if each is not step)
+    return any(often) and not step.differentiates(jax.tree.unflatten(step.tree, step.first))
+
+
 def _from_results(step: Jitted, functions: Sequence[Jitted]) -> str:
     """Name results that a step takes, and that depend on its state; empty without any."""
     takes = {each.name: set[str]().union(*each.takes.values()) for each in functions}

@@ -9,21 +9,26 @@ Example: gradients and updates that are jitted apart.
 A leaf of the arguments is a result of an earlier call of the round, as gradient is, or of the round
 before, as params and moments are: these are the state. Everything else is given. A result that
 several calls take is an argument of the first of them. A generator and a critic that are trained
-in turns make such rounds, too.
+in turns make such rounds, too. Operations between the calls are calls as well, if they are
+recorded: see ``operations``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, NamedTuple
 
 import jax
+import numpy as np
 
+from symmetry.jax.jaxprs.interpreter import is_key
+from symmetry.jax.made import is_array
 from symmetry.jax.script.jitted import Jitted
 
-_LONGEST = 64  # calls of a round
+_LONGEST = 4096  # calls of a round
+HELD = 9  # calls of a step whose operands are held, if operations are recorded
 
 Made = tuple[int, int]  # the number of a call, and of one of its results
 Place = tuple[int, int]  # the number of a call in a round, and of a leaf of its arguments
@@ -33,7 +38,7 @@ Place = tuple[int, int]  # the number of a call in a round, and of a leaf of its
 class RecordedCall:
     """A call of a jitted function."""
 
-    jitted: Jitted
+    jitted: Any  # the function; or an operation between calls
     tree: Any  # of the arguments, which are in a dictionary by their names
     # Of the arguments; None for results of the function itself. Empty if they are not held.
     leaves: list[Any]
@@ -97,8 +102,9 @@ def round_of(step: Jitted, log: Sequence[RecordedCall]) -> Round | None:
     rounds = _rounds(step, log)
     if len(rounds) < 2:
         return None
-    sources = [_sources(log, *pair) for pair in pairwise(rounds)]
-    first = _sources(log, [], rounds[0])
+    own = {number for numbers in rounds for number in numbers}
+    sources = [_sources(log, own, *pair) for pair in pairwise(rounds)]
+    first = _sources(log, own, [], rounds[0])
     begun = [[s if s and not s.is_before else None for s in row] for row in sources[0] or []]
     if sources[0] is None or first != begun or any(each != sources[0] for each in sources):
         return None
@@ -112,13 +118,28 @@ def rounds_in(step: Jitted, log: Sequence[RecordedCall]) -> int:
 
 def _rounds(step: Jitted, log: Sequence[RecordedCall]) -> list[list[int]]:
     """Return the numbers of the calls of each round; none if one function makes it."""
+    for numbers in _cycles(step, log):
+        if not all(log[number].leaves for number in numbers):
+            return []
+        length = _period([_kind(log[number]) for number in numbers])
+        if length is not None and len({id(log[number].jitted) for number in numbers}) > 1:
+            return [numbers[n : n + length] for n in range(0, len(numbers) - length + 1, length)]
+    return []
+
+
+def _cycles(step: Jitted, log: Sequence[RecordedCall]) -> Iterator[list[int]]:
+    """Yield the numbers of the calls that may make rounds.
+
+    Operations are recorded once they depend on a call, so those of the first round are not known,
+    as of moments that are zero. Nor is it which of the last ones the next round depends on.
+    """
     numbers = _cycle(step, log)
-    if not all(log[number].leaves for number in numbers):
-        return []
-    length = _period([_kind(log[number]) for number in numbers])
-    if length is None or len({id(log[number].jitted) for number in numbers}) == 1:
-        return []
-    return [numbers[n : n + length] for n in range(0, len(numbers) - length + 1, length)]
+    mine = [n for n, number in enumerate(numbers) if log[number].jitted is step]
+    if all(isinstance(log[number].jitted, Jitted) for number in numbers):
+        yield numbers
+    else:
+        ends = [mine[-last] for last in (2, HELD) if last < len(mine)]
+        yield from (numbers[first:end] for end in ends for first in mine[:HELD])
 
 
 def _kind(call: RecordedCall) -> Any:
@@ -126,42 +147,45 @@ def _kind(call: RecordedCall) -> Any:
 
 
 def _cycle(step: Jitted, log: Sequence[RecordedCall]) -> list[int]:
-    """Return the numbers of the calls whose functions take results of a step, and lead to it."""
-    takes: dict[int, set[int]] = {}
-    for call in log:
-        makers = {id(log[made[0]].jitted) for made in call.made if made is not None}
-        takes.setdefault(id(call.jitted), set()).update(makers)
-    behind = {function: _reached(function, takes) for function in takes}
-    mine = id(step)
-    own = {mine, *(f for f in behind.get(mine, ()) if mine in behind[f])}
-    return [number for number, call in enumerate(log) if id(call.jitted) in own]
+    """Return the numbers of the calls that take results of a step, and lead to a later one.
 
-
-def _reached(function: int, takes: Mapping[int, set[int]]) -> set[int]:
-    """Return the functions that lead to one."""
-    found, new = set[int](), {*takes[function]}
-    while new:
-        found |= new
-        new = {maker for each in new for maker in takes[each]} - found
-    return found
+    All calls of a function belong to it if one does.
+    """
+    after, before = set[int](), set[int]()
+    for number, call in enumerate(log):
+        if call.jitted is step or any(made and made[0] in after for made in call.made):
+            after.add(number)
+    for number in range(len(log) - 1, -1, -1):
+        if log[number].jitted is step or number in before:
+            before.update(made[0] for made in log[number].made if made)
+    found = after & before
+    own = {id(step), *(id(log[number].jitted) for number in found)}
+    return [
+        number
+        for number, call in enumerate(log)
+        if number in found or (isinstance(call.jitted, Jitted) and id(call.jitted) in own)
+    ]
 
 
 def _period(kinds: Sequence[Any]) -> int | None:
     """Return after how many calls the same ones come again, all the time."""
     longest = min(_LONGEST, len(kinds) // 2)
-    return next((p for p in range(1, longest + 1) if [*kinds[p:]] == [*kinds[:-p]]), None)
+    periods = (p for p in range(1, longest + 1) if kinds[p] == kinds[0])
+    return next((p for p in periods if [*kinds[p:]] == [*kinds[:-p]]), None)
 
 
 def _sources(
-    log: Sequence[RecordedCall], before: Sequence[int], now: Sequence[int]
+    log: Sequence[RecordedCall], own: Container[int], before: Sequence[int], now: Sequence[int]
 ) -> list[list[_Source | None]] | None:
-    """Return the sources of all arguments in a round; None if one is an older result."""
+    """Return the sources of all arguments in a round; None if one is an older result.
+
+    ``own`` are the calls of all rounds.
+    """
     known = {number: (n, True) for n, number in enumerate(before)}
     known |= {number: (n, False) for n, number in enumerate(now)}
-    mine = {id(log[number].jitted) for number in now}
 
     def source(made: Made | None) -> _Source | None:
-        if made is None or id(log[made[0]].jitted) not in mine:
+        if made is None or made[0] not in own:
             return None
         call, is_before = known[made[0]]
         return _Source(call, made[1], is_before)
@@ -199,7 +223,21 @@ def _round(
         for each in rounds
     ]
     first = [calls[c].leaves[leaf] for c, leaf in own]
+    _share(given, [not isinstance(calls[c].jitted, Jitted) for c, _ in own])
     return Round(calls, sources, takers, tree, own, first, given, state)
+
+
+def _share(given: Sequence[list[Any]], of_operations: Sequence[bool]) -> None:
+    """Put one array in the place of operands that are equal in all rounds: they are constants."""
+    for n, is_operand in enumerate(of_operations):
+        first, *others = (leaves[n] for leaves in given)
+        if is_operand and is_array(first) and all(_equal(first, other) for other in others):
+            for leaves in given:
+                leaves[n] = first
+
+
+def _equal(array: Any, other: Any) -> bool:
+    return is_array(other) and not is_key(array.dtype) and np.array_equal(array, other)
 
 
 class _Leaf(NamedTuple):

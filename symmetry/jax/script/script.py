@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from symmetry.base.errors import SymmetryError
+from symmetry.base.errors import NotCheckable, SymmetryError, TrainingError
 from symmetry.base.failure import PlainRun
 from symmetry.sandbox.libraries import begun_again
 from symmetry.sandbox.mirror_pool import MirrorPool
@@ -20,6 +20,7 @@ from symmetry.training.target import FunctionTraining
 
 if TYPE_CHECKING:
     from symmetry.jax.executables import Executables
+    from symmetry.jax.script.jitting import Jitting
 
 
 class JaxScript:
@@ -34,7 +35,7 @@ class JaxScript:
     def __init__(self, source: Source) -> None:
         self._source = source
         self._mirrors = MirrorPool(*source.homes)
-        self._has_begun = self._has_loop_of_jax = False
+        self._has_begun = self._has_loop_of_jax = self._has_operations = False
 
     def prepare(self) -> None:
         """Make a mirror, which draws a name: that is no random number of the script's."""
@@ -43,7 +44,8 @@ class JaxScript:
     def __call__(self) -> Any:
         """Return what a training returns: the state, the step and the extras.
 
-        If a loop of JAX trains, as ``lax.scan``, its body is the step.
+        If a loop of JAX trains, as ``lax.scan``, its body is the step. If jitted functions alone
+        make no step, operations between their calls belong to it.
 
         Raises
         ------
@@ -55,22 +57,47 @@ class JaxScript:
         return made
 
     def _run(self) -> Any:
+        """Run it; once more, with all operations, if its jitted functions alone make no step."""
         from symmetry.jax.loops.loop_search import LoopFound
-        from symmetry.jax.script.calls import Enough, JittedCalls
-        from symmetry.jax.script.repeated_step import training_of
+        from symmetry.jax.script.calls import JittedCalls
+        from symmetry.jax.script.operations import OperationCalls
+        from symmetry.jax.script.repeated_step import lacks_gradients, training_of
 
-        calls, made = JittedCalls(), None
+        name, meant = self._source.name, self._source.meant
+
+        def with_operations() -> Any:
+            self._watched(calls := OperationCalls())
+            return calls.training(name)
+
+        if self._has_operations:
+            return with_operations()
+        calls, made, error = JittedCalls(), None, NotCheckable("")
+        try:
+            self._watched(calls)
+            made = training_of(name, calls.functions, calls.log, meant)
+        except LoopFound as found:
+            self._has_loop_of_jax = True
+            return found.loop.training()
+        except NotCheckable as refused:
+            error = refused
+        if made is None or lacks_gradients(calls.functions):
+            with suppress(TrainingError):
+                made = begun_again(with_operations)
+                self._has_operations = True
+        if made is None:
+            raise error
+        return made
+
+    def _watched(self, calls: Jitting) -> None:
+        """Run it, until its calls are enough."""
+        from symmetry.jax.script.calls import Enough
+
         sandbox = Sandbox(self._source, self._mirrors, calls.watching, stack=Uninterrupted)
         try:
             with suppress(Enough):
                 sandbox.resume()
-        except LoopFound as found:
-            made, self._has_loop_of_jax = found.loop.training(), True
         finally:
             sandbox.close(throwing=lambda: None, free=lambda: None)
-        return made or training_of(
-            self._source.name, calls.functions, calls.log, self._source.meant
-        )
 
     def epochs(self, seed: int, executables: Executables) -> Epochs | None:
         """Run it over shortened epochs; None if a loop of JAX takes its steps, all in one call."""

@@ -1,0 +1,238 @@
+"""Operations of JAX between the jitted calls of a script: they may be a part of its step.
+
+Example: gradients are jitted, and the update is not.
+
+    for x, y in batches:
+        loss, gradient = gradient_of(params, x, y)              a call of a jitted function
+        updates, moments = optimizer.update(gradient, moments)  mul, add, sqrt, div, ...
+        params = optax.apply_updates(params, updates)           add, add
+
+An operation is recorded if it is given results of a recorded call. To record them all takes time,
+so it is done where the calls of jitted functions alone make no step.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+import weakref
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import numpy as np
+from jax._src import core, source_info_util
+
+from symmetry.base.errors import NotCheckable
+from symmetry.jax.jaxprs.behind import parameters_behind
+from symmetry.jax.jaxprs.marks import marking
+from symmetry.jax.jaxprs.step import TracedStep
+from symmetry.jax.script.calls import CALLS, Enough
+from symmetry.jax.script.jitted import Jitted, copied
+from symmetry.jax.script.jitting import Jitting
+from symmetry.jax.script.repeated_step import RepeatedStep
+from symmetry.jax.script.round import HELD, Made, RecordedCall, round_of, rounds_in
+from symmetry.observe.source_line import users_line
+
+_MOST = 20_000  # calls and operations that are recorded
+_MORE = 4  # calls of the step, which make no whole round or begin one
+_SECONDS = 20.0  # CPU seconds that the run may take
+_LAST = 4 * CALLS  # calls of a function: where they make no rounds by then, they make none
+_ADDRESS = re.compile("0x[0-9a-f]+")
+
+
+@dataclass(frozen=True)
+class Operation:
+    """An operation, with all but its operands."""
+
+    primitive: Any
+    parameters: Mapping[str, Any]
+    at: Any  # the traceback of its first call at this line
+
+    @property
+    def name(self) -> str:
+        """The name of the function of ``jax.numpy``, or of the primitive."""
+        return str(self.parameters.get("name", self.primitive.name))
+
+    def called(self, operands: Sequence[Any]) -> Any:
+        """Return what it makes of other operands."""
+        with source_info_util.user_context(self.at):
+            return self.primitive.bind(*operands, **self.parameters)
+
+
+class _Trace(core.EvalTrace):
+    """Computes operations as JAX does, and shows them to a function."""
+
+    def __init__(self, show: Callable[[Any, Sequence[Any], Mapping[str, Any], Any], None]) -> None:
+        super().__init__()
+        self._show = show
+
+    def process_primitive(
+        self, primitive: Any, args: Sequence[Any], params: Mapping[str, Any], /
+    ) -> Any:
+        """Compute an operation."""
+        with core.set_current_trace(core.eval_trace):
+            results = super().process_primitive(primitive, args, params)
+            self._show(primitive, args, params, results)
+        return results
+
+
+class OperationCalls(Jitting):
+    """Records the calls of a script's jitted functions, and the operations on their results.
+
+    Attributes
+    ----------
+    step
+        The first function that differentiates, and is given something made of its own results.
+    log
+        The calls and operations, in their order.
+    """
+
+    donates = False
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.step: Jitted | None = None
+        self.log: list[RecordedCall] = []
+        self._until = time.process_time() + _SECONDS
+        self._operations: dict[Any, Operation] = {}
+        # By the id of an array: itself, and what made it.
+        self._made: dict[int, tuple[Any, Made]] = {}
+        self._behind: list[frozenset[int]] = []  # the functions that each entry depends on
+        self._trains: dict[int, bool] = {}  # whether functions differentiate, by their ids
+        self._often: Counter[int] = Counter()  # the calls of those that do
+
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        """Record calls and operations while the block runs."""
+        with super().watching(), core.set_current_trace(_Trace(self._operation)):
+            yield
+
+    def training(self, name: str) -> tuple[Any, ...]:
+        """Return the state, the step and the extras of a script of this name.
+
+        Raises
+        ------
+        NotCheckable
+            If its calls and operations come in no rounds, or it is not known which parameters its
+            moments belong to.
+        """
+        whole = None if self.step is None else round_of(self.step, self.log)
+        if whole is None:
+            raise NotCheckable(f"{name}: its calls and operations come in no rounds")
+        training = RepeatedStep(name, whole).training()
+        of_operations = [
+            not isinstance(whole.calls[call].jitted, Jitted)
+            for call, _ in (whole.own[number] for number in sorted(whole.state))
+        ]
+        if not _are_followed(of_operations, *training):
+            raise NotCheckable(f"{name}: the parameters that its moments belong to are not known")
+        return training
+
+    def _recorded(
+        self,
+        jitted: Jitted,
+        arguments: Mapping[str, Any],
+        args: Sequence[Any],
+        kwargs: Mapping[str, Any],
+    ) -> Any:
+        with core.set_current_trace(core.eval_trace):
+            if id(jitted) not in self._trains:
+                self._trains[id(jitted)] = jitted.differentiates(arguments)
+            self._often[id(jitted)] += self._trains[id(jitted)]
+            leaves, tree = jax.tree.flatten(arguments)
+            self._end(jitted, leaves)
+            constants = jitted.constants_in(arguments)
+            call = self._enter(jitted, tree, leaves, constants)
+            returned = jitted.call(*args, **kwargs)
+            self._keep(call, returned)
+        return returned
+
+    def _operation(
+        self, primitive: Any, args: Sequence[Any], params: Mapping[str, Any], results: Any
+    ) -> None:
+        """Record an operation on results of what is recorded."""
+        if len(self.log) < _MOST and any(self._maker(each) for each in args):
+            key = primitive, _text(params), users_line()
+            if key not in self._operations:
+                at = source_info_util.current().traceback
+                self._operations[key] = Operation(primitive, params, at)
+            leaves, tree = jax.tree.flatten([*args])
+            self._keep(self._enter(self._operations[key], tree, leaves, frozenset()), results)
+
+    def _enter(
+        self, made_by: Any, tree: Any, leaves: Sequence[Any], constants: frozenset[int]
+    ) -> RecordedCall:
+        """Add an entry to the log. Arrays that a gradient is behind are made anew: none is held."""
+        made = [self._maker(leaf) for leaf in leaves]
+        behind = [frozenset[int]() if each is None else self._behind[each[0]] for each in made]
+        kept = [
+            None if any(self._often[each] > HELD for each in own) else copied(leaf)
+            for leaf, own in zip(leaves, behind, strict=True)
+        ]
+        mine = frozenset([id(made_by)] if isinstance(made_by, Jitted) else [])
+        self._behind.append(mine.union(*behind))
+        self.log.append(call := RecordedCall(made_by, tree, kept, made, constants))
+        return call
+
+    def _keep(self, call: RecordedCall, results: Any) -> None:
+        """Remember what made the results of an entry."""
+        leaves, call.results = jax.tree.flatten(results)
+        number = len(self.log) - 1
+        for n, leaf in enumerate(leaves):
+            if isinstance(leaf, jax.Array):
+                self._made[id(leaf)] = weakref.ref(leaf), (number, n)
+
+    def _maker(self, leaf: Any) -> Made | None:
+        reference, made = self._made.get(id(leaf), (lambda: None, None))
+        return made if reference() is leaf else None
+
+    def _end(self, jitted: Jitted, leaves: Sequence[Any]) -> None:
+        """End the script where there are enough rounds of the step, or none."""
+        if self.step is None and self._trains[id(jitted)]:
+            makers = [made for leaf in leaves if (made := self._maker(leaf))]
+            if any(id(jitted) in self._behind[number] for number, _ in makers):
+                self.step = jitted
+        if time.process_time() > self._until:
+            raise Enough
+        if jitted is not self.step:
+            return
+        taken = self._often[id(jitted)]
+        is_enough = taken % CALLS == _MORE and rounds_in(jitted, self.log) >= CALLS
+        if is_enough or taken > _LAST or len(self.log) >= _MOST:
+            raise Enough
+
+
+def _are_followed(
+    wanted: Sequence[bool], state: Any, step: Callable[[Any, Any], Any], extras: Mapping[str, Any]
+) -> bool:
+    """Return whether each wanted array of the state is trained, or follows one parameter.
+
+    Operations have no names for arrays, as a tree of moments has those of the parameters.
+    """
+    leaves, tree = jax.tree.flatten(state)
+
+    def run(leaves: Sequence[Any], given: Any) -> list[Any]:
+        after, rest = step(jax.tree.unflatten(tree, leaves), given)
+        return [*jax.tree.leaves(after), *jax.tree.leaves(rest)]
+
+    with marking():
+        closed = jax.make_jaxpr(run)(leaves, extras["batch"](0))
+    traced = TracedStep(closed, len(leaves), None, varying=len(closed.in_avals))
+    behind = parameters_behind(traced)
+    return all(
+        number in traced.parameters
+        or [np.shape(leaves[n]) for n in behind[number]] == [np.shape(leaf)]
+        for number, leaf in enumerate(leaves)
+        if wanted[number] and np.shape(leaf)
+    )
+
+
+def _text(params: Mapping[str, Any]) -> str:
+    """Return the parameters of an operation as a text that is another one for others."""
+    jaxpr = params.get("jaxpr")
+    constants = f" {id(jaxpr)}" if getattr(jaxpr, "consts", ()) else ""
+    return _ADDRESS.sub("", str(sorted(params.items()))) + constants
