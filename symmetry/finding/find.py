@@ -47,9 +47,10 @@ def find(training: Training, progress: Tell = lambda *_: None) -> Coverage:
         exchanged one by one.
     """
     progress("first steps", 0, 1)
-    rehearsal = Rehearsal.begin(training)
+    few = FewSamples(_FEW)
+    rehearsal = Rehearsal.begin(training, few)
     trained, gradients = rehearsal.first.trained, rehearsal.first.gradients.entries
-    trace, thinned = rehearsal.trace(FewSamples(_FEW))
+    trace, thinned = rehearsal.trace(few)
     solver, search, groups, complete = _search(rehearsal, trace, progress)
     if thinned and not complete:
         trace, _ = rehearsal.trace()

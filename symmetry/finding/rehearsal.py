@@ -31,7 +31,7 @@ from symmetry.finding.first_steps.losses import (
 from symmetry.training.capabilities.batching import FewSamples, Thinning
 from symmetry.training.capabilities.model import Layered
 from symmetry.training.capabilities.observing import Tracing
-from symmetry.training.run import needed
+from symmetry.training.run import Run, needed
 from symmetry.training.target import Training
 from symmetry.training.trace import Trace
 from symmetry.units.state import State
@@ -51,6 +51,7 @@ class Rehearsal:
     start: State
     generic: State  # a start near it at which all units are different
     received: ReceivedGradients  # the gradients that parameters receive from there
+    at_generic: StepResults  # the results of the steps from there
     # Name and line of the random operations inside modules; the name of the model's class.
     random: tuple[tuple[str, str], ...]
     model: str
@@ -63,8 +64,10 @@ class Rehearsal:
     gradients: Mapping[str, NDArray[np.bool_]]
 
     @classmethod
-    def begin(cls, training: Training) -> Rehearsal:
+    def begin(cls, training: Training, few: FewSamples | None = None) -> Rehearsal:
         """Take the first steps of a training, and find a generic start.
+
+        With ``few``, that is chosen on few samples if there are many.
 
         Raises
         ------
@@ -81,27 +84,28 @@ class Rehearsal:
         resized = _resized(start, results)
         start = {name: array for name, array in start.items() if name not in resized}
         steps = replace(steps, buffers=tuple(n for n in steps.buffers if n not in resized))
-        generic, received = generic_start(
-            steps, start, {*run.parameters} | _written(start, steps.buffers, results)
-        )
+        moved = {*run.parameters} | _written(start, steps.buffers, results)
+        thins = few is not None and steps.agreed(_thins(run, few))
+        generic = generic_start(steps, start, moved, few if thins else None)
         layered = needed(run, Layered)
         return cls(
             steps,
             first,
             start,
-            generic,
-            received,
+            generic.state,
+            generic.received,
+            generic.results,
             tuple(run.random),
             layered.model_name,
             layered.output_on_axis_1,
             layered.layers,
-            entries_in_any(first.gradients, received),
+            entries_in_any(first.gradients, generic.received),
         )
 
     @property
     def silent(self) -> bool:
         """Whether the losses are all zero: then they prove nothing."""
-        return not any(self._at_generic.losses)
+        return not any(self.at_generic.losses)
 
     @cached_property
     def tolerance(self) -> float:
@@ -115,7 +119,7 @@ class Rehearsal:
                 n: a * (1 + 2.2e-16 * random.integers(-1, 2, a.shape))
                 for n, a in self.generic.items()
             }
-            effects.append(largest_difference(self._at_generic, self.steps.take(moved)))
+            effects.append(largest_difference(self.at_generic, self.steps.take(moved)))
         return max(_LOSS, _ULPS * max(effects))
 
     def trace(self, few: FewSamples | None = None) -> tuple[Trace, bool]:
@@ -124,7 +128,7 @@ class Rehearsal:
         That is one step, unless some parameters receive their first gradient in a later one. With
         ``few``, samples are left out if that is possible: the second value says whether.
         """
-        run, steps = self.steps.run(self.generic, few), self.received.steps
+        run, steps = replace(self.steps, few=few).run(self.generic), self.received.steps
         try:
             trace = needed(run, Tracing).trace(self.start, lambda: self.steps.step(run), steps)
         except TrainingError:
@@ -180,7 +184,7 @@ class Rehearsal:
     def _matter(self, names: Collection[str]) -> bool:
         moved = {n: elsewhere(a) if n in names else a for n, a in self.generic.items()}
         results = self.steps.take(moved)
-        change = largest_difference(self._at_generic, results)
+        change = largest_difference(self.at_generic, results)
         return not results.finite or change > CERTAIN * self.tolerance
 
     def _hold(self, groups: Sequence[Units], excused: Collection[str]) -> bool:
@@ -197,7 +201,7 @@ class Rehearsal:
         rotated = _rotated(groups, self._later)
         if differs(self._at_later, self.steps.take(rotated, partial(differs, self._at_later))):
             return False
-        base = self._at_generic
+        base = self.at_generic
         results = self.steps.take(_rotated(groups, self.generic), partial(differs, base))
         return not differs(base, results) and all(
             self.steps.gathering(
@@ -211,11 +215,6 @@ class Rehearsal:
         )
 
     @cached_property
-    def _at_generic(self) -> StepResults:
-        """The results of the steps from the generic start."""
-        return self.steps.take(self.generic)
-
-    @cached_property
     def _later(self) -> State:
         """The start that the first steps lead to: at their own, layers of zeros hide others."""
         return {name: self.first.later.get(name, array) for name, array in self.start.items()}
@@ -224,6 +223,16 @@ class Rehearsal:
     def _at_later(self) -> StepResults:
         """The results of the steps from there."""
         return self.steps.take(self._later)
+
+
+def _thins(run: Run, few: FewSamples) -> bool:
+    """Return whether the batches of runs lose samples if few are kept."""
+    count = run.samples()
+    return (
+        count is not None
+        and run.capability(Thinning) is not None
+        and len(few.places(count)) < count
+    )
 
 
 def _resized(start: State, results: StepResults) -> set[str]:

@@ -41,7 +41,8 @@ def test_a_group_holds_where_the_training_gets_to_as_well():
     rehearsal = Rehearsal.begin(FunctionTraining("gated", gated))
     # At these numbers all gates are wide open.
     wide = {"model.gate.bias": rehearsal.start["model.gate.bias"] + 99}
-    rehearsal = replace(rehearsal, generic={**rehearsal.generic, **wide})
+    generic = {**rehearsal.generic, **wide}
+    rehearsal = replace(rehearsal, generic=generic, at_generic=rehearsal.steps.take(generic))
     inside = [Part("model.inside.weight", 0), Part("model.inside.bias", 0)]
     gate = [Part("model.gate.weight", 0), Part("model.gate.bias", 0)]
     wrong = Units("", 4, (*inside, Part("model.head.weight", 1)))

@@ -7,57 +7,95 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from functools import partial
+from itertools import chain, islice
 
 import numpy as np
 from numpy.typing import NDArray
 
 from symmetry.base.errors import TrainingError
 from symmetry.finding.first_steps.gradients import ReceivedGradients, observe_gradients
-from symmetry.finding.first_steps.losses import STEPS, LossSteps
+from symmetry.finding.first_steps.losses import STEPS, LossSteps, StepResults
+from symmetry.training.capabilities.batching import FewSamples
 from symmetry.units.state import Array, State
 
 _SCALES = 0.1, 0.01  # of smaller moves, if a move of scale 1 goes too far
 _ALIVE = 0.75  # how far biases grow, relative to a random number, so that units are alive
 _LEAST = 1e-9  # relative to the largest: smaller gradients change a loss by rounding only
 _REVIVALS = 3  # times that the biases of dead units grow once more
+_NONE = ReceivedGradients({}, {}, STEPS, ())
+
+
+@dataclass(frozen=True)
+class GenericStart:
+    """A start, and what its steps are like."""
+
+    state: State
+    received: ReceivedGradients  # the gradients that parameters receive, without mere rounding
+    results: StepResults  # of the steps up to their losses
 
 
 def generic_start(
-    steps: LossSteps, start: State, names: Collection[str]
-) -> tuple[State, ReceivedGradients]:
-    """Return the generic start at which most entries receive a gradient, with these gradients.
+    steps: LossSteps, start: State, names: Collection[str], few: FewSamples | None = None
+) -> GenericStart:
+    """Return the generic start at which most entries receive a gradient.
 
     Dead units, as those of a ReLU may be, hide which slices they have. If two starts that are far
     from each other agree on the entries, no other start is tried. ``names`` are the arrays to move.
+    With ``few``, it is chosen on few samples, unless at the first one all entries receive one.
     """
-    best, most = start, ReceivedGradients({}, {}, STEPS, ())
-    for moved in _candidates(start, names):
-        gradients = gradients_at(steps, moved)
-        if gradients is None:
+    moved = next(_candidates(start, names))
+    first = _attempt(steps, moved)
+    if first is not None and first.received.everywhere:
+        return first
+    others = islice(_candidates(start, names), 1, None)
+    if few is not None:
+        with suppress(TrainingError):  # a size of the batch may be written in the step
+            state = _best(replace(steps, few=few), start, chain([moved], others)).state
+            chosen = first if state is moved else _attempt(steps, state)
+            there = [attempt for attempt in (first, chosen) if attempt is not None]
+            if there:
+                return max(there, key=lambda attempt: attempt.received.count)
+        others = islice(_candidates(start, names), 1, None)
+    return _best(steps, start, others, first)
+
+
+def _best(
+    steps: LossSteps, start: State, candidates: Iterator[State], first: GenericStart | None = None
+) -> GenericStart:
+    """Return the best of some candidates; ``first`` is one that has been tried already."""
+    best = first
+    for moved in candidates:
+        attempt = _attempt(steps, moved)
+        if attempt is None:
             continue
-        agreed = gradients.count > 0 and gradients.has_same_entries(most)
-        if best is start or gradients.count > most.count:
-            best, most = moved, gradients
-        if agreed or most.everywhere:
-            return best, most
+        agreed = best is not None and attempt.received.has_same_entries(best.received)
+        if best is None or attempt.received.count > best.received.count:
+            best = attempt
+        if (agreed and best.received.count > 0) or best.received.everywhere:
+            return best
+    if best is None:
+        best = GenericStart(start, _NONE, steps.take(start))
     for _ in range(_REVIVALS):
-        moved = _revived(best, most.entries)
-        gradients = gradients_at(steps, moved)
-        if gradients is None or gradients.count <= most.count:
+        attempt = _attempt(steps, _revived(best.state, best.received.entries))
+        if attempt is None or attempt.received.count <= best.received.count:
             break
-        best, most = moved, gradients
-    return best, most
+        best = attempt
+    return best
 
 
-def gradients_at(steps: LossSteps, start: State) -> ReceivedGradients | None:
+def _attempt(steps: LossSteps, start: State) -> GenericStart | None:
     """Return the gradients from a start that are no rounding; None if losses are not finite."""
-    if not steps.take(start).finite:
+    results = steps.take(start)
+    if not results.finite:
         return None
     try:
-        return steps.with_run(partial(observe_gradients, least=_LEAST), start)
+        received = steps.with_run(partial(observe_gradients, least=_LEAST), start)
     except TrainingError:  # an update may refuse the state that comes of this start
-        return ReceivedGradients({}, {}, STEPS, ())
+        received = _NONE
+    return GenericStart(start, received, results)
 
 
 def _candidates(start: State, names: Collection[str]) -> Iterator[State]:

@@ -67,12 +67,12 @@ class LossSteps:
     manner: Manner = _MANNERS[0]  # how a step is taken
     buffers: tuple[str, ...] = ()  # the names of the model's buffers
     gathering: Gathering = by_itself  # from all ranks
+    few: FewSamples | None = None  # how many samples of each batch are kept; None for all
 
-    def run(self, start: State | None = None, few: FewSamples | None = None) -> Run:
-        """Begin a run from a start, by default the training's own; with few samples, or all."""
-        run = self.training.begin(replace(_PROMOTED, order=few))
-        if start is not None:
-            run.load(start)
+    def run(self, start: State) -> Run:
+        """Begin a run from a start."""
+        run = self.training.begin(self._settings)
+        run.load(start)
         return run
 
     def with_run(self, function: Callable[[Run], Result], start: State) -> Result:
@@ -82,7 +82,11 @@ class LossSteps:
             run.load(start)
             return function(run)
 
-        return self.training.with_run(called, _PROMOTED)
+        return self.training.with_run(called, self._settings)
+
+    @property
+    def _settings(self) -> RunSettings:
+        return replace(_PROMOTED, order=self.few)
 
     def step(self, run: Run) -> None:
         """Take the next step of a run."""

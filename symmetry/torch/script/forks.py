@@ -39,7 +39,7 @@ class Kept:
     """A start of a script that is kept where its first step begins."""
 
     run: Any  # a ``TorchRun``, which never takes a step here
-    seed: int
+    settings: RunSettings  # its seed, and few samples of each batch or all
     mirror: FolderMirror
     written: Written  # by then
 
@@ -86,8 +86,9 @@ class Forks:
         """
         if not (self._possible and _shares(settings) and self._pays(seconds)):
             return function(begin(settings))
-        if self._kept is None or self._kept.seed != settings.seed:
-            run = self._keep(begin, settings.seed)
+        start = replace(AS_WRITTEN, seed=settings.seed, order=settings.order)
+        if self._kept is None or self._kept.settings != start:
+            run = self._keep(begin, start)
             if run is not None:
                 return function(run.under(settings))
         try:
@@ -110,16 +111,16 @@ class Forks:
             self._cost = _cost_of_a_fork()
         return seconds > TIMES * self._cost
 
-    def _keep(self, begin: Callable[[RunSettings], Any], seed: int) -> Any:
+    def _keep(self, begin: Callable[[RunSettings], Any], settings: RunSettings) -> Any:
         """Start the script and keep it; return its run if that cannot be forked, else None."""
         self.close()
         before = held()
-        run = begin(replace(AS_WRITTEN, seed=seed))
+        run = begin(settings)
         if threads() or has_pool() or held() - before:
             self._possible = False
             return run
         mirror = run.objects.step.mirror
-        self._kept = Kept(run, seed, mirror, mirror.written())
+        self._kept = Kept(run, settings, mirror, mirror.written())
         return None
 
     def _forked(self, function: Callable[[Run], Result], settings: RunSettings) -> Result:
@@ -157,5 +158,5 @@ def _cost_of_a_fork() -> float:
 
 
 def _shares(settings: RunSettings) -> bool:
-    """Return whether a run is the same up to its first step as other runs of its seed."""
-    return settings.order is None and not SEEDS.other
+    """Return whether a run is the same up to its first step as other runs of its samples."""
+    return settings.order is settings.few_samples and not SEEDS.other

@@ -5,10 +5,11 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from symmetry.finding.first_steps.generic import generic_start, gradients_at
+from symmetry.finding.first_steps.generic import generic_start
 from symmetry.finding.first_steps.gradients import take_first_steps
 from symmetry.finding.first_steps.losses import begin_steps
 from symmetry.finding.rehearsal import Rehearsal
+from symmetry.training.capabilities.batching import FewSamples
 from symmetry.training.target import FunctionTraining
 
 
@@ -31,8 +32,8 @@ def faint():
 def test_a_gradient_of_the_size_of_rounding_does_not_count_for_a_start():
     rehearsal = Rehearsal.begin(FunctionTraining("faint", faint))
     assert rehearsal.first.gradients.everywhere
-    gradients = gradients_at(rehearsal.steps, rehearsal.generic)
-    assert {name: entries.all() for name, entries in gradients.entries.items()} == {
+    received = rehearsal.received.entries
+    assert {name: entries.all() for name, entries in received.items()} == {
         "model.loud.weight": True,
         "model.loud.bias": True,
         "model.faint.weight": False,
@@ -59,6 +60,56 @@ def test_a_generic_start_revives_dead_units():
     first = take_first_steps(FunctionTraining("dead", dead))
     assert not first.gradients.entries["model.0.bias"][1]
     steps, run, start, _ = begin_steps(FunctionTraining("dead", dead), first.gradients.ends)
-    moved, gradients = generic_start(steps, start, {*run.parameters})
-    assert gradients.everywhere
-    assert moved["model.0.bias"][1] > start["model.0.bias"][1]
+    generic = generic_start(steps, start, {*run.parameters})
+    assert generic.received.everywhere
+    assert generic.state["model.0.bias"][1] > start["model.0.bias"][1]
+
+
+def chosen(forward):
+    """Choose a generic start on 4 of 32 samples; return it, and the training's own."""
+
+    def make():
+        model = nn.Linear(5, 4)
+        optimizer = torch.optim.SGD(model.parameters(), 0.1)
+
+        def batch(i):
+            x = torch.randn(32, 5, generator=torch.Generator().manual_seed(i))
+            return x.to(model.weight.dtype)
+
+        def step(x):
+            optimizer.zero_grad()
+            forward(model, x).square().mean().backward()
+            optimizer.step()
+
+        return model, step, {"batch": batch}
+
+    training = FunctionTraining("few", make)
+    first = take_first_steps(training)
+    steps, run, start, _ = begin_steps(training, first.gradients.ends)
+    return generic_start(steps, start, {*run.parameters}, FewSamples(4)), start
+
+
+def test_entries_that_only_samples_left_out_reach_receive_a_gradient():
+    sizes = []
+
+    def forward(model, x):
+        sizes.append(len(x))
+        return model(x) * torch.tensor([float(len(x) == 32), 1, 1, 0])
+
+    generic, _ = chosen(forward)
+    assert 4 in sizes
+    assert generic.received.entries["model.bias"].tolist() == [True, True, True, False]
+
+
+def test_a_start_at_which_only_samples_left_out_are_not_finite_is_not_chosen():
+    sizes = []
+
+    def forward(model, x):
+        sizes.append(len(x))
+        far = len(x) == 32 and model.bias.max() > 1
+        return model(x) + (float("nan") if far else 0.0)
+
+    generic, start = chosen(forward)
+    assert 4 in sizes
+    assert generic.results.finite
+    assert (generic.state["model.bias"] != start["model.bias"]).any()

@@ -9,8 +9,10 @@ from symmetry.base import fork
 from symmetry.sandbox.routes import threads
 from symmetry.torch.script import forks
 from symmetry.training.baseline import judged_states
+from symmetry.training.capabilities.batching import FewSamples, Thinning
 from symmetry.training.run import RunSettings
 from symmetry.units.state import identical
+from tests.finding import test_find_in_few
 from tests.torch.script import scripts
 from tests.torch.script.helpers import written
 
@@ -196,3 +198,17 @@ def test_another_order_of_samples_begins_at_the_first_line(begin, paying):
     for _ in range(2):
         script.training.with_run(judged_states, turned)
     assert script.starts == starts + 2
+
+
+def test_runs_of_few_samples_share_a_start_of_their_own(begin, paying):
+    script = begin(test_find_in_few.SCRIPT.format(loop=test_find_in_few.LOADER))
+    few = RunSettings(order=FewSamples(8))
+
+    def thinned(run):
+        run.step()
+        return run.capability(Thinning).thinned
+
+    starts = script.starts
+    assert [script.training.with_run(thinned, each) for each in (few, few)] == [True, True]
+    assert script.starts == starts + 1
+    assert not script.training.with_run(thinned, FLOAT32)
