@@ -47,6 +47,11 @@ class Running:
         if self.used >= self.limit:
             raise BudgetSpent
 
+    def report(self) -> None:
+        """Call the listener, if there is one."""
+        if self.listener is not None:
+            self.listener()
+
     @property
     def counts(self) -> Mapping[str, object]:
         """All that is known of the calls, to be shown in another process."""
@@ -111,7 +116,7 @@ def calling(*kind: Hashable, counts: bool = True) -> Iterator[None]:
     running.first = kind not in _seen
     running.loading = not counts
     running.inside = True
-    _tell()
+    running.report()
     names = (each.partition(" ")[0] for each in kind if isinstance(each, str))
     around = next((surroundings[name] for name in names if name in surroundings), nullcontext)
     try:
@@ -123,9 +128,4 @@ def calling(*kind: Hashable, counts: bool = True) -> Iterator[None]:
         running.inside = False
         running.calls += counts
         _seen.add(kind)
-        _tell()
-
-
-def _tell() -> None:
-    if running.listener is not None:
-        running.listener()
+        running.report()

@@ -23,16 +23,17 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
 from symmetry.base.calls import running
-from symmetry.base.processes import end_with_parent, waited
+from symmetry.base.processes import end_with_parent, idle, waited
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
 
 Result = TypeVar("Result")
 SILENCE = 15.0  # seconds without a sign of life, after which a fork hangs: it lacks a thread, say
+LONG = 600.0  # the same for one that is seen to compute, while this process works, too
 BETWEEN = 0.5  # seconds between two looks at a silent fork
 _SEMAPHORE = "/dev/shm/sem."
 _SHARED = "s"  # how the permissions of shared memory end
@@ -55,31 +56,120 @@ def forked(function: Callable[[], Result]) -> tuple[Result, float]:
     ForkError
         If the function raises there, the fork is killed or hangs, or the result cannot be pickled.
     """
-    from multiprocessing import Pipe  # it takes a while to import
 
-    reading, writing = Pipe(duplex=False)
-    with reading:
+    def once() -> Iterator[Result]:
+        yield function()
+
+    with Fork(once) as fork:
+        result = fork.receive()
+    return result, fork.seconds
+
+
+class Fork(Generic[Result]):
+    """A fork of this process, whose results come back one after the other.
+
+    Leaving it as a context ends it in the middle of whatever it does.
+
+    Parameters
+    ----------
+    function
+        It is called in the fork, and yields the results there.
+    beside
+        Whether this process works meanwhile. The fork then has its own calls of user code, keeps
+        standard error, and may compute in silence for longer.
+
+    Attributes
+    ----------
+    seconds
+        The CPU seconds that it has taken, once it is closed.
+    ended
+        Whether it has yielded its last result.
+
+    Raises
+    ------
+    ForkError
+        If memory does not suffice for two of this process.
+    """
+
+    def __init__(self, function: Callable[[], Iterator[Result]], *, beside: bool = False) -> None:
+        from multiprocessing import Pipe  # it takes a while to import
+
+        self.seconds, self.ended, self._beside = 0.0, False, beside
+        self._since: tuple[float, float] | None = None  # of the first look without a sign of life
+        self._pipe, writing = Pipe(duplex=False)
         with writing:
-            process = _fork()
-            if not process:
+            try:
+                self._process = _fork()
+            except ForkError:
+                self._pipe.close()
+                raise
+            if not self._process:
                 try:
-                    reading.close()
-                    _be_a_fork(function, writing)
+                    self._pipe.close()
+                    _be_a_fork(function, writing, beside=beside)
                 finally:
                     _exit(1)
-        return _of(process, reading)
 
+    def __enter__(self) -> Self:
+        return self
 
-def _of(process: int, pipe: Connection) -> tuple[Any, float]:
-    """Return the result of a fork, and its CPU seconds; end it if it has none."""
-    try:
-        result = _received(pipe, process)
-    except BaseException:
-        os.kill(process, signal.SIGKILL)
-        os.waitpid(process, 0)
-        raise
-    used = os.wait4(process, 0)[2]
-    return result, used.ru_utime + used.ru_stime
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End it."""
+        if not self._pipe.closed:
+            self._pipe.close()
+            os.kill(self._process, signal.SIGKILL)
+            used = os.wait4(self._process, 0)[2]
+            self.seconds = used.ru_utime + used.ru_stime
+
+    def receive(self) -> Result:
+        """Wait for the next result.
+
+        Raises
+        ------
+        ForkError
+            If it ends, fails or hangs before.
+        """
+        while not (found := self.look(BETWEEN)):
+            pass
+        return found[0]
+
+    def look(self, seconds: float = 0.0) -> tuple[Result, ...]:
+        """Return the next result, if it comes within some seconds without a sign of life.
+
+        Raises
+        ------
+        ForkError
+            If it ends, fails or hangs before.
+        """
+        while self._pipe.poll(seconds):
+            self._since = None
+            try:
+                kind, value = pickle.loads(self._pipe.recv_bytes())
+            except (EOFError, ConnectionError) as error:
+                raise ForkError("it has ended") from error
+            except Exception as error:  # an object may lack its class here, say
+                raise ForkError(f"{type(error).__name__}: {error}") from error
+            if kind == "result":
+                return (value,)
+            if kind == "raised":
+                raise ForkError(value)
+            if kind == "ended":
+                self.ended = True
+            elif not self._beside:
+                vars(running).update(value)
+                running.report()
+        self._refuse_silence()
+        return ()
+
+    def _refuse_silence(self) -> None:
+        """Raise ForkError if it hangs: it has neither computed nor called, or computes for ever."""
+        now = idle(self._process), time.monotonic() - waited(self._process)
+        since = self._since = self._since or now
+        if now[0] - since[0] > SILENCE or now[1] - since[1] > (LONG if self._beside else SILENCE):
+            raise ForkError("it hangs")
 
 
 def _fork() -> int:
@@ -91,39 +181,12 @@ def _fork() -> int:
             raise ForkError(str(error)) from error
 
 
-def _received(pipe: Connection, process: int) -> Any:
-    """Return the result that comes through a pipe, behind the calls that are reported before."""
-    since = _clock(process)
-    while True:
-        if not pipe.poll(BETWEEN):
-            if _clock(process) - since > SILENCE:
-                raise ForkError("it hangs")
-            continue
-        try:
-            kind, value = pickle.loads(pipe.recv_bytes())
-        except EOFError as error:
-            raise ForkError("it has ended") from error
-        except Exception as error:  # an object may lack its class here, say
-            raise ForkError(f"{type(error).__name__}: {error}") from error
-        if kind == "result":
-            return value
-        if kind == "raised":
-            raise ForkError(value)
-        vars(running).update(value)
-        since = _clock(process)
-
-
-def _clock(process: int) -> float:
-    """Return the time, without what a process has waited for a processor."""
-    return time.monotonic() - waited(process)
-
-
-def _be_a_fork(function: Callable[[], Any], pipe: Connection) -> None:
+def _be_a_fork(function: Callable[[], Iterator[Any]], pipe: Connection, *, beside: bool) -> None:
     """Call a function in this process, which has just been forked, and end it."""
     end_with_parent()
     gc.freeze()  # pages of memory are shared until something writes into them
     nowhere = os.open(os.devnull, os.O_RDWR)
-    for stream in (1, 2):
+    for stream in (1,) if beside else (1, 2):
         os.dup2(nowhere, stream)
 
     def send(*message: Any) -> None:
@@ -133,11 +196,12 @@ def _be_a_fork(function: Callable[[], Any], pipe: Connection) -> None:
     running.limit = math.inf  # it has a clock of its own
     try:
         _own_positions()
-        message = "result", function()
+        for result in function():
+            send("result", result)
+        send("ended", None)
     except BaseException as error:
-        message = "raised", f"{type(error).__name__}: {error}"
-    running.listener = None
-    send(*message)
+        running.listener = None
+        send("raised", f"{type(error).__name__}: {error}")
     _exit(0)
 
 

@@ -154,6 +154,8 @@ class Options(SharedOptions):
         ),
     )
 
+    processes: int = 1  # that measure invariants at a time; the command line has more
+
     def __post_init__(self) -> None:
         settle(self)
 

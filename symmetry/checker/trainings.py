@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import gc
+import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 from symmetry.base.calls import running
@@ -20,6 +22,7 @@ from symmetry.base.failure import Failure
 from symmetry.base.memory import give_back, refuse_beyond_memory
 from symmetry.base.raised import in_one_line, missing_package
 from symmetry.base.user_code import shorten
+from symmetry.checker.ahead import Ahead
 from symmetry.checker.examiner import Examiner, verdict_of
 from symmetry.checker.plan import Plan
 from symmetry.checker.progress import Progress
@@ -27,12 +30,14 @@ from symmetry.checker.verdict import LOSS_NOT_FINITE, Verdict
 from symmetry.finding.naming import module_of
 from symmetry.invariants.invariant import TrainingInvariant
 from symmetry.law.invariant import Invariant
-from symmetry.law.measurement import UNSEEDED, Violation
+from symmetry.law.measurement import UNSEEDED, Measurement, Violation
 from symmetry.observe.source_line import SourceLine
 from symmetry.training.start import TrainingStart
 from symmetry.training.target import Training
 from symmetry.units.words import count
 
+_Found = tuple[Measurement, str]  # and an option of the script to be resumed by, if any
+_DEAR = 0.5  # CPU seconds of a first run, from which on a fork pays
 _PROMOTED = 10  # copies of the state that little can be judged without in float64
 _NO_HIDDEN = "no layer has two hidden units: the trained parameters have inputs and outputs alone"
 _NOISE = {
@@ -68,6 +73,10 @@ class TrainingExaminer(Examiner):
         # Names and places of random operations inside modules, and where other noise is drawn.
         self._random: dict[tuple[str, str], None] = {}
         self._noise: dict[str, None] = {}
+        self._tasks = [(verdict.about, verdict.dtype) for verdict in self.planned()]
+        self._seconds: dict[str, float] = {}  # of CPU, that the first run took
+        self._ahead = Ahead[_Found](self._measured_ahead, 0)
+        self._resume_option = ""  # that a fork has found
 
     def begin(self) -> None:
         """Run it on its ranks, and resume it; then see in which precisions it runs as one.
@@ -90,6 +99,8 @@ class TrainingExaminer(Examiner):
                 self._not_alone = f"it does not run as one rank: {error}"
             if self._loss is not None or self._not_alone:
                 break
+        else:
+            self._ahead = Ahead(self._measured_ahead, self._forks())  # begun where it is needed
 
     def planned(self) -> tuple[Verdict, ...]:
         """Return the verdicts to come: some invariants are judged in one dtype only."""
@@ -104,6 +115,7 @@ class TrainingExaminer(Examiner):
         entry = _entry(invariant)
         if dtype not in entry.dtypes:
             return None
+        self._begin_ahead(invariant, dtype)
         # Units are found before an invariant needs them.
         if invariant.units:
             self._find_units()
@@ -122,12 +134,42 @@ class TrainingExaminer(Examiner):
         unseeded = verdict.violation is not None and verdict.violation.mechanism == UNSEEDED
         if verdict.kind == "violated" and not unseeded:  # runs with the same seeds are the same
             self._unjudged = self._unjudged or invariant.stops
+        if self._unjudged:
+            self._ahead.close()
         return verdict
+
+    def _forks(self) -> int:
+        """Return how many forks measure beside this process: none where that does not pay."""
+        options, runs = self.plan.options, self._seconds.values()
+        if options.budget is not None or min(runs, default=0.0) < _DEAR:
+            return 0
+        return options.processes - 1 if options.processes > 1 and self._training.can_fork() else 0
+
+    def _begin_ahead(self, invariant: Invariant, dtype: str) -> None:
+        """Let forks measure what comes behind an invariant, as far as it can be measured now."""
+        behind = [*range(self._tasks.index((invariant, dtype)) + 1, len(self._tasks))]
+        can = self.coverage is not None
+        self._ahead.begin([t for t in behind if can or not self._tasks[t][0].units])
+
+    def _measured_ahead(self, tasks: Iterator[int]) -> Iterator[tuple[int, _Found | None]]:
+        """Measure invariants in a fork; an error comes again where this process measures them."""
+        self._training.leave_runs()
+        for task in tasks:
+            invariant, dtype = self._tasks[task]
+            found: _Found | None = None
+            with suppress(Exception):
+                self._refuse_beyond_memory(_entry(invariant), dtype)
+                measured = _entry(invariant).measured(self._starts[dtype])
+                found = measured, self._training.resume_option
+            yield task, found
 
     def _judged(self, blank: Verdict, entry: TrainingInvariant) -> Verdict:
         self.progress.case(entry.name, blank.dtype, self._examined, len(self.planned()), None)
-        measured = self._measured if entry.ranks and self._on_ranks else self._measured_in_memory
-        verdict = self._qualified(measured(blank, entry), entry)
+        if entry.ranks and self._on_ranks:
+            verdict = self._measured(blank, entry, entry.measured)
+        else:
+            verdict = self._measured_in_memory(blank, entry)
+        verdict = self._qualified(verdict, entry)
         self.progress.examined(verdict)
         self._examined += 1
         return verdict
@@ -144,11 +186,12 @@ class TrainingExaminer(Examiner):
 
     def end(self) -> None:
         """End the runs of a script, and see that it has changed no file of the user's."""
+        self._ahead.close()
         self._starts.clear()
         self.substitution = self._training.substitution
         self.without_seed = self._training.without_seed
         if not self._training.resumes:
-            self.resume_option = self._training.resume_option
+            self.resume_option = self._training.resume_option or self._resume_option
         self._training.close()
 
     def remarks(self, verdicts: Sequence[Verdict]) -> Sequence[str]:  # noqa: ARG002
@@ -183,7 +226,9 @@ class TrainingExaminer(Examiner):
         try:
             if dtype == "float64" and written is not None and "float32" not in self._broken:
                 refuse_beyond_memory(_PROMOTED * 2 * written.baseline.size)
+            began = time.process_time()
             baseline = self._starts[dtype].baseline
+            self._seconds[dtype] = time.process_time() - began
             self.warnings |= {text: text for text in baseline.warnings}
             self.part = baseline.part
         except (SymmetryError, TargetError) as error:
@@ -215,7 +260,7 @@ class TrainingExaminer(Examiner):
         entry = next((e for e in entries if e.explains_loss and dtype in e.dtypes), None)
         if entry is not None:
             blank = Verdict(entry, dtype, "vacuous", steps=self._starts[dtype].steps)
-            verdict = self._measured(blank, entry)
+            verdict = self._measured(blank, entry, entry.measured)
             self._loss = verdict if verdict.kind == "violated" else None
 
     def _find_units(self) -> None:
@@ -278,19 +323,36 @@ class TrainingExaminer(Examiner):
         return replace(blank, kind="not applicable", message=text)
 
     def _measured_in_memory(self, blank: Verdict, invariant: TrainingInvariant) -> Verdict:
-        if invariant.compared != "response" and not invariant.stops:
-            # What compares the states of runs was checked before.
-            self._starts[blank.dtype].release()
-        start = self._starts[blank.dtype]
+        found = self._ahead.result(self._tasks.index((invariant, blank.dtype)))
+        if found is not None:
+            measured, option = found
+            self._resume_option = self._resume_option or option
+            return self._measured(blank, invariant, lambda _: measured)
         try:
-            refuse_beyond_memory(invariant.copies * start.baseline.size)
+            self._refuse_beyond_memory(invariant, blank.dtype)
         except SymmetryError as error:
             return replace(blank, kind="not applicable", message=str(error))
-        return self._measured(blank, invariant)
+        return self._measured(blank, invariant, invariant.measured)
 
-    def _measured(self, blank: Verdict, invariant: TrainingInvariant) -> Verdict:
+    def _refuse_beyond_memory(self, invariant: TrainingInvariant, dtype: str) -> None:
+        """Raise SymmetryError if memory does not suffice for an invariant."""
+        start = self._starts[dtype]
+        if invariant.compared != "response" and not invariant.stops:
+            start.release()  # what compares the states of runs was checked before
         try:
-            measured = invariant.measured(self._starts[blank.dtype])
+            refuse_beyond_memory(invariant.copies * start.baseline.size)
+        except SymmetryError:
+            self._ahead.close()  # forks have some, too
+            refuse_beyond_memory(invariant.copies * start.baseline.size)
+
+    def _measured(
+        self,
+        blank: Verdict,
+        invariant: TrainingInvariant,
+        measure: Callable[[TrainingStart], Measurement],
+    ) -> Verdict:
+        try:
+            measured = measure(self._starts[blank.dtype])
         except NotCheckable as error:
             return replace(blank, message=str(error))
         except TargetError as error:

@@ -14,11 +14,13 @@ from click.core import ParameterSource
 from symmetry.base import resuming
 from symmetry.base.errors import OK, SymmetryError
 from symmetry.base.names import words_of
+from symmetry.base.processes import cores
 from symmetry.base.ranks import choosing, forget, launcher, rank, world
 from symmetry.checker.accepted import read_accepted, reasons_for
 from symmetry.checker.options import Keywords, Options
 from symmetry.checker.renamed import RENAMED
 from symmetry.cli.configuration import OF_SEVERAL, TABLE, TARGETS, configuration, described
+from symmetry.cli.isolation.child import Remote
 from symmetry.cli.isolation.parent import Isolated
 from symmetry.cli.options import (
     PATH,
@@ -193,7 +195,14 @@ class _Check(Isolated):
     "Interrupt a script behind a save, run it with these arguments from its own files, and check "
     "that it goes on as it would have.",
 )
-@option("--jobs", "N", "Check N targets in parallel.", 1, WHOLE)
+@option(
+    "--jobs",
+    "N",
+    "Check N targets in parallel; or one by N processes, where its runs are dear and can be forked "
+    "(by default as many as there are cores).",
+    None,
+    WHOLE,
+)
 @option(
     "--results",
     "FILE",
@@ -312,9 +321,15 @@ def command(
         from symmetry.cli.campaign.several import check_several
 
         return check_several(names, left_out, output, baseline, **several)
-    asked = Options(**options, cases=None if cases is None else read_cases(cases))
+    given = None if cases is None else read_cases(cases)
+    asked = Options(**options, cases=given, processes=_processes(several["jobs"]))
     with choosing(ranks), resuming.choosing(words_to_resume(resume_with)):
         return _check_one(names[0], asked, output, baseline, explained=not no_explain)
+
+
+def _processes(jobs: int | None) -> int:
+    """Return how many processes may check one target: one, if it is in the user's own."""
+    return (jobs or cores()) if isinstance(current(), Remote) else 1
 
 
 def _default() -> tuple[str, ...]:

@@ -32,6 +32,10 @@ class MirrorPool:
         other._files = files
         return other
 
+    def leave(self) -> None:
+        """Leave all mirrors to the process that this one is a fork of, and make others."""
+        self._left, self._free = self._free, []  # one that is freed is removed
+
     def take(self) -> FolderMirror:
         """Return a mirror in its first state, but for the files that runs are to find."""
         mirror = self._free.pop() if self._free else self._new()

@@ -49,7 +49,8 @@ class Response:
     """
 
     def __init__(self, origin: Origin, draws: int = 0, moved: Sequence[dict[str, float]] = ()):
-        self._origin, self._draws, self._moved = origin, draws, moved
+        self._origin = origin
+        self._moved = {draws: moved}  # by the number of draws
 
     def of(self, draws: int) -> Moved:
         """Return by step how far each array moves at the most in at least this many draws.
@@ -58,13 +59,15 @@ class Response:
         is the least: where the response was drawn, another expert may have been chosen, and arrays
         of this one's optimiser not been made.
         """
-        moved = self._at_least_one_ulp()
-        if draws > self._draws:
-            for draw in range(self._draws, draws):
+        draws = max(draws, min(self._moved))
+        known = max(number for number in self._moved if number <= draws)
+        moved = self._at_least_one_ulp(self._moved[known])
+        if draws > known:
+            for draw in range(known, draws):
                 self._draw(moved, draw, nudged=draws > DRAWS)
             if draws > DRAWS:
                 self._draw_far(moved)
-            self._draws, self._moved = draws, moved
+            self._moved[draws] = moved
         return moved
 
     def at(self, origin: Origin) -> Response:
@@ -72,8 +75,7 @@ class Response:
 
         A first guess is dear enough to be shared; a suspicion adds draws from there.
         """
-        moved = self.of(DRAWS)
-        return Response(origin, self._draws, moved)
+        return Response(origin, max(DRAWS, min(self._moved)), self.of(DRAWS))
 
     def with_another(self, states: Sequence[State], near: Iterable[Sequence[State]]) -> Response:
         """Return a response at least as large as another run's, which may be less accurate.
@@ -92,10 +94,10 @@ class Response:
         scale, eps = self._origin.scale, float(np.finfo(self._origin.first.settings.dtype).eps)
         return [{name: eps * scale[name] for name in state} for state in self._origin.result]
 
-    def _at_least_one_ulp(self) -> Moved:
+    def _at_least_one_ulp(self, known: Sequence[dict[str, float]]) -> Moved:
         least = self._one_ulp()
-        known = self._moved or [{} for _ in least]
-        return [{**floor, **step} for floor, step in zip(least, known, strict=True)]
+        steps = known or [{} for _ in least]
+        return [{**floor, **step} for floor, step in zip(least, steps, strict=True)]
 
     def _draw(self, moved: Moved, draw: int, *, nudged: bool) -> None:
         """Take one perturbed run; keep the larger deviations."""

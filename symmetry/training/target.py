@@ -147,6 +147,13 @@ class Training(ABC):
         """
         return function(self.begin(settings))
 
+    def can_fork(self) -> bool:
+        """Return whether runs may begin in a fork of this process, too, which leaves those here."""
+        return False
+
+    def leave_runs(self) -> None:  # noqa: B027
+        """Leave all runs to the process that this one is a fork of: they share files with it."""
+
     @abstractmethod
     def epochs(self, seed: int = 0, draw: int | None = None) -> Epochs | None:
         """Run whole epochs, once; None if the training says nothing of epochs.

@@ -21,7 +21,7 @@ import click
 from symmetry.base.errors import OK, SymmetryError
 from symmetry.base.files import writable_files
 from symmetry.base.folders import TemporaryFolder
-from symmetry.base.processes import command
+from symmetry.base.processes import command, cores
 from symmetry.cli.options import as_typed, typed_options
 from symmetry.cli.screen import current, say
 
@@ -91,7 +91,8 @@ def check_several(
     if not to.text and (since is not None or how["results"] is not None):
         raise click.UsageError("--results and --since are for the format text.")
     before = read_lines(since) if since is not None else {}
-    work = Work(typed_options(_OURS), str(Path.cwd()))
+    each = 1 if how["scheduler"] else max(cores() // (how["jobs"] or 1), 1)
+    work = Work((*typed_options(_OURS), "--jobs", str(each)), str(Path.cwd()))
     printed: dict[str, str] = {}
     show = (lambda _, text: say(text)) if to.text else printed.__setitem__
     lines = check_all(names, work, show=show, **how)
@@ -150,7 +151,7 @@ def check_all(
     targets: Sequence[str],
     work: Work,
     *,
-    jobs: int,
+    jobs: int | None,
     results: Path | None,
     scheduler: str | None,
     show: Callable[[str, str], None],
@@ -164,7 +165,7 @@ def check_all(
     missing = [target for target in targets if target not in known]
     if len(missing) < len(targets):
         say(f"{len(targets) - len(missing)} of {len(targets)} targets are in {results} already\n")
-    with _executor(jobs, scheduler) as executor:
+    with _executor(jobs or 1, scheduler) as executor:
         futures = [executor.submit(work.check, target) for target in missing]
         for number, future in enumerate(as_completed(futures), 1):
             line, text = _result(future, missing[futures.index(future)])

@@ -52,8 +52,9 @@ _RUNS = 75  # that a check of a training makes, about
 _STARTS = 20 if fork.POSSIBLE else _RUNS
 _SLOW, _SHORT, _LONG = 5, 10, 120  # seconds before the first step of a script; of checks
 # OpenMP's threads wait for work in a loop, and so take the processor from others: a check of a
-# script takes three times the CPU seconds. It is read once, when a library is loaded.
-_IDLE_THREADS = {"OMP_WAIT_POLICY": "passive"}
+# script takes three times the CPU seconds. OpenBLAS starts threads as NumPy is imported, which a
+# check never uses, and which keep a process from being forked. Libraries read both as they load.
+_IDLE_THREADS = {"OMP_WAIT_POLICY": "passive", "OPENBLAS_NUM_THREADS": "1"}
 _WITHOUT_GPU = {"CUDA_VISIBLE_DEVICES": ""}
 
 

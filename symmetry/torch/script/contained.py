@@ -41,5 +41,5 @@ def contained(
         stack=Coroutine,
         switches=_SWITCHES,
         refusal=host.refusal,
-        is_final=lambda error: not host.lacks(error),
+        is_final=lambda error: not (host.in_fork or host.lacks(error)),
     )

@@ -55,7 +55,9 @@ class Forks:
     Attributes
     ----------
     inside
-        Whether this process is a fork: no other run begins in it.
+        Whether this process is a fork of a run: no other run begins in it.
+    possible
+        Whether this process may be forked, as far as is known.
     """
 
     def __init__(self, *, may: bool) -> None:
@@ -63,7 +65,7 @@ class Forks:
         self._kept: Kept | None = None
         self._spoilt = 0
         # Ranks talk to each other by threads and connections.
-        self._possible = may and fork.POSSIBLE and ranks.world() == 1
+        self.possible = may and fork.POSSIBLE and ranks.world() == 1
         self._cost: float | None = None  # CPU seconds of a fork that does nothing
 
     def with_run(
@@ -84,7 +86,7 @@ class Forks:
         seconds
             The CPU seconds that this takes; None if that is not known.
         """
-        if not (self._possible and _shares(settings) and self._pays(seconds)):
+        if not (self.possible and _shares(settings) and self._pays(seconds)):
             return function(begin(settings))
         start = replace(AS_WRITTEN, seed=settings.seed, order=settings.order)
         if self._kept is None or self._kept.settings != start:
@@ -95,7 +97,7 @@ class Forks:
             return self._forked(function, settings)
         except ForkError:
             result = function(begin(settings))
-            self._possible = False  # as that has raised nothing
+            self.possible = False  # as that has raised nothing
             self.close()
             return result
 
@@ -116,8 +118,8 @@ class Forks:
         self.close()
         before = held()
         run = begin(settings)
-        if threads() or has_pool() or held() - before:
-            self._possible = False
+        if not can_fork(before):
+            self.possible = False
             return run
         mirror = run.objects.step.mirror
         self._kept = Kept(run, settings, mirror, mirror.written())
@@ -143,8 +145,13 @@ class Forks:
             if not kept.mirror.put_back(kept.written):
                 self.close()
                 self._spoilt += 1
-                self._possible = self._spoilt < _SPOILT
+                self.possible = self._spoilt < _SPOILT
         return result
+
+
+def can_fork(before: frozenset[str]) -> bool:
+    """Return whether this process can be forked, given what it has ``held`` before a run began."""
+    return not (threads() or has_pool() or held() - before)
 
 
 def _cost_of_a_fork() -> float:

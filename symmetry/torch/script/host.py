@@ -60,10 +60,13 @@ class Host:
         The script, with the variables of its environment.
     mirrors
         Where runs take a mirror of its folders from, and give it back to.
+    in_fork
+        Whether another process repeats what fails here.
     """
 
     def __init__(self, source: Source) -> None:
         self.source, self.mirrors = source, MirrorPool(*source.homes)
+        self.in_fork = False
         self._group = ProcessGroup()
         self._cuda: CudaOnCpu | None = None
         if source.device != devices.AUTO and torch.cuda.is_available():
@@ -91,6 +94,11 @@ class Host:
                 stack.enter_context(self._cuda.entered())
             stack.enter_context(patched([*self._group.patches(), (_META, "disabled", True)]))
             yield
+
+    def leave_runs(self) -> None:
+        """Leave all runs, and their files, to the process that this one is a fork of."""
+        self.in_fork = True
+        self.mirrors.leave()
 
     def resumed(self, arguments: tuple[str, ...], files: WrittenFiles) -> Host:
         """Return where the script goes on with other arguments, from files that it has written."""

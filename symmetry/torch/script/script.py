@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 from symmetry.base.calls import calling
 from symmetry.base.errors import TrainingError
 from symmetry.base.failure import PlainRun
-from symmetry.base.fork import ForkError
+from symmetry.base.fork import ForkError, held
 from symmetry.base.raised import silenced
 from symmetry.base.randomness import generators
 from symmetry.base.randomness.unseeded import giving_seeds
 from symmetry.sandbox.libraries import begun_again
 from symmetry.sandbox.source import Source
-from symmetry.torch.script.forks import Forks
+from symmetry.torch.script.forks import Forks, can_fork
 from symmetry.training import frameworks
 from symmetry.training.capabilities.batching import Arrangement
 from symmetry.training.events import Epochs, Saved
@@ -59,6 +59,7 @@ class Script:
         self._begun, self._has_begun = 0, False  # how often; whether it has reached a step
         self._prepared = False
         self._forks = Forks(may=not callable(source.script))
+        self._held = frozenset[str]()  # by this process, before the first run
         self._seconds: float | None = None  # of the cheapest start but for the first
         self._rank_runs: RankRuns | None = None
         self._resumed_runs: ResumedRuns | None = None
@@ -84,6 +85,7 @@ class Script:
             If the script ends before it trains.
         """
         if not self._prepared:
+            self._held = held() if self._forks.possible else self._held
             self._host.adapting(self._rehearse)
             self._prepared = True
 
@@ -160,6 +162,17 @@ class Script:
     ) -> Result:
         """Call a function with a run of it, which may be a fork; ``begin`` begins one here."""
         return self._forks.with_run(function, settings, begin, self._seconds)
+
+    def can_fork(self) -> bool:
+        """Return whether runs may begin in a fork of this process, too."""
+        return self._forks.possible and self._prepared and can_fork(self._held)
+
+    def leave_runs(self) -> None:
+        """Leave all runs to the process that this one is a fork of, and their files with them."""
+        self._left = self._unused, self._alive, self._forks  # one that is freed is ended
+        self._unused, self._alive = [], weakref.WeakSet()
+        self._forks = Forks(may=True)
+        self._host.leave_runs()
 
     def epochs(self, seed: int = 0, draw: int | None = None) -> Epochs:
         """Run it over whole epochs, once for each seed and draw.
@@ -368,6 +381,14 @@ class ScriptTraining(Training):
     def with_run(self, function: Callable[[Run], Result], settings: RunSettings) -> Result:
         """Call the function with a run, which is a fork of an earlier one where that pays."""
         return self.script.with_run(function, settings, self.begin)
+
+    def can_fork(self) -> bool:
+        """Return whether runs may begin in a fork of this process, too."""
+        return self.script.can_fork()
+
+    def leave_runs(self) -> None:
+        """Leave all runs to the process that this one is a fork of."""
+        self.script.leave_runs()
 
     def epochs(self, seed: int = 0, draw: int | None = None) -> Epochs | None:
         """Run the script over whole epochs, once."""
