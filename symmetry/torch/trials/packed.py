@@ -171,10 +171,10 @@ def _slopes(rows: _Rows) -> dict[int, Array] | None:
     vectors: list[Tensor] = []
 
     def look_up(_: nn.Module, given: Any, _kwargs: Any, made: Tensor) -> Tensor | None:
-        if not (given and isinstance(given[0], Tensor) and given[0].shape == rows.tokens.shape):
+        if not (given and isinstance(given[0], Tensor)):
             return None
-        if not torch.equal(given[0].long(), rows.tokens.long()):
-            return None
+        if not torch.equal(given[0].long().flatten(), rows.tokens.long().flatten()):
+            return None  # rows may be joined to one
         vectors.append(made.detach().requires_grad_())
         return vectors[-1]
 
@@ -192,7 +192,7 @@ def _slopes(rows: _Rows) -> dict[int, Array] | None:
         own = (rows.numbers == number)[..., None].to(outputs.device)
         projected = (outputs * weights * own).sum()
         (slope,) = torch.autograd.grad(projected, vectors[:1], retain_graph=True)
-        found[number] = slope.abs().amax(-1).cpu().numpy()
+        found[number] = slope.abs().amax(-1).reshape(rows.tokens.shape).cpu().numpy()
     return found
 
 

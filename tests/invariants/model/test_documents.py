@@ -28,6 +28,12 @@ def test_a_leak_is_accused_at_the_operation_that_leaks():
     assert "scaled_dot_product_attention" in line
 
 
+def test_rows_may_be_joined_to_one():
+    assert measured(documents, lambda: packed(leaks=True, joins=True)).violation is not None
+    found = measured(documents, lambda: packed(joins=True))
+    assert (found.violation, found.counted) == (None, True)
+
+
 def test_documents_that_are_context_are_not_judged():
     found = measured(documents, lambda: packed(leaks=True, context=True))
     assert found.violation is None

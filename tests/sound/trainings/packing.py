@@ -16,10 +16,14 @@ CUTS = ([5, 3, 4], [4, 6, 2], [3, 3, 6], [7, 2, 3])  # lengths of the documents 
 
 
 class Decoder(nn.Module):
-    """A layer of attention within each document, or within a whole row if it ``leaks``."""
+    """A layer of attention within each document, or within a whole row if it ``leaks``.
 
-    def __init__(self, *, leaks: bool = False) -> None:
+    It ``joins`` the rows to one to look up their tokens.
+    """
+
+    def __init__(self, *, leaks: bool = False, joins: bool = False) -> None:
         super().__init__()
+        self.joins = joins
         self.tokens, self.places = nn.Embedding(WORDS, WIDTH), nn.Embedding(LENGTH, WIDTH)
         self.q, self.k, self.v = (nn.Linear(WIDTH, WIDTH) for _ in range(3))
         self.out, self.head, self.leaks = nn.Linear(WIDTH, WIDTH), nn.Linear(WIDTH, WORDS), leaks
@@ -29,14 +33,17 @@ class Decoder(nn.Module):
         mask = (documents[:, :, None] == documents[:, None]).tril()
         if self.leaks:
             mask = torch.ones_like(mask).tril()
-        x = self.tokens(input_ids) + self.places(position_ids)
+        looked_up = self.tokens(input_ids.flatten()) if self.joins else self.tokens(input_ids)
+        x = looked_up.view(*input_ids.shape, -1) + self.places(position_ids)
         found = F.scaled_dot_product_attention(self.q(x), self.k(x), self.v(x), attn_mask=mask)
         return self.head(x + self.out(found))
 
 
-def packed(*, leaks: bool = False, crosses: bool = False, context: bool = False) -> Any:
+def packed(
+    *, leaks: bool = False, crosses: bool = False, context: bool = False, joins: bool = False
+) -> Any:
     """Return a training; the first document of a row may be the ``context`` of the others."""
-    model = Decoder(leaks=leaks)
+    model = Decoder(leaks=leaks, joins=joins)
     positions = torch.stack([torch.cat([torch.arange(n) for n in cuts]) for cuts in CUTS])
 
     def loss(i: int) -> Tensor:
