@@ -343,6 +343,27 @@ class Rounded:
 
 
 @dataclass(frozen=True, kw_only=True)
+class SameFunction:
+    """Two models that have to compute the same."""
+
+    at: SourceLine  # where one was made of the other
+    kind: str  # "saved", and the other one is loaded from its files; or "merged"
+    model: str  # its class
+    distance: float  # of their outputs, relative to the largest one
+    eps: float  # of their parameters, the larger one
+    missing: tuple[str, ...]  # names of tensors that no file has
+    other: str  # what else is not the same, and in no file; empty if nothing
+
+
+@dataclass(frozen=True, kw_only=True)
+class Initialised:
+    """Parameters that loading has left as they were, and nothing trains; outputs depend on them."""
+
+    at: SourceLine  # where the others were loaded
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class SteppedOptimizer:
     """An optimiser that stepped."""
 
@@ -377,6 +398,7 @@ class LoopWords:
     evaluates: str  # a call that switches a model to evaluation
     trains: str  # how to undo that, as a sentence
     quietly: str  # how to evaluate a model, as a sentence
+    state: str = "the state of the optimiser"  # what is kept beside parameters and their averages
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -398,6 +420,8 @@ class Epochs:
     keys: tuple[Key, ...] = ()
     unused: tuple[Unused, ...] | None = None  # None where the uses of results are not seen
     rounded: tuple[Rounded, ...] = ()
+    identities: tuple[SameFunction, ...] = ()
+    initialised: tuple[Initialised, ...] = ()
     # Lines that compute running averages whose old value is another one in a later call.
     averages: frozenset[SourceLine] = frozenset()
     has_modes: bool = True  # whether models have modes that are switched

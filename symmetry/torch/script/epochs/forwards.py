@@ -26,6 +26,8 @@ from symmetry.training.events import Called, Model, Switched
 _call, _call_impl = nn.Module.__call__, nn.Module._call_impl
 _next_node = torch.autograd._get_sequence_nr  # the number of the next node of a graph
 
+Arguments = tuple[tuple[Any, ...], dict[str, Any]]
+
 
 class Forwards:
     """Sees the calls of modules that are in no other call, and their switches of mode.
@@ -61,6 +63,7 @@ class Forwards:
         self._begin, self._begun = begin, False
         self._models, self._drift = Numbers(), Drift()
         self._inside = self._switching = False
+        self._last: dict[int, tuple[nn.Module, Arguments]] = {}
         self._thread = threading.get_ident()
 
     def patches(self) -> Iterator[Patch]:
@@ -102,6 +105,8 @@ class Forwards:
             self._begin()
         at = asked_at()
         self._models.look(module)
+        self._last.pop(id(module), None)
+        self._last[id(module)] = module, (args, kwargs)
         batch, loader = self._recent.batch_of((args, kwargs))
         dropouts, statistics = reacting(module)
         self._drift.see(module, at)
@@ -161,6 +166,11 @@ class Forwards:
             drifting=drifting,
             called=called,
         )
+
+    @property
+    def called(self) -> list[tuple[nn.Module, Arguments]]:
+        """The modules that were called, with the arguments of each last call, in this order."""
+        return [*self._last.values()]
 
     def models(self) -> list[nn.Module]:
         """Return the models that were called, or switched."""

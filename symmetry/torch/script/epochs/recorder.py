@@ -16,6 +16,8 @@ from symmetry.torch.script.epochs.batches.seeding import Seeding
 from symmetry.torch.script.epochs.following import Following
 from symmetry.torch.script.epochs.forwards import Forwards
 from symmetry.torch.script.epochs.gradients import GradientReads, gradient_property
+from symmetry.torch.script.epochs.identities import Identities
+from symmetry.torch.script.epochs.initialised import InitialisedWeights
 from symmetry.torch.script.epochs.log import Log
 from symmetry.torch.script.epochs.measuring import Measuring
 from symmetry.torch.script.epochs.misspelling import Misspelling
@@ -82,8 +84,15 @@ class EpochRecorder:
             lambda: self._gradients.held,
             self._start.see,
         )
+        self._identities = Identities(log, lambda: self._forwards.called)
+        self._initialised = InitialisedWeights(
+            lambda: self._forwards.called, lambda: self._gradients.held
+        )
         self._restoring = Restoring(
-            log, lambda: self._gradients.parameters, lambda: self._start.digests
+            log,
+            lambda: self._gradients.parameters,
+            lambda: self._start.digests,
+            self._initialised.loaded,
         )
         self._misspelling, self._following = Misspelling(log), Following()
         self._seeding, self._schedules = Seeding(log), Schedules(log)
@@ -136,6 +145,8 @@ class EpochRecorder:
             ratios=tuple(self._ratios.records),
             unused=self._unused.records,
             rounded=self._rounding.records(self.roots),
+            identities=self._identities.records(),
+            initialised=self._initialised.records(),
             ended=ended or "the script's end",
             is_whole=not ended,
             shortened=shortened,
@@ -160,6 +171,8 @@ class EpochRecorder:
             self._following,
             self._schedules,
             self._unused,
+            self._identities,
+            self._initialised,
         ):
             yield from part.patches()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import torch
@@ -41,6 +41,8 @@ class Restoring:
         Returns the parameters that optimisers hold.
     start
         Returns the names and digests of all parameters that training begins with.
+    loaded
+        Called with a module that a state was loaded into, and the names that this lacks.
     """
 
     def __init__(
@@ -48,8 +50,9 @@ class Restoring:
         log: Log,
         held: Callable[[], list[Tensor]],
         start: Callable[[], tuple[tuple[str, str], ...]],
+        loaded: Callable[[nn.Module, Iterable[str]], None],
     ) -> None:
-        self._log, self._held, self._start = log, held, start
+        self._log, self._held, self._start, self._loaded = log, held, start, loaded
         self._taken: dict[int, _Taken] = {}
         self._models = Numbers()
         self._loads: Counter[int] = Counter()  # by model
@@ -93,6 +96,7 @@ class Restoring:
             try:
                 loaded = load(module, state_dict, *args, **kwargs)
                 elsewhere = _elsewhere(module, tensors)  # a name that raises is told already
+                self._loaded(module, own.keys() - tensors.keys())
                 return loaded
             finally:
                 self._quiet = False
