@@ -83,6 +83,9 @@ class Library:
     # Its functions that bring a resumed script back to its place in the data: a module, a class or
     # "", a name; with how they do so, in words.
     promises: Mapping[Kept, str] = field(default_factory=dict)
+    # Functions that write a checkpoint, its own or those of libraries beside it: a module, a class
+    # or "", a name.
+    saves: tuple[Kept, ...] = ()
     # How many batches an update takes in a loop that ends where ``len`` says, by the frame that
     # reads it; None if its loops do not end there.
     update: Callable[[FrameType], int] | None = None
@@ -157,11 +160,23 @@ def loop_of(returned: Any) -> Callable[[], Any] | None:
 def promising() -> Iterator[tuple[Any, str, str]]:
     """Yield the ``promises`` of libraries that are imported: owners, names, and the words."""
     for library in registered():
-        for (module, kind, name), why in library.promises.items():
-            owner = sys.modules.get(module)
-            owner = getattr(owner, kind, None) if kind else owner
-            if hasattr(owner, name):
-                yield owner, name, why
+        for place, why in library.promises.items():
+            yield from ((*found, why) for found in _found(place))
+
+
+def saving() -> Iterator[tuple[Any, str]]:
+    """Yield the functions of imported libraries that write a checkpoint: owners, and names."""
+    for library in registered():
+        for place in library.saves:
+            yield from _found(place)
+
+
+def _found(place: Kept) -> Iterator[tuple[Any, str]]:
+    module, kind, name = place
+    owner = sys.modules.get(module)
+    owner = getattr(owner, kind, None) if kind else owner
+    if hasattr(owner, name):
+        yield owner, name
 
 
 def of_call(package: str) -> Library | None:

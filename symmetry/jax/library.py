@@ -4,9 +4,29 @@ from __future__ import annotations
 
 from symmetry.base.libraries import Library
 
+_NUMPY = "save", "savez", "savez_compressed"
+_FLAX = "save_checkpoint", "save_checkpoint_multiprocess"
+
 JAX = Library(
     imports=("jax",),
     packages=frozenset({"jax", "jaxlib"}),
     observed="JAX's operations were evaluated one by one, not compiled",
     threads="JAX's own threads were started with it and cannot be limited",
+    saves=(
+        ("pickle", "", "dump"),
+        ("pickle", "", "dumps"),
+        *(("numpy", "", name) for name in _NUMPY),
+        *(("jax.numpy", "", name) for name in _NUMPY),
+        ("joblib", "", "dump"),
+        ("cloudpickle", "", "dump"),
+        ("cloudpickle", "", "dumps"),
+        ("safetensors.flax", "", "save_file"),
+        ("safetensors.numpy", "", "save_file"),
+        *(("flax.serialization", "", name) for name in ("to_bytes", "msgpack_serialize")),
+        *(("flax.training.checkpoints", "", name) for name in _FLAX),
+        ("equinox", "", "tree_serialise_leaves"),
+        ("orbax.checkpoint", "CheckpointManager", "save"),
+        ("orbax.checkpoint", "Checkpointer", "save"),
+        ("orbax.checkpoint", "AsyncCheckpointer", "save"),
+    ),
 )

@@ -14,7 +14,7 @@ import shutil
 import stat
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial, wraps
@@ -96,6 +96,11 @@ def path_functions() -> Iterator[PathFunction]:
     for library in registered():
         for module, name, number in library.writers:
             yield PathFunction(module, name, "content", (-1 - number,))
+
+
+def is_in_folder(kwargs: Mapping[str, Any]) -> bool:
+    """Return whether paths are names in a folder that is open, and given by its number."""
+    return any(kwargs.get(key) is not None for key in ("dir_fd", "src_dir_fd", "dst_dir_fd"))
 
 
 class Written(NamedTuple):
@@ -372,8 +377,7 @@ class FolderMirror:
         @wraps(call)
         def guarded(*args: Any, **kwargs: Any) -> Any:
             given = [*args]
-            beside = kwargs.keys() & {"dir_fd", "src_dir_fd", "dst_dir_fd"}  # a name in a folder
-            for number in () if any(kwargs[key] is not None for key in beside) else numbers:
+            for number in () if is_in_folder(kwargs) else numbers:
                 if number < len(given):
                     given[number] = self._written(given[number])
                     if isinstance(given[number], str | bytes | os.PathLike):

@@ -20,7 +20,12 @@ from typing import Any
 from unittest.mock import patch
 from weakref import WeakSet
 
-from symmetry.sandbox.folder_mirror import FolderMirror, PathFunction, path_functions
+from symmetry.sandbox.folder_mirror import (
+    FolderMirror,
+    PathFunction,
+    is_in_folder,
+    path_functions,
+)
 
 
 class Route:
@@ -82,7 +87,8 @@ class Route:
             return os.fsencode(self._folder) if function.name.endswith("b") else self._folder
         if self._ended and function.does != "read":
             raise SystemExit  # which threads end with silently
-        whole = [self._whole(a) if n in function.paths else a for n, a in enumerate(args)]
+        paths = () if is_in_folder(kwargs) else function.paths
+        whole = [self._whole(a) if n in paths else a for n, a in enumerate(args)]
         if function.does == "enter":
             self._folder = os.fsdecode(whole[0])
             return None

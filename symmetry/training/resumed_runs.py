@@ -16,6 +16,8 @@ from functools import cached_property
 from symmetry.observe.source_line import SourceLine
 from symmetry.training.events import Batch, Called, Epochs, Saved, States, Updated
 
+_LEFT = 4  # updates, behind a late save
+
 Digests = Mapping[str, str]  # by name
 Sample = int | str  # an index of a data set, or a digest of what a model was called with
 
@@ -49,7 +51,7 @@ class HeldState:
     trained: frozenset[str]  # the names of those that optimisers hold
     optimizers: Digests  # their state: "exp_avg of Net.fc.weight (AdamW)"
     buffers: Digests  # of these modules
-    random: States
+    random: States  # of generators and keys, by their names in words
     # These are only looked for behind a save, and at the first two forwards of a run.
     scales: tuple[str, ...] = ()  # of scalers of losses
     averages: tuple[Average, ...] = ()
@@ -65,6 +67,10 @@ class ObservedRun:
     # Why the place in the data is restored, if its libraries do that; else empty.
     promise: str = ""
     follows_scores: bool = False  # whether a schedule looks at losses or scores
+    by_name: bool = False  # whether a thing has the same name in all runs
+    # The names of the rates of updates, where a step is given them as arguments.
+    arguments: tuple[str, ...] = ()
+    losses: Mapping[int, float] = field(default_factory=dict)  # of updates, if no backward has one
 
     @cached_property
     def updates(self) -> tuple[Updated, ...]:
@@ -122,12 +128,14 @@ class ObservedRun:
     def saves_to_resume(self, copied: Collection[int]) -> tuple[int, ...]:
         """Return the saves that show most, of those with copies: best in a later epoch.
 
-        In the first epoch a wrong order of samples may hold by luck.
+        In the first epoch a wrong order of samples may hold by luck. Where epochs are not known it
+        is a late save.
         """
         usable = self.usable_saves(copied)
         ends = [s for s in usable if self.ends_an_epoch(s)]
         inside = [s for s in usable if s not in ends and not self.is_in_first_epoch(s)]
-        return tuple(inside[:1] + ends[:1]) or tuple(usable[:1])
+        late = [s for s in usable if len(self.updates) - s >= _LEFT]
+        return tuple(inside[:1] + ends[:1]) or tuple(late[-1:] or usable[:1])
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,6 +8,7 @@ from tests.cli import inside
 from tests.cli.process import assert_one_line, symmetry
 from tests.conftest import needs
 from tests.invariants.resume.scripts import FAULTS, text
+from tests.jax.script import resumed_scripts
 
 ARGUMENTS = "--resume-with", "--resume", "--only", "resume/*"
 
@@ -72,16 +73,17 @@ def test_what_would_be_ignored_is_refused(folder, option, words, why):
     assert_one_line(inside.symmetry("check", *option, *words, cwd=folder), why)
 
 
-CODES = [
-    pytest.param("import jax\njax.jit(abs)", marks=needs("jax")),
-    "def training(): ...",
-]
-
-
-@pytest.mark.parametrize("code", CODES)
-def test_what_cannot_be_resumed_says_so(folder, code):
-    name = "other.py" if "jax" in code else "other.py:training"
-    (folder / "other.py").write_text(code)
-    done = inside.symmetry("check", name, *ARGUMENTS, cwd=folder)
+def test_what_cannot_be_resumed_says_so(folder):
+    (folder / "other.py").write_text("def training(): ...")
+    done = inside.symmetry("check", "other.py:training", *ARGUMENTS, cwd=folder)
     assert done.status == 2
     assert "resume" in done.err
+
+
+@needs("flax")
+@pytest.mark.slow
+def test_a_script_in_jax_goes_another_way(folder):
+    (folder / "train.py").write_text(resumed_scripts.text(**resumed_scripts.FAULTS["count"][2]))
+    done = symmetry("check", "train.py", *ARGUMENTS, cwd=folder)
+    assert done.status == 1, done
+    assert "resumed from its files after 6 updates: the state of the step is" in done.out

@@ -51,7 +51,7 @@ INVARIANT = resume_invariant(
         statement="a resumed script goes on with the batch that comes next",
         reason="an interruption is no part of a training",
         witness="a save that the script was resumed from",
-        targets="PyTorch scripts that save, with --resume-with",
+        targets="scripts that save, with --resume-with",
         failure="goes another way once it is resumed",
         notes=(ORDER, LENGTH),
     ),

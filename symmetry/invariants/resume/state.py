@@ -74,7 +74,7 @@ INVARIANT = resume_invariant(
         statement="a resumed script has the state that it had when it was saved",
         reason="an interruption is no part of a training",
         witness="a save that the script was resumed from",
-        targets="PyTorch scripts that save, with --resume-with",
+        targets="scripts that save, with --resume-with",
         failure="goes another way once it is resumed",
         notes=(RANDOM, HALF_WRITTEN),
     ),
@@ -89,7 +89,7 @@ def _differences(resumption: Resumption, *, same_arguments: bool) -> Iterator[st
         yield _other_parameters(resumption)
         return
     saved, mine = resumption.before.held[position], resumption.after.held[0]
-    yield from _optimizers(saved, mine)
+    yield from _optimizers(resumption, position)
     if same_arguments:
         yield from _rates(resumption, position)
     if len(saved.scales) == len(mine.scales) and saved.scales != mine.scales:
@@ -118,19 +118,28 @@ def _other_parameters(resumption: Resumption) -> str:
     )
 
 
-def _optimizers(saved: HeldState, mine: HeldState) -> Iterator[str]:
-    there = {*mine.optimizers.values()}
-    other = sorted(name for name, value in saved.optimizers.items() if value not in there)
-    if other and not there:
+def _optimizers(resumption: Resumption, position: int) -> Iterator[str]:
+    saved = resumption.before.held[position].optimizers
+    mine = resumption.after.held[0].optimizers
+    other = sorted(_lost(saved, mine, by_name=resumption.before.by_name))
+    if other and not mine:
         yield (
             f"the optimiser has no state, and had {other[0]}: save the state of the optimiser as "
             "well, and load it."
         )
     elif other:
         yield (
-            f"the state of the optimiser is another one in {len(other)} of "
-            f"{count(len(saved.optimizers), 'entry', 'entries')}, the first is {other[0]}."
+            f"{resumption.before.epochs.words.state} is another one in {len(other)} of "
+            f"{count(len(saved), 'entry', 'entries')}, the first is {other[0]}."
         )
+
+
+def _lost(saved: Digests, mine: Digests, *, by_name: bool) -> Iterator[str]:
+    """Yield the names of what is another one: by its name, or where no other one has its bits."""
+    there = {*mine.values()}
+    for name, value in saved.items():
+        if mine[name] != value if by_name and name in mine else value not in there:
+            yield name
 
 
 def _rates(resumption: Resumption, position: int) -> Iterator[str]:
@@ -138,17 +147,18 @@ def _rates(resumption: Resumption, position: int) -> Iterator[str]:
     before, after = resumption.before, resumption.after
     theirs, mine = before.updates[position:], after.updates
     by_scores = before.follows_scores or not before.epochs.schedulers
-    same = _reads_the_same(resumption, position)
+    names = before.arguments  # which may be computed from the batch
     compared = zip(theirs, mine, strict=False)
     for number, (expected, found) in enumerate(compared, 1):
-        if number > 1 and by_scores and not same:
+        if by_scores and (number > 1 or names) and not _reads_the_same(resumption, position):
             return
-        if expected.optimizer != found.optimizer:
+        if expected.optimizer != found.optimizer or names != after.arguments:
             return
-        for a, b in zip(expected.rates, found.rates, strict=False):
+        for place, (a, b) in enumerate(zip(expected.rates, found.rates, strict=False)):
             if not (math.isclose(a, b, rel_tol=_SAME_RATE) or a == b or math.isnan(a)):
+                rate = f"argument {names[place]}" if names else "learning rate"
                 yield (
-                    f"the learning rate of update {number} is {b:.3g} instead of {a:.3g}: save the "
+                    f"the {rate} of update {number} is {b:.3g} instead of {a:.3g}: save the "
                     "state of the schedule as well, and load it."
                 )
                 return
@@ -187,15 +197,10 @@ def _next_averages(held: Mapping[int, HeldState], position: int) -> tuple[Averag
 def _buffers(resumption: Resumption, position: int) -> Iterator[str]:
     first = resumption.before.held[0].buffers
     saved, mine = resumption.before.held[position].buffers, resumption.after.held[0].buffers
-    other = _others(first, saved, mine)
+    moved = {name: value for name, value in saved.items() if first.get(name) != value}
+    other = sorted(_lost(moved, mine, by_name=resumption.before.by_name))
     if other:
         yield f"the buffer {other[0]} is not the one that was saved: save and load it as well."
-
-
-def _others(first: Digests, saved: Digests, mine: Digests) -> list[str]:
-    """Return the names of what had moved when it was saved, and is another one now."""
-    moved = (name for name in saved if first.get(name) != saved[name])
-    return sorted(name for name in moved if saved[name] not in {*mine.values()})
 
 
 def _loss(resumption: Resumption) -> str:
@@ -205,8 +210,7 @@ def _loss(resumption: Resumption) -> str:
     same_noise = before.held[position].random == after.held[0].random
     if not (theirs and mine and theirs[0].samples == mine[0].samples and same_noise):
         return ""
-    expected = _first_loss(before, before.held[position].event)
-    found = _first_loss(after, after.held[0].event)
+    expected, found = _first_loss(before, position), _first_loss(after, 0)
     if math.isclose(expected, found, rel_tol=_SAME_LOSS) or math.isnan(expected + found):
         return ""
     return (
@@ -215,9 +219,11 @@ def _loss(resumption: Resumption) -> str:
     )
 
 
-def _first_loss(run: ObservedRun, begin: int) -> float:
-    """Return the first number that a backward begins at; nan if it is not known."""
-    for event in run.epochs.events[begin:]:
+def _first_loss(run: ObservedRun, updates: int) -> float:
+    """Return the first loss behind some updates; nan if it is not known."""
+    if updates in run.losses:
+        return run.losses[updates]
+    for event in run.epochs.events[run.held[updates].event :]:
         if isinstance(event, Measured) and event.phase == "loss" and event.name == "backward":
             return event.values[0] if len(event.values) == 1 else math.nan
     return math.nan
@@ -233,8 +239,8 @@ def _note_random(resumption: Resumption, judgement: Judgement) -> None:
     if dropouts and other and not judgement.notes:
         judgement.note(
             RANDOM,
-            f"{place_of(resumption)} the random generator of {other[0]} has another state than "
-            f"when it was saved, so that other noise is drawn, as for {count(dropouts, 'dropout')}",
+            f"{place_of(resumption)} {other[0]} has another state than when it was saved, so that "
+            f"other noise is drawn, as for {count(dropouts, 'dropout')}",
             save_of(resumption),
         )
 

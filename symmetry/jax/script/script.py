@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
-from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar
+from copy import copy
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
 from symmetry.base.errors import NotCheckable, SymmetryError, TrainingError
 from symmetry.base.failure import PlainRun
+from symmetry.sandbox.folder_mirror import WrittenFiles
 from symmetry.sandbox.libraries import begun_again
 from symmetry.sandbox.mirror_pool import MirrorPool
 from symmetry.sandbox.plain_run import run_plainly
 from symmetry.sandbox.sandbox import Sandbox, Uninterrupted
 from symmetry.sandbox.source import Source
 from symmetry.training.events import Epochs
+from symmetry.training.resumed_runs import ResumedRuns
+from symmetry.training.resuming import WrittenRun, resumed_runs
 from symmetry.training.run import AS_WRITTEN, Run, RunSettings
 from symmetry.training.target import FunctionTraining
 
 if TYPE_CHECKING:
     from symmetry.jax.executables import Executables
     from symmetry.jax.script.jitting import Jitting
+
+Found = TypeVar("Found")
 
 
 class JaxScript:
@@ -30,16 +37,21 @@ class JaxScript:
     ----------
     source
         The script.
+
+    Attributes
+    ----------
+    mirrors
+        Where runs take a mirror of its folders from, and give it back to.
     """
 
     def __init__(self, source: Source) -> None:
-        self._source = source
-        self._mirrors = MirrorPool(*source.homes)
+        self.source = source
+        self.mirrors = MirrorPool(*source.homes)
         self._has_begun = self._has_loop_of_jax = self._has_operations = False
 
     def prepare(self) -> None:
         """Make a mirror, which draws a name: that is no random number of the script's."""
-        self._mirrors.give(self._mirrors.take())
+        self.mirrors.give(self.mirrors.take())
 
     def __call__(self) -> Any:
         """Return what a training returns: the state, the step and the extras.
@@ -63,7 +75,7 @@ class JaxScript:
         from symmetry.jax.script.operations import OperationCalls
         from symmetry.jax.script.repeated_step import lacks_gradients, training_of
 
-        name, meant = self._source.name, self._source.meant
+        name, meant = self.source.name, self.source.meant
 
         def with_operations() -> Any:
             self._watched(calls := OperationCalls())
@@ -92,7 +104,7 @@ class JaxScript:
         """Run it, until its calls are enough."""
         from symmetry.jax.script.calls import Enough
 
-        sandbox = Sandbox(self._source, self._mirrors, calls.watching, stack=Uninterrupted)
+        sandbox = Sandbox(self.source, self.mirrors, calls.watching, stack=Uninterrupted)
         try:
             with suppress(Enough):
                 sandbox.resume()
@@ -106,12 +118,39 @@ class JaxScript:
         if self._has_loop_of_jax:
             return None
         self.prepare()
-        return run_epochs(self._source, self._mirrors, executables, seed)
+        return run_epochs(self.source, self.mirrors, executables, seed)
+
+    def adapting(self, run: Callable[[], WrittenRun]) -> WrittenRun:
+        """Run it: it has here what it needs."""
+        return run()
+
+    def resumed(self, arguments: tuple[str, ...], files: WrittenFiles) -> Self:
+        """Return the script with other arguments, for runs from files that it has written."""
+        other = copy(self)
+        other.source = replace(self.source, arguments=arguments)
+        other.mirrors = self.mirrors.filled(files)
+        return other
+
+    def resumed_runs(self, seed: int, executables: Executables) -> ResumedRuns | None:
+        """Resume it from its own files; None if it is not known how.
+
+        Raises
+        ------
+        SymmetryError
+            If it does not save, or does not resume.
+        """
+        from symmetry.jax.script.epochs.resumable import observe
+
+        if self.source.resume_with is None:
+            return None
+        self.prepare()
+        run = partial(observe, executables=executables)
+        return resumed_runs(self, run, self.source.resume_with, seed)
 
     @cached_property
     def plain_run(self) -> PlainRun:
         """The run of the script in a process of its own."""
-        return run_plainly(self._source)
+        return run_plainly(self.source)
 
     def close(self) -> None:
         """Remove the mirrors.
@@ -121,10 +160,10 @@ class JaxScript:
         SymmetryError
             If a file of the user's has changed meanwhile.
         """
-        self._mirrors.remove()
-        changed = "" if callable(self._source.script) else self._mirrors.changed()
+        self.mirrors.remove()
+        changed = "" if callable(self.source.script) else self.mirrors.changed()
         if changed:
-            raise SymmetryError(f"{self._source.name}: {changed}")
+            raise SymmetryError(f"{self.source.name}: {changed}")
 
 
 @dataclass(frozen=True)
@@ -143,13 +182,28 @@ class JaxScriptTraining(FunctionTraining):
         """Run the script over shortened epochs, once; never from parameters close by."""
         if draw is not None or not isinstance(self.make, JaxScript):
             return None
-        if ("epochs", seed) not in self.cache:
+        return self._cached("epochs", seed, self.make.epochs)
+
+    @property
+    def resumes(self) -> bool:
+        """Whether it is resumed as its user does, to be checked for what goes another way."""
+        return isinstance(self.make, JaxScript) and self.make.source.resume_with is not None
+
+    def resumed(self, seed: int = 0) -> ResumedRuns | None:
+        """Resume the script from its own files, once."""
+        if not isinstance(self.make, JaxScript):
+            return None
+        return self._cached("resumed", seed, self.make.resumed_runs)
+
+    def _cached(self, name: str, seed: int, run: Callable[[int, Executables], Found]) -> Found:
+        """Return what a function finds that runs the script, once for each seed."""
+        if (name, seed) not in self.cache:
             from symmetry.jax.executables import Executables
 
             self.begin(RunSettings(seed=seed)).close()  # so that it is known what takes its steps
             executables = self.cache.setdefault(Executables, Executables())
-            self.cache["epochs", seed] = self.make.epochs(seed, executables)
-        found: Epochs | None = self.cache["epochs", seed]
+            self.cache[name, seed] = run(seed, executables)
+        found: Found = self.cache[name, seed]
         return found
 
     def events(self, seed: int = 0, draw: int | None = None) -> Epochs | None:  # noqa: ARG002

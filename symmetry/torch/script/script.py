@@ -218,10 +218,11 @@ class Script:
         """
         if self.source.resume_with is None:
             return None
-        from symmetry.torch.script.resuming.runs import resumed_runs
+        from symmetry.torch.script.resuming.observed_run import observe
+        from symmetry.training.resuming import resumed_runs
 
         if self._resumed_runs is None:
-            self._resumed_runs = resumed_runs(self._host, self.source.resume_with, seed)
+            self._resumed_runs = resumed_runs(self._host, observe, self.source.resume_with, seed)
         return self._resumed_runs
 
     @property

@@ -8,13 +8,10 @@ from typing import Any
 import pytest
 
 from symmetry.base.errors import SymmetryError
-from symmetry.law.measurement import Measurement
-from symmetry.targets.script import script
-from tests.catalogues import TRAININGS
 from tests.conftest import slow
+from tests.invariants.resume import measuring
 from tests.invariants.resume.scripts import FAULTS, NOTED, SOUND, text
 
-LAWS = {each.name: each for each in TRAININGS if each.name.startswith("resume/")}
 QUICK = {"schedule", "average", "skipped", "plain", "seeds of the process"}
 
 
@@ -26,17 +23,7 @@ def some(names: dict[str, Any]) -> list[Any]:
 def measured(tmp_path, monkeypatch):
     """Return a function that measures the laws of resumed runs on a script with these parts."""
     monkeypatch.chdir(tmp_path)
-    trainings = []
-
-    def measure(**parts: Any) -> dict[str, Measurement]:
-        (tmp_path / "train.py").write_text(text(**parts))
-        trainings.append(script("train.py", resume_with=["--resume"]).training)
-        start: Any = SimpleNamespace(target=trainings[-1], seed=0, capabilities=())
-        return {name: law.measured(start) for name, law in LAWS.items()}
-
-    yield measure
-    for training in trainings:
-        training.close()
+    return lambda **parts: measuring.measured(tmp_path, text(**parts))
 
 
 @pytest.mark.parametrize("name", some(FAULTS))
@@ -79,19 +66,15 @@ def test_the_second_time_it_is_resumed_counts_as_well(measured):
 @pytest.mark.slow
 def test_other_arguments_may_mean_another_length(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    parts = {**FAULTS["too few"][2]}
-    (tmp_path / "train.py").write_text(text(**parts))
-    training = script("train.py", ["--long"], resume_with=["--resume"]).training
-    start: Any = SimpleNamespace(target=training, seed=0, capabilities=())
-    found = LAWS["resume/batches"].measured(start)
-    training.close()
+    broken = text(**FAULTS["too few"][2])
+    found = measuring.measured(tmp_path, broken, ["--long"])["resume/batches"]
     assert found.violation is None
     assert [note.name for note in found.notes] == ["resume/length"]
 
 
 def test_a_training_that_is_not_resumed_is_not_judged():
     start: Any = SimpleNamespace(target=SimpleNamespace(resumed=lambda _: None), seed=0)
-    for law in LAWS.values():
+    for law in measuring.LAWS.values():
         found = law.measure(start)
         assert not found.applies
         assert "--resume-with" in found.note

@@ -18,7 +18,7 @@ import weakref
 from collections import Counter
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import jax
 import numpy as np
@@ -29,9 +29,8 @@ from symmetry.jax.script.calls import Enough
 from symmetry.jax.script.jitted import Jitted
 from symmetry.jax.script.jitting import Jitting
 from symmetry.observe.source_line import SourceLine, users_line
+from symmetry.sandbox.folder_mirror import FolderMirror
 
-UPDATES = 40  # that are computed at most
-_COMPUTED = 4  # calls of a function one after the other
 _OTHER = 2  # times as often: a function that is called so is no companion of another one
 _LARGEST = 1 << 24  # bytes of an array whose bytes are compared
 
@@ -46,6 +45,11 @@ class Variant:
     tree: Any  # of the arguments, which are in a dictionary by their names
     leaves: tuple[Any, ...]  # an array by its shape and dtype
     results: list[tuple[int, ...]] = field(default_factory=list)  # their shapes
+
+    @property
+    def form(self) -> Hashable:
+        """The function and the tree: a state that is read from a file may hold other arrays."""
+        return id(self.jitted), self.tree
 
 
 @dataclass
@@ -104,12 +108,18 @@ class LoopCalls(Jitting):
         Why the run ended; empty at the end of the script.
     is_limited
         Whether that is because it took too long.
+    mirror
+        The mirror that the script writes into.
     """
+
+    most: ClassVar[int] = 40  # updates that are computed
+    computed: ClassVar[int] = 4  # calls of a function one after the other, at most
 
     def __init__(self, seconds: float) -> None:
         super().__init__()
         self.log: list[LoopEntry] = []
         self.ended, self.is_limited = "", False
+        self.mirror: FolderMirror | None = None
         self._until, self._seconds = time.process_time() + seconds, seconds
         self._variants: dict[Hashable, Variant] = {}
         self._calls = 0
@@ -140,8 +150,8 @@ class LoopCalls(Jitting):
 
     def _end_in_time(self) -> None:
         """End the script where it has taken enough updates, or too long."""
-        if max(self._own.values(), default=0) >= UPDATES:
-            self.ended = f"after {UPDATES} updates"
+        if max(self._own.values(), default=0) >= self.most:
+            self.ended = f"after {self.most} updates"
         elif time.process_time() > self._until:
             self.ended, self.is_limited = f"after {self._seconds:.0f} CPU seconds", True
         if self.ended:
@@ -176,7 +186,11 @@ class LoopCalls(Jitting):
                 self._since[other] = 0
         self._since[mine] += 1
         last = self._last.get(mine)
-        if last is None or self._since[mine] <= _COMPUTED or last[0].variant is not call.variant:
+        if (
+            last is None
+            or self._since[mine] <= self.computed
+            or last[0].variant is not call.variant
+        ):
             own = last is not None and any(m and m[0] == last[0].number for m in call.made)
             self._own[mine] += own
             return False

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from symmetry.base.failure import Failure
+from symmetry.base.errors import TrainingError
 from symmetry.jax.jaxprs.averages import Average
 from symmetry.jax.jaxprs.noise import Draw
 from symmetry.jax.script.epochs.calls import LoopCall, LoopCalls, ModeSwitch
@@ -39,10 +39,10 @@ _NAME = "the model"
 
 
 def epochs_of(
-    name: str, run: LoopCalls, ended: str, *, error: str = "", failure: Failure | None = None
+    name: str, run: LoopCalls, roles: Roles, error: TrainingError | None = None
 ) -> Epochs:
-    """Return the record of a run."""
-    record = _Record(run)
+    """Return the record of a run, in which functions have these roles; an ``error`` ended it."""
+    record = _Record(run, roles)
     record.write()
     by_equinox = any(isinstance(e, ModeSwitch) and e.of_equinox for e in run.log)
     return Epochs(
@@ -54,11 +54,11 @@ def epochs_of(
         optimizers=tuple(record.optimizers.values()),
         keys=() if run.is_limited else tuple(Keys(record.log, record.roles).found()),
         averages=record.averages(),
-        ended=run.ended or ended,
-        is_whole=not run.ended and not error,
+        ended=run.ended or ("the script's end" if error is None else f"an error: {error}"),
+        is_whole=not run.ended and error is None,
         is_limited=run.is_limited,
-        error=error,
-        failure=failure,
+        error="" if error is None else str(error),
+        failure=None if error is None else error.failure,
         has_modes=any(isinstance(each, ModeSwitch) for each in run.log),
         sees_attributes=False,
     )
@@ -67,8 +67,8 @@ def epochs_of(
 class _Record:
     """Writes the events of a run."""
 
-    def __init__(self, run: LoopCalls) -> None:
-        self.roles = Roles([each for each in run.log if isinstance(each, LoopCall)])
+    def __init__(self, run: LoopCalls, roles: Roles) -> None:
+        self.roles = roles
         calls = iter(self.roles.calls)
         self.log = [next(calls) if isinstance(e, LoopCall) else e for e in run.log]
         self.events: list[LoopEvent] = []

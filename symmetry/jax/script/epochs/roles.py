@@ -11,12 +11,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
+from typing import Any
 
 import jax
 import numpy as np
 
 from symmetry.jax.made import has_numbers
-from symmetry.jax.script.epochs.calls import LoopCall, Made, Variant
+from symmetry.jax.script.epochs.calls import LoopCall, LoopEntry, Made, Variant
 from symmetry.jax.script.epochs.facts import Facts, key_places
 
 Role = tuple[int, int]  # a function, by its id, and the number of a result
@@ -27,11 +28,12 @@ class Roles:
 
     Parameters
     ----------
-    calls
-        In their order.
+    log
+        They are in it, in their order.
     """
 
-    def __init__(self, calls: Sequence[LoopCall]) -> None:
+    def __init__(self, log: Sequence[LoopEntry]) -> None:
+        calls = (each for each in log if isinstance(each, LoopCall))
         self._facts: dict[int, Facts] = {}
         self._calls: list[LoopCall] = []
         for call in calls:
@@ -105,7 +107,7 @@ class Roles:
         own = {
             place
             for call in self._calls
-            if call.variant is variant
+            if call.variant.form == variant.form
             for place, made in enumerate(call.made)
             if made is not None and self._calls[made[0]].jitted is call.jitted
         }
@@ -161,12 +163,12 @@ class Roles:
         return range(max(self._models.values(), default=0) + 1)
 
     @cached_property
-    def _carried(self) -> dict[int, set[int]]:
-        """The arguments of each step that are results of functions in some call, by its id."""
-        found: dict[int, set[int]] = {}
+    def _carried(self) -> dict[Any, set[int]]:
+        """The arguments of each function that are results of functions in some call."""
+        found: dict[Any, set[int]] = {}
         for call in self._calls:
             made = (n for n, each in enumerate(call.made) if each is not None)
-            found.setdefault(id(call.variant), set()).update(made)
+            found.setdefault(call.variant.form, set()).update(made)
         return found
 
     def data(self, call: LoopCall) -> dict[int, str]:
@@ -174,7 +176,7 @@ class Roles:
 
         They are arrays with an axis that no function has made, and no keys.
         """
-        keys, carried = key_places(call.variant), self._carried[id(call.variant)]
+        keys, carried = key_places(call.variant), self._carried[call.variant.form]
         return {
             number: call.digests[number]
             for number, leaf in enumerate(call.variant.leaves)

@@ -15,6 +15,7 @@ from symmetry.jax.script.calls import Enough
 from symmetry.jax.script.epochs.calls import LoopCalls
 from symmetry.jax.script.epochs.eager import EagerWatch
 from symmetry.jax.script.epochs.record import epochs_of
+from symmetry.jax.script.epochs.roles import Roles
 from symmetry.sandbox.libraries import begun_again
 from symmetry.sandbox.mirror_pool import MirrorPool
 from symmetry.sandbox.sandbox import Sandbox, Uninterrupted
@@ -33,25 +34,31 @@ def run_epochs(source: Source, mirrors: MirrorPool, executables: Executables, se
         If it raises before its first update.
     """
     runs, error = list[LoopCalls](), None
+
+    def begin() -> None:
+        runs.append(LoopCalls(_SECONDS))
+        go(source, mirrors, executables, seed, runs[-1])
+
     try:
-        begun_again(lambda: _go(source, mirrors, executables, seed, runs))
+        begun_again(begin)
     except TrainingError as raised:
         error = raised
-    run = runs[-1]
-    if error is None:
-        return epochs_of(source.name, run, "the script's end")
-    ended = f"an error: {error}"
-    found = epochs_of(source.name, run, ended, error=str(error), failure=error.failure)
-    if not found.of(Updated):
+    found = epochs_of(source.name, runs[-1], Roles(runs[-1].log), error)
+    if error is not None and not found.of(Updated):
         raise error
     return found
 
 
-def _go(
-    source: Source, mirrors: MirrorPool, executables: Executables, seed: int, runs: list[LoopCalls]
+def go(
+    source: Source, mirrors: MirrorPool, executables: Executables, seed: int, run: LoopCalls
 ) -> None:
-    """Run the script once; its calls are the last of ``runs``."""
-    runs.append(run := LoopCalls(_SECONDS))
+    """Run a script once, and record its calls in ``run``.
+
+    Raises
+    ------
+    TrainingError
+        If it raises.
+    """
 
     @contextmanager
     def watching() -> Iterator[None]:
@@ -61,6 +68,7 @@ def _go(
     with generators.kept(generators.shared()), giving_seeds(), silenced():
         generators.seed_all(seed)
         sandbox = Sandbox(source, mirrors, watching, stack=Uninterrupted)
+        run.mirror = sandbox.mirror
         try:
             with calling("epochs", source.name), suppress(Enough):
                 sandbox.resume()

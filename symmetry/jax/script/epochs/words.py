@@ -16,6 +16,7 @@ WORDS = LoopWords(
     evaluates="eval()",
     trains="Call train() before each epoch.",
     quietly="Evaluate without dropout, and hand no statistics of an evaluation on to the training.",
+    state="the state of the step",
 )
 # Equinox switches no model: it makes another one.
 OF_EQUINOX = replace(

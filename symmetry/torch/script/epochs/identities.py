@@ -140,7 +140,7 @@ class Identities:
 
 
 def _compared(pair: _Pair) -> Iterator[SameFunction]:
-    """Yield how far both models are apart, unless one of them is apart from itself."""
+    """Yield the distance of the outputs of both models, if the first one repeats its own."""
     other, missing = pair.other()
     first, again, found = (outputs(m, pair.inputs) for m in (pair.model, pair.model, other))
     if first and distance(first, again) == 0:

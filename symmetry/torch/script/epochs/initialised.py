@@ -3,7 +3,8 @@
 Example: ``model.load_state_dict(state, strict=False)`` with a file that lacks one layer, and a
 model that is frozen but for its head. The layer keeps random numbers, and the outputs depend on it.
 
-A head that is trained is meant to begin with random numbers. What was loaded before is not random.
+A head that is trained is meant to begin with random numbers. Tensors that were loaded before have
+none.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ _FELT = 1e-3  # of outputs, if numbers move by as much as the largest one
 
 
 class _Loaded(NamedTuple):
-    """What loading has left as it was."""
+    """A model, and the tensors that loading has left as they were."""
 
     at: SourceLine
     model: nn.Module

@@ -50,7 +50,7 @@ class Holding:
             trained=frozenset(name for name, _, p in named if id(p) in stepping),
             optimizers=dict(_optimizer_states(optimizers, names)),
             buffers=dict(_buffers(trained)),
-            random=states(),
+            random={f"the random generator of {name}": s for name, s in states().items()},
             scales=self._scales() if deep else (),
             averages=self._averages.look(trained, others) if deep else (),
         )

@@ -13,13 +13,12 @@ Example: a script that saves behind each epoch of 8 batches.
 
 from __future__ import annotations
 
-import os
 import pickle
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial, wraps
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch.optim.lr_scheduler import ReduceLROnPlateau
@@ -27,7 +26,7 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau
 from symmetry.base.calls import running
 from symmetry.base.libraries import promising
 from symmetry.base.patches import Patch, patched
-from symmetry.observe.source_line import SourceLine, asked_at
+from symmetry.observe.source_line import SourceLine
 from symmetry.sandbox.folder_mirror import WrittenFiles
 from symmetry.torch.script.epochs.log import Log
 from symmetry.torch.script.epochs.whole import WholeRun
@@ -35,21 +34,13 @@ from symmetry.torch.script.host import Host
 from symmetry.torch.script.resuming.held import Holding
 from symmetry.training.events import Called, Exhausted, LoopEvent, Saved, Updated
 from symmetry.training.resumed_runs import HeldState, ObservedRun
+from symmetry.training.resuming import Overwriting, WrittenRun
 
 _UPDATES = 64  # that a run takes at most
 # The limit in CPU seconds, and in multiples of the setup: the larger one counts.
 _SECONDS, _SETUPS = 120.0, 8.0
 _LOOKS = 2  # for averages behind a save: whether one moves shows at the next update
 _COPIES = 3  # of files that are kept in the first epoch, and in each later one
-
-
-class Overwritten(NamedTuple):
-    """A save that has written over the file of an earlier one."""
-
-    files: WrittenFiles  # behind it
-    path: Path  # of the copy of the file
-    at: SourceLine
-    update: int  # how many updates came before
 
 
 class _Listened(Log):
@@ -83,12 +74,11 @@ class ResumableRun(WholeRun):
     """
 
     def __init__(self, host: Host, seed: int, folder: Path) -> None:
-        self.files: dict[int, WrittenFiles] = {}  # by the number of updates before
+        self._files: dict[int, WrittenFiles] = {}  # by the number of updates before
         self._folder, self._holding = folder, Holding()
         self._held: dict[int, HeldState] = {}
         self._saves: list[int] = []
-        self._paths = set[str]()  # of files that were saved behind an update
-        self.overwritten: Overwritten | None = None  # the first one
+        self._overwriting = Overwriting(folder / "overwritten")
         self._has_saved = False  # since the last training forward
         self._begins = True  # whether the next training forward is the first behind an update
         self._deep = 0  # how many times averages are looked for
@@ -100,17 +90,18 @@ class ResumableRun(WholeRun):
         seconds = max(_SECONDS, _SETUPS * running.setup)
         return _Listened(suspend, seconds, _UPDATES, self._see)
 
-    def observe(self) -> ObservedRun:
+    def observe(self) -> WrittenRun:
         """Run the script from its start, and return what was observed."""
         epochs = self.go()
         schedulers = self._recorder.schedulers
-        return ObservedRun(
+        observed = ObservedRun(
             epochs=epochs,
             held=self._held,
             saves=tuple(self._saves),
             promise=self._promise,
             follows_scores=any(isinstance(each, ReduceLROnPlateau) for each in schedulers),
         )
+        return WrittenRun(observed, self._files, self.error, self._overwriting.first)
 
     def _see(self, kind: Any, facts: dict[str, Any]) -> None:
         if kind is Saved:
@@ -150,7 +141,7 @@ class ResumableRun(WholeRun):
             self._deep = _LOOKS
             # A script may save, and go on, several times between two updates.
             folder = self._folder / str(len(self._log.events))
-            self.files[updates] = self._sandbox.mirror.copy_written(folder)
+            self._files[updates] = self._sandbox.mirror.copy_written(folder)
 
     @contextmanager
     def _watching(self) -> Iterator[None]:
@@ -168,22 +159,11 @@ class ResumableRun(WholeRun):
         @wraps(save)
         def seen(obj: Any, f: Any, *args: Any, **kwargs: Any) -> Any:
             result = save(obj, f, *args, **kwargs)
-            path = _path_of(f)
-            if path in self._paths and self.overwritten is None and not self._log.ended:
-                self._copy_overwritten(path)
-            if path and self._log.updates:
-                self._paths.add(path)
+            if not self._log.ended:
+                self._overwriting.see(f, self._sandbox.mirror, self._log.updates)
             return result
 
         return seen
-
-    def _copy_overwritten(self, path: str) -> None:
-        """Copy all files behind a save that has written over an earlier one."""
-        mirror = self._sandbox.mirror
-        inside = path if path.startswith(mirror.top) else mirror.of(path)
-        files = mirror.copy_written(self._folder / "overwritten")
-        copied = Path(f"{files.folder}{inside.removeprefix(mirror.top)}")
-        self.overwritten = Overwritten(files, copied, asked_at(), self._log.updates)
 
     def _note(self, words: str) -> None:
         self._promise = self._promise or words
@@ -199,7 +179,6 @@ class ResumableRun(WholeRun):
         return seen
 
 
-def _path_of(file: Any) -> str:
-    """Return the path of a file that is written; an empty string for a stream without one."""
-    name = getattr(file, "name", file)
-    return str(Path(name).absolute()) if isinstance(name, str | os.PathLike) else ""
+def observe(host: Host, seed: int, folder: Path) -> WrittenRun:
+    """Run a script, and copy its files into a folder."""
+    return ResumableRun(host, seed, folder).observe()
