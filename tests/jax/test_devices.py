@@ -25,24 +25,32 @@ for verdict in symmetry.check(training, only="training/devices", dtype="float32"
 
 def on_two_devices(averaged):
     import jax
+    import jax.numpy as jnp
     import numpy as np
     from jax.sharding import Mesh, PartitionSpec
 
     mesh = Mesh(np.array(jax.devices()), ("devices",))
     x = np.random.default_rng(0).standard_normal((4, 3)).astype(np.float32)
 
-    def update(w, x):
-        gradient = jax.grad(lambda w: ((x @ w) ** 2).mean())(w)
-        return w - 0.1 * (jax.lax.pmean(gradient, "devices") if averaged else gradient)
+    def update(params, x):
+        def loss(params):
+            return ((jnp.tanh(x @ params["w"]) @ params["v"]) ** 2).mean()
+
+        gradients = jax.grad(loss)(params)
+        if averaged:
+            gradients = jax.lax.pmean(gradients, "devices")
+        return jax.tree.map(lambda p, g: p - 0.1 * g, params, gradients)
 
     whole, parts = PartitionSpec(), PartitionSpec("devices")
     step = jax.shard_map(
         update, mesh=mesh, in_specs=(whole, parts), out_specs=whole, check_vma=False
     )
-    return np.ones(3, np.float32), lambda w, _: step(w, x)
+    w, v = jax.random.split(jax.random.key(0))
+    params = {"w": jax.random.normal(w, (3, 5)), "v": jax.random.normal(v, (5,))}
+    return params, lambda params, _: step(params, x)
 
 
-@pytest.mark.parametrize(("kind", "verdict"), [("averaged", "holds"), ("left out", "violated")])
+@pytest.mark.parametrize(("kind", "verdict"), [("averaged", "vacuous"), ("left out", "violated")])
 def test_a_gradient_that_is_not_averaged_makes_copies_differ(kind, verdict):
     flags = "--xla_force_host_platform_device_count=2"
     done = subprocess.run(
@@ -56,7 +64,7 @@ def test_a_gradient_that_is_not_averaged_makes_copies_differ(kind, verdict):
 
 
 @pytest.mark.slow
-def test_steps_on_several_devices_run_in_float64_and_their_units_are_not_looked_for():
+def test_steps_on_several_devices_run_in_float64_and_their_units_are_found():
     code = """
 import symmetry
 from tests.jax import test_devices
@@ -74,7 +82,7 @@ for verdict in checked.verdicts:
         env={**os.environ, "XLA_FLAGS": flags, "JAX_PLATFORMS": "cpu"},
     )
     assert "symmetry/repeatable holds" in done.stdout
-    assert "symmetry/permutation vacuous" in done.stdout
+    assert "symmetry/permutation holds" in done.stdout
 
 
 def along_an_axis(averaged, equal=True):

@@ -46,7 +46,7 @@ def devices(start: TrainingStart) -> Measurement:
     notes = tuple(_drifted(begun, copied))
     if several:
         return Measurement(counted=True, notes=notes)
-    note = "no array of its state lies on several devices"
+    note = "no array of its state has copies on several devices that could differ"
     return Measurement(counted=False, applies=bool(notes), note=note, notes=notes)
 
 

@@ -247,6 +247,12 @@ class _LeafWalk(Walk[int | None]):
             self.found[mark.removeprefix("parameter.")] = leaf
         return args[: len(equation.outvars)]
 
+    def _reshaped(self, equation: Any, args: Sequence[int | None]) -> Sequence[int | None]:
+        """Return the same if axes of length 1 come or go: a device has a part of length 1."""
+        (old, *_), (new,) = equation.invars, equation.outvars
+        lengths = [[n for n in each.aval.shape if n > 1] for each in (old, new)]
+        return args[:1] if lengths[0] == lengths[1] else [None]
+
     def _within(self, equation: Any, args: Sequence[int | None]) -> Sequence[int | None]:
         name, params = equation.primitive.name, equation.params
         inner = params.get("branches") or [params.get("jaxpr") or params["body_jaxpr"]]
@@ -262,3 +268,4 @@ class _LeafWalk(Walk[int | None]):
     rules = dict.fromkeys(_SAME, _same) | dict.fromkeys(
         ("scan", "while", "cond", "shard_map"), _within
     )
+    rules["reshape"] = _reshaped

@@ -1,56 +1,107 @@
-"""Steps that are mapped over one device, as ``jax.pmap`` maps them: the same without a map.
+"""Steps that are mapped over devices, as ``jax.pmap`` and ``jax.shard_map`` do it, on one device.
 
-    shard_map[mesh=Mesh('b': 1) jaxpr={ lambda ; c. let        c = ...
-        d = psum[axes=('b',)] c                                e = mul c 2.0
-        e = mul d 2.0 in (e,) }]
+    shard_map[mesh=Mesh('b': 2)              for each half of a, at the same time:
+      in_specs=(P('b'),) out_specs=(P(),)      c = the sum of the half
+      jaxpr={ lambda ; a. let                  d = the sum of both c
+        c = reduce_sum a
+        d = psum[axes=('b',)] c
+        in (d,) }] a
 
-Maps over several devices stay.
+What a device computes becomes a row of ``jax.vmap`` over an axis of the same name. So all that is
+known of a step on one device is known of it: its gradients, its draws, its units.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 from jax.extend.core import ClosedJaxpr
 
 from symmetry.jax.jaxprs.interpreter import Interpreter, bind
 from symmetry.jax.jaxprs.walk import called, closed, equations_in, equations_inside, is_call
 
-# What combines the numbers of all devices, and hands them on if there is one.
-_COMBINING = ("psum", "psum_invariant", "pmax", "pmin", "pvary", "pcast", "pbroadcast")
-_OTHERS = ("ppermute", "all_to_all", "reduce_scatter", "psum_scatter", "axis_index", "all_gather")
+_SUMS = ("psum", "psum_invariant")
+_CASTS = ("pvary", "pcast", "pbroadcast")  # of a type: it says whether devices hold the same
 
 
 def on_one_device(jaxpr: ClosedJaxpr) -> ClosedJaxpr:
-    """Return a jaxpr without maps over one device; itself if it has none that can be left out."""
-    mapped = [e for _, e in equations_in(jaxpr.jaxpr) if _is_alone(e)]
-    if not mapped or any(e.primitive.name in _OTHERS for m in mapped for e in equations_inside(m)):
+    """Return a jaxpr without maps over devices.
+
+    It is returned as it is if there is no such jaxpr: if devices compute different numbers for a
+    result that their map declares to be the same on all of them.
+    """
+    if not any(_is_map(equation) for _, equation in equations_in(jaxpr.jaxpr)):
         return jaxpr
     run: Any = _Unmapping().run
-    return jax.make_jaxpr(lambda *args: run(jaxpr, *args))(*jaxpr.in_avals)
+    try:
+        return jax.make_jaxpr(lambda *args: run(jaxpr, *args))(*jaxpr.in_avals)
+    except Exception:  # of vmap, which has no such result
+        return jaxpr
 
 
 class _Unmapping(Interpreter):
-    """Evaluates maps over one device as if there was none; other calls stay calls."""
+    """Evaluates maps over devices as maps over rows; other calls stay calls."""
 
     def equation(self, equation: Any, args: Sequence[Any]) -> Sequence[Any]:
         """Return the results of an equation."""
         name, params = equation.primitive.name, equation.params
-        if _is_alone(equation):
-            return self.run(closed(params["jaxpr"]), *args)
-        if name in _COMBINING:
-            return [*map(jnp.asarray, args)]
+        if _is_map(equation):
+            return self._rows(params, [*params["mesh"].axis_names], *args)
+        if name in _CASTS:
+            return args
+        if name in _SUMS:
+            return [jax.lax.psum(arg, params["axes"]) for arg in args]
         if is_call(equation) and any(map(_is_of_devices, equations_inside(equation))):
             return self.run(called(equation), *args)
         return bind(equation, args, params)
 
+    def _rows(self, params: Any, names: Sequence[str], *args: Any) -> Sequence[Any]:
+        """Return the results of a map over some axes of its mesh."""
+        if not names:
+            return self.run(closed(params["jaxpr"]), *args)
+        name, *inner = names
+        size = params["mesh"].shape[name]
+        takes, gives = (
+            [_axis_of(name, spec) for spec in params[specs]] for specs in ("in_specs", "out_specs")
+        )
+        run = jax.vmap(
+            partial(self._rows, params, inner), takes, gives, axis_name=name, axis_size=size
+        )
+        results = run(*(_split(arg, axis, size) for arg, axis in zip(args, takes, strict=True)))
+        return [_joined(result, axis) for result, axis in zip(results, gives, strict=True)]
 
-def _is_alone(equation: Any) -> bool:
-    return bool(equation.primitive.name == "shard_map" and equation.params["mesh"].size == 1)
+
+def _is_map(equation: Any) -> bool:
+    return bool(equation.primitive.name == "shard_map")
 
 
 def _is_of_devices(equation: Any) -> bool:
-    return _is_alone(equation) or equation.primitive.name in _COMBINING
+    return _is_map(equation) or equation.primitive.name in (*_SUMS, *_CASTS)
+
+
+def _axis_of(name: str, spec: Any) -> int | None:
+    """Return which axis of an array has parts along an axis of the mesh."""
+    return next((n for n, own in enumerate(spec) if name == own or name in (own or ())), None)
+
+
+def _split(array: Any, axis: int | None, parts: int) -> Any:
+    """Return an array with an axis of parts before the axis within each part."""
+    if axis is None:
+        return array
+    before, length, after = array.shape[:axis], array.shape[axis], array.shape[axis + 1 :]
+    return array.reshape(*before, parts, length // parts, *after)
+
+
+def _joined(array: Any, axis: int | None) -> Any:
+    """Return an array whose parts lie one after the other."""
+    if axis is None:
+        return array
+    before, (parts, length), after = (
+        array.shape[:axis],
+        array.shape[axis : axis + 2],
+        array.shape[axis + 2 :],
+    )
+    return array.reshape(*before, parts * length, *after)

@@ -110,6 +110,7 @@ def _parameters(function: Any) -> list[str]:
 def _static(parameters: Sequence[str], options: Mapping[str, Any]) -> frozenset[str]:
     """Return the names of the arguments that JAX compiles as constants."""
     numbers, names = options.get("static_argnums"), options.get("static_argnames")
+    numbers = options.get("static_broadcasted_argnums", numbers)  # of jax.pmap
     listed = [names] if isinstance(names, str) else [*(names or ())]
     for number in [numbers] if isinstance(numbers, int) else numbers or ():
         found = range(len(parameters))[number] if number < len(parameters) else number

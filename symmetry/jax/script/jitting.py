@@ -1,9 +1,9 @@
-"""A stand-in for ``jax.jit`` while a script runs: it records the calls of jitted functions."""
+"""Stand-ins for ``jax.jit`` and ``jax.pmap`` while a script runs: they record calls."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import wraps
 from typing import Any, ClassVar
@@ -24,21 +24,30 @@ class Jitting(ABC):
     donates: ClassVar[bool] = True  # whether arguments are donated as the script says
 
     def __init__(self) -> None:
-        self._jit = jax.jit
+        self._jit, self._pmap = jax.jit, jax.pmap
 
     @contextmanager
     def watching(self) -> Iterator[None]:
         """Record the calls of functions that are jitted while the block runs."""
-        with patch.object(jax, "jit", self.jit):
+        with patch.multiple(jax, jit=self.jit, pmap=self.pmap):
             yield
 
     def jit(self, function: Any = None, **options: Any) -> Any:
         """Jit a function, as ``jax.jit`` does, and record its calls."""
         if function is None:
             return lambda late: self.jit(late, **options)
+        return self._recording(self._jit, function, options)
+
+    def pmap(self, function: Any, axis_name: Any = None, **options: Any) -> Any:
+        """Map a function over devices, as ``jax.pmap`` does, and record its calls."""
+        return self._recording(self._pmap, function, {"axis_name": axis_name, **options})
+
+    def _recording(
+        self, compiler: Callable[..., Any], function: Any, options: Mapping[str, Any]
+    ) -> Any:
         if not self.donates:
             options = {name: value for name, value in options.items() if name not in _DONATED}
-        call = self._jit(function, **options)
+        call = compiler(function, **options)
         name = getattr(function, "__name__", type(function).__name__)
         jitted = Jitted(name, function, call, arguments_of(function, options))
 
@@ -50,7 +59,8 @@ class Jitting(ABC):
             return self._recorded(jitted, jitted.arguments.named(args, kwargs), args, kwargs)
 
         for attribute in _LIKE_JITTED:
-            setattr(recorded, attribute, getattr(call, attribute))
+            if hasattr(call, attribute):
+                setattr(recorded, attribute, getattr(call, attribute))
         return recorded
 
     @abstractmethod

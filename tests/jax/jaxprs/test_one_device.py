@@ -1,4 +1,4 @@
-"""A step that ``jax.pmap`` maps over one device is judged as one without a map."""
+"""A step that is mapped over devices is judged as one on one device."""
 
 from __future__ import annotations
 
@@ -73,6 +73,52 @@ def test_functions_with_constants_of_their_own_are_looked_into():
     assert on_one_device(closed(table)).in_avals == closed(table).in_avals
     draws = jax.make_jaxpr(lambda key: jax.random.normal(key, (5, 8)))(jax.random.key(0))
     assert on_one_device(draws) is draws
+
+
+def mapped(function: Any, ins: Any, outs: Any, **options: Any) -> Any:
+    """Return a function of arrays of (8, 4) and (4,) as a jaxpr over two by two devices."""
+    import jax
+    import jax.numpy as jnp
+
+    mesh = jax.sharding.AbstractMesh((2, 2), ("a", "b"))
+    step = jax.shard_map(function, mesh=mesh, in_specs=ins, out_specs=outs, **options)
+    return jax.make_jaxpr(jax.jit(step))(jnp.ones((8, 4)), jnp.ones(4))
+
+
+def test_what_several_devices_compute_is_the_same_on_one():
+    import jax
+    import jax.numpy as jnp
+    from jax.sharding import PartitionSpec
+
+    from symmetry.jax.jaxprs.one_device import on_one_device
+
+    def step(x: Any, w: Any) -> Any:
+        gradient = jax.grad(lambda w: ((x @ w) ** 2).sum())(w)  # summed
+        number = 2 * jax.lax.axis_index("a") + jax.lax.axis_index("b")
+        return gradient, x + number, jax.lax.pmean(x[:1], "a"), jax.lax.pmax(x.max(), ("a", "b"))
+
+    rows = PartitionSpec(("a", "b"))
+    closed = mapped(
+        step, (rows, PartitionSpec()), (PartitionSpec(), rows, PartitionSpec("b"), PartitionSpec())
+    )
+    found = on_one_device(closed)
+    x, w = jax.random.normal(jax.random.key(0), (8, 4)), jnp.arange(4.0)
+    gradient, moved, means, largest = jax.core.eval_jaxpr(found.jaxpr, found.consts, x, w)
+    assert "shard_map" not in str(found)
+    np.testing.assert_allclose(gradient, 2 * x.T @ (x @ w), rtol=1e-5)
+    np.testing.assert_allclose(moved, x + np.repeat(np.arange(4), 2)[:, None])
+    np.testing.assert_allclose(means, (x[0:4:2] + x[4::2]) / 2, rtol=1e-6)
+    assert largest == x.max()
+
+
+def test_a_result_that_is_not_the_same_on_all_devices_keeps_its_map():
+    from jax.sharding import PartitionSpec
+
+    from symmetry.jax.jaxprs.one_device import on_one_device
+
+    specs = PartitionSpec("a"), PartitionSpec()
+    closed = mapped(lambda x, w: w + x.sum(), specs, PartitionSpec(), check_vma=False)
+    assert on_one_device(closed) is closed
 
 
 @pytest.mark.parametrize(

@@ -121,6 +121,30 @@ for x, y in batches(30):
     assert not np.array_equal(after["params"]["w1"], again["params"]["w1"])
 
 
+def test_a_step_that_pmap_maps_over_devices_is_told(made):
+    state, step, extras = made(
+        """
+from functools import partial
+from jax import pmap
+
+@partial(pmap, axis_name="devices", static_broadcasted_argnums=3)
+def step(params, x, y, rate):
+    gradient = jax.lax.pmean(jax.grad(loss_of)(params, x, y), "devices")
+    return jax.tree.map(lambda p, g: p - rate * g, params, gradient)
+
+params = jax.tree.map(lambda p: p[None], params)
+for x, y in batches(9):
+    params = step(params, x[None], y[None], 0.1)
+"""
+    )
+    assert {name: np.shape(array) for name, array in state.items()} == {
+        "w1": (1, 5, 6),
+        "w2": (1, 6, 3),
+    }
+    after, _ = step(state, extras["batch"](0))
+    assert not np.array_equal(after["w1"], state["w1"])
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
