@@ -101,7 +101,8 @@ class Interpreter(Walk[Any]):
         self.literals: Mapping[Position, float] = {}
         self._line: Any = None  # the traceback of the equation, or of the call around it
         looks_inside = _CONTROL if promote or quiet else {}
-        self.rules = looks_inside | (_MEANS if quiet else {}) | (_PROMOTED if promote else {})
+        self.rules = _OVER_ROWS | looks_inside
+        self.rules |= (_MEANS if quiet else {}) | (_PROMOTED if promote else {})
 
     def constant(self, value: Any, variable: Any) -> Any:
         """Return a constant as a value, or what stands for it."""
@@ -241,6 +242,14 @@ class Interpreter(Walk[Any]):
         branches = [partial(self.run, branch) for branch in equation.params["branches"]]
         return jax.lax.switch(args[0], branches, *args[1:])  # type: ignore[no-any-return]
 
+    def _over_rows(self, equation: Any, args: Sequence[Any]) -> Sequence[Any]:
+        """Evaluate a sum over the rows of ``vmap`` as the plain sum over an axis that it is."""
+        axes, groups = equation.params["axes"], equation.params.get("axis_index_groups")
+        if groups or not all(isinstance(axis, int | np.integer) for axis in axes):
+            return self.operation(equation, args)
+        reduce = _REDUCTIONS[equation.primitive.name]
+        return [reduce(arg, axes) for arg in args]
+
     def _shard_map(self, equation: Any, args: Sequence[Any]) -> Sequence[Any]:
         """Evaluate what each device does with its part, in a mesh of devices as before."""
         params = equation.params
@@ -261,6 +270,8 @@ _CONTROL = {
     "cond": Interpreter._cond,
     "shard_map": Interpreter._shard_map,
 }
+_REDUCTIONS = {"psum": jnp.sum, "pmax": jnp.max, "pmin": jnp.min}
+_OVER_ROWS = dict.fromkeys(_REDUCTIONS, Interpreter._over_rows)
 _MEANS = dict.fromkeys(("not", "and", "or"), Interpreter._logic) | {"select_n": Interpreter._select}
 _PROMOTED = {"reduce_precision": lambda _self, _equation, args: args} | dict.fromkeys(
     _AS_WRITTEN, Interpreter._as_written

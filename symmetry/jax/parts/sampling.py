@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import jax
 import numpy as np
 
+from symmetry.jax.jaxprs.graph import Operand
 from symmetry.jax.jaxprs.interpreter import is_key
 from symmetry.jax.jaxprs.places import place_of
 from symmetry.jax.probes.mixing import Mixing
@@ -62,7 +64,8 @@ class JaxSampling(Sampling):
         inputs, outputs = self.module_inputs().inputs, [site.scores for site in found]
         if not outputs or not self._replaced(inputs, others, count, sample):
             return
-        plain, changed = (self._forward.values(outputs, each) for each in (inputs, others))
+        held = self._held(inputs)
+        plain, changed = (self._forward.values(outputs, each, held) for each in (inputs, others))
         alone = [
             is_alone(unequal(np.asarray(a), np.asarray(b)), count, sample)
             for a, b in zip(plain, changed, strict=True)
@@ -70,18 +73,41 @@ class JaxSampling(Sampling):
         for site, at_one in zip(found, alone, strict=True):
             if at_one is not None:
                 place = place_of(self._forward.equations[site.equation])
-                mixer = None if at_one else self._mixer(site, inputs, others, count, sample)
+                mixer = (
+                    None if at_one else self._mixer(*(site, inputs, others, held, count, sample))
+                )
                 if mixer is not None and mixer.operation in _LOOPS:
                     yield SampleCall("its step", place, why_not=_IN_A_LOOP)
                     continue
                 # Sums over the samples alone are those of batch normalisation.
                 yield SampleCall("its step", place, alone=mixer is None, mixer=mixer, mode="")
 
+    @cached_property
+    def _updated(self) -> Sequence[Any]:
+        """The parameters that are updated before a loss reads them, as a critic's are."""
+        traced = self._stepper.traced
+        variables = traced.flat(self._stepper.manner).variables
+        after = [variables[f"leaf.{number}"] for number in traced.parameters]
+        return [variable for variable in after if self._forward.maker(variable) is not None]
+
+    def _held(self, inputs: Sequence[Any]) -> Mapping[Operand, Any]:
+        """Return operands that stay as they are: by an update any sample has an effect on all."""
+        values = self._forward.values(self._updated, inputs)
+        pairs = zip(self._updated, values, strict=True)
+        return {place: value for v, value in pairs for place in self._forward.readers(v)}
+
     def _mixer(
-        self, site: Site, inputs: Sequence[Any], others: Sequence[Any], count: int, sample: int
+        self,
+        site: Site,
+        inputs: Sequence[Any],
+        others: Sequence[Any],
+        held: Mapping[Operand, Any],
+        count: int,
+        sample: int,
     ) -> Any:
         values = self._forward.evaluated(inputs, {})
-        return Mixing(self._forward, [site.scores], count, sample).first(values, others)
+        needed = self._forward.ancestors([site.scores], until={*map(id, self._updated)})
+        return Mixing(self._forward, needed, count, sample).first(values, others, held)
 
     def _replaced(
         self, inputs: Sequence[Any], others: Sequence[Any], count: int, sample: int

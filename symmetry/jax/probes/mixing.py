@@ -7,13 +7,14 @@ place.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from jax.extend.core import Literal
 
 from symmetry.jax.jaxprs.forward import Forward
+from symmetry.jax.jaxprs.graph import Operand
 from symmetry.jax.jaxprs.interpreter import is_key
 from symmetry.jax.jaxprs.places import place_of
 from symmetry.jax.probes.provenance import SHAPES, source
@@ -33,22 +34,25 @@ class Mixing:
     ----------
     forward
         The equations.
-    outputs
-        What the model makes: only what they depend on is looked at.
+    needed
+        The numbers of the equations that are looked at: those that the model's outputs depend on.
     count, sample
         How many samples there are, and which one differs.
     """
 
-    def __init__(self, forward: Forward, outputs: Sequence[Any], count: int, sample: int) -> None:
-        self._forward, self._needed = forward, forward.ancestors(outputs)
+    def __init__(self, forward: Forward, needed: Container[int], count: int, sample: int) -> None:
+        self._forward, self._needed = forward, needed
         self._count, self._sample = count, sample
         self._mixer: Mixer | None = None
         self._view: Mixer | None = None
 
-    def first(self, plain: Callable[[Any], Any], inputs: Sequence[Any]) -> Mixer | None:
+    def first(
+        self, plain: Callable[[Any], Any], inputs: Sequence[Any], held: Mapping[Operand, Any]
+    ) -> Mixer | None:
         """Return what mixes first; None if nothing does.
 
-        ``plain`` are the values of all variables for the first batch, ``inputs`` are the others.
+        ``plain`` are the values of all variables for the first batch, ``inputs`` are the others;
+        ``held`` are operands that stay as they are.
         """
 
         def see(number: int, args: Sequence[Any], results: Sequence[Any]) -> list[Any] | None:
@@ -56,7 +60,7 @@ class Mixing:
                 return None
             return self._seen(number, args, results, plain)
 
-        self._forward.evaluated(inputs, {}, see)
+        self._forward.evaluated(inputs, held, see)
         return self._mixer
 
     def _seen(

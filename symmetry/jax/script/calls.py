@@ -27,7 +27,7 @@ from symmetry.jax.script.jitting import Jitting
 from symmetry.jax.script.round import Made, RecordedCall, rounds_in
 
 CALLS = 16  # of a step that are recorded at most: as many steps can be taken
-_ENOUGH = 5  # calls: where later ones go on from something else, as behind an evaluation, they end
+_ENOUGH = 4  # calls: where later ones go on from something else, as behind an evaluation, they end
 
 
 class Enough(BaseException):
@@ -54,6 +54,7 @@ class JittedCalls(Jitting):
         self.functions: list[Jitted] = []
         self.log: list[RecordedCall] = []
         self._made: dict[int, Made] = {}  # the arrays that functions returned last, by their ids
+        self._same: dict[int, tuple[Any, Any]] = {}  # results by their ids, and what they are
         self._rounds: dict[int, bool] = {}  # whether functions with many calls are in a round
         self._loops = LoopSearch(in_traces=True, wanted=lambda: not self._has_step)
 
@@ -72,6 +73,7 @@ class JittedCalls(Jitting):
     ) -> Any:
         if not jitted.given:
             self.functions.append(jitted)
+        arguments = jax.tree.map(self._original, arguments)
         taken = len(jitted.given)
         goes_on = taken < _ENOUGH or jitted.goes_on(arguments)
         ends = self._is_step(jitted) and (taken == CALLS or not goes_on)
@@ -87,11 +89,31 @@ class JittedCalls(Jitting):
             returned = jitted.call(*args, **kwargs)
         for result in jitted.results:
             self._made.pop(id(result), None)
+            self._same.pop(id(result), None)
         # Held, so that no other array gets their ids.
         jitted.results, call.results = jax.tree.flatten(returned)
         number = len(self.log) - 1
         self._made.update((id(r), (number, n)) for n, r in enumerate(jitted.results) if _is_made(r))
+        self._note_same(jitted, args, kwargs)
         return returned
+
+    def _note_same(self, jitted: Jitted, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
+        """Note which results are results of others that a function returns as it takes them.
+
+        So does an evaluation that ``nnx.jit`` compiles: it returns all of its model.
+        """
+        leaves = [*map(self._original, jax.tree.leaves((args, kwargs)))]
+        makers = [self._maker(self._made.get(id(leaf))) for leaf in leaves]
+        if all(maker in (None, jitted) for maker in makers):
+            return
+        for result, place in jitted.passed(args, kwargs).items():
+            if makers[place] is not jitted:
+                array = jitted.results[result]
+                self._same[id(array)] = array, leaves[place]
+
+    def _original(self, leaf: Any) -> Any:
+        """Return the array that a function has returned as it took it; or else a leaf itself."""
+        return self._same[id(leaf)][1] if id(leaf) in self._same else leaf
 
     def _logged(self, jitted: Jitted, arguments: Mapping[str, Any]) -> RecordedCall:
         """Add a call to the log; arrays that its function has returned are not held.

@@ -80,6 +80,16 @@ class Jitted:
             return False
         return bool(leaves_of(closed, len(own), carried=False))
 
+    def passed(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Mapping[int, int]:
+        """Return which results are leaves of the arguments as they are, where that is known."""
+        trace = getattr(self.call, "trace", None)  # as it was traced for the call
+        if self.static or trace is None:
+            return {}
+        core = trace(*args, **kwargs).jaxpr.jaxpr
+        places = {id(variable): place for place, variable in enumerate(core.invars)}
+        pairs = enumerate(core.outvars)
+        return {result: places[id(v)] for result, v in pairs if id(v) in places}
+
     def enter(self, arguments: Mapping[str, Any], makers: Sequence[Jitted | None]) -> None:
         """Note the arguments of a call; ``makers`` are the functions that made its leaves."""
         leaves, tree = jax.tree.flatten(arguments)

@@ -69,6 +69,20 @@ def normalised(params, x):
     return jnp.tanh(hidden) @ params["b"]
 
 
+def normalised_by_name(params, x):
+    """Normalise as Equinox's BatchNorm does, over the rows of a map."""
+    import jax
+    import jax.numpy as jnp
+
+    def one(x):
+        hidden = x @ params["a"]
+        hidden = hidden - jax.lax.pmean(hidden.mean(0), "samples")
+        variance = jax.lax.pmean((hidden**2).mean(0), "samples")
+        return jnp.tanh(hidden / jnp.sqrt(variance)) @ params["b"]
+
+    return jax.vmap(one, axis_name="samples")(x)
+
+
 def attending(params, x):
     """Let samples attend to each other, as some models for tables do."""
     import jax
@@ -85,7 +99,7 @@ def judged(model):
     return verdict, [note.name for note in checked.notes]
 
 
-@pytest.mark.parametrize("model", [over_time, softmaxed, normalised])
+@pytest.mark.parametrize("model", [over_time, softmaxed, normalised, normalised_by_name])
 def test_samples_that_stay_apart_hold(model):
     verdict, notes = judged(model)
     assert (verdict.kind, notes) == ("holds", [])
@@ -129,3 +143,32 @@ def test_a_loop_along_the_first_axis_is_not_judged():
     verdict, notes = judged(recurrent)
     assert (verdict.kind, notes) == ("vacuous", [])
     assert "a loop of JAX" in verdict.message
+
+
+def in_turns():
+    """Return a training that updates a critic, and then what the updated critic judges."""
+    import jax
+    import jax.numpy as jnp
+
+    keys = jax.random.split(jax.random.key(0))
+    start = {"critic": jax.random.normal(keys[0], (WIDTH,)), "own": jnp.eye(WIDTH)}
+
+    def step(params, given):
+        x, y = given
+
+        def critical(critic):
+            return ((x @ critic - y) ** 2).mean()
+
+        def fooling(own):
+            return (((x @ own) @ critic - y) ** 2).mean()
+
+        critic = params["critic"] - 0.1 * jax.grad(critical)(params["critic"])
+        return {"critic": critic, "own": params["own"] - 0.1 * jax.grad(fooling)(params["own"])}
+
+    return start, step, {"batch": batch}
+
+
+def test_an_update_before_a_loss_mixes_no_samples():
+    target = FunctionTraining("training", in_turns)
+    checked = check_target(target, only="model/samples", dtype="float64")
+    assert [(v.kind, [*checked.notes]) for v in checked.verdicts] == [("holds", [])]

@@ -235,16 +235,27 @@ halve = jax.jit(lambda params: jax.tree.map(lambda p: p / 2, params))
 
 
 def test_steps_that_are_taken_before_the_state_is_changed_are_a_training(made):
-    state, _, extras = made(CHANGED + "    if number == 4:\n        params = halve(params)\n")
+    state, _, extras = made(CHANGED + "    if number == 3:\n        params = halve(params)\n")
     assert {*state} == {"w1", "w2"}
-    assert extras["batch"](4)["number"] == 4
-    with pytest.raises(TrainingError, match="5 of its steps were recorded"):
-        extras["batch"](5)
+    assert extras["batch"](3)["number"] == 3
+    with pytest.raises(TrainingError, match="4 of its steps were recorded"):
+        extras["batch"](4)
 
 
 def test_a_state_that_is_changed_after_few_steps_is_refused(made):
     with pytest.raises(NotCheckable, match="its step step takes results of <lambda>"):
-        made(CHANGED + "    if number == 3:\n        params = halve(params)\n")
+        made(CHANGED + "    if number == 2:\n        params = halve(params)\n")
+
+
+def test_an_evaluation_that_returns_its_model_leaves_the_step_its_state(made):
+    """As ``nnx.jit`` compiles it, where few steps lie between evaluations."""
+    evaluate = "evaluate = jax.jit(lambda params, x: (params, (x @ params['w1']).sum()))\n"
+    text = LOOP.replace("for x, y in", "for number, (x, y) in enumerate(").replace("30):", "9)):")
+    state, _, extras = made(
+        evaluate + text + "    if number % 3 == 2:\n        params, _ = evaluate(params, x)\n"
+    )
+    assert {*state} == {"w1", "w2"}
+    assert extras["batch"](8)["number"] == 8
 
 
 def test_a_script_that_trains_in_one_jitted_call_has_the_body_of_its_loop_as_step(made):
