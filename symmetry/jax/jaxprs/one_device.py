@@ -7,8 +7,8 @@
         d = psum[axes=('b',)] c
         in (d,) }] a
 
-What a device computes becomes a row of ``jax.vmap`` over an axis of the same name. So all that is
-known of a step on one device is known of it: its gradients, its draws, its units.
+Each device's part becomes a row of ``jax.vmap`` over an axis of the same name. So the gradients,
+draws and units of such a step are seen like those of a step on one device.
 """
 
 from __future__ import annotations

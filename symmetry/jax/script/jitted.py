@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import inspect
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -36,6 +38,8 @@ class Jitted:
     # The functions whose results are leaves of the arguments, by the numbers of these.
     takes: dict[int, set[str]] = field(default_factory=dict)
     results: list[Any] = field(default_factory=list)  # of the last call
+    # Functions that it can read as global names, as they were when JAX traced it.
+    names: dict[str, Any] | None = None
 
     @property
     def size(self) -> int:
@@ -56,8 +60,25 @@ class Jitted:
     def called(self, arguments: Mapping[str, Any]) -> Any:
         """Call it with arguments by their names, as the script does."""
         positional, named = self.arguments.given(arguments)
-        with context_of(self.function):
+        with context_of(self.function), self._names_as_traced():
             return self.call(*positional, **named)
+
+    def note_names(self) -> None:
+        """Note which functions the global names stand for, before the first call."""
+        if self.names is None:
+            found = globals_of(self.function).items()
+            self.names = {name: value for name, value in found if callable(value)}
+
+    @contextmanager
+    def _names_as_traced(self) -> Iterator[None]:
+        """Let names stand for their first functions: ``loss = update(...)`` may hide ``loss``."""
+        own, first = globals_of(self.function), self.names or {}
+        later = {n: own[n] for n, value in first.items() if n in own and own[n] is not value}
+        own.update({name: first[name] for name in later})
+        try:
+            yield
+        finally:
+            own.update(later)
 
     def differentiates(self, arguments: Mapping[str, Any]) -> bool:
         """Return whether it differentiates with respect to its arguments, outside of loops."""
@@ -134,6 +155,12 @@ class Jitted:
         both = {place: result for place, result in fed.items() if self.state.get(place) == result}
         self.unsteady |= (self.state.keys() | fed.keys()) - both.keys()
         return both
+
+
+def globals_of(function: Any) -> dict[str, Any]:
+    """Return the global names of a function's module; none if it is no function of Python."""
+    found: dict[str, Any] = getattr(inspect.unwrap(function), "__globals__", {})
+    return found
 
 
 def copied(leaf: Any) -> Any:

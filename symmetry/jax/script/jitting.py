@@ -53,6 +53,7 @@ class Jitting(ABC):
 
         @wraps(function)
         def recorded(*args: Any, **kwargs: Any) -> Any:
+            jitted.note_names()
             leaves = jax.tree.leaves((args, kwargs))
             if any(isinstance(leaf, jax.core.Tracer) for leaf in leaves):
                 return call(*args, **kwargs)

@@ -191,6 +191,13 @@ def test_its_arguments_are_its_own(made):
     assert extras["batch"](3)["number"] == 3
 
 
+def test_a_name_that_hides_the_loss_later_does_so_behind_the_trace_only(made):
+    text = LOOP.replace("params, loss = step", "params, loss_of = step")
+    state, step, extras = made(text)
+    after, _ = step(state, extras["batch"](0))
+    assert not np.array_equal(after["w1"], state["w1"])
+
+
 def test_objects_of_nnx_that_a_step_changes_are_its_state(made):
     pytest.importorskip("flax")
     optax = pytest.importorskip("optax")
