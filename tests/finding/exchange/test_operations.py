@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import pytest
 
 from symmetry.finding.exchange.operations import Operations
 from tests.finding.traces import Steps, normal
@@ -93,3 +94,56 @@ def test_the_effects_of_unchanged_nodes_are_known_from_another_trace():
     assert other.forward(0, (ROWS, ())) == [ROWS]
     assert not performed
     assert other.forward(1, (ROWS,)) is None
+
+
+def counted(function):
+    """Return a function, and the numbers of rows of its first argument in each call."""
+    rows = []
+
+    def performed(*arrays):
+        rows.append(len(arrays[0]))
+        return function(*arrays)
+
+    return performed, rows
+
+
+def test_one_row_of_a_large_output_shows_that_it_is_not_exchanged():
+    product, rows = counted(np.matmul)
+    large = operations(product, normal(8, 4), normal(4, 600))
+    assert large.row(0).inputs == (0,)
+    large.movement(0)
+    rows.clear()
+    assert large.forward(0, (COLUMNS, ())) is None
+    assert large.forward(0, ((), ROWS)) is None
+    assert rows == [1, 1]
+    assert large.forward(0, (COLUMNS, ROWS)) == [()]
+    assert large.forward(0, ((), COLUMNS)) == [COLUMNS]
+    assert rows == [1, 1, 1, 8, 1, 8]
+
+
+def test_all_rows_refute_an_exchange_that_holds_in_one():
+    x, mask = normal(8, 600), np.ones((8, 600))
+    x[5] *= 9
+    assert operations(np.multiply, x, data=[mask]).forward(0, (COLUMNS, ())) == [COLUMNS]
+    mask[3, 0] = 2.0
+    product = operations(np.multiply, x, data=[mask])
+    assert product.row(0).number == 5
+    assert product.forward(0, (COLUMNS, ())) is None
+
+
+def test_rows_that_depend_on_each_other_stay_together():
+    assert operations(lambda a: a - a.mean(axis=0), normal(8, 600)).row(0) is None
+
+
+def test_rows_are_exchanged_all_at_once():
+    large = operations(np.tanh, normal(8, 600))
+    for i in range(7):
+        turned = ((0, ((i, i + 1),), ()),)
+        assert large.forward(0, (turned,)) == [turned]
+
+
+@pytest.mark.parametrize("place", range(8))
+def test_an_exchange_in_some_rows_alone_has_its_action(place):
+    large = operations(np.tanh, normal(8, 600))
+    limited = ((1, ((0, 1),), ((0, (place,)),)),)
+    assert large.forward(0, (limited,)) == [limited]
