@@ -12,6 +12,7 @@ import weakref
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from io import IOBase
 from itertools import count
 from pathlib import Path
 from typing import Any, Generic, NamedTuple, Protocol, Self, TypeVar
@@ -49,7 +50,8 @@ class Overwriting:
 
     def see(self, file: Any, mirror: FolderMirror, update: int) -> None:
         """See that a file was saved, given by its path or as a stream, behind some updates."""
-        name = getattr(file, "name", file)
+        is_stream = isinstance(file, IOBase)
+        name = getattr(file, "name", None) if is_stream else file
         path = str(Path(name).absolute()) if isinstance(name, str | os.PathLike) else ""
         before = self._streams.get(path)
         is_over = path in self._streams and (before is None or before() is not file)
@@ -59,7 +61,7 @@ class Overwriting:
             copied = Path(f"{files.folder}{inside.removeprefix(mirror.top)}")
             self.first = Overwritten(files, copied, asked_at(), update)
         if path and update:
-            self._streams[path] = None if name is file else weakref.ref(file)
+            self._streams[path] = weakref.ref(file) if is_stream else None
 
 
 @dataclass(frozen=True)

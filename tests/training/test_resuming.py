@@ -10,6 +10,7 @@ from tests.conftest import slow
 
 SAVES_TWICE = """
 import os
+from pathlib import Path
 import torch
 
 model = torch.nn.Linear(4, 2)
@@ -23,7 +24,7 @@ for step in range(begin, 4):
     for part in range(2):
         model(torch.randn(8, 4)).square().mean().backward()
         os.makedirs(f"out/{step}/{part}", exist_ok=True)
-        torch.save({"model": model.state_dict(), "step": step}, "last.pt")
+        torch.save({"model": model.state_dict(), "step": step}, Path("last.pt"))
     optimizer.step()
     optimizer.zero_grad()
 """
