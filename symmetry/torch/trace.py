@@ -131,7 +131,8 @@ class Tracer:
             ]
             return [_to_array(tensor) for tensor in again(tensors)]
 
-        self.trace.add(Node(inputs, tuple(outputs), integers, perform, *origin, checked))
+        node = Node(inputs, tuple(outputs), integers, perform, *origin, checked, resizable=True)
+        self.trace.add(node)
 
     def _repeats(self, again: _Again, inputs: Sequence[int]) -> bool:
         """Return whether an operation that may be random does the same twice."""

@@ -30,6 +30,8 @@ class Node:
     place: SourceLine = NOWHERE  # the user's line that called it; empty where no line did
     # Whether numbers that it uses as indices are checked: if not, wrong ones may end the process.
     checked: bool = True
+    # Whether it takes arrays of other sizes; it does not if it is compiled for those that it had.
+    resizable: bool = False
 
 
 @dataclass

@@ -35,7 +35,7 @@ class Steps:
 
         (result,) = perform({})
         number = self.data(result)
-        self.trace.add(Node(inputs, (number,), frozenset(integers), perform))
+        self.trace.add(Node(inputs, (number,), frozenset(integers), perform, resizable=True))
         return number
 
     def end(self, loss):

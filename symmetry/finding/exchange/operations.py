@@ -22,7 +22,7 @@ from symmetry.finding.exchange.tolerance import Array, changed, positions, same
 from symmetry.training.trace import Trace
 
 SlotAxis = tuple[int, int]
-_LARGE = 4_000  # entries of an output; in a row of a smaller one less would be saved
+_LARGE = 30_000  # entries of an output; in a row of a smaller one less would be saved
 _ROWS = 4  # of an output, at least
 R = TypeVar("R")
 
@@ -154,10 +154,11 @@ class Operations:
         another one might hold nothing but rounding.
         """
         node, arrays = self.trace.nodes[k], self.trace.arrays
-        old = arrays[node.outputs[0]] if len(node.outputs) == 1 else None
-        if old is None or old.size < _LARGE or len(old) < _ROWS or not node.checked:
+        if len(node.outputs) != 1 or self.trace.into_results.isdisjoint(node.outputs):
             return None
-        if node.outputs[0] not in self.trace.into_results or not is_floating(old):
+        old = arrays[node.outputs[0]]
+        large = is_floating(old) and old.size >= _LARGE and len(old) >= _ROWS
+        if not (large and node.checked and node.resizable):
             return None
         sizes = abs(old).max(axis=tuple(range(1, old.ndim)))
         slots = [x for x, i in enumerate(node.inputs) if arrays[i].shape[:1] == old.shape[:1]]

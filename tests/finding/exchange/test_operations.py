@@ -109,7 +109,7 @@ def counted(function):
 
 def test_one_row_of_a_large_output_shows_that_it_is_not_exchanged():
     product, rows = counted(np.matmul)
-    large = operations(product, normal(8, 4), normal(4, 600))
+    large = operations(product, normal(8, 4), normal(4, 4000))
     assert large.row(0).inputs == (0,)
     large.movement(0)
     rows.clear()
@@ -122,7 +122,7 @@ def test_one_row_of_a_large_output_shows_that_it_is_not_exchanged():
 
 
 def test_all_rows_refute_an_exchange_that_holds_in_one():
-    x, mask = normal(8, 600), np.ones((8, 600))
+    x, mask = normal(8, 4000), np.ones((8, 4000))
     x[5] *= 9
     assert operations(np.multiply, x, data=[mask]).forward(0, (COLUMNS, ())) == [COLUMNS]
     mask[3, 0] = 2.0
@@ -132,11 +132,11 @@ def test_all_rows_refute_an_exchange_that_holds_in_one():
 
 
 def test_rows_that_depend_on_each_other_stay_together():
-    assert operations(lambda a: a - a.mean(axis=0), normal(8, 600)).row(0) is None
+    assert operations(lambda a: a - a.mean(axis=0), normal(8, 4000)).row(0) is None
 
 
 def test_rows_are_exchanged_all_at_once():
-    large = operations(np.tanh, normal(8, 600))
+    large = operations(np.tanh, normal(8, 4000))
     for i in range(7):
         turned = ((0, ((i, i + 1),), ()),)
         assert large.forward(0, (turned,)) == [turned]
@@ -144,6 +144,6 @@ def test_rows_are_exchanged_all_at_once():
 
 @pytest.mark.parametrize("place", range(8))
 def test_an_exchange_in_some_rows_alone_has_its_action(place):
-    large = operations(np.tanh, normal(8, 600))
+    large = operations(np.tanh, normal(8, 4000))
     limited = ((1, ((0, 1),), ((0, (place,)),)),)
     assert large.forward(0, (limited,)) == [limited]
