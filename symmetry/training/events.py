@@ -223,6 +223,9 @@ class Loader:
     generators: tuple[str, ...] = ()  # of the same numbers, by name, as far as known
     seeded_at: SourceLine = NOWHERE  # the user's ``worker_init_fn``
     why: str = ""  # why its workers were not emulated
+    # How many batches an epoch has by its length, where the loop of a library ends it there: then
+    # it asks for no further batch, and nothing is exhausted.
+    shown: int | None = None
     source: int = 0  # a number of the data set below all subsets
     indices: frozenset[int] | None = None  # its samples that are loaded; None if it is all of them
     # Labels of the first, middle and last batch, if they come in order and have one label each.

@@ -25,6 +25,7 @@ from symmetry.invariants.loop.judgement import Judgement, loop_invariant
 from symmetry.law.invariant import Statement
 from symmetry.law.note import NoteKind
 from symmetry.training.events import (
+    Batch,
     Epochs,
     Exhausted,
     Scheduled,
@@ -121,10 +122,10 @@ def _usual(epochs: Epochs, scheduler: Scheduler) -> tuple[int, int] | None:
 
 def _batches(epochs: Epochs) -> list[int]:
     """Return how many batches each epoch has that is trained on; nothing if it is not known."""
-    ends = [e for e in epochs.events if isinstance(e, Exhausted)]
-    lengths = [
-        epochs.loaders[e.loader].batches for e in ends if e.loader in epochs.training_loaders
-    ]
+    given = Counter((e.loader, e.iterator) for e in epochs.events if isinstance(e, Batch))
+    ends = {(e.loader, e.iterator) for e in epochs.events if isinstance(e, Exhausted)}
+    ends |= {(loader, n) for (loader, n), k in given.items() if k == epochs.loaders[loader].shown}
+    lengths = [epochs.loaders[n].batches for n, _ in sorted(ends) if n in epochs.training_loaders]
     return [n for n in lengths if n is not None] if None not in lengths else []
 
 

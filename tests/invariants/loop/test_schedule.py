@@ -45,18 +45,20 @@ def test_other_rates_are_not_noted(rates, options):
     assert schedule(run(rates, **options)).notes == []
 
 
-def pieces(number, *, steps, each_batch, each_epoch=False, ends=3, batches=16, **facts):
+def pieces(
+    number, *, steps, each_batch, each_epoch=False, ends=3, batches=16, exhausted=True, **facts
+):
     """Return a run whose updates have so many batches, with a schedule of so many steps."""
     events, count = [], 0
     for end in range(ends):
         for _ in range(2):
             for _ in range(number):
-                events += [event(Batch), event(Backward, number=count)]
+                events += [event(Batch, iterator=end), event(Backward, number=count)]
                 events += [event(Scheduled, 9)] * each_batch
                 count += 1
             events += [event(Updated, backwards=tuple(range(count - number, count)))]
             events += [event(Scheduled, 9)] * (not each_batch and not each_epoch)
-        events += [event(Exhausted, iterator=end, cut=True)]
+        events += [event(Exhausted, iterator=end, cut=True)] * exhausted
         events += [event(Scheduled, 9)] * each_epoch
     scheduler = Scheduler(number=0, kind="LambdaLR", steps=steps)
     given = {"loaders": (loader(0, batches=batches),), "schedulers": (scheduler,), **facts}
@@ -71,6 +73,14 @@ def test_a_schedule_of_updates_that_is_stepped_with_each_batch_is_accused():
         "with each update: the learning rate is at its end after 1/4 of the training. Step it "
         "where the optimiser steps."
     )
+
+
+@pytest.mark.parametrize(("shown", "accused"), [(8, 1), (9, 0), (None, 0)])
+def test_the_loop_of_a_library_ends_an_epoch_by_its_length(shown, accused):
+    """Each epoch has two updates of four batches, and nothing is exhausted."""
+    loaders = (loader(0, batches=16, shown=shown),)
+    judgement = pieces(4, steps=12, each_batch=True, exhausted=False, loaders=loaders)
+    assert len(judgement.accusations) == accused
 
 
 def test_a_schedule_of_batches_that_is_stepped_with_each_update_has_a_note():

@@ -247,6 +247,7 @@ class Loaders:
             source=self._sources.of(data),
             indices=indices,
             classes=classes_of(loader),
+            shown=self._shown.get(id(loader)),
         )
 
     def cut(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
