@@ -8,6 +8,7 @@ import sys
 
 import symmetry
 from symmetry.base.calls import running
+from symmetry.base.memory import keep
 from symmetry.base.processes import cpu_seconds
 
 
@@ -33,6 +34,7 @@ def main() -> None:
     forks: list[int] = []
     os.register_at_fork(after_in_parent=lambda: forks.append(1))
     parts = Parts()
+    keep()  # as the process of the command does
     report = symmetry.check(symmetry.script(sys.argv[1]), progress=parts)
     parts.end()
     costs = {
