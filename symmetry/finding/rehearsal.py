@@ -67,7 +67,7 @@ class Rehearsal:
     def begin(cls, training: Training, few: FewSamples | None = None) -> Rehearsal:
         """Take the first steps of a training, and find a generic start.
 
-        With ``few``, that is chosen on few samples if there are many.
+        With ``few``, that is chosen on few samples if there are many, and steps are dear.
 
         Raises
         ------
@@ -85,7 +85,7 @@ class Rehearsal:
         start = {name: array for name, array in start.items() if name not in resized}
         steps = replace(steps, buffers=tuple(n for n in steps.buffers if n not in resized))
         moved = {*run.parameters} | _written(start, steps.buffers, results)
-        thins = few is not None and steps.agreed(_thins(run, few))
+        thins = few is not None and steps.agreed(steps.dear and _thins(run, few))
         generic = generic_start(steps, start, moved, few if thins else None)
         layered = needed(run, Layered)
         return cls(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -68,6 +69,7 @@ class LossSteps:
     buffers: tuple[str, ...] = ()  # the names of the model's buffers
     gathering: Gathering = by_itself  # from all ranks
     few: FewSamples | None = None  # how many samples of each batch are kept; None for all
+    dear: bool = False  # whether they take longer than a start: then few samples save time
 
     def run(self, start: State) -> Run:
         """Begin a run from a start."""
@@ -144,7 +146,9 @@ def begin_steps(
     """
     manners = _WHOLE_MANNERS if training.sequential else _MANNERS
     for manner in manners:
+        began = time.process_time()
         run = training.begin(_PROMOTED)
+        begun = time.process_time()
         start = needed(run, Tracing).leaves()
         buffers = tuple(name for name in start if name not in run.parameters)
         steps = LossSteps(training, ends, manner, buffers, gathering(run))
@@ -156,4 +160,5 @@ def begin_steps(
         else:
             if results.finite:
                 break
+    steps = replace(steps, dear=time.process_time() - begun > begun - began)
     return steps, run, start, results

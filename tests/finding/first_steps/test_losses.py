@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 import torch
 from torch import nn
@@ -55,6 +57,23 @@ def test_steps_end_once_their_results_suffice():
     steps, _, start, results = begin_steps(target, [(1, 0), (1, 0)])
     assert steps.manner.gradient is None
     assert steps.take(start, lambda so_far: bool(so_far.losses)).losses == results.losses[:1]
+
+
+@pytest.mark.parametrize("dear", [False, True])
+def test_steps_are_dear_if_they_take_longer_than_a_start(dear):
+    def work():
+        began = time.process_time()
+        while time.process_time() < began + 0.1:
+            pass
+
+    def make():
+        model, step = normalising(needs_gradients=False)
+        if dear:
+            return model, lambda i: (work(), step(i))[1]
+        work()
+        return model, step
+
+    assert begin_steps(FunctionTraining("dear", make), [(1, 0), (1, 0)])[0].dear == dear
 
 
 def test_a_step_without_loss_is_an_error():
