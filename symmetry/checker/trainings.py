@@ -146,10 +146,15 @@ class TrainingExaminer(Examiner):
         return options.processes - 1 if options.processes > 1 and self._training.can_fork() else 0
 
     def _begin_ahead(self, invariant: Invariant, dtype: str) -> None:
-        """Let forks measure what comes behind an invariant, as far as it can be measured now."""
+        """Let forks measure what comes behind an invariant, as far as it can be measured now.
+
+        Responses depend on the units: arrays of equal units have the same one.
+        """
         behind = [*range(self._tasks.index((invariant, dtype)) + 1, len(self._tasks))]
-        can = self.coverage is not None
-        self._ahead.begin([t for t in behind if can or not self._tasks[t][0].units])
+        if not self._searched:
+            abouts = {task: self._tasks[task][0] for task in behind}
+            behind = [t for t, a in abouts.items() if not (a.units or a.compared == "response")]
+        self._ahead.begin(behind)
 
     def _measured_ahead(self, tasks: Iterator[int]) -> Iterator[tuple[int, _Found | None]]:
         """Measure invariants in a fork; an error comes again where this process measures them."""

@@ -8,6 +8,7 @@ import pytest
 
 from symmetry.base import memory
 from symmetry.base.errors import SymmetryError
+from symmetry.checker.progress import Progress
 from symmetry.checker.run import run
 from symmetry.report.failures import failures
 from symmetry.report.verdicts import conclusion
@@ -464,3 +465,15 @@ def test_units_are_found_before_anything_asks_for_them():
     make.expect_units = {"0": 5}
     found = kinds(checked(make, only=["symmetry/samples", "training/units"]))
     assert found["units", "float32"] == "holds"
+
+
+def test_forks_measure_nothing_that_depends_on_units_before_these_were_searched(monkeypatch):
+    plan, begun = plan_of(FunctionTraining("mine", training())), []
+    examiner = plan.target.examiner(plan, Progress())
+    monkeypatch.setattr(examiner._ahead, "begin", begun.append)
+    for searched in (False, True):
+        monkeypatch.setattr(examiner, "_searched", searched)
+        examiner._begin_ahead(*examiner._tasks[0])
+    before, after = ({examiner._tasks[task][0].name for task in tasks} for tasks in begun)
+    assert {"symmetry/permutation", "training/eager"} <= after - before
+    assert {"training/resume", "loss/scaling"} <= before
