@@ -20,6 +20,7 @@ from symmetry.training.trial import SampleCall, Sampling
 from symmetry.units.samples import axes_of, is_alone, unequal
 
 _LOOPS = ("scan", "while", "cond")
+_BACKWARD = "transpose("  # how JAX names the scope of what it differentiates
 _IN_A_LOOP = (
     "a loop of JAX, in which no operation is seen, mixes samples, as batch normalisation does, or "
     "it runs along the axis of the samples"
@@ -83,17 +84,17 @@ class JaxSampling(Sampling):
                 yield SampleCall("its step", place, alone=mixer is None, mixer=mixer, mode="")
 
     @cached_property
-    def _updated(self) -> Sequence[Any]:
-        """The parameters that are updated before a loss reads them, as a critic's are."""
-        traced = self._stepper.traced
-        variables = traced.flat(self._stepper.manner).variables
-        after = [variables[f"leaf.{number}"] for number in traced.parameters]
-        return [variable for variable in after if self._forward.maker(variable) is not None]
+    def _backward(self) -> Sequence[Any]:
+        """The results of backwards that a loss depends on: it reads what they have updated."""
+        backward = (
+            e for e in self._forward.equations if _BACKWARD in str(e.source_info.name_stack)
+        )
+        return [v for e in backward for v in e.outvars if self._forward.readers(v)]
 
     def _held(self, inputs: Sequence[Any]) -> Mapping[Operand, Any]:
         """Return operands that stay as they are: by an update any sample has an effect on all."""
-        values = self._forward.values(self._updated, inputs)
-        pairs = zip(self._updated, values, strict=True)
+        values = self._forward.values(self._backward, inputs)
+        pairs = zip(self._backward, values, strict=True)
         return {place: value for v, value in pairs for place in self._forward.readers(v)}
 
     def _mixer(
@@ -106,7 +107,7 @@ class JaxSampling(Sampling):
         sample: int,
     ) -> Any:
         values = self._forward.evaluated(inputs, {})
-        needed = self._forward.ancestors([site.scores], until={*map(id, self._updated)})
+        needed = self._forward.ancestors([site.scores], until={*map(id, self._backward)})
         return Mixing(self._forward, needed, count, sample).first(values, others, held)
 
     def _replaced(

@@ -146,7 +146,7 @@ def test_a_loop_along_the_first_axis_is_not_judged():
 
 
 def in_turns():
-    """Return a training that updates a critic, and then what the updated critic judges."""
+    """Return a training that updates a critic twice, and then what the updated critic judges."""
     import jax
     import jax.numpy as jnp
 
@@ -162,7 +162,9 @@ def in_turns():
         def fooling(own):
             return (((x @ own) @ critic - y) ** 2).mean()
 
-        critic = params["critic"] - 0.1 * jax.grad(critical)(params["critic"])
+        critic = params["critic"]
+        for _ in range(2):
+            critic = critic - 0.1 * jax.grad(critical)(critic)
         return {"critic": critic, "own": params["own"] - 0.1 * jax.grad(fooling)(params["own"])}
 
     return start, step, {"batch": batch}
