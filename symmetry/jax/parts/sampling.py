@@ -17,7 +17,7 @@ from symmetry.jax.probes.mixing import Mixing
 from symmetry.jax.probes.sites import Site, sites
 from symmetry.jax.stepper import Stepper
 from symmetry.training.trial import SampleCall, Sampling
-from symmetry.units.samples import axes_of, is_alone, unequal
+from symmetry.units.samples import Moved, axes_of, is_alone, unequal
 
 _LOOPS = ("scan", "while", "cond")
 _BACKWARD = "transpose("  # how JAX names the scope of what it differentiates
@@ -49,34 +49,51 @@ class JaxSampling(Sampling):
         return JaxModuleInputs([*self._stepper.leaves.values, *self._stepper.inputs()])
 
     def with_samples(self, changed: Mapping[int, Any], count: int) -> Sequence[SampleCall]:
-        """Compute the outputs of the next step with one sample replaced."""
+        """Compute the outputs of the next step with one sample replaced, for each that is given."""
         with jax.enable_x64(True):
-            found = sites(self._forward)
+            found, inputs = sites(self._forward), self.module_inputs().inputs
+            outputs = [site.scores for site in found]
+            others = {
+                sample: other.inputs
+                for sample, other in changed.items()
+                if outputs and self._replaced(inputs, other.inputs, count, sample)
+            }
+            if not others:
+                return []
+            held = self._held(inputs)
+            plain, *results = (
+                self._forward.values(outputs, each, held) for each in (inputs, *others.values())
+            )
+            moved = {
+                sample: [*map(_unequal, plain, each)]
+                for sample, each in zip(others, results, strict=True)
+            }
             return [
                 call
-                for sample, other in changed.items()
-                for call in self._judged(found, other.inputs, count, sample)
+                for sample, each in others.items()
+                for call in self._judged(found, moved, (inputs, each, held), count, sample)
             ]
 
     def _judged(
-        self, found: Sequence[Site], others: Sequence[Any], count: int, sample: int
+        self,
+        found: Sequence[Site],
+        moved: Mapping[int, Sequence[Moved]],
+        batches: tuple[Sequence[Any], Sequence[Any], Any],
+        count: int,
+        sample: int,
     ) -> Iterator[SampleCall]:
-        """Yield what one sample changes in the outputs of the losses."""
-        inputs, outputs = self.module_inputs().inputs, [site.scores for site in found]
-        if not outputs or not self._replaced(inputs, others, count, sample):
-            return
-        held = self._held(inputs)
-        plain, changed = (self._forward.values(outputs, each, held) for each in (inputs, others))
-        alone = [
-            is_alone(unequal(np.asarray(a), np.asarray(b)), count, sample)
-            for a, b in zip(plain, changed, strict=True)
-        ]
-        for site, at_one in zip(found, alone, strict=True):
-            if at_one is not None:
+        """Yield what one sample changes in the outputs of the losses.
+
+        Another axis may have the same length, so samples are mixed only where an entry depends on
+        both.
+        """
+        for number, site in enumerate(found):
+            mine = moved[sample][number]
+            at_one = is_alone(mine, count, sample)
+            others = (each[number] for other, each in moved.items() if other != sample)
+            if at_one or (at_one is False and any((mine & other).any() for other in others)):
                 place = place_of(self._forward.equations[site.equation])
-                mixer = (
-                    None if at_one else self._mixer(*(site, inputs, others, held, count, sample))
-                )
+                mixer = None if at_one else self._mixer(site, *batches, count, sample)
                 if mixer is not None and mixer.operation in _LOOPS:
                     yield SampleCall("its step", place, why_not=_IN_A_LOOP)
                     continue
@@ -121,3 +138,7 @@ class JaxSampling(Sampling):
         ]
         moved = [differs for differs in (unequal(a, b) for a, b in pairs) if differs.any()]
         return bool(moved) and all(axes_of(differs, count, sample) for differs in moved)
+
+
+def _unequal(result: Any, other: Any) -> Moved:
+    return unequal(np.asarray(result), np.asarray(other))

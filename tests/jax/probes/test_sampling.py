@@ -99,6 +99,20 @@ def judged(model):
     return verdict, [note.name for note in checked.notes]
 
 
+def summed_in_parts(params, given):
+    import jax
+
+    x, y = given
+
+    def loss(params, part):
+        return ((over_time(params, x[part]) - y[part]) ** 2).mean()
+
+    halves = [slice(0, SAMPLES // 2), slice(SAMPLES // 2, SAMPLES)]
+    parts = [jax.value_and_grad(loss)(params, part) for part in halves]
+    gradients = jax.tree.map(lambda a, b: a + b, *(each[1] for each in parts))
+    return jax.tree.map(lambda p, g: p - 0.1 * g, params, gradients), parts[0][0]
+
+
 @pytest.mark.parametrize("model", [over_time, softmaxed, normalised, normalised_by_name])
 def test_samples_that_stay_apart_hold(model):
     verdict, notes = judged(model)
@@ -174,3 +188,13 @@ def test_an_update_before_a_loss_mixes_no_samples():
     target = FunctionTraining("training", in_turns)
     checked = check_target(target, only="model/samples", dtype="float64")
     assert [(v.kind, [*checked.notes]) for v in checked.verdicts] == [("holds", [])]
+
+
+def test_micro_batches_with_as_many_places_as_samples_mix_none():
+    def micro_batches():
+        params, _, extras = training(over_time)
+        return params, summed_in_parts, extras
+
+    checked = check_target(FunctionTraining("training", micro_batches), only="model/samples")
+    assert [verdict.kind for verdict in checked.verdicts] == ["vacuous"]
+    assert checked.notes == ()
