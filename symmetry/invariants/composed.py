@@ -44,7 +44,7 @@ def replaced(count: int, sample: int) -> Order:
 
 def _by_model(start: TrainingStart, count: int) -> str:
     """Say how the model takes samples by their places in evaluation mode, too."""
-    changed = {k: _trial(start, replaced(count, k)).module_inputs() for k in _tried(count)}
+    changed = {k: _trial(start, replaced(count, k)).module_inputs() for k in tried(count)}
     for call in _trial(start, None).with_samples(changed, count):
         if call.mixer is not None and call.mixer.by_position:
             return (
@@ -60,7 +60,7 @@ def _by_step(start: TrainingStart, own: ModuleInputs, count: int) -> str:
         return ""
     labels = _trial(start, None).slopes(own)
     mixer = None
-    for sample in _tried(count):
+    for sample in tried(count):
         order = replaced(count, sample)
         other = _trial(start, order).module_inputs(operations=mixer is None)
         rows = own.rows(other, count)
@@ -74,7 +74,7 @@ def _by_step(start: TrainingStart, own: ModuleInputs, count: int) -> str:
     return f"the step composes its samples by their places in the batch{how}"
 
 
-def _tried(count: int) -> Iterator[int]:
+def tried(count: int) -> Iterator[int]:
     """Yield the samples that are tried, the last and the first among them."""
     yield from dict.fromkeys(np.linspace(count - 1, 0, min(count, _SAMPLES)).astype(int).tolist())
 

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from tests.jax.sound import classifier, mlp, updated
+from tests.jax.sound import classified, classifier, mlp, updated
 
 
 class Fault(NamedTuple):
@@ -120,3 +120,8 @@ def moments_that_are_dropped() -> Any:
         return updates, moments
 
     return classifier(update=update)
+
+
+@fault("symmetry/samples")
+def the_last_sample_is_left_out() -> Any:
+    return classified(lambda losses: losses[:-1].mean())

@@ -277,6 +277,50 @@ def given_batches() -> Any:
     return params, step, {"batch": lambda i: batches()[i]}
 
 
+def classified(
+    weigh: Callable[[Any], Any], batch: Callable[[int], Any] = numbers, held_out: int = 0
+) -> Any:
+    """Return a training on batches; ``weigh`` makes the loss of the negative log-likelihoods.
+
+    The last rows of a batch may be held out: the step returns their accuracy.
+    """
+    import jax
+    import jax.numpy as jnp
+
+    keys = jax.random.split(jax.random.key(0))
+    params = {"a": jax.random.normal(keys[0], (8, 6)), "b": jax.random.normal(keys[1], (6, 4))}
+
+    def scores(params: Any, x: Any) -> Any:
+        return jnp.tanh(x @ params["a"]) @ params["b"]
+
+    @jax.jit
+    def step(params: Any, given: Any) -> Any:
+        x, y = given
+        rows = len(y) - held_out
+
+        def loss(params: Any) -> Any:
+            found = jax.nn.log_softmax(scores(params, x[:rows]))
+            return weigh(-jnp.take_along_axis(found, y[:rows, None], 1)[:, 0])
+
+        value, gradients = jax.value_and_grad(loss)(params)
+        params = jax.tree.map(lambda p, g: p - 0.1 * g, params, gradients)
+        if not held_out:
+            return params, value
+        return params, (value, (scores(params, x[rows:]).argmax(-1) == y[rows:]).sum())
+
+    return params, step, {"batch": batch}
+
+
+@sound(groups=1, nearly="symmetry/samples")
+def rows_that_are_held_out() -> Any:
+    return classified(lambda losses: losses.mean(), held_out=3)
+
+
+@sound(groups=1, nearly="symmetry/samples")
+def the_hardest_samples() -> Any:
+    return classified(lambda losses: losses.sort()[4:].mean())
+
+
 @sound(groups=3, library="flax")
 def convolutions_with_batch_norm() -> Any:
     import flax.linen as nn

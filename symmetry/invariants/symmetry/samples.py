@@ -1,24 +1,32 @@
 """``symmetry/samples`` for trainings: the order of the samples of a batch does not matter."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from symmetry.base.errors import TrainingError
 from symmetry.base.randomness.random import Random
-from symmetry.invariants.composed import by_position
+from symmetry.invariants.composed import by_position, replaced, tried
 from symmetry.invariants.invariant import TrainingInvariant
 from symmetry.law.equivariance import compare_sides, holds
 from symmetry.law.measurement import Measurement
 from symmetry.law.statements import SAMPLES
+from symmetry.training.capabilities.batching import Reordering
+from symmetry.training.run import needed
 from symmetry.training.start import TrainingStart, cycle
 from symmetry.training.trial import Trial
+from symmetry.units.compare import identical
 from symmetry.units.state import Array
 from symmetry.units.units import Order
 
 _NOT_READ = "comes from neither a DataLoader nor rows of a tensor"
 _NOT_GIVEN = "is not given as extras['batch']"
 _PIECES, _PARTNERS = 113, 115  # streams of the seed
+_LEFT_OUT = (
+    "sample {} of each batch has no effect: other samples in its place change nothing, though they "
+    "do so elsewhere. The step leaves it out: use all rows of the batch"
+)
 _MANY = 4  # pieces can be put in an order that does not shift them all by one distance
 
 States = Sequence[Mapping[str, Array]]
@@ -29,7 +37,7 @@ def samples(start: TrainingStart) -> Measurement:
 
     Some sound steps depend on the places of their samples and cannot be judged: those that draw
     numbers for each sample, and those that combine samples, as micro-batches that are normalised,
-    or as pairs.
+    or as pairs. A sample that changes no result because of its place is left out.
     """
     count = start.baseline.samples
     if count is None or count < 2:
@@ -45,7 +53,11 @@ def samples(start: TrainingStart) -> Measurement:
         found = compare_sides(start, sides, "rearranged samples", "the run as it is")
     except TrainingError as error:  # of samples that it wants sorted, say
         return Measurement.cannot_judge(f"with rearranged samples, {error}")
-    if found.violation is not None and (why := _excuse(start, count)):
+    if found.violation is None:
+        return found
+    if not start.baseline.doubt and (place := _left_out(start, count)) is not None:
+        return replace(found, violation=replace(found.violation, message=_LEFT_OUT.format(place)))
+    if why := _excuse(start, count):
         return Measurement.cannot_judge(why, random=found.random)
     return found
 
@@ -57,6 +69,37 @@ INVARIANT = TrainingInvariant(
     compared="response",
     copies=8,
 )
+
+
+def _left_out(start: TrainingStart, count: int) -> int | None:
+    """Return a place whose sample no result of the step depends on; None if none is known.
+
+    Other samples there have no effect either, and its own one has an effect elsewhere: so it is the
+    place, and no weight or margin of the sample.
+    """
+    order = start.sample_order(count, 0)
+    own, moved = _results(start, np.arange(count)), _results(start, order)
+    if own is None or moved is None:
+        return None
+    for place in tried(count):
+        other = (place + 1) % count
+        there, elsewhere = order.copy(), np.where(order == place, other, order)
+        there[place] = order[other]
+        if (
+            _same(own, _results(start, replaced(count, place)))
+            and _same(moved, _results(start, there))
+            and not _same(moved, _results(start, elsewhere))
+        ):
+            return place
+    return None
+
+
+def _results(start: TrainingStart, order: Order) -> Sequence[Array] | None:
+    return needed(start.begin(order=order), Reordering).results()
+
+
+def _same(results: Sequence[Array], others: Sequence[Array] | None) -> bool:
+    return others is not None and all(map(identical, results, others))
 
 
 def _excuse(start: TrainingStart, count: int) -> str:

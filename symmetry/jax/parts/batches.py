@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
+import numpy as np
 from jax.extend.core import Literal
 
+from symmetry.jax.jaxprs.interpreter import is_key
 from symmetry.jax.jaxprs.noise import is_random
 from symmetry.jax.jaxprs.places import place_of
+from symmetry.jax.jaxprs.walk import equations_in
+from symmetry.jax.parts.drawing import JaxKeyed
 from symmetry.jax.probes.provenance import CASTS, SHAPES
 from symmetry.jax.probes.texts import place_among_arrays, texts_in
 from symmetry.jax.stepper import Stepper
 from symmetry.training.capabilities.batching import Padding, Reordering
+from symmetry.units.state import Array
 
+_BITS = ("random_bits", "rng_bit_generator", "rng_uniform")
 _COMPARING = ("eq", "ne", "gt", "ge")  # `lt` is that of each index: it may count from the end
 
 
@@ -30,6 +36,31 @@ class JaxReordering(Reordering):
             for equation in flat.graph.equations
             if is_random(equation) and any(count in v.aval.shape for v in equation.outvars)
         }
+
+    def results(self) -> Sequence[Array] | None:
+        """Return the next state, and what else the next step returns.
+
+        None if all steps have the same data, or if anything but losses and gradients depends on it:
+        some of its rows may be held out, and others may give the same accuracy.
+        """
+        stepper = self._stepper
+        if stepper.program.by_number or not JaxKeyed(stepper).has_batches:
+            return None
+        traced, flat = stepper.traced, stepper.traced.flat(stepper.manner)
+        found = {
+            name: variable
+            for name, variable in flat.variables.items()
+            if name.startswith(("leaf.", "aux.")) and not is_key(variable.aval.dtype)
+        }
+        until = {id(flat.variables[name]) for name in (*traced.losses, *traced.gradients)}
+        read = {id(v) for v in found.values()} - until
+        for number in flat.graph.ancestors(found.values(), until=until):
+            read.update(map(id, flat.graph.equations[number].invars))
+        data = flat.graph.inputs[len(stepper.leaves.values) : traced.varying]
+        drawn = any(e.primitive.name in _BITS for _, e in equations_in(flat.jaxpr.jaxpr))
+        if drawn or any(variable.aval.ndim and id(variable) in read for variable in data):
+            return None
+        return [np.asarray(result) for result in stepper.take(tuple(found)).values()]
 
 
 class JaxPadding(Padding):

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from symmetry.training.capabilities.capability import Capability
+from symmetry.units.state import Array
 from symmetry.units.units import Order
 
 
@@ -31,6 +32,13 @@ class Reordering(Capability):
         The steps that follow fill the mapping that is returned, by the user's line: whether all
         draws there for samples are put in their order.
         """
+
+    def results(self) -> Sequence[Array] | None:
+        """Return all results of the next step, beside the state as well; None if they are unknown.
+
+        So they are if the step draws random numbers: these may choose its samples.
+        """
+        return None
 
 
 Kind = tuple[int, Hashable]  # how large a sample is, and all that may count as its size

@@ -1,4 +1,4 @@
-"""Other tokens where the mask of a batch hides them, in JAX."""
+"""Batches that are changed in JAX: other tokens where a mask hides them, and other samples."""
 
 from __future__ import annotations
 
@@ -117,3 +117,30 @@ def test_without_batches_it_does_not_apply():
     from tests.jax.sound import plain_mlp
 
     assert "its batch is not given" in judged(plain_mlp).message
+
+
+def test_the_sample_that_a_step_leaves_out_is_named():
+    from tests.jax.faulty import the_last_sample_is_left_out as make
+
+    target = FunctionTraining("training", make)
+    (verdict,) = check_target(target, only="symmetry/samples", dtype="float64").verdicts
+    assert verdict.kind == "violated"
+    assert verdict.message.startswith("sample 15 of each batch has no effect")
+
+
+@pytest.mark.parametrize("drawn", [False, True])
+def test_a_sample_that_has_no_effect_may_be_held_out_or_not_drawn(drawn):
+    from tests.jax.sound import classified, numbers
+
+    def rows(losses: Any) -> Any:
+        import jax
+
+        key = jax.random.key(3)
+        return losses[jax.random.randint(key, (3,), 0, 12)] if drawn else losses[:12]
+
+    def make() -> Any:
+        return classified(lambda losses: rows(losses).mean(), lambda i: numbers(i if drawn else 0))
+
+    target = FunctionTraining("training", make)
+    (verdict,) = check_target(target, only="symmetry/samples", dtype="float64").verdicts
+    assert verdict.kind == "vacuous"
