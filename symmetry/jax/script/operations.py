@@ -34,7 +34,7 @@ from symmetry.jax.script.calls import CALLS, Enough
 from symmetry.jax.script.jitted import Jitted, copied
 from symmetry.jax.script.jitting import Jitting
 from symmetry.jax.script.repeated_step import RepeatedStep
-from symmetry.jax.script.round import HELD, Made, RecordedCall, round_of, rounds_in
+from symmetry.jax.script.round import HELD, Made, RecordedCall, Round, round_of, rounds_in
 from symmetry.observe.source_line import users_line
 
 _MOST = 20_000  # calls and operations that are recorded
@@ -117,19 +117,15 @@ class OperationCalls(Jitting):
         Raises
         ------
         NotCheckable
-            If its calls and operations come in no rounds, or it is not known which parameters its
-            moments belong to.
+            If its calls and operations come in no rounds, or it is not known which parameters the
+            arrays belong to that operations are given.
         """
         whole = None if self.step is None else round_of(self.step, self.log)
         if whole is None:
             raise NotCheckable(f"{name}: its calls and operations come in no rounds")
         training = RepeatedStep(name, whole).training()
-        of_operations = [
-            not isinstance(whole.calls[call].jitted, Jitted)
-            for call, _ in (whole.own[number] for number in sorted(whole.state))
-        ]
-        if not _are_followed(of_operations, *training):
-            raise NotCheckable(f"{name}: the parameters that its moments belong to are not known")
+        if _draws(whole) or not _are_followed(whole, *training):
+            raise NotCheckable(f"{name}: which parameters its operations change is not known")
         return training
 
     def _recorded(
@@ -206,12 +202,22 @@ class OperationCalls(Jitting):
             raise Enough
 
 
-def _are_followed(
-    wanted: Sequence[bool], state: Any, step: Callable[[Any, Any], Any], extras: Mapping[str, Any]
-) -> bool:
-    """Return whether each wanted array of the state is trained, or follows one parameter.
+def _draws(whole: Round) -> bool:
+    """Return whether operations are given other arrays in each round, as noise for the units."""
+    first, *others = whole.given
+    return any(
+        np.ndim(whole.first[n]) > 0 and any(each[n] is not first[n] for each in others)
+        for n in range(len(whole.own))
+        if whole.is_operand(n)
+    )
 
-    Operations have no names for arrays, as a tree of moments has those of the parameters.
+
+def _are_followed(
+    whole: Round, state: Any, step: Callable[[Any, Any], Any], extras: Mapping[str, Any]
+) -> bool:
+    """Return whether each array that operations hand on is trained, or follows one parameter.
+
+    They have no names for arrays, as a tree of moments has those of the parameters.
     """
     leaves, tree = jax.tree.flatten(state)
 
@@ -226,8 +232,8 @@ def _are_followed(
     return all(
         number in traced.parameters
         or [np.shape(leaves[n]) for n in behind[number]] == [np.shape(leaf)]
-        for number, leaf in enumerate(leaves)
-        if wanted[number] and np.shape(leaf)
+        for number, (n, leaf) in enumerate(zip(sorted(whole.state), leaves, strict=True))
+        if whole.is_operand(n) and np.shape(leaf)
     )
 
 

@@ -73,6 +73,10 @@ class Round:
         """The names of its functions."""
         return " and ".join(dict.fromkeys(call.jitted.name for call in self.calls))
 
+    def is_operand(self, leaf: int) -> bool:
+        """Return whether a leaf is an operand of an operation between calls."""
+        return not isinstance(self.calls[self.own[leaf][0]].jitted, Jitted)
+
     def constants_in(self, arguments: Mapping[str, Any]) -> frozenset[int]:  # noqa: ARG002
         """Return nothing: what JAX compiles as constants is no argument."""
         return frozenset()

@@ -28,6 +28,9 @@ for x, y in batches(30):
 CLIPS = """    g["w1"] = g["w1"].at[:, :-1].set(jnp.clip(g["w1"][:, :-1], -1e-3, 1e-3))
 """
 MIXED = "    moments = {each: 0.9 * moments[each] + sum(g.values()) for each in g}\n"
+NOISY = (
+    "    moments = {each: 0.9 * moments[each] + g[each] + rng.normal(size=(5, 5)) for each in g}\n"
+)
 
 
 def test_gradients_that_operations_clip_and_apply_are_a_step(made):  # noqa: F811
@@ -60,11 +63,12 @@ def test_gradients_that_operations_clip_and_apply_are_a_step(made):  # noqa: F81
         assert np.allclose(weight, weights[name] - 0.1 * moment, 1e-3, 1e-5)
 
 
-def test_moments_that_belong_to_no_parameter_are_refused(made):  # noqa: F811
+@pytest.mark.parametrize("line", [MIXED, NOISY])
+def test_moments_of_several_parameters_and_noise_are_refused(made, line):  # noqa: F811
     square = HEAD.replace("(5, 6)", "(5, 5)").replace("(6, 3)", "(5, 5)")
-    line = next(line for line in LOOP.splitlines(keepends=True) if "0.9 * m" in line)
+    old = next(line for line in LOOP.splitlines(keepends=True) if "0.9 * m" in line)
     with pytest.raises(NotCheckable, match="the outputs of no jitted function"):
-        made(LOOP.replace(line, MIXED), square)
+        made(LOOP.replace(old, line), square)
 
 
 def test_the_gradient_behind_a_moment_is_followed_past_a_norm_of_all():
