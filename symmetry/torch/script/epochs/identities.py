@@ -92,13 +92,15 @@ class Identities:
             inputs, before, self._is_inside = self._inputs_of(model), None, True
             try:
                 with suppress(Exception):  # of a model that cannot be copied
+                    given = known.bind(model, *args, **kwargs).arguments
+                    # A state is emptied while it is written.
+                    given |= {k: dict(v) for k, v in given.items() if isinstance(v, Mapping)}
                     before = None if inputs is None else deepcopy(model)
                 found = function(model, *args, **kwargs)
             finally:
                 self._is_inside = False
             if before is not None and inputs is not None:
                 with suppress(Exception):  # of files that are somewhere else
-                    given = known.bind(model, *args, **kwargs).arguments
                     self._pairs += filter(None, [see(before, inputs, found, given)])
             return found
 
@@ -112,8 +114,10 @@ class Identities:
         return next((i for m, i in reversed(self._called()) if _size(m) == size), None)
 
     def _saved(self, model: Any, inputs: Inputs, _: Any, given: Mapping[str, Any]) -> _Pair | None:
-        folder = Path(given["save_directory"])
-        if given.get("variant") or not self._is_wanted("saved"):
+        folder, is_written = Path(given["save_directory"]), given.get("is_main_process", True)
+        if given.get("variant") or not (is_written and self._is_wanted("saved")):
+            return None
+        if not _are_own(model, given.get("state_dict")):
             return None
         files = [file for file in folder.iterdir() if file.is_file()]
         if not files or sum(file.stat().st_size for file in files) > _BYTES:
@@ -121,9 +125,13 @@ class Identities:
         contents = {file.name: file.read_bytes() for file in files}
         return _Pair("saved", asked_at(), model, inputs, lambda: _loaded(type(model), contents))
 
-    def _merged(self, model: Any, inputs: Inputs, found: Any, _: Mapping[str, Any]) -> _Pair | None:
+    def _merged(
+        self, model: Any, inputs: Inputs, found: Any, given: Mapping[str, Any]
+    ) -> _Pair | None:
         if not isinstance(found, nn.Module) or not self._is_wanted("merged"):
             return None
+        if given.get("adapter_names") or not all(p.is_floating_point() for p in model.parameters()):
+            return None  # a part is merged, or quantised weights are rounded coarsely
         merged = deepcopy(found)
         return _Pair("merged", asked_at(), model, inputs, lambda: (merged, ()))
 
@@ -137,6 +145,12 @@ class Identities:
             with quietly():
                 found += _compared(pair)
         return tuple(found)
+
+
+def _are_own(model: nn.Module, state: Mapping[str, Tensor] | None) -> bool:
+    """Return whether tensors that are saved are the model's own: those of an average are not."""
+    own = model.state_dict()
+    return all(name in own and torch.equal(own[name], t) for name, t in (state or {}).items())
 
 
 def _compared(pair: _Pair) -> Iterator[SameFunction]:

@@ -61,6 +61,8 @@ for batch in tokens.split(4):
 {end}
 """
 SAVES = 'model.save_pretrained("out")'
+TWICE = """own = model.state_dict().items()
+model.save_pretrained("out", state_dict={n: 2 * t for n, t in own})"""
 LORA = "get_peft_model(tiny(), LoraConfig(target_modules={}, init_lora_weights=True))"
 INIT = "nn.init.ones_(module.gain)"  # not of one that is loaded
 
@@ -70,14 +72,14 @@ def judged(tmp_path, monkeypatch):
     """Return a function that judges a script with these parts."""
     monkeypatch.chdir(tmp_path)
 
-    def judge(model, end=SAVES, init=INIT):
+    def judge(model, end=SAVES, init=INIT, *, compared=1):
         Path("train.py").write_text(SCRIPT.format(model=model, end=end, init=init))
         script = Script(Source("train.py", tmp_path / "train.py", folder=tmp_path))
         script.prepare()  # imports the libraries
         epochs = script.epochs()
         script.close()
         assert not epochs.error
-        assert epochs.identities
+        assert len(epochs.identities) == compared
         return loaded(epochs)
 
     return judge
@@ -106,7 +108,6 @@ def test_another_function_is_accused(judged, parts, says):
     [
         ("tiny()",),
         ("Own(OwnConfig())",),
-        (LORA.format("['c_attn']"), f"model = model.merge_and_unload()\n{SAVES}"),
         ("tiny().bfloat16()",),
     ],
 )
@@ -115,6 +116,26 @@ def test_the_same_function_is_not_accused(judged, parts):
     assert found.applies
     assert not found.accusations
     assert not found.notes
+
+
+def test_a_model_may_be_merged_and_saved(judged):
+    ends = f"model = model.merge_and_unload()\n{SAVES}"
+    found = judged(LORA.format("['c_attn']"), ends, compared=2)
+    assert not found.accusations
+
+
+@pytest.mark.parametrize(
+    ("model", "end"),
+    [
+        (
+            "tiny()",
+            TWICE,
+        ),
+        (LORA.format("['c_attn']"), 'model.merge_and_unload(adapter_names=["default"])'),
+    ],
+)
+def test_another_state_or_a_part_is_not_compared(judged, model, end):
+    assert not judged(model, end, compared=0).accusations
 
 
 @pytest.mark.parametrize(
