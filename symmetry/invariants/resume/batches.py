@@ -33,7 +33,7 @@ LENGTH = NoteKind(
     meaning="A resumed run does not end after as many updates as the run without an interruption.",
 )
 _COMPARED = 4  # batches by which a place in the data is found
-_PLACES = ("loader", "sampler", "dataset", "data_state")  # keys of a place in the data
+_PLACES = ("loader", "sampler", "dataset_state", "data_state")  # keys of a place in the data
 
 
 def batches(runs: ResumedRuns, judgement: Judgement) -> None:
