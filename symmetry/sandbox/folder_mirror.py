@@ -29,7 +29,8 @@ from symmetry.sandbox.originals import Known, Originals, known_of
 from symmetry.sandbox.shared import is_shared
 
 _FILES = 1000  # that are mirrored one by one; a folder with more is one link
-_WHOLE = {".git", ".venv", "venv", "node_modules", "__pycache__"}  # one link each
+_WHOLE = {".git", "node_modules", "__pycache__"}  # one link each, and each environment
+_ENVIRONMENT = "pyvenv.cfg"  # a file at its top; pip may install there while a script runs
 _SMALL, _ALL_SMALL = 1 << 20, 1 << 24  # bytes of a file that is copied, and of all of them
 _ABOVE = 3  # folders above a mirrored one whose other entries are links
 
@@ -281,7 +282,7 @@ class FolderMirror:
                 left -= len(entries)
                 os.makedirs(self.of(source), exist_ok=True)
                 for entry in entries:
-                    if entry.is_dir(follow_symlinks=False) and entry.name not in _WHOLE:
+                    if entry.is_dir(follow_symlinks=False) and not _is_whole(entry.path):
                         waiting.append(entry.path)
                     elif not self._copy(entry):
                         self._link(entry.path)
@@ -301,7 +302,7 @@ class FolderMirror:
 
     def _link(self, path: str) -> None:
         """Link a file or folder of the user's, and remember what it was before a script ran."""
-        if os.path.basename(path) not in _WHOLE:
+        if not _is_whole(path):
             self._originals.note(path)
         _link(path, self.of(path))
 
@@ -475,6 +476,11 @@ def _entries(folder: str) -> Iterator[tuple[str, _Entry]]:
             yield entry.path, _known(entry.stat(follow_symlinks=False))
             if entry.is_dir(follow_symlinks=False):
                 yield from _entries(entry.path)
+
+
+def _is_whole(path: str) -> bool:
+    """Return whether a folder is one link, since tools fill it, and no script."""
+    return os.path.basename(path) in _WHOLE or os.path.exists(os.path.join(path, _ENVIRONMENT))
 
 
 def _remove_any(path: str) -> None:

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from symmetry.sandbox import folder_mirror
 from symmetry.sandbox.folder_mirror import FolderMirror
+from symmetry.sandbox.originals import Originals
 from symmetry.sandbox.routes import Route
 
 MANY = 30  # files of a folder, where more than `few` are one link
@@ -214,6 +215,19 @@ def test_copies_of_code_have_the_names_of_the_users_files_too(work, told, monkey
     with entered(mirror):
         Path(mirror.of(work / "data" / "text.txt")).write_text("new")
     assert (work / "data" / "text.txt").read_text() == "old"
+    mirror.remove()
+
+
+def test_an_environment_is_one_link_and_may_change(work, told):
+    environment, originals = work / "env", Originals()
+    (environment / "lib").mkdir(parents=True)
+    (environment / "pyvenv.cfg").write_text("home = /usr/bin")
+    library = environment / "lib" / "library.py"
+    library.write_text("version = 1")
+    mirror = FolderMirror(work, told=told.append, originals=originals)
+    library.write_text("version = 1.1")  # another search installs there
+    assert Path(mirror.of(environment)).is_symlink()
+    assert originals.changed() == []
     mirror.remove()
 
 
