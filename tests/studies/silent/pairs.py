@@ -249,6 +249,16 @@ _SAMPLES = (
         ),
     ),
     Pair(
+        "one_text_for_all_images",
+        "samples",
+        "the texts of a batch become one row, for all images",
+        (("torch.stack(texts[:1])", "torch.stack(texts)"),),
+        f"{_GITHUB}/huggingface/transformers/issues/34204",
+        Batch(inputs="(images, words)", targets="labels"),
+        traincheck="transformers-34204",
+        unseen="a row that all samples share is right for positions, and no other text arrives",
+    ),
+    Pair(
         "weights_of_classes",
         "samples",
         "a sampler gets weights of classes, not of samples",
@@ -383,6 +393,21 @@ _PARAMETERS = (
         Batch(inputs="x", targets="y", classes="3"),
         traincheck="mmpretrain-702",
         unseen="to freeze later is what many sound trainings do",
+    ),
+    Pair(
+        "gradients_looked_for_once",
+        "parameters",
+        "an optimiser only trains what had a gradient in its first step",
+        (
+            (
+                "        if not self.trained:\n            self.trained = self.with_gradient()\n",
+                "        self.trained = self.with_gradient()\n",
+            ),
+        ),
+        f"{_GITHUB}/pytorch/pytorch/issues/115607",
+        Batch(classes="3"),
+        traincheck="pytorch-115607",
+        unseen="in the updates that are looked at, the sound twin trains the head only, too",
     ),
 )
 

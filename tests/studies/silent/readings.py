@@ -8,9 +8,7 @@ ELSEWHERE: dict[tuple[str, str], str] = {
 # Bugs that TrainCheck's evaluation reproduces and that have no pair here.
 NO_ANALOGUE = {
     "deepspeed-5794": "a training hangs: it is not silent, and needs experts on several GPUs",
-    "lightning-thunder-725": "a compiler leaves autocast out: only its own old release has it",
-    "pytorch-115607": "a counter of an optimiser under an old torch.compile",
+    "lightning-thunder-725": "a compiler leaves autocast out, so training is only slower",
     "transformers-17877": "parameters are initialised twice, which only takes time",
     "transformers-23723": "a limit of generated tokens: nothing is trained",
-    "transformers-34204": "a processor of images returns one row: nothing is trained there",
 }
