@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Any
 
 from symmetry.base.libraries import registered
@@ -78,3 +79,14 @@ class Substitution:
             "mapped": list(self.mapped),
             "not_tested": list(self.untested),
         }
+
+
+def united(found: Iterable[Substitution | None]) -> Substitution | None:
+    """Return how a training runs whose runs are in several processes."""
+    several = [each for each in found if each]
+    if not several:
+        return None
+    device = next(filter(None, (each.device for each in several)), "")
+    mapped = dict.fromkeys(chain.from_iterable(each.mapped for each in several))
+    alone = any(each.alone for each in several)
+    return replace(several[0], device=device, mapped=tuple(mapped), alone=alone)

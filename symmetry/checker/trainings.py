@@ -8,8 +8,10 @@ import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from typing import NamedTuple
 
 from symmetry.base.calls import running
+from symmetry.base.devices import Substitution, united
 from symmetry.base.errors import (
     BudgetSpent,
     ExtrasError,
@@ -36,7 +38,6 @@ from symmetry.training.start import TrainingStart
 from symmetry.training.target import Training
 from symmetry.units.words import count
 
-_Found = tuple[Measurement, str]  # and an option of the script to be resumed by, if any
 _DEAR = 0.5  # CPU seconds of a first run, from which on a fork pays
 _PROMOTED = 10  # copies of the state that little can be judged without in float64
 _NO_HIDDEN = "no layer has two hidden units: the trained parameters have inputs and outputs alone"
@@ -45,6 +46,17 @@ _NOISE = {
     **dict.fromkeys(("normal", "randn", "randn_like"), "normal noise"),
     **dict.fromkeys(("uniform", "rand", "rand_like"), "uniform noise"),
 }
+
+
+class _Shown(NamedTuple):
+    """Facts that the runs of a process have shown, beside their measurements."""
+
+    substitution: Substitution | None
+    without_seed: tuple[str, ...]
+    resume_option: str
+
+
+_Found = tuple[Measurement, _Shown]
 
 
 class TrainingExaminer(Examiner):
@@ -76,7 +88,7 @@ class TrainingExaminer(Examiner):
         self._tasks = [(verdict.about, verdict.dtype) for verdict in self.planned()]
         self._seconds: dict[str, float] = {}  # of CPU, that the first run took
         self._ahead = Ahead[_Found](self._measured_ahead, 0)
-        self._resume_option = ""  # that a fork has found
+        self._shown: list[_Shown] = []  # by forks
 
     def begin(self) -> None:
         """Run it on its ranks, and resume it; then see in which precisions it runs as one.
@@ -165,8 +177,13 @@ class TrainingExaminer(Examiner):
             with suppress(Exception):
                 self._refuse_beyond_memory(_entry(invariant), dtype)
                 measured = _entry(invariant).measured(self._starts[dtype])
-                found = measured, self._training.resume_option
+                found = measured, self._own_shown()
             yield task, found
+
+    def _own_shown(self) -> _Shown:
+        """Return what the runs of this process have shown so far."""
+        training = self._training
+        return _Shown(training.substitution, training.without_seed, training.resume_option)
 
     def _judged(self, blank: Verdict, entry: TrainingInvariant) -> Verdict:
         self.progress.case(entry.name, blank.dtype, self._examined, len(self.planned()), None)
@@ -193,10 +210,11 @@ class TrainingExaminer(Examiner):
         """End the runs of a script, and see that it has changed no file of the user's."""
         self._ahead.close()
         self._starts.clear()
-        self.substitution = self._training.substitution
-        self.without_seed = self._training.without_seed
+        shown = [self._own_shown(), *self._shown]
+        self.substitution = united(each.substitution for each in shown)
+        self.without_seed = next(filter(None, (each.without_seed for each in shown)), ())
         if not self._training.resumes:
-            self.resume_option = self._training.resume_option or self._resume_option
+            self.resume_option = next(filter(None, (each.resume_option for each in shown)), "")
         self._training.close()
 
     def remarks(self, verdicts: Sequence[Verdict]) -> Sequence[str]:  # noqa: ARG002
@@ -330,8 +348,8 @@ class TrainingExaminer(Examiner):
     def _measured_in_memory(self, blank: Verdict, invariant: TrainingInvariant) -> Verdict:
         found = self._ahead.result(self._tasks.index((invariant, blank.dtype)))
         if found is not None:
-            measured, option = found
-            self._resume_option = self._resume_option or option
+            measured, shown = found
+            self._shown.append(shown)
             return self._measured(blank, invariant, lambda _: measured)
         try:
             self._refuse_beyond_memory(invariant, blank.dtype)
