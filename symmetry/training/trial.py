@@ -194,6 +194,13 @@ class Trial(Sampling):
         """
 
     @abstractmethod
+    def is_divided(self, count: int) -> bool:
+        """Take two steps; return whether they learn from some samples, and evaluate the others.
+
+        Batches have ``count`` samples. The others are given to modules without gradients.
+        """
+
+    @abstractmethod
     def slopes(self, inputs: ModuleInputs) -> Slopes:
         """Take the next step up to its first loss, with what another run gives its modules.
 

@@ -27,6 +27,7 @@ _LEFT_OUT = (
     "sample {} of each batch has no effect: other samples in its place change nothing, though they "
     "do so elsewhere. The step leaves it out: use all rows of the batch"
 )
+_DIVIDED = "the step learns from a part of each batch, and evaluates the rest without gradients"
 _MANY = 4  # pieces can be put in an order that does not shift them all by one distance
 
 States = Sequence[Mapping[str, Array]]
@@ -36,8 +37,9 @@ def samples(start: TrainingStart) -> Measurement:
     """Compare a run whose batches are rearranged with the run as it is.
 
     Some sound steps depend on the places of their samples and cannot be judged: those that draw
-    numbers for each sample, and those that combine samples, as micro-batches that are normalised,
-    or as pairs. A sample that changes no result because of its place is left out.
+    numbers for each sample, those that combine samples, as micro-batches that are normalised, or as
+    pairs, and those that learn from some samples and evaluate the others. A sample that changes no
+    result because of its place is left out.
     """
     count = start.baseline.samples
     if count is None or count < 2:
@@ -55,6 +57,8 @@ def samples(start: TrainingStart) -> Measurement:
         return Measurement.cannot_judge(f"with rearranged samples, {error}")
     if found.violation is None:
         return found
+    if _is_divided(start, count):
+        return Measurement.cannot_judge(_DIVIDED, random=found.random)
     if not start.baseline.doubt and (place := _left_out(start, count)) is not None:
         return replace(found, violation=replace(found.violation, message=_LEFT_OUT.format(place)))
     if why := _excuse(start, count):
@@ -69,6 +73,11 @@ INVARIANT = TrainingInvariant(
     compared="response",
     copies=8,
 )
+
+
+def _is_divided(start: TrainingStart, count: int) -> bool:
+    trial = start.begin().capability(Trial)
+    return trial is not None and trial.is_divided(count)
 
 
 def _left_out(start: TrainingStart, count: int) -> int | None:

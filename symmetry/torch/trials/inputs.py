@@ -20,7 +20,7 @@ from symmetry.torch.trials.differences import differ, rows_of
 from symmetry.torch.trials.first_calls import FirstCall, RunParts, at_first_loss
 from symmetry.torch.trials.forward_operations import ForwardOperations
 from symmetry.torch.trials.mixing import Mixing
-from symmetry.torch.watch.calls import ModuleCall, ModuleCalls, copied
+from symmetry.torch.watch.calls import ModuleCall, ModuleCalls, copied, hooked
 from symmetry.torch.watch.operations import Recorder, tensors_in
 from symmetry.training.trial import Mixer
 from symmetry.units.units import Order
@@ -105,6 +105,23 @@ def module_inputs(run: RunParts, *, operations: bool) -> TorchModuleInputs:
     with nullcontext() if before is None else Recorder(before):
         at_first_loss(run, use, begins=_pausing(before))
     return found
+
+
+def is_divided(run: RunParts, count: int) -> bool:
+    """Take two steps; return whether modules get some rows of a batch, and later all the others.
+
+    They get these without gradients: the step learns from one part, and is evaluated on the rest.
+    """
+    numbers: dict[bool, set[int]] = {True: set(), False: set()}
+
+    def enter(_module: Any, args: Any, kwargs: Any) -> None:
+        rows = {len(tensor) for tensor in tensors_in((args, kwargs)) if tensor.ndim}
+        numbers[torch.is_grad_enabled()] |= rows
+
+    with hooked(run.model.modules(), enter):
+        run.step()
+        run.step()
+    return any(0 < rows < count and count - rows in numbers[False] for rows in numbers[True])
 
 
 def slopes(run: RunParts, others: TorchModuleInputs) -> TorchSlopes:

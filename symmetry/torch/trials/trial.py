@@ -8,7 +8,7 @@ from typing import Any
 from symmetry.torch.trials.evaluation import in_evaluation
 from symmetry.torch.trials.first_calls import RunParts
 from symmetry.torch.trials.functions import CustomFunctions, any_defined
-from symmetry.torch.trials.inputs import TorchModuleInputs, module_inputs, slopes
+from symmetry.torch.trials.inputs import TorchModuleInputs, is_divided, module_inputs, slopes
 from symmetry.torch.trials.packed import packed
 from symmetry.torch.trials.padded import padded
 from symmetry.torch.trials.samples import with_samples
@@ -45,6 +45,10 @@ class TorchTrial(Trial, Functions, Rows):
     def module_inputs(self, *, operations: bool = False) -> Any:
         """Take the next step up to its first loss; return what its modules are given."""
         return module_inputs(self._run, operations=operations)
+
+    def is_divided(self, count: int) -> bool:
+        """Take two steps; return whether they learn from some samples, and evaluate the others."""
+        return is_divided(self._run, count)
 
     def slopes(self, inputs: Any) -> Any:
         """Take the next step up to its first loss, with what another run gives its modules."""

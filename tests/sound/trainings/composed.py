@@ -66,6 +66,16 @@ def mixed_with_the_next_sample() -> Any:
 
 
 @nearly(_ORDER, _CANNOT)
+def the_last_two_are_evaluated() -> Any:
+    def loss(model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
+        with torch.no_grad():
+            assert model(x[6:]).argmax(1).shape == y[6:].shape
+        return F.cross_entropy(model(x[:6]), y[:6])
+
+    return composed(loss)
+
+
+@nearly(_ORDER, _CANNOT)
 def cut_out_of_the_last_but_one() -> Any:
     def loss(model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
         x, soft = x.clone(), F.one_hot(y, 4).to(x)
