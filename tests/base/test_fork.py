@@ -56,7 +56,7 @@ def test_a_result_comes_back_and_nothing_else_does() -> None:
         (_raised, "ValueError: no"),
         (_killed, "it has ended"),
         (lambda: os._exit(3), "it has ended"),
-        (lambda: lambda: None, "pickle"),  # a result
+        (lambda: lambda: None, "local object"),  # a result
         (_Unloadable, "ValueError: no"),
     ],
 )

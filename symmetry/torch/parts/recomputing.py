@@ -31,6 +31,9 @@ from symmetry.torch.watch.operations import tensors_in
 from symmetry.training.capabilities.recomputing import Recomputed, Recomputing
 
 _call_impl = nn.Module._call_impl
+# The generator of checkpoints without use_reentrant: its name in PyTorch 2.13, and in 2.15.
+_NAMES = "_checkpoint_without_reentrant_generator", "_checkpoint_without_reentrant_generator_impl"
+GENERATOR = next(name for name in reversed(_NAMES) if hasattr(checkpoint, name))
 
 
 class _Call(NamedTuple):
@@ -48,13 +51,13 @@ class TorchRecomputing(Recomputing):
     def recomputed(self) -> Iterator[Sequence[Recomputed]]:
         """Collect what the backwards of a step compute again while the block runs."""
         step = _Step()
-        generate = checkpoint._checkpoint_without_reentrant_generator
+        generate = getattr(checkpoint, GENERATOR)
         apply = checkpoint.CheckpointFunction.apply
         with (
             patch.object(nn.Module, "_call_impl", step.seen_call),
             patch.object(
                 checkpoint,
-                "_checkpoint_without_reentrant_generator",
+                GENERATOR,
                 lambda function, *rest, **more: generate(step.seen(function), *rest, **more),
             ),
             patch.object(

@@ -21,6 +21,7 @@ from symmetry.observe.source_line import SourceLine
 from symmetry.torch.creation import creation_of
 from symmetry.torch.objects import Objects
 from symmetry.torch.parts.platform import frames
+from symmetry.torch.parts.recomputing import GENERATOR
 from symmetry.training.capabilities.platform import ALL, Configuring
 
 _SMALLER = 2.0**-6  # of a loss scale
@@ -113,7 +114,7 @@ def _checkpoint(_: Objects) -> Iterator[Changed]:
         return function(*args)
 
     with (
-        patch.object(checkpoint, "_checkpoint_without_reentrant_generator", keep),
+        patch.object(checkpoint, GENERATOR, keep),
         patch.object(checkpoint, "CheckpointFunction", SimpleNamespace(apply=call)),
     ):
         yield lambda: bool(calls)

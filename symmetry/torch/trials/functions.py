@@ -35,8 +35,10 @@ from symmetry.training.trial import HANDS_INPUT_ON, READS_ELSE, CustomFunction, 
 _H = 1e-5  # of the differences, by the largest entry
 _LEAST = 1e-3  # taken for the largest entry of an argument of zeros
 _DECORATORS = 8  # lines that are searched for ``def``
-# Function.apply calls it; what replaces it is also called by an ``apply`` that was kept before.
 _APPLY = torch._C._FunctionBase.__dict__["apply"]
+# In PyTorch 2.13 Function.apply calls that of its base, so what replaces this is also called by an
+# ``apply`` that was kept before. In 2.15 they are the same.
+APPLIED = Function if Function.__dict__["apply"] is _APPLY else _SingleLevelFunction
 
 
 def any_defined() -> bool:
@@ -68,7 +70,7 @@ class CustomFunctions:
             call.follow(result)
             return result
 
-        with patch.object(_SingleLevelFunction, "apply", classmethod(apply), create=True):
+        with patch.object(APPLIED, "apply", classmethod(apply), create=True):
             yield
 
     def tried(self) -> list[CustomFunction]:

@@ -112,7 +112,7 @@ def test_everything_is_as_before_when_it_is_left():
     assert (torch.Tensor.to, torch.zeros, torch.cuda.is_available) == before
 
 
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:.*torch.jit")
 def test_torchscript_finds_the_factories():
     compiled = torch.jit.script(padded)
     assert compiled(torch.ones(2).cuda()).tolist() == [2, 2, 2]

@@ -12,6 +12,7 @@ DRAW_NOTHING = {
     "_fill_mem_eff_dropout_mask_",
     "_nested_tensor_softmax_with_shape",
     "_flash_attention_forward_no_dropout_inplace",
+    "_cudnn_attention_forward_no_dropout_inplace",
 }
 
 

@@ -107,7 +107,7 @@ def test_a_wrapper_stands_for_what_it_wraps():
     assert seen == [model]
 
 
-@pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:.*torch.jit")
 def test_a_module_that_calls_itself_and_a_scripted_one_are_seen_once():
     import torch
 
@@ -129,7 +129,7 @@ def test_a_module_that_calls_itself_and_a_scripted_one_are_seen_once():
     assert seen[0][1] is result
 
 
-@pytest.mark.filterwarnings("ignore:.*torch.jit.script.*:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:.*torch.jit.script")
 def test_hooks_are_on_all_modules_but_scripted_ones_while_the_block_runs():
     import torch
 

@@ -20,11 +20,11 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
-from torch.autograd.function import _SingleLevelFunction
 
 from symmetry.base.patches import Patch
 from symmetry.base.user_code import is_user_code, kind_of
 from symmetry.observe.source_line import SourceLine, asked_at
+from symmetry.torch.trials.functions import APPLIED
 from symmetry.torch.watch.calls import in_forward
 from symmetry.torch.watch.operations import tensors_in
 from symmetry.training.events import Unused
@@ -77,7 +77,7 @@ class UnusedResults:
                         self._wait(tensor, f"{cls.__name__}.apply", is_own=True)
             return result
 
-        yield _SingleLevelFunction, "apply", classmethod(apply)
+        yield APPLIED, "apply", classmethod(apply)
 
     def reached(self, nodes: Iterable[int] | None) -> None:
         """See the numbers of the nodes behind a backward; None if there are too many."""
