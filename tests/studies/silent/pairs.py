@@ -652,6 +652,7 @@ _BATCHES = (
             ),
         ),
         batch=Batch(loss=_MSE),
+        unseen="its twin only runs in workers, and a check reads data in the script's own process",
     ),
     Pair(
         "workers_seeded_alike",

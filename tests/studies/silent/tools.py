@@ -73,8 +73,12 @@ class Tool:
 
 def _symmetry(scripts: Scripts, script: Path) -> Findings:
     words = ["check", script.name, "--no-explain", "--json", "found.json", *scripts.pair.options]
+    file = Path("found.json")
+    file.unlink(missing_ok=True)
     _run("-m", "symmetry", *words, statuses=(0, 1, 2))
-    found = json.loads(Path("found.json").read_text("utf-8"))
+    if not file.exists():
+        raise RuntimeError("the script cannot be checked (exit status 2)")
+    found = json.loads(file.read_text("utf-8"))
     broken = {r["name"] for r in found["results"] if r["verdict"] in ("violated", "error")}
     return Findings(sorted(broken), sorted({note["name"] for note in found["notes"]}))
 
