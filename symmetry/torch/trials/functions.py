@@ -35,10 +35,10 @@ from symmetry.training.trial import HANDS_INPUT_ON, READS_ELSE, CustomFunction, 
 _H = 1e-5  # of the differences, by the largest entry
 _LEAST = 1e-3  # taken for the largest entry of an argument of zeros
 _DECORATORS = 8  # lines that are searched for ``def``
-_APPLY = torch._C._FunctionBase.__dict__["apply"]
+APPLY = torch._C._FunctionBase.__dict__["apply"]
 # In PyTorch 2.13 Function.apply calls that of its base, so what replaces this is also called by an
 # ``apply`` that was kept before. In 2.15 they are the same.
-APPLIED = Function if Function.__dict__["apply"] is _APPLY else _SingleLevelFunction
+APPLIED = Function if Function.__dict__["apply"] is APPLY else _SingleLevelFunction
 
 
 def any_defined() -> bool:
@@ -64,9 +64,9 @@ class CustomFunctions:
         def apply(cls: type[Function], *args: Any) -> Any:
             new = cls not in self._calls and is_user_code(_backward_of(cls).__code__.co_filename)
             if not new or not torch.is_grad_enabled() or not _asking(args):
-                return _APPLY.__get__(None, cls)(*args)
+                return APPLY.__get__(None, cls)(*args)
             call = self._calls[cls] = _FirstCall(cls, args)
-            result = _APPLY.__get__(None, cls)(*args)
+            result = APPLY.__get__(None, cls)(*args)
             call.follow(result)
             return result
 
@@ -141,7 +141,7 @@ class _FirstCall:
     def _call(self, args: Sequence[Any]) -> list[Tensor]:
         """Call it again, with the same random numbers each time; return its tensors."""
         torch.manual_seed(0)
-        return tensors_in(_APPLY.__get__(None, self._function)(*args))
+        return tensors_in(APPLY.__get__(None, self._function)(*args))
 
     def _weights(self, results: Sequence[Tensor]) -> dict[int, Tensor]:
         """Return a gradient for each result: random numbers, except for a scalar."""

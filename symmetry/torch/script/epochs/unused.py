@@ -24,12 +24,10 @@ from torch import Tensor
 from symmetry.base.patches import Patch
 from symmetry.base.user_code import is_user_code, kind_of
 from symmetry.observe.source_line import SourceLine, asked_at
-from symmetry.torch.trials.functions import APPLIED
+from symmetry.torch.trials.functions import APPLIED, APPLY
 from symmetry.torch.watch.calls import in_forward
 from symmetry.torch.watch.operations import tensors_in
 from symmetry.training.events import Unused
-
-_apply = torch._C._FunctionBase.__dict__["apply"]
 
 
 class _Key(NamedTuple):
@@ -69,7 +67,7 @@ class UnusedResults:
 
         def apply(cls: Any, *args: Any) -> Any:
             self._use(tensors_in(args))
-            result = _apply.__get__(None, cls)(*args)
+            result = APPLY.__get__(None, cls)(*args)
             if _is_own(cls) and in_forward():
                 given = {id(tensor) for tensor in tensors_in(args)}
                 for tensor in tensors_in(result):
