@@ -10,7 +10,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from symmetry.observe.source_line import SourceLine
@@ -128,14 +128,14 @@ class ObservedRun:
     def saves_to_resume(self, copied: Collection[int]) -> tuple[int, ...]:
         """Return the saves that show most, of those with copies: best in a later epoch.
 
-        In the first epoch a wrong order of samples may hold by luck. Where epochs are not known it
-        is a late save.
+        In the first epoch a wrong order of samples may hold by luck. Where epochs are not known,
+        they are a late save and the first one.
         """
         usable = self.usable_saves(copied)
         ends = [s for s in usable if self.ends_an_epoch(s)]
         inside = [s for s in usable if s not in ends and not self.is_in_first_epoch(s)]
         late = [s for s in usable if len(self.updates) - s >= _LEFT]
-        return tuple(inside[:1] + ends[:1]) or tuple(late[-1:] or usable[:1])
+        return tuple(inside[:1] + ends[:1] or dict.fromkeys(late[-1:] + usable[:1]))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -145,7 +145,34 @@ class Resumption:
     before: ObservedRun  # the run that has written the files
     saved: int  # how many updates that run had made
     after: ObservedRun
-    again: bool = False  # whether the run before was resumed itself
+    first: Resumption | None = None  # of the run before, if this was resumed itself
+
+    @property
+    def again(self) -> bool:
+        """Whether the run before was resumed itself."""
+        return self.first is not None
+
+    @property
+    def earlier(self) -> int:
+        """How many updates of the training came before the first one of the run before."""
+        return self.first.position or 0 if self.first else 0
+
+    @cached_property
+    def reads(self) -> tuple[Read, ...]:
+        """The batches up to the end of the run before, by the updates of the whole training."""
+        if self.first is None:
+            return self.before.reads
+        whole, mine = self.first.before, self.before.reads
+        return (
+            *whole.reads[: whole.reads_before(self.earlier)],
+            *(replace(read, update=read.update + self.earlier) for read in mine),
+        )
+
+    @property
+    def place(self) -> int:
+        """How many of ``reads`` came before the save that it goes on from."""
+        number = 0 if self.position is None else self.before.reads_before(self.position)
+        return len(self.reads) - len(self.before.reads) + number
 
     @cached_property
     def moved(self) -> frozenset[str]:

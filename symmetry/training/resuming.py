@@ -134,8 +134,8 @@ class _Runs(Generic[OwnPlace]):
             resumption, written = self._resume(whole, saved)
             found.append(resumption)
             again = resumption.after.usable_saves(written.files)  # the first: it may count anew
-            if len(found) == 1 and again and resumption.position is not None:
-                once_more, _ = self._resume(written, again[0], again=True)
+            if again and resumption.position is not None and not any(each.again for each in found):
+                once_more, _ = self._resume(written, again[0], resumption)
                 found += [once_more] * (once_more.position == again[0])  # else by an earlier file
         same = {*self._place.source.arguments} <= {*self._arguments}
         return ResumedRuns(
@@ -177,12 +177,12 @@ class _Runs(Generic[OwnPlace]):
         return begun_again(partial(self._run, self._place.resumed(self._arguments, files)))
 
     def _resume(
-        self, before: WrittenRun, saved: int, *, again: bool = False
+        self, before: WrittenRun, saved: int, first: Resumption | None = None
     ) -> tuple[Resumption, WrittenRun]:
         """Let the script go on from the files that it had after ``saved`` updates."""
         after = self._begun_from(before.files[saved])
-        found = Resumption(before=before.observed, saved=saved, after=after.observed, again=again)
-        if not again and (why := "".join(self._failures(found))):
+        found = Resumption(before=before.observed, saved=saved, after=after.observed, first=first)
+        if first is None and (why := "".join(self._failures(found))):
             raise SymmetryError(f"{self._name}: resumed with {shlex.join(self._arguments)} {why}")
         return found, after
 

@@ -66,9 +66,8 @@ class _Comparison:
         self, runs: ResumedRuns, resumption: Resumption, position: int, judgement: Judgement
     ) -> None:
         self._runs, self._resumption, self._judgement = runs, resumption, judgement
-        self._position = position
-        self._all = _samples(resumption.before.reads)
-        self._place = resumption.before.reads_before(position)
+        self._updates = resumption.earlier + position  # of the training, before it goes on
+        self._all, self._place = _samples(resumption.reads), resumption.place
         self._mine = _samples(resumption.after.reads)
 
     def judge(self) -> None:
@@ -93,15 +92,15 @@ class _Comparison:
             self._accuse(f"it leaves out batches: it goes on with {self._batch(places[0])}.")
         elif promise := self._promise():
             self._accuse(f"it goes back to {self._batch(earlier[-1])}, though {promise}.")
-        elif 0 in earlier and not self._resumption.again:
+        elif 0 in earlier:
             self._note("it reads the batches once more with which the training began")
         else:
             self._note(f"it goes back to {self._batch(earlier[-1])}")
 
     def _batch(self, place: int) -> str:
         """Name a batch by the update that read it in the run before."""
-        reader = self._resumption.before.reads[place].update + 1
-        return f"the batch of update {reader} instead of update {self._position + 1}"
+        reader = self._resumption.reads[place].update + 1
+        return f"the batch of update {reader} instead of update {self._updates + 1}"
 
     def _agrees_at(self, place: int) -> bool:
         number = min(_COMPARED, len(self._mine), len(self._all) - place)
@@ -120,7 +119,8 @@ class _Comparison:
     def _judge_end(self) -> None:
         """Judge how many updates there are in all, where the batches are the same."""
         before, after = self._resumption.before, self._resumption.after
-        whole, mine = len(before.updates), self._position + len(after.updates)
+        whole = self._resumption.earlier + len(before.updates)
+        mine = self._updates + len(after.updates)
         if not self._are_whole() or mine == whole:
             return
         text = f"it ends after {count(mine, 'update')} in all instead of {whole}"

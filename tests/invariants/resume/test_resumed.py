@@ -55,12 +55,23 @@ def test_what_many_scripts_mean_is_a_note(measured, name):
 
 
 @pytest.mark.slow
-def test_the_second_time_it_is_resumed_counts_as_well(measured):
+@pytest.mark.parametrize(
+    ("saves", "says"),
+    [
+        ("step % 2 == 0", "the batch of update 7 instead of update 9"),
+        (
+            "step in (7, 8)",
+            "the batch of update 6 instead of update 9",
+        ),  # read before the first time
+    ],
+)
+def test_the_second_time_it_is_resumed_counts_as_well(measured, saves, says):
     """The place in the epoch counts the batches of this process only."""
     counts = "done = batch + 1 - (skip if epoch == start else 0)"
-    found = measured(after=counts, more="'batch': done", saves="step % 2 == 0")
+    found = measured(after=counts, more="'batch': done", saves=saves)
     assert found["resume/batches"].violation is not None
     assert "resumed once more" in found["resume/batches"].violation.message
+    assert says in found["resume/batches"].violation.message
 
 
 @pytest.mark.slow
