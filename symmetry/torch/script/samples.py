@@ -172,11 +172,6 @@ class Samples:
         return [(generator, _state_of(generator)) for generator in known]
 
 
-def without_workers(loader: Any) -> None:
-    """Let a loader make its batches in this process: nothing would end the workers."""
-    loader.num_workers, loader.timeout, loader.multiprocessing_context = 0, 0, None
-
-
 def _puts_in_order(sampler: Any) -> bool:
     """Return whether a user's own class makes batches: their places may have a meaning.
 

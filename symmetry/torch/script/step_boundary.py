@@ -26,7 +26,8 @@ from symmetry.base.user_code import user_place
 from symmetry.torch.creation import Modules, collecting
 from symmetry.torch.modes.filled_rows import seeing_filled_rows
 from symmetry.torch.script.coroutine import ThreadState, leave_modes
-from symmetry.torch.script.samples import Samples, without_workers
+from symmetry.torch.script.samples import Samples
+from symmetry.torch.script.workers import as_worker, in_this_process
 from symmetry.torch.watch.calls import in_backward
 from symmetry.torch.watch.steps import updates
 
@@ -104,7 +105,7 @@ class StepBoundary:
             collecting(Optimizer, self.optimizers),
             *self.modules.patches(),
             (nn.Module, "__call__", self._seen_call if self._armed else _call),
-            (DataLoader, "_get_iterator", _in_this_process(DataLoader._get_iterator)),
+            (DataLoader, "_get_iterator", in_this_process(DataLoader._get_iterator)),
             (_BaseDataLoaderIter, "__next__", self._apart(_BaseDataLoaderIter.__next__)),
             (BaseProcess, "start", self._elsewhere(BaseProcess.start)),
             (subprocess.Popen, "__init__", self._elsewhere(subprocess.Popen.__init__)),
@@ -206,7 +207,7 @@ class StepBoundary:
             leave_modes()
             nn.Module._call_impl = _call_impl
             try:
-                with self._samples.moving(iterator):
+                with as_worker(iterator), self._samples.moving(iterator):
                     return following(iterator)
             finally:
                 nn.Module._call_impl = call
@@ -237,11 +238,3 @@ def _give_parameters(module: nn.Module, args: Any, kwargs: Any) -> None:
     finally:
         for part in module.modules():
             part.training = any(part is each for each in training)
-
-
-def _in_this_process(get: Callable[..., Any]) -> Callable[..., Any]:
-    def in_this_process(loader: Any) -> Any:
-        without_workers(loader)
-        return get(loader)
-
-    return in_this_process

@@ -20,9 +20,8 @@ class Noisy(Dataset):
 
 class Stream(IterableDataset):
     def __iter__(self):
-        worker = get_worker_info()
-        number, step = (0, 1) if worker is None else (worker.id, worker.num_workers)
-        for index in range(number, 64, step):
+        worker = get_worker_info()  # never None: the loader has workers
+        for index in range(worker.id, 64, worker.num_workers):
             yield torch.tensor([index / 64]), torch.tensor([index % 2.0])
 
 

@@ -9,6 +9,7 @@ from unittest.mock import patch
 
 from symmetry.base.randomness import generators
 from symmetry.torch.script.epochs.batches.overwriting import Overwriting
+from symmetry.torch.script.workers import as_worker
 
 
 class Fetching:
@@ -38,7 +39,8 @@ class Fetching:
 
         iterator._next_index = indices
         try:
-            with self._own_numbers(), self._seen(getattr(iterator, "_dataset_fetcher", None)):
+            fetcher = getattr(iterator, "_dataset_fetcher", None)
+            with as_worker(iterator), self._own_numbers(), self._seen(fetcher):
                 return following(iterator), _order_of(orders)
         finally:
             del iterator._next_index

@@ -33,7 +33,7 @@ from symmetry.torch.script.epochs.log import (
     states,
     tensors_of,
 )
-from symmetry.torch.script.samples import without_workers
+from symmetry.torch.script.workers import in_this_process
 from symmetry.training.events import Backward, Batch, Called, Exhausted, Loader
 
 BATCHES = 2  # of each iterator, as long as there is more to learn from epochs
@@ -110,6 +110,8 @@ class Loaders:
         return noted
 
     def _begun(self, get: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        get = in_this_process(get)
+
         def begun(loader: Any) -> Any:
             first = self._numbers.known(loader) is None
             number = self._numbers.of(loader)
@@ -118,7 +120,6 @@ class Loaders:
                 fetching = Fetching(workers=workers > 0)
                 self._known.append(_Known(at, workers, fetching, emulated(loader)))
                 self._numbers.look(loader)
-                without_workers(loader)
             iterator = get(loader)
             self._add(iterator, number)
             return iterator

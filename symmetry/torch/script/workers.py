@@ -1,0 +1,62 @@
+"""Loaders that ask for workers: this process makes their batches, as their only worker.
+
+Nothing would end the processes. A data set reads ``get_worker_info()`` as in a worker. A function
+that collates does not: PyTorch's own would put each batch into shared memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+from unittest.mock import patch
+
+from torch.utils.data._utils import worker
+from torch.utils.data.dataloader import _BaseDataLoaderIter
+
+
+def in_this_process(get: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Return a function that gives a loader its iterators, without processes."""
+
+    def get_here(loader: Any) -> Any:
+        loader._asks_for_workers = loader.num_workers > 0 or vars(loader).get("_asks_for_workers")
+        loader.num_workers, loader.timeout, loader.multiprocessing_context = 0, 0, None
+        if not loader._asks_for_workers:
+            return get(loader)
+        begin = _with_worker(_BaseDataLoaderIter.__init__)
+        with _seen(None), patch.object(_BaseDataLoaderIter, "__init__", begin):
+            return get(loader)
+
+    return get_here
+
+
+@contextmanager
+def as_worker(iterator: Any) -> Iterator[None]:
+    """Let the data set of an iterator see its worker meanwhile, if its loader asks for workers."""
+    with _seen(vars(iterator).get("_only_worker", worker._worker_info)):
+        yield
+
+
+def _with_worker(begin: Callable[..., None]) -> Callable[..., None]:
+    """Give an iterator a worker before it calls ``iter`` with its data set."""
+
+    def begin_with_worker(iterator: Any, loader: Any) -> None:
+        begin(iterator, loader)
+        facts = {"id": 0, "num_workers": 1, "seed": iterator._base_seed}
+        iterator._only_worker = worker.WorkerInfo(dataset=loader.dataset, **facts)
+        iterator._collate_fn = _outside(iterator._collate_fn)
+        worker._worker_info = iterator._only_worker
+
+    return begin_with_worker
+
+
+def _outside(collate: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    def collate_outside(samples: Any) -> Any:
+        with _seen(None):
+            return collate(samples)
+
+    return collate_outside
+
+
+def _seen(info: Any) -> Any:
+    return patch.object(worker, "_worker_info", info)
