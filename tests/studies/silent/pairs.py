@@ -652,7 +652,6 @@ _BATCHES = (
             ),
         ),
         batch=Batch(loss=_MSE),
-        unseen="its twin only runs in workers, and a check reads data in the script's own process",
     ),
     Pair(
         "workers_seeded_alike",
