@@ -1,4 +1,4 @@
-"""Loaders that ask for workers: this process makes their batches, as their only worker.
+"""Loaders with workers: this process makes their batches, as the only worker.
 
 Nothing would end the processes. A data set reads ``get_worker_info()`` as in a worker. A function
 that collates does not: PyTorch's own would put each batch into shared memory.
@@ -19,9 +19,9 @@ def in_this_process(get: Callable[[Any], Any]) -> Callable[[Any], Any]:
     """Return a function that gives a loader its iterators, without processes."""
 
     def get_here(loader: Any) -> Any:
-        loader._asks_for_workers = loader.num_workers > 0 or vars(loader).get("_asks_for_workers")
+        loader._has_workers = loader.num_workers > 0 or vars(loader).get("_has_workers")
         loader.num_workers, loader.timeout, loader.multiprocessing_context = 0, 0, None
-        if not loader._asks_for_workers:
+        if not loader._has_workers:
             return get(loader)
         begin = _with_worker(_BaseDataLoaderIter.__init__)
         with _seen(None), patch.object(_BaseDataLoaderIter, "__init__", begin):
@@ -32,7 +32,7 @@ def in_this_process(get: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
 @contextmanager
 def as_worker(iterator: Any) -> Iterator[None]:
-    """Let the data set of an iterator see its worker meanwhile, if its loader asks for workers."""
+    """Let the data set of an iterator read its worker meanwhile, if its loader has workers."""
     with _seen(vars(iterator).get("_only_worker", worker._worker_info)):
         yield
 

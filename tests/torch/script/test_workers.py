@@ -1,4 +1,4 @@
-"""Loaders that ask for workers, whose batches this process makes."""
+"""Loaders with workers, whose batches this process makes."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_a_data_set_sees_the_only_worker_whose_seed_each_epoch_draws(data):
     assert seeds[0] != seeds[1]
 
 
-def test_a_loader_that_asks_for_none_has_none():
+def test_without_workers_there_is_none():
     assert read(DataLoader(Lazy(), 2, collate_fn=list)) == [None] * 4
 
 
