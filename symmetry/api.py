@@ -15,6 +15,7 @@ from symmetry.checker.declaration import takes
 from symmetry.checker.options import Keywords, Options
 from symmetry.checker.plan import Plan
 from symmetry.checker.progress import Progress
+from symmetry.checker.threads import one_thread
 from symmetry.checker.verdict import Checked, Verdict
 from symmetry.comparison import options as compared_by
 from symmetry.comparison.outcome import Compared, FirstDifference
@@ -267,7 +268,7 @@ def find_units(training: Target, *, progress: coverage.Tell | None = None) -> Co
     except ModuleNotFoundError as error:
         raise SymmetryError(_NOT_THERE.format(error)) from error
     try:
-        with closing(target):
+        with one_thread(), closing(target):  # two would wait for each other longer than they work
             return Coverage(**vars(find(target.training, progress or (lambda *_: None))))
     except TrainingError as error:
         message = str(error)

@@ -100,6 +100,21 @@ def test_units_without_gradient_are_told_and_stay_in_their_group():
     assert (first["no_gradient"], second["no_gradient"]) == ([2], [])
 
 
+def test_units_are_found_in_one_thread():
+    threads, before = set(), torch.get_num_threads()
+
+    def noting():
+        model, step = models.mlp()
+        return model, lambda k: threads.add(torch.get_num_threads()) or step(k)
+
+    torch.set_num_threads(2)
+    try:
+        find_units(noting)
+        assert (threads, torch.get_num_threads()) == ({1}, 2)
+    finally:
+        torch.set_num_threads(before)
+
+
 def test_the_places_within_a_patch_are_inputs():
     coverage = found(models.vit)
     reasons = {u.axis: u.why for u in coverage.uncovered if u.array == "model.patch.weight"}
