@@ -5,8 +5,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Collection
-from contextlib import suppress
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -39,6 +39,20 @@ def start(module: str, **settings: Any) -> subprocess.Popen[bytes]:
         start_new_session=True,
         **settings,
     )
+
+
+@contextmanager
+def ends_as_interrupted() -> Iterator[None]:
+    """Let SIGTERM and SIGHUP be as Ctrl-C: the processes that this one has started end with it."""
+    there = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    numbers = [number for number in there if signal.getsignal(number) is signal.SIG_DFL]
+    for number in numbers:
+        signal.signal(number, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        for number in numbers:
+            signal.signal(number, signal.SIG_DFL)
 
 
 def adopt_orphans() -> None:

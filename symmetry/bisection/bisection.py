@@ -72,10 +72,12 @@ class Bisection:
         def verdict(release: str) -> object:
             doing(f"{self._package} {release}", len(self.trials) + 1, most)
             trial = self.trials[release] = self._trial(release)
-            if trial.verdict is None and release in (releases[0], releases[-1]):
+            ends = [self.trials[end] for end in (releases[0], releases[-1]) if end in self.trials]
+            if trial.verdict is None and trial in ends:
                 raise SymmetryError(f"{self._package} {release} cannot be judged: {trial.line}")
             tell(trial)
-            return trial.verdict
+            # A target that fails only in between does so for a reason of its own.
+            return None if trial.fails and not any(end.fails for end in ends) else trial.verdict
 
         return first_change(releases, verdict)
 

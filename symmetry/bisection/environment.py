@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import site
 import subprocess
 import sys
@@ -21,10 +22,12 @@ from symmetry.base.errors import SymmetryError
 from symmetry.bisection.releases import PIP
 
 _READY = "ready"  # a file that is written last
+# Errors of pip that list other releases; another one behind them says what is missing.
+_LISTS = ("Ignored the following", "Could not find a version")
 
 
 class CannotInstall(SymmetryError):  # noqa: N818
-    """A release that cannot be installed here; the message is pip's last line."""
+    """A release that cannot be installed here; the message is the reason."""
 
 
 def environment(folder: Path, package: str, release: str, more: Sequence[str]) -> Path:
@@ -81,6 +84,16 @@ def _install(python: Path, requirements: Sequence[str]) -> None:
         check=False,
     )
     if done.returncode:
-        errors = [line for line in done.stderr.splitlines() if line.startswith("ERROR: ")]
-        reason = errors[0].removeprefix("ERROR: ") if errors else done.stderr.strip()
+        reason = _reason(done.stderr, requirements[0])
         raise CannotInstall(reason or f"pip ended with exit status {done.returncode}")
+
+
+def _reason(text: str, release: str) -> str:
+    """Return why ``NAME==VERSION`` could not be installed, from pip's errors."""
+    version = re.escape(release.partition("==")[2])
+    needs = re.search(rf" {version} Requires-Python ([^;\n]+)", text)
+    if needs and f"No matching distribution found for {release}" in text:
+        return f"it needs Python {needs[1]}"
+    errors = [line.removeprefix("ERROR: ") for line in text.splitlines() if "ERROR: " in line]
+    plain = [line for line in errors if not line.startswith(_LISTS)]
+    return plain[0] if plain else text.strip()

@@ -37,7 +37,7 @@ def ends(text: str) -> tuple[str, str]:
 
 
 def releases_of(package: str) -> list[str]:
-    """Return all releases that pip can install here, in their order.
+    """Return all releases that pip finds, also for a newer Python than this one, in their order.
 
     Raises
     ------
@@ -47,7 +47,7 @@ def releases_of(package: str) -> list[str]:
     if not _NAME.fullmatch(package):
         raise SymmetryError(f"{package!r} is no name of a library")
     asked = subprocess.run(
-        [*PIP, "index", "versions", package],
+        [*PIP, "index", "versions", "--ignore-requires-python", package],
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -74,7 +74,7 @@ def between(releases: Sequence[str], old: str, new: str) -> list[str]:
             lower = [str(v) for v in versions if v < end][-1:]
             upper = [str(v) for v in versions if v > end][:1]
             raise SymmetryError(
-                f"there is no release {end}; next to it: {', '.join(lower + upper)}"
+                f"pip finds no release {end}; next to it: {', '.join(lower + upper)}"
             )
     return [
         release

@@ -15,7 +15,8 @@ from symmetry.base.errors import FOUND, OK
 from symmetry.base.processes import command as run_module
 from symmetry.base.processes import ending
 
-_BROKEN = ("violated", "error")  # verdicts on an invariant, as in check.schema.json
+_FAILS = "error"  # verdicts on an invariant, as in check.schema.json
+_BROKEN = ("violated", _FAILS)
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,7 @@ class Trial:
     broken: tuple[str, ...]  # the invariants that are broken, if the command is ``check``
     line: str  # the first line of its answer
     seconds: float
+    fails: bool = False  # whether a target of ``check`` raises, or cannot be run
 
     @property
     def verdict(self) -> tuple[int, tuple[str, ...]] | None:
@@ -56,10 +58,17 @@ def tried(python: Path, release: str, words: Sequence[str]) -> Trial:
             text=True,
             check=False,
         )
-        broken = _broken(result)
+        verdicts = _verdicts(result)
     said = [line.strip() for line in (done.stdout + done.stderr).splitlines() if line.strip()]
     line = said[0] if said else ending(done.returncode)
-    return Trial(release, done.returncode, broken, line, round(time.monotonic() - begin, 1))
+    return Trial(
+        release,
+        done.returncode,
+        tuple(sorted({name for name, verdict in verdicts if verdict in _BROKEN})),
+        line,
+        round(time.monotonic() - begin, 1),
+        fails=any(verdict == _FAILS for _, verdict in verdicts),
+    )
 
 
 def _with_result(words: Sequence[str], result: Path) -> list[str]:
@@ -69,10 +78,10 @@ def _with_result(words: Sequence[str], result: Path) -> list[str]:
     return [words[0], "--json", str(result), *words[1:]]
 
 
-def _broken(result: Path) -> tuple[str, ...]:
+def _verdicts(result: Path) -> list[tuple[str, str]]:
+    """Return the names and verdicts in the result of a check; none if it wrote nothing."""
     if not result.exists():
-        return ()
+        return []
     found = json.loads(result.read_text())
     targets = found if isinstance(found, list) else [found]
-    names = {r["name"] for t in targets for r in t["results"] if r["verdict"] in _BROKEN}
-    return tuple(sorted(names))
+    return [(r["name"], r["verdict"]) for t in targets for r in t["results"]]

@@ -67,7 +67,8 @@ def command(
 
     pip installs each release, as a wheel, into an environment of its own. Everything that this
     environment lacks is found in the present one, which is not changed. A release that cannot be
-    installed, or with which nothing is judged, is passed over.
+    installed, or with which nothing is judged, is passed over. So is one with which the script
+    fails, unless it fails with OLD or NEW, too.
 
     Environments and verdicts are kept, so the same command continues an interrupted search.
     Verdicts are forgotten if the script or a library of the present environment changes.
@@ -79,6 +80,7 @@ def command(
     cannot be judged, or the command could not do its work.
     """
     from symmetry.base.files import writable_files
+    from symmetry.base.processes import ends_as_interrupted
     from symmetry.bisection.bisection import Bisection
     from symmetry.bisection.memory import default_folder
     from symmetry.bisection.releases import between, ends, releases_of
@@ -93,7 +95,7 @@ def command(
     tried = between(releases_of(package), old, new)
     search = Bisection(package, words, folder or default_folder(), more["with"], again=again)
     tell = partial(say, err=json == STANDARD)
-    with terminal():
+    with ends_as_interrupted(), terminal():
         change = search.change(tried, lambda trial: tell(_line(package, trial)), current().doing)
     for line in _conclusion(package, tried, change):
         tell(line)

@@ -56,6 +56,18 @@ def test_a_release_that_cannot_be_installed_is_passed_over(runs, tmp_path):
     assert doing[:2] == [("lib 1.0", 1, 4), ("lib 1.4", 2, 4)]
 
 
+@pytest.mark.parametrize(("failing", "change"), [("1.1", Change(0, 3, (1, 2))), ("1.4", None)])
+def test_a_release_with_which_the_script_fails_is_passed_over_unless_an_end_does(
+    runs, tmp_path, monkeypatch, failing, change
+):
+    def tried(python, release, words):
+        late = release > "1.2"
+        return Trial(release, int(late), ("a",) * late, "train.py", 0.1, fails=release == failing)
+
+    monkeypatch.setattr(bisection, "tried", tried)
+    assert search(tmp_path)[0] == (change or Change(1, 3, (2,)))
+
+
 @pytest.mark.parametrize(("number", "most"), [(2, 2), (3, 3), (4, 4), (5, 4)])
 def test_the_progress_counts_no_release_that_is_never_tried(runs, tmp_path, number, most):
     releases = [f"0.{n}" for n in range(number - 1)] + ["2.0"]

@@ -45,6 +45,39 @@ def test_an_environment_has_its_release_and_all_else_of_ours(wheels):
         environment(wheels, NAME, "1.2", [])
 
 
+IGNORED = "Ignored the following versions that require a different python version: "
+NONE = "Could not find a version that satisfies the requirement "
+CONFLICT = "Cannot install toylib==1.2 because these package versions have conflicts."
+
+
+@pytest.mark.parametrize(
+    ("errors", "reason"),
+    [
+        (
+            [
+                f"{IGNORED}1.1 Requires-Python >=3.99; 1.2 Requires-Python >=3.98,<4",
+                f"{NONE}toylib==1.2 (from versions: 1.0)",
+                "No matching distribution found for toylib==1.2",
+            ],
+            "it needs Python >=3.98,<4",
+        ),
+        (
+            [f"{NONE}other<2 (from versions: 2, 3)", "No matching distribution found for other<2"],
+            "No matching distribution found for other<2",
+        ),
+        ([CONFLICT, "ResolutionImpossible: for help visit a page"], CONFLICT),
+        ([], "pip ended with exit status 1"),
+    ],
+)
+def test_the_reason_is_one_sentence_of_pip(errors, reason, tmp_path, monkeypatch):
+    text = "".join(f"ERROR: {error}\n" for error in errors)
+    failed = subprocess.CompletedProcess([], 1, "", text)
+    monkeypatch.setattr(subprocess, "run", lambda *_, **__: failed)
+    with pytest.raises(CannotInstall) as raised:
+        environment(tmp_path, NAME, "1.2", [])
+    assert str(raised.value) == reason
+
+
 @pytest.mark.slow
 def test_the_verdict_is_that_of_the_release(wheels, monkeypatch):
     monkeypatch.chdir(wheels)

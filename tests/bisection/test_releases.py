@@ -33,9 +33,9 @@ def test_other_texts_are_errors(text, error):
 @pytest.mark.parametrize(
     ("old", "new", "error"),
     [
-        ("1.1", "2.0", "there is no release 1.1; next to it: 1.0.0, 1.2.0"),
-        ("1.2", "3.0", "there is no release 3.0; next to it: 2.0"),
-        ("0.1", "1.2", "there is no release 0.1; next to it: 0.9"),
+        ("1.1", "2.0", "pip finds no release 1.1; next to it: 1.0.0, 1.2.0"),
+        ("1.2", "3.0", "pip finds no release 3.0; next to it: 2.0"),
+        ("0.1", "1.2", "pip finds no release 0.1; next to it: 0.9"),
     ],
 )
 def test_a_release_that_is_missing_is_an_error_that_names_its_neighbours(old, new, error):

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import time
 
 import pytest
 
 from symmetry.bisection import bisection, releases
 from symmetry.bisection.trial import Trial
+from tests.bisection.wheels import NAME, write_wheels
 from tests.cli.inside import symmetry
-from tests.cli.process import assert_one_line
+from tests.cli.process import SYMMETRY, assert_one_line, environment, is_alive
 
 CHECK = ("--", "check", "train.py", "--only", "loss/pairs")
 
@@ -72,8 +76,69 @@ def test_the_result_can_be_read_as_json(folder):
         (("lib", "1.0..1.4", "--", "compare", "--steps", "3"), "Missing argument 'FIRST"),
         (("lib", *CHECK), "Missing argument 'OLD..NEW'"),
         (("lib", "1.0", *CHECK), "the releases are OLD..NEW"),
-        (("lib", "1.0..7", *CHECK), "there is no release 7; next to it: 1.4"),
+        (("lib", "1.0..7", *CHECK), "pip finds no release 7; next to it: 1.4"),
     ],
 )
 def test_wrong_arguments_are_one_line(folder, words, phrase):
     assert_one_line(symmetry("bisect", *words, cwd=folder), phrase)
+
+
+STEP = f"""
+import os, pathlib, time, {NAME}
+from symmetry.network import formulas
+
+def step(x, y, w1, w2, lr):
+    with open({NAME}.release, "a") as calls:
+        calls.write(".")
+    if {NAME}.release == "1.1" and "HANG" in os.environ:
+        pathlib.Path("pid").write_text(str(os.getpid()))
+        time.sleep(1000)
+    w1, w2 = formulas.step(x, y, w1, w2, lr)
+    w2[-1] += {NAME}.release == "1.1"
+    return w1, w2
+"""
+
+
+@pytest.mark.slow
+def test_a_search_that_is_ended_ends_its_check_and_goes_on_with_what_is_known(tmp_path):
+    (tmp_path / "wheels").mkdir()
+    sources = {release: f"release = {release!r}" for release in ("1.0", "1.0.5", "1.1")}
+    found = write_wheels(tmp_path / "wheels", sources, {"1.0.5": "nowhere"})
+    (tmp_path / "toy.py").write_text(STEP)
+    check = ["check", "toy.py:step", "--only", "symmetry/permutation", "--examples", "5"]
+    command = [*SYMMETRY, "bisect", NAME, "1.0..1.1", "--folder", "kept", "--", *check]
+
+    def start(**more):
+        return subprocess.Popen(
+            command,
+            cwd=tmp_path,
+            env=environment(**found, **more),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    first, pid = start(HANG="1"), tmp_path / "pid"
+    while first.poll() is None and not (pid.exists() and pid.read_text()):
+        time.sleep(0.05)
+    first.send_signal(signal.SIGTERM)
+    out, err = first.communicate()
+    assert (first.returncode, err) == (130, "interrupted\n"), out
+    until = time.monotonic() + 60  # the step would take 1000
+    while is_alive(int(pid.read_text())) and time.monotonic() < until:
+        time.sleep(0.05)
+    assert not is_alive(int(pid.read_text()))
+
+    known = [tmp_path / "1.0", *tmp_path.glob("kept/*/ready")]
+    written = [file.stat().st_mtime_ns for file in known]
+    second = start()
+    out, _ = second.communicate()
+    assert second.returncode == 0, out
+    assert out.splitlines()[2:] == [
+        f"{NAME} 1.0.5  cannot be installed: No matching distribution found for nowhere",
+        "",
+        f"the verdict changes between {NAME} 1.0 and 1.1",
+        "nothing could be judged with 1.0.5",
+    ]
+    assert written == [file.stat().st_mtime_ns for file in known]
+    assert len(known) == 3

@@ -34,6 +34,7 @@ from symmetry.base.processes import (
     children,
     end_children,
     ending,
+    ends_as_interrupted,
     start,
     waited,
 )
@@ -111,11 +112,8 @@ class Isolated(click.Command):
                 status = super().invoke(ctx)
             # One that fails first would end the rank that prints the answer.
             return status if ranks.rank() == 0 else OK
-        for name in ("SIGTERM", "SIGHUP"):  # as Ctrl-C: the other process ends with this one
-            number = getattr(signal, name, None)
-            if number and signal.getsignal(number) is signal.SIG_DFL:
-                signal.signal(number, signal.default_int_handler)
         with (
+            ends_as_interrupted(),
             terminal() as screen,
             TemporaryFolder() as folder,
         ):
