@@ -9,6 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from symmetry.invariants.catalogue import catalogue
 from symmetry.report.files import ReportFiles
 from symmetry.report.filling import environment, fill_paragraphs
 from symmetry.report.table import by_suspicion, in_short, render_models, suspicion
@@ -18,11 +19,9 @@ from tests.studies.survey.reasons import BUG, REASONS, SLOW, Reason
 LIBRARIES = "transformers", "timm"
 COMMAND = "python -m tests.studies.survey"
 MARKDOWN, PAGE, LINES = "survey.md", "survey.html", "survey.jsonl"
-FINDINGS = Path("reports/findings/README.md")
 TESTED, HALF, NOT = "tested", "half tested", "not tested"
 _GROUPS, _SILENT = re.compile(r"(\d+) groups?"), re.compile(r"(\d+) no gradient")
 _SOUND = ("layers without units", "modules without gradient", "only some units are equal", "sound")
-_FINDING = re.compile(r"\| \[(.+?)\]\((.+?)\) \| (.+?) \| (.+?) \| (.+?) \|")
 Line = Mapping[str, Any]
 
 
@@ -80,11 +79,6 @@ def said(line: Line) -> str:
     return ", ".join(violated) or in_short(line)
 
 
-def findings() -> list[tuple[str, ...]]:
-    """Return title, file, library and class of each finding."""
-    return _FINDING.findall(FINDINGS.read_text("utf-8"))
-
-
 def tried() -> tuple[list[str], dict[str, str]]:
     """Return the names of the models that a recipe makes, and why others have none."""
     built: list[str] = []
@@ -114,6 +108,12 @@ def applied(line: Line) -> int:
     return len({r["name"] for r in line["results"] if r["verdict"] != "not applicable"})
 
 
+def not_run(lines: Sequence[Line]) -> list[str]:
+    """Return the checks that are made by default today, and that no line has."""
+    names = {result["name"] for line in lines for result in line["results"]}
+    return [each.name for each in catalogue() if each.default and each.name not in names]
+
+
 def render(lines: Sequence[Line]) -> ReportFiles:
     """Return the report of all models, and the table that is sorted by a click."""
     lines = by_suspicion(lines)
@@ -131,6 +131,7 @@ def render(lines: Sequence[Line]) -> ReportFiles:
         libraries=libraries(),
         fewest=min(map(applied, lines)),
         most=max(map(applied, lines)),
+        not_run=not_run(lines),
         in_table=sum(reason.kind == BUG for reason in map(reason_of, doubtful) if reason),
         not_built=not_built_by_error(not_built),
         counts=Counter(map(suspicion, lines)),
@@ -138,7 +139,6 @@ def render(lines: Sequence[Line]) -> ReportFiles:
         codes=Counter(line["code"] for line in lines if "code" in line),
         causes=Counter(c for line in lines for c in line.get("causes", {}).values()),
         doubtful=doubtful,
-        findings=findings(),
     )
     page = render_models(lines, (), COMMAND).texts["models.html"]
     return ReportFiles({MARKDOWN: fill_paragraphs(text), PAGE: page})
