@@ -443,6 +443,7 @@ class Epochs:
     start: tuple[tuple[str, str], ...] = ()  # names and digests of parameters at the first call
     without_seed: tuple[str, ...] = ()  # libraries whose shared generator it draws from unseeded
     is_limited: bool = False  # whether it ended because it took too long
+    has_saved: bool = False  # in a framework whose saves are no events
     is_function: bool = False  # a function with ``evaluate`` between its steps, and no script
     disturbed: str = ""  # the first parameter that has other bits in a later step by ``evaluate``
     seconds: float = field(default=0.0, compare=False)  # of the CPU

@@ -52,6 +52,15 @@ def test_a_check_says_how_to_check_resuming(folder):
     assert done.out.splitlines()[-1] == last, done
 
 
+@pytest.mark.slow
+@needs("jax")
+def test_a_check_of_jax_says_so_likewise(tmp_path):
+    (tmp_path / "train.py").write_text(resumed_scripts.text())
+    done = symmetry("check", "train.py", "--only", "loop/gradients", cwd=tmp_path)
+    last = "to check resuming: symmetry check train.py --resume-with '--resume ...'"
+    assert done.out.splitlines()[-1] == last, done
+
+
 def test_quotes_that_do_not_end_are_a_usage_error(folder):
     done = inside.symmetry("check", "train.py", "--resume-with", "'a", cwd=folder)
     assert done.status == 2

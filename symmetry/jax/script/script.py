@@ -189,6 +189,14 @@ class JaxScriptTraining(FunctionTraining):
         """Whether it is resumed as its user does, to be checked for what goes another way."""
         return isinstance(self.make, JaxScript) and self.make.source.resume_with is not None
 
+    @property
+    def resume_option(self) -> str:
+        """The script's option to be resumed by, if it has saved so far; else empty."""
+        if not isinstance(self.make, JaxScript):
+            return ""
+        runs = (each for each in self.cache.values() if isinstance(each, Epochs))
+        return self.make.source.resume_option if any(each.has_saved for each in runs) else ""
+
     def resumed(self, seed: int = 0) -> ResumedRuns | None:
         """Resume the script from its own files, once."""
         if not isinstance(self.make, JaxScript):

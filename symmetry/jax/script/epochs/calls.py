@@ -16,13 +16,17 @@ import hashlib
 import time
 import weakref
 from collections import Counter
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import wraps
 from typing import Any, ClassVar
+from unittest.mock import patch
 
 import jax
 import numpy as np
 
+from symmetry.base.libraries import saving
 from symmetry.jax.jaxprs.interpreter import is_key
 from symmetry.jax.made import is_array, is_number
 from symmetry.jax.script.calls import Enough
@@ -110,6 +114,8 @@ class LoopCalls(Jitting):
         Whether that is because it took too long.
     mirror
         The mirror that the script writes into.
+    has_saved
+        Whether a function that saves was called.
     """
 
     most: ClassVar[int] = 40  # updates that are computed
@@ -120,6 +126,7 @@ class LoopCalls(Jitting):
         self.log: list[LoopEntry] = []
         self.ended, self.is_limited = "", False
         self.mirror: FolderMirror | None = None
+        self.has_saved = self._is_saving = False
         self._until, self._seconds = time.process_time() + seconds, seconds
         self._variants: dict[Hashable, Variant] = {}
         self._calls = 0
@@ -130,6 +137,33 @@ class LoopCalls(Jitting):
         self._last: dict[int, tuple[LoopCall, Any, list[Any]]] = {}
         self._made: dict[int, Made] = {}
         self._digests: dict[int, tuple[Any, str]] = {}
+
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        """See the calls of jitted functions, and saves, while the block runs."""
+        with super().watching(), ExitStack() as stack:
+            for owner, name in saving():
+                stack.enter_context(patch.object(owner, name, self._seen(getattr(owner, name))))
+            yield
+
+    def _seen(self, save: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(save)
+        def seen(*args: Any, **kwargs: Any) -> Any:
+            if self._is_saving:  # by another function of these
+                return save(*args, **kwargs)
+            self._is_saving = True
+            try:
+                result = save(*args, **kwargs)
+            finally:
+                self._is_saving = False
+            self._see(args)
+            return result
+
+        return seen
+
+    def _see(self, args: Sequence[Any]) -> None:  # noqa: ARG002
+        """See that a function has saved."""
+        self.has_saved = True
 
     def _recorded(
         self,

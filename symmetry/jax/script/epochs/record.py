@@ -57,6 +57,7 @@ def epochs_of(
         ended=run.ended or ("the script's end" if error is None else f"an error: {error}"),
         is_whole=not run.ended and error is None,
         is_limited=run.is_limited,
+        has_saved=run.has_saved,
         error="" if error is None else str(error),
         failure=None if error is None else error.failure,
         has_modes=any(isinstance(each, ModeSwitch) for each in run.log),

@@ -15,20 +15,17 @@ bar, but for running averages. Arguments that only draw random numbers, or choos
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from functools import cached_property, wraps
+from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
-from unittest.mock import patch
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from symmetry.base.errors import TrainingError
-from symmetry.base.libraries import saving
 from symmetry.jax.executables import Executables
 from symmetry.jax.jaxprs.inputs import Inputs, inputs_of
 from symmetry.jax.made import has_numbers, is_array, is_number
@@ -81,32 +78,8 @@ class ResumableCalls(LoopCalls):
         self.copies: dict[int, WrittenFiles] = {}
         self.overwriting = Overwriting(folder / "overwritten")
         self._folder = folder
-        self._is_saving = False
         self._saved: SourceLine | None = None  # the line of a save, since the last call
         self._unfinished: dict[int, Any] = {}  # what writes meanwhile, by its id
-
-    @contextmanager
-    def watching(self) -> Iterator[None]:
-        """See the calls of jitted functions, and saves, while the block runs."""
-        with super().watching(), ExitStack() as stack:
-            for owner, name in saving():
-                stack.enter_context(patch.object(owner, name, self._seen(getattr(owner, name))))
-            yield
-
-    def _seen(self, save: Callable[..., Any]) -> Callable[..., Any]:
-        @wraps(save)
-        def seen(*args: Any, **kwargs: Any) -> Any:
-            if self._is_saving:  # by another function of these
-                return save(*args, **kwargs)
-            self._is_saving = True
-            try:
-                result = save(*args, **kwargs)
-            finally:
-                self._is_saving = False
-            self._see(args)
-            return result
-
-        return seen
 
     def _see(self, args: Sequence[Any]) -> None:
         """See that a function has saved: an argument of it may be a file, or write meanwhile."""
