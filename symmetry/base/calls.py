@@ -24,6 +24,7 @@ class Running:
     first = False  # whether the one that is running is the first of its kind: it may compile
     loading = False  # whether it loads the target: it may import a framework
     run = 0  # how often a training was begun
+    beside = 0  # the same, in forks that work beside this process
     step = 0  # that its last run takes
     spent = 0.0  # seconds that all its runs took, but for the imports of a script's first one
     setup = 0.0  # seconds that a run of a script needs before its first step
@@ -76,6 +77,7 @@ class Pace(NamedTuple):
     evaluates: str = ""
     used: float = 0.0
     limit: float = math.inf
+    beside: int = 0
 
 
 class Surroundings(Protocol):

@@ -95,6 +95,7 @@ class Fork(Generic[Result]):
         from multiprocessing import Pipe  # it takes a while to import
 
         self.seconds, self.ended, self._beside = 0.0, False, beside
+        self._runs = running.run  # as far as it is known how many it has begun
         self._since: tuple[float, float] | None = None  # of the first look without a sign of life
         self._pipe, writing = Pipe(duplex=False)
         with writing:
@@ -158,7 +159,10 @@ class Fork(Generic[Result]):
                 raise ForkError(value)
             if kind == "ended":
                 self.ended = True
-            elif not self._beside:
+            elif self._beside:
+                begun = value.get("run", self._runs)
+                running.beside, self._runs = running.beside + begun - self._runs, begun
+            else:
                 vars(running).update(value)
                 running.report()
         self._refuse_silence()
@@ -206,10 +210,13 @@ def _be_a_fork(function: Callable[[], Iterator[Any]], pipe: Connection, *, besid
 
 
 def _own_positions() -> None:
-    """Open the files of this process once more: forks share the position in an open file."""
+    """Open the files of this process once more: forks share the position in an open file.
+
+    Standard error stays as it is: one that began to write there anew would overwrite the other's.
+    """
     import fcntl  # not on Windows
 
-    for number in _open_files():
+    for number in {*_open_files()} - {2}:
         if stat.S_ISREG(os.fstat(number).st_mode):
             flags = fcntl.fcntl(number, fcntl.F_GETFL) & (os.O_ACCMODE | os.O_APPEND)
             own = os.open(_SELF / "fd" / str(number), flags)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from copy import copy
 from pathlib import Path
+from tempfile import TemporaryFile
+from weakref import finalize
 
 from symmetry.sandbox.folder_mirror import FolderMirror, WrittenFiles
 from symmetry.sandbox.originals import Originals
@@ -22,7 +25,7 @@ class MirrorPool:
     def __init__(self, *folders: Path) -> None:
         self._folders = folders
         self._free: list[FolderMirror] = []
-        self._told: set[str] = set()
+        self._told = _Told()
         self._files: WrittenFiles | None = None
         self.originals = Originals()
 
@@ -71,6 +74,21 @@ class MirrorPool:
 
     def _tell(self, path: str) -> None:
         """Say once which file a script writes that is not in a mirror."""
-        if path not in self._told:
-            self._told.add(path)
+        if self._told.add(path):
             print(f"the script writes {path}", file=sys.__stderr__)
+
+
+class _Told:
+    """The files that were told, by this process or a fork of it."""
+
+    def __init__(self) -> None:
+        self._paths = TemporaryFile(buffering=0)  # noqa: SIM115 - it lasts as long as this
+        finalize(self, self._paths.close)
+
+    def add(self, path: str) -> bool:
+        """Add a file; return whether it is new."""
+        self._paths.seek(0)
+        new = os.fsencode(path) not in self._paths.read().split(b"\0")
+        if new:
+            self._paths.write(os.fsencode(path) + b"\0")
+        return new

@@ -9,13 +9,14 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from symmetry.base import fork
 from symmetry.base.calls import calling, running
-from symmetry.base.fork import ForkError, forked, held
+from symmetry.base.fork import Fork, ForkError, forked, held
 from symmetry.base.processes import children, command
 
 pytestmark = pytest.mark.skipif(not fork.POSSIBLE, reason="processes are forked on Linux alone")
@@ -142,6 +143,23 @@ def test_calls_are_counted_as_if_they_were_made_here() -> None:
     forked(call)
     assert running.calls == before + 3
     assert not running.inside
+
+
+def test_runs_of_a_fork_beside_this_process_are_counted_beside_its_own(monkeypatch) -> None:
+    monkeypatch.setattr(running, "run", 4)
+    monkeypatch.setattr(running, "beside", 1)
+
+    def two() -> Iterator[int]:
+        for _ in range(2):
+            running.run += 1
+            with calling("fork"):
+                pass
+            yield running.run
+
+    with Fork(two, beside=True) as fork:
+        assert [fork.receive(), fork.receive()] == [5, 6]
+    assert (running.run, running.beside) == (4, 3)
+    assert running.pace.beside == 3
 
 
 def test_memory_is_shared_until_it_is_written() -> None:

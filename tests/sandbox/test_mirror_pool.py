@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from symmetry.base.fork import POSSIBLE, Fork
 from symmetry.sandbox.mirror_pool import MirrorPool
 
 
@@ -68,6 +69,20 @@ def test_it_is_restored(work, change):
     mirrors.give(mirror)
     mirrors.remove()
     assert not Path(mirror.top).exists()
+
+
+@pytest.mark.skipif(not POSSIBLE, reason="processes are forked on Linux alone")
+def test_forks_say_once_which_file_is_written_elsewhere(work, capfd):
+    pool = MirrorPool(work)
+
+    def tell(*names):
+        yield [pool._tell(name) for name in names]
+
+    next(tell("a"))
+    with Fork(lambda: tell("a", "b"), beside=True) as fork:
+        fork.receive()
+    next(tell("b", "c"))
+    assert capfd.readouterr().err == "".join(f"the script writes {name}\n" for name in "abc")
 
 
 def test_two_that_are_needed_are_two(work):

@@ -224,7 +224,7 @@ class _Work:
             return
         if pace.run and self._doing:
             what, number, of, _, bar = self._doing
-            note = f"run {pace.run} of about {_RUNS}, step {pace.step}"
+            note = f"run {pace.run + pace.beside} of about {_RUNS}, step {pace.step}"
             if pace.limit < math.inf:
                 note += f", {pace.used:.0f} of {pace.limit:.0f} CPU seconds"
             elif (whole := _whole(pace)) > _SHORT:
