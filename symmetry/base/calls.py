@@ -45,7 +45,7 @@ class Running:
 
     def refuse_beyond_limit(self) -> None:
         """Raise ``BudgetSpent`` if the CPU seconds that calls may take are used."""
-        if self.used >= self.limit:
+        if self.limit < math.inf and self.used >= self.limit:
             raise BudgetSpent
 
     def report(self) -> None:

@@ -33,6 +33,10 @@ def draw(
     hypothesis.errors.HypothesisException
         If the strategy can draw nothing.
     """
+    from hypothesis import currently_in_test_context
+
+    if not currently_in_test_context():
+        return _draw(strategy, count, seed, unless)
     # Hypothesis refuses to draw within a test of its own, but not in another thread.
     with ThreadPoolExecutor(max_workers=1) as thread:
         return thread.submit(_draw, strategy, count, seed, unless).result()

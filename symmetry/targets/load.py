@@ -4,6 +4,7 @@ import ast
 import difflib
 import importlib
 import importlib.util
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -133,11 +134,12 @@ def _put_first(folder: Path) -> None:
 
 def _forget_namesakes(folder: Path) -> None:
     """Let ``new/train.py`` import its own ``model`` after ``old/train.py`` has imported another."""
+    others = {str(other) for other in _folders - {folder}}
     namesakes = {
         name
         for name, module in sys.modules.items()
         if name != "symmetry"
-        and _home(module) in _folders - {folder}
+        and _home(module) in others
         and ((folder / f"{name}.py").exists() or (folder / name).is_dir())
     }
     for name in list(sys.modules):
@@ -145,10 +147,7 @@ def _forget_namesakes(folder: Path) -> None:
             del sys.modules[name]
 
 
-def _home(module: ModuleType) -> Path | None:
-    """Return the folder in which the import found this module or package."""
-    file = getattr(module, "__file__", None)
-    if file is None:
-        return None
-    parents = Path(file).parents
-    return parents[1] if Path(file).name == "__init__.py" and len(parents) > 1 else parents[0]
+def _home(module: ModuleType) -> str:
+    """Return the folder in which the import found this module or package; empty if in none."""
+    folder, name = os.path.split(getattr(module, "__file__", None) or "")  # of thousands
+    return os.path.split(folder)[0] if name == "__init__.py" else folder

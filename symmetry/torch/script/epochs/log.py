@@ -131,16 +131,13 @@ class Numbers:
 
 def states() -> States:
     """Return a digest of the state of each shared random generator."""
+    numpy: Any = np.random.get_state()
+    kind, words, *rest = numpy
     return {
         "PyTorch": _digest(torch.default_generator.get_state().numpy().tobytes()),
-        "NumPy": _digest(repr(np.random.get_state()).encode() + _words_of_numpy()),
+        "NumPy": _digest(repr((kind, *rest)).encode() + words.tobytes()),
         "Python": _digest(repr(random.getstate()).encode()),
     }
-
-
-def _words_of_numpy() -> bytes:
-    state: Any = np.random.get_state()
-    return bytes(state[1].tobytes())
 
 
 def tensors_of(value: Any) -> list[Tensor]:
