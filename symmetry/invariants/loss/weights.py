@@ -12,7 +12,8 @@ micro-batches once more, by the script and by a trainer, all weights together ar
 The weight of a term is the gradient that arrives at it in a backward of the run: no second run is
 compared, and the loss need not be known. ``symmetry watch`` shows all weights. Unequal means are a
 note for losses of a policy, which some define so, and where no term is masked. Several loaders,
-lines, or sets of parameters are several losses, and may count as they like.
+lines, or sets of parameters are several losses, and may count as they like. So may a penalty, such
+as a router's, beside a loss whose terms all weigh the same.
 """
 
 from __future__ import annotations
@@ -81,7 +82,8 @@ def weights(epochs: Epochs) -> Judgement:
     usual = max((len(update.pieces) for update in updates), default=0)
     for site in dict.fromkeys(site for update in updates for site in update.sites):
         mine = [update for update in updates if site in update.sites]
-        _judge_means([u for u in mine if _is_mean_of_means(u, site)], site, judgement)
+        uneven = [u for u in mine if _is_mean_of_means(u, site) and not _is_beside_a_whole(u, site)]
+        _judge_means(uneven, site, judgement)
         _judge_total([u for u in mine if _is_divided_twice(u, site, usual)], site, judgement)
         _judge_divisor([u for u in mine if _is_whole(u, site, usual)], site, judgement)
     _note_sums([u for u in updates if _is_sum_of_means(u)], judgement)
@@ -168,6 +170,20 @@ def _is_mean_of_means(update: UpdateInPieces, site: LossSite) -> bool:
         and all(each.are_equal and each.size > 1 for each in terms)
         and _are_close([each.total for each in terms], _CLOSE)
         and not _are_close([each.weight for each in terms], _APART)
+    )
+
+
+def _is_beside_a_whole(update: UpdateInPieces, site: LossSite) -> bool:
+    """Return whether all terms of another loss weigh the same, in pieces of unequal numbers.
+
+    The script divides that loss by the number in all pieces. The site is a penalty of each piece.
+    """
+    return any(
+        len({each.count for each in terms.values()}) > 1
+        and all(each.are_equal for each in terms.values())
+        and _are_close([each.weight for each in terms.values()], _CLOSE)
+        for other, terms in update.sites.items()
+        if other != site
     )
 
 

@@ -33,7 +33,8 @@ def run(*windows, samples=4, loaders=(0, 0, 0, 0), factors=(1.0, 1.0), lines=(6,
             order = tuple(range(number * rows, (number + 1) * rows))
             events += [event(Batch, loader=loaders[place], order=order)]
             events += [event(Called, digest=str(number), shapes=(f"{rows} x 3",))]
-            facts = {"reached": frozenset(reached[place : place + 1]), "terms": (each,)}
+            both = each if isinstance(each, tuple) else (each,)
+            facts = {"reached": frozenset(reached[place : place + 1]), "terms": both}
             events += [event(Backward, lines[place], number=number, **facts)]
             number += 1
         events += [event(Updated, 9, backwards=tuple(range(first, number)), factors=factors)]
@@ -84,6 +85,15 @@ def test_what_may_be_meant_is_a_note(windows):
 def test_micro_batches_of_several_kinds_may_count_equally(facts):
     judgement = weights(run(*UNEQUAL, **facts))
     assert (judgement.accusations, judgement.notes) == ([], [])
+
+
+@pytest.mark.parametrize("accused", [0, 2])
+def test_a_penalty_of_each_micro_batch_may_stand_beside_a_loss_of_all_tokens(accused):
+    penalties = means((8, 3, 5), total=1 / 3, kind="distance", operation="Pow", mean_at=at(7))
+    right = [sums(counts, n) for counts, n in zip(COUNTS, (16, 17), strict=True)]
+    losses = UNEQUAL if accused else right
+    judgement = weights(run(*([*zip(loss, penalties, strict=True)] for loss in losses)))
+    assert (len(judgement.accusations), judgement.notes) == (accused, [])
 
 
 def test_a_loss_that_is_divided_twice_is_accused_where_it_is_made():

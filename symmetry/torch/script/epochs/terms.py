@@ -51,7 +51,8 @@ _REDUCING = re.compile(
     "NllLoss(2D)?|SmoothL1Loss|SoftMarginLoss"
 )
 _LIKELIHOOD = re.compile("BinaryCrossEntropy(WithLogits)?|LogSoftmax")
-_DISTANCE = re.compile("Abs|HuberLoss|L1Loss|MseLoss|Mul|Pow|SmoothL1Loss")
+_DISTANCE = re.compile("HuberLoss|L1Loss|MseLoss|SmoothL1Loss")
+_POWER = re.compile("Abs|Mul|Pow")
 _NO_LOSSES = frozenset({"AccumulateGrad", "Softmax"})  # parameters, and probabilities of experts
 _MEAN = 1  # as PyTorch writes a reduction
 
@@ -255,7 +256,7 @@ def _terms(arrivals: Iterable[_Arrival], scale: float, asked: SourceLine) -> Ite
     for (word, line, mean_at), same in groups.items():
         yield Terms(
             operation=word,
-            kind="product" if any(_is_product(each.end) for each in same) else _kind(word),
+            kind=_kind([each.end for each in same]),
             at=line,
             mean_at=mean_at,
             weighed_at=same[0].weighed_at(asked),
@@ -263,10 +264,24 @@ def _terms(arrivals: Iterable[_Arrival], scale: float, asked: SourceLine) -> Ite
         )
 
 
-def _kind(word: str) -> Kind:
+def _kind(ends: Sequence[Any]) -> Kind:
+    word = _word(ends[0])
+    if any(_is_product(end) for end in ends):
+        return "product"
     if _LIKELIHOOD.fullmatch(word):
         return "likelihood"
-    return "distance" if _DISTANCE.fullmatch(word) else "other"
+    is_distance = _DISTANCE.fullmatch(word) or (
+        _POWER.fullmatch(word) and all(map(_is_of_a_difference, ends))
+    )
+    return "distance" if is_distance else "other"
+
+
+def _is_of_a_difference(node: Any) -> bool:
+    """Return whether the operand is a difference, and not the size of one number, as a penalty."""
+    below = next(iter(_operands(node)), None)
+    while _is_linear(below) and _word(below) not in ("Rsub", "Sub"):
+        below = next(iter(_operands(below)), None)
+    return _is_linear(below)
 
 
 def _is_product(node: Any) -> bool:

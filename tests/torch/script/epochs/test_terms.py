@@ -64,6 +64,12 @@ def test_each_token_of_a_mean_weighs_one_by_their_number(x, loss):
     assert np.isclose(terms.total, 1)
 
 
+@pytest.mark.parametrize("penalty", [lambda x: x.logsumexp(-1).pow(2), lambda x: x.abs()])
+def test_the_size_of_a_number_is_no_distance(x, penalty):
+    (terms,) = seen(penalty(x).mean()).values()
+    assert terms.kind == "other"
+
+
 @pytest.mark.parametrize(
     ("loss", "total"),
     [
@@ -84,7 +90,8 @@ def test_a_loss_times_a_learned_weight_is_a_product(x):
     scale = torch.zeros(2, requires_grad=True)
     loss = by_hand(x) * (-scale[0]).exp() + x.square().mean() / (2 * scale[1].exp())
     assert {terms.kind for terms in seen((loss + scale.sum()) / 2).values()} == {"product"}
-    (squares,) = seen((x * x).mean()).values()
+    apart = x - 1
+    (squares,) = seen((apart * apart).mean()).values()
     assert squares.kind == "distance"
 
 
