@@ -60,9 +60,7 @@ class EvaluationCall:
     module: str  # the name of its class
     place: SourceLine  # the user's line that calls it
     active: tuple[Active, ...] = ()  # what acts all the same
-    draws: tuple[SourceLine, ...] = ()  # where random numbers are drawn, but for codes
-    # Whether it only draws codes: numbers in a scale that it computes, as an autoencoder does.
-    codes: bool = False
+    draws: tuple[SourceLine, ...] = ()  # where random numbers are drawn, but for codes and choices
     differs: bool = False  # whether another seed gives another output
     raised: str = ""  # what it raises in evaluation mode; empty if nothing
 

@@ -25,7 +25,7 @@ DRAWS = NoteKind(
     "model/draws",
     meaning="A model in evaluation mode gives other outputs each time. If that is not meant, draw "
     "random numbers only if self.training. A code of an autoencoder, whose scale the model "
-    "computes, has no note.",
+    "computes, has no note, nor has one number that makes a choice, as teacher forcing does.",
 )
 _AGAIN = "two calls after model.eval() give different outputs"
 _NOT_REACHED = (
@@ -104,9 +104,9 @@ def _notes(found: Evaluation) -> Iterator[Note]:
                 "meant (Monte Carlo dropout), pass training=self.training"
             )
             yield KEPT_DROPOUT.at(text, named[0].place)
-        elif call.differs and not call.codes:
+        elif call.differs and call.draws:
             text = (
                 f"{call.module} gives other outputs each time in evaluation mode: it draws random "
                 "numbers; if that is not meant, draw only if self.training"
             )
-            yield DRAWS.at(text, next(iter(call.draws), call.place))
+            yield DRAWS.at(text, call.draws[0])

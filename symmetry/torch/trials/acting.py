@@ -99,6 +99,8 @@ class Draws(Observer):
     noisy = x + 0.1 * torch.randn_like(x)               a line that draws
     code = mean + torch.randn_like(mean) * log.exp()    a line that draws a code, as it has to:
                                                         the model computes the scale
+    if torch.rand(1) < 0.5:                             one number, for a choice: teacher forcing,
+                                                        say, where the call is given labels
     """
 
     def __init__(self) -> None:
@@ -109,6 +111,8 @@ class Draws(Observer):
     def after(self, operation: Operation) -> None:
         """Note the line of a random operation, and what scales its numbers."""
         if operation.draws:
+            if all(result.numel() == 1 for result in operation.results):
+                return
             line = users_line()
             self.found.setdefault(line, False)
             self._drawn.update(dict.fromkeys(operation.results, line))

@@ -63,8 +63,7 @@ def _repeated(call: FirstCall, model: nn.Module) -> EvaluationCall:
         return EvaluationCall(call.name, call.place, raised=in_one_line(error))
     differs = not _same(tensors_in(first), tensors_in(second))
     lines = tuple(line for line, of_a_code in draws.found.items() if not of_a_code)
-    codes = bool(draws.found) and not lines
-    return EvaluationCall(call.name, call.place, tuple(acting.found), lines, codes, differs)
+    return EvaluationCall(call.name, call.place, tuple(acting.found), lines, differs)
 
 
 def _same(a: Sequence[Any], b: Sequence[Any]) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -125,6 +127,18 @@ def code_is_sampled_in_evaluation() -> object:
             return out
 
     return trained(Sampling())
+
+
+@nearly(_DROPS, "vacuous")
+def numbers_choose_what_is_fed_back() -> object:
+    class Forced(OneLayer):
+        def forward(self, x: Tensor) -> Tensor:
+            hidden = torch.tanh(self.fc1(x))
+            forced = random.random() < 0.5 or torch.rand(1).item() < 0.5
+            out: Tensor = self.out(hidden if forced else hidden.roll(1, dims=-1))
+            return out
+
+    return trained(Forced())
 
 
 @nearly(_DROPS)
