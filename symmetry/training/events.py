@@ -427,6 +427,8 @@ class Epochs:
     initialised: tuple[Initialised, ...] = ()
     # Lines that compute running averages whose old value is another one in a later call.
     averages: frozenset[SourceLine] = frozenset()
+    # Lines that compute running averages, where an evaluation reads the old value of the start.
+    stale: frozenset[SourceLine] = frozenset()
     has_modes: bool = True  # whether models have modes that are switched
     sees_attributes: bool = True  # whether attributes that are set are seen
     ended: str  # why: "the script's end", for example

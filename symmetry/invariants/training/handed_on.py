@@ -6,7 +6,7 @@ Example: the state of the optimiser is dropped, so that its moments are zero in 
 
 It is judged for running averages: moments, statistics of a normalisation, averages of weights. A
 step computes a new value, but the next step gets the same old one. Return the new value, and pass
-it to the next step.
+it to the next step. Statistics that stay are accused if an evaluation reads them.
 """
 
 from __future__ import annotations
@@ -48,12 +48,16 @@ def handed_on(start: TrainingStart) -> Measurement:
     dropped = [each for each in dropped if epochs is None or each.place not in epochs.averages]
     notes: tuple[Note, ...] = ()
     if averages := [each for each in dropped if each.of_gradients]:
-        text = _text(averages, "the optimiser begins anew in each step")
+        text = _text(averages, "nothing is averaged over steps")
         is_known = not start.target.has_loop or (epochs is not None and not epochs.is_limited)
         if is_known:
             return Measurement.violated(Violation.at(text, averages[0].place, 1))
         notes = (AVERAGES.at(text, averages[0].place),)
     elif dropped:
+        read = [each for each in dropped if epochs is not None and each.place in epochs.stale]
+        if read:
+            text = _text(read, "an evaluation reads that of the start")
+            return Measurement.violated(Violation.at(text, read[0].place, 1))
         text = _text(dropped, "an evaluation with them is normalised by those of the start")
         notes = (STATISTICS.at(text, dropped[0].place),)
     return Measurement(counted=not start.baseline.moved <= start.baseline.trained, notes=notes)

@@ -35,7 +35,8 @@ class Average(NamedTuple):
     input: int  # its number
     at: SourceLine  # the line that computes it
     of_gradients: bool  # whether it averages what comes from a gradient
-    is_read: bool  # whether a loss or a gradient depends on it
+    # Whether a loss or a gradient depends on it; or a score, as of weights mixed with their start.
+    is_read: bool
 
 
 class _Share(NamedTuple):
@@ -53,6 +54,7 @@ def averages_in(
     gradients: Collection[Any],
     losses: Collection[Any],
     handed: Collection[Any],
+    scores: Collection[Any] = (),
 ) -> list[Average]:
     """Return the averages whose old value is an input that is the same in each step.
 
@@ -63,8 +65,9 @@ def averages_in(
     steady, zeros, trained
         The numbers of the inputs that are the same in each step, those of them that are zero, and
         those of the inputs that are trained.
-    gradients, losses, handed
-        The variables that are gradients, losses, and leaves of the next state.
+    gradients, losses, handed, scores
+        The variables that are gradients, losses, leaves of the next state, and numbers that are
+        returned beside it.
     """
     core = jaxpr.jaxpr
     numbers = {
@@ -94,8 +97,11 @@ def averages_in(
                 (results[0], each) for each in _sums(equation, shares, zeros, learnt, computed)
             ]
     read, moved = _read_by(core, {*losses, *gradients}), _same_as(core, handed)
+    scored = _read_by(core, scores)
     return [
-        average._replace(is_read=variable in read)
+        average._replace(
+            is_read=variable in read or (variable in scored and average.input not in zeros)
+        )
         for variable, average in found
         if variable not in moved and core.invars[average.input].aval.size == variable.aval.size
     ]

@@ -143,9 +143,14 @@ class Interpreter(Walk[Any]):
         return jnp.asarray(decimal(atom.val) if number is None else number, np.float64)
 
     def equation(self, equation: Any, args: Sequence[Any]) -> Sequence[Any]:
-        """Return the results of an equation; the mean of a draw that is left out."""
+        """Return the results of an equation; the mean of a draw that is left out.
+
+        A choice by a literal is the branch that it takes, as of updates that are never skipped.
+        """
         if self.site in self.quiet:
             return [self._mean(equation, args)]
+        if equation.primitive.name == "cond" and isinstance(equation.invars[0], Literal):
+            return self.run(equation.params["branches"][int(equation.invars[0].val)], *args[1:])
         return super().equation(equation, _chances(equation, args) if self.quiet else args)
 
     def _mean(self, equation: Any, args: Sequence[Any]) -> Any:

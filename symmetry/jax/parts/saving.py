@@ -51,10 +51,15 @@ class JaxHandingOn(HandingOn):
         self._stepper = stepper
 
     def dropped(self) -> Sequence[Dropped]:
-        """Return the averages that no loss depends on; none if steps are traced by numbers."""
+        """Return the averages that no loss depends on; none if steps are traced by numbers.
+
+        Nor those of a line that computes others on which a loss depends.
+        """
         if self._stepper.program.by_number:
             return ()
-        found = {average.input: average for average in self._averages() if not average.is_read}
+        averages = self._averages()
+        read = {average.at for average in averages if average.is_read}
+        found = {average.input: average for average in averages if average.at not in read}
         return [
             Dropped(self._name(number), average.at, average.of_gradients)
             for number, average in found.items()
@@ -74,6 +79,7 @@ class JaxHandingOn(HandingOn):
             [variable for name, variable in outputs.items() if name.startswith("gradient.")],
             [variable for name, variable in outputs.items() if name.startswith("loss.")],
             [outputs[name] for name in self._stepper.leaves.outputs()],
+            [v for name, v in outputs.items() if name.startswith("aux.") and v.aval.size == 1],
         )
 
     def _steady(self) -> Iterator[tuple[int, Any]]:

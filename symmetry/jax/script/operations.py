@@ -123,8 +123,9 @@ class OperationCalls(Jitting):
         whole = None if self.step is None else round_of(self.step, self.log)
         if whole is None:
             raise NotCheckable(f"{name}: its calls and operations come in no rounds")
-        training = RepeatedStep(name, whole).training()
-        if _draws(whole) or not _are_followed(whole, *training):
+        repeated = RepeatedStep(name, whole)
+        training = repeated.training()
+        if _draws(whole) or not _are_followed(whole, repeated.places, *training):
             raise NotCheckable(f"{name}: which parameters its operations change is not known")
         return training
 
@@ -213,7 +214,11 @@ def _draws(whole: Round) -> bool:
 
 
 def _are_followed(
-    whole: Round, state: Any, step: Callable[[Any, Any], Any], extras: Mapping[str, Any]
+    whole: Round,
+    places: Sequence[int],
+    state: Any,
+    step: Callable[[Any, Any], Any],
+    extras: Mapping[str, Any],
 ) -> bool:
     """Return whether each array that operations hand on is trained, or follows one parameter.
 
@@ -232,8 +237,8 @@ def _are_followed(
     return all(
         number in traced.parameters
         or [np.shape(leaves[n]) for n in behind[number]] == [np.shape(leaf)]
-        for number, (n, leaf) in enumerate(zip(sorted(whole.state), leaves, strict=True))
-        if whole.is_operand(n) and np.shape(leaf)
+        for number, (n, leaf) in enumerate(zip(places, leaves, strict=True))
+        if n in whole.state and whole.is_operand(n) and np.shape(leaf)
     )
 
 

@@ -2,7 +2,8 @@
 
 Example: ``step(params, opt, x, y, key)`` returned params and opt for its next call, so these are
 the state. x and y differ from call to call: they are the batch. The keys do, too: they belong to
-the number of the step, not to samples.
+the number of the step, not to samples. A copy of params that stays, as that of a target network,
+is a part of the state, too: its units are those of params.
 """
 
 from __future__ import annotations
@@ -47,10 +48,10 @@ def training_of(
             f"returns the next state; or {_WRITE}{meant}"
         )
     step = max(steps, key=lambda each: each.size)
-    found = _from_results(step, functions) or _copied_from(step)
+    found = _from_results(step, functions)
     if found or step.unsteady or step.is_varied:
         whole = round_of(step, log)
-        if whole is not None and not _copied_from(whole):
+        if whole is not None:
             return RepeatedStep(name, whole).training()
         what = f"takes {found}" if found else "is not always called with its last results"
         raise NotCheckable(f"{name}: its step {step.name} {what}: {_WRITE}")
@@ -76,13 +77,14 @@ def _from_results(step: Jitted, functions: Sequence[Jitted]) -> str:
     return ""
 
 
-def _copied_from(step: Jitted | Round) -> str:
-    """Name a copy of its state that a step is given as well; empty without any."""
+def _copies_in(step: Jitted | Round) -> list[int]:
+    """Return the leaves that are copies of its state, and that it is given as well."""
     mine = [step.first[place] for place in step.state]
-    for place, leaf in enumerate(step.first):
-        if place not in step.state and _tells(leaf) and any(_equal(leaf, other) for other in mine):
-            return "a copy of its state"
-    return ""
+    return [
+        place
+        for place, leaf in enumerate(step.first)
+        if place not in step.state and _tells(leaf) and any(_equal(leaf, other) for other in mine)
+    ]
 
 
 def _behind(maker: str, takes: Mapping[str, Iterable[str]]) -> set[str]:
@@ -116,20 +118,28 @@ class RepeatedStep:
         The name of the script.
     jitted
         The function, and its calls; or a round of functions.
+
+    Attributes
+    ----------
+    places
+        The numbers of the arguments that are its state.
     """
 
     def __init__(self, name: str, jitted: Jitted | Round) -> None:
         self._name, self._jitted = name, jitted
-        leaves = range(len(jitted.first))
-        static = self._static()
-        self._moving = [
+        copies, fixed = _copies_in(jitted), self._static()
+        if any(self._moves(place) for place in copies):
+            what = "takes a copy of its state that changes"
+            raise NotCheckable(f"{name}: its step {jitted.name} {what}: {_WRITE}")
+        self.places = sorted({*jitted.state, *copies})
+        moving = [
             place
-            for place in leaves
-            if place not in jitted.state and place not in static
+            for place in range(len(jitted.first))
+            if place not in self.places and place not in fixed
             if self._moves(place) or _is_key(jitted.first[place])  # it may change in later epochs
         ]
-        keys = [place for place in self._moving if _is_key(jitted.first[place])]
-        self._batch = [place for place in self._moving if place not in keys]
+        keys = [place for place in moving if _is_key(jitted.first[place])]
+        self._batch = [place for place in moving if place not in keys]
         self._keys = {p: jnp.stack([jnp.asarray(c[p]) for c in jitted.given]) for p in keys}
 
     def training(self) -> tuple[Any, Callable[[Any, Any], Any], dict[str, Any]]:
@@ -177,10 +187,10 @@ class RepeatedStep:
 
     def _step(self, state: Any, given: Mapping[str, Any]) -> tuple[Any, Any]:
         """Call the function; return the next state, and the rest of its result."""
-        places = sorted(self._jitted.state)
+        own = dict(zip(self.places, jax.tree.leaves(state), strict=True))
         leaves = [*self._jitted.first]
         for numbers, values in (
-            (places, jax.tree.leaves(state)),
+            (own.keys(), own.values()),
             (self._batch, jax.tree.leaves(given["batch"])),
             ([*self._keys], [keys[given[_NUMBER]] for keys in self._keys.values()]),
         ):
@@ -190,11 +200,11 @@ class RepeatedStep:
         results, tree = jax.tree.flatten(self._jitted.called(arguments))
         fed = {*self._jitted.state.values()}
         rest = [None if place in fed else result for place, result in enumerate(results)]
-        after = {place: results[result] for place, result in self._jitted.state.items()}
+        after = own | {place: results[n] for place, n in self._jitted.state.items()}
         return self._alone(self._tree(after)), jax.tree.unflatten(tree, rest)
 
     def _state(self, leaves: Sequence[Any]) -> Any:
-        return self._tree({place: leaves[place] for place in self._jitted.state})
+        return self._tree({place: leaves[place] for place in self.places})
 
     def _tree(self, leaves: Mapping[int, Any]) -> Any:
         """Return the arguments with these leaves alone."""

@@ -35,6 +35,20 @@ def adam(w, old, other, gradient, x):
     return w - 0.1 * new, new, other
 
 
+def chosen(w, old, other, gradient, x):
+    """Return what an optimiser does that may skip updates, and never does."""
+    import jax
+
+    new = jax.lax.cond(False, lambda: 0 * old, lambda: 0.9 * old + 0.1 * gradient)
+    return w - 0.1 * new, old, other
+
+
+def mixed(w, old, other, gradient, x):
+    """Return a score of weights that are mixed with others, beside the state."""
+    new = w - 0.1 * gradient
+    return (new, old, other), (x * (0.9 * other + 0.1 * new)).sum()
+
+
 @pytest.mark.parametrize(
     ("after", "names"),
     [
@@ -44,8 +58,13 @@ def adam(w, old, other, gradient, x):
         (lambda w, m, o, g, x: (w - 0.1 * (0.9 * o + g), m, o), []),
         (lambda w, m, o, g, x: (0.1 * (w - g) + 0.9 * o, m, o), []),
         (lambda w, m, o, g, x: ((w - g, m, o), 0.9 * m + 0.1 * w), ["model.1"]),
+        (chosen, ["model.1"]),
+        (mixed, []),
     ],
-    ids=["handed on", "Adam", "momentum", "a constant force", "pulled back", "of weights"],
+    ids=[
+        *("handed on", "Adam", "momentum", "a constant force", "pulled back", "of weights"),
+        *("in a branch", "scored"),
+    ],
 )
 def test_a_new_value_that_no_step_is_given_is_dropped(after, names):
     assert dropped_by(after) == names

@@ -242,6 +242,20 @@ def test_averages_that_a_server_renews_are_not_dropped(training, behind, kind):
     assert verdict.kind == kind
 
 
+@pytest.mark.parametrize(("trains", "kind"), [(False, "violated"), (True, "vacuous")])
+def test_dropped_statistics_are_accused_if_an_evaluation_reads_them(training, trains, kind):
+    text = changed(
+        ("params, mean, loss = step", "params, _, loss = step"),
+        (TRAINS, f"scores(params, mean, x, None, {trains})"),
+    )
+    checked = check_target(training(text), only="training/handed-on")
+    (verdict,) = checked.verdicts
+    assert verdict.kind == kind
+    assert [note.name for note in checked.notes] == ["training/dropped-statistics"] * trains
+    if kind == "violated":
+        assert "so that an evaluation reads that of the start. Return" in verdict.message
+
+
 def test_averages_in_a_loop_of_jax_whose_caller_may_renew_them_are_a_note(training):
     text = (
         HEAD

@@ -80,6 +80,22 @@ def test_its_state_its_step_and_its_batches_are_told(made):
     assert not np.array_equal(after["w1"], state["w1"])
 
 
+WITH_A_COPY = LOOP.replace("step(params, x, y)", "step(params, x, y, old)").replace(
+    "for x, y", "old = params\nfor x, y"
+)
+
+
+def test_a_copy_of_its_state_that_stays_is_a_part_of_it(made):
+    text = WITH_A_COPY.replace("0.1 * g, params", "0.1 * g - 0.1 * (p - o), params").replace(
+        "lambda p, g", "lambda p, g, o"
+    )
+    state, step, extras = made(text.replace("params, gradient)", "params, gradient, old)"))
+    assert {*state} == {"params", "old"}
+    after, _ = step(state, extras["batch"](0))
+    assert np.array_equal(after["old"]["w1"], state["old"]["w1"])
+    assert not np.array_equal(after["params"]["w1"], state["params"]["w1"])
+
+
 def test_it_ends_once_enough_steps_are_seen(made, tmp_path):
     _, _, extras = made(LOOP + "    __import__('pathlib').Path('steps.txt').write_text('.')\n")
     assert extras["batch"](RECORDED - 1)["number"] == RECORDED - 1
@@ -151,10 +167,8 @@ for x, y in batches(9):
         ("for x, y in batches(9):\n    jax.grad(loss_of)(params, x, y)\n", "no jitted function"),
         (LOOP.replace("@jax.jit", ""), "the outputs of no jitted function are its next inputs"),
         (
-            LOOP.replace("step(params, x, y)", "step(params, x, y, old)").replace(
-                "for x, y", "old = params\nfor x, y"
-            ),
-            "its step step takes an earlier state|takes a copy of its state",
+            WITH_A_COPY + "    old = jax.tree.map(lambda p: 0.5 * p, old)\n",
+            "its step step takes a copy of its state that changes",
         ),
         (
             """
@@ -172,7 +186,13 @@ for number, (x, y) in enumerate(batches(9)):
             "takes an earlier state",
         ),
     ],
-    ids=["nothing is called", "nothing is jitted", "old weights", "two functions", "changed"],
+    ids=[
+        "nothing is called",
+        "nothing is jitted",
+        "a copy that changes",
+        "two functions",
+        "changed",
+    ],
 )
 def test_a_step_that_cannot_be_told_is_refused(made, text, words):
     with pytest.raises(NotCheckable, match=words) as caught:

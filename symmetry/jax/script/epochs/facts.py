@@ -10,6 +10,7 @@ import jax
 from jax.extend.core import ClosedJaxpr, Literal
 
 from symmetry.jax.jaxprs.averages import Average, averages_in
+from symmetry.jax.jaxprs.inputs import inputs_of
 from symmetry.jax.jaxprs.interpreter import is_key
 from symmetry.jax.jaxprs.marks import leaves_of, marking
 from symmetry.jax.jaxprs.noise import Draw, draws_in, noise_for, noise_in
@@ -152,6 +153,15 @@ class Facts:
             for variables in calls.values()
             if used.isdisjoint(_rounds_of(variables, makers)) and variables[0] in makers
         ]
+
+    @cached_property
+    def read(self) -> frozenset[int]:
+        """The numbers of the arguments that its results are computed from, all but those passed."""
+        if self.jaxpr is None:
+            return frozenset()
+        outputs = enumerate(inputs_of(self.jaxpr))
+        found = (inputs for number, inputs in outputs if number not in self.passed)
+        return frozenset(self.own[number] for inputs in found for number in inputs)
 
     @cached_property
     def passed(self) -> Mapping[int, int]:

@@ -54,6 +54,7 @@ def epochs_of(
         optimizers=tuple(record.optimizers.values()),
         keys=() if run.is_limited else tuple(Keys(record.log, record.roles).found()),
         averages=record.averages(),
+        stale=record.stale(),
         ended=run.ended or ("the script's end" if error is None else f"an error: {error}"),
         is_whole=not run.ended and error is None,
         is_limited=run.is_limited,
@@ -75,6 +76,7 @@ class _Record:
         self.events: list[LoopEvent] = []
         self.loaders: dict[int, Loader] = {}  # by the id of the function that they are given to
         self.optimizers: dict[int, SteppedOptimizer] = {}  # by the id of the step
+        self.evaluated: list[LoopCall] = []  # evaluations behind a step
         self._updates = 0
         # The most of each that a step has, by the number of its model.
         self._parameters, self._dropouts, self._statistics = (Counter[int]() for _ in range(3))
@@ -117,6 +119,29 @@ class _Record:
             for variant in variants.values()
             for average in roles.facts(variant).averages(roles.changing(variant))
         )
+
+    def stale(self) -> frozenset[SourceLine]:
+        """Return the lines of averages that evaluations read as they were before all steps.
+
+        The steps are given the same arrays. An evaluation comes behind a step, and its scores
+        depend on each of them.
+        """
+        roles, found = self.roles, set[SourceLine]()
+        variants = {id(c.variant): c for c in roles.calls if roles.is_step(c)}
+        scores = [self._arrays_read(call) for call in self.evaluated]
+        for step in variants.values():
+            facts, changing = roles.facts(step.variant), roles.changing(step.variant)
+            steady = [n for n, digest in enumerate(step.digests) if digest and n not in changing]
+            averages = facts.statistics(steady, sorted(facts.trained))
+            for at in {average.at for average in averages}:
+                old = {step.digests[facts.own[a.input]] for a in averages if a.at == at}
+                if any(old <= read for read in scores):
+                    found.add(at)
+        return frozenset(found)
+
+    def _arrays_read(self, call: LoopCall) -> set[str]:
+        """Return the digests of the arrays that no function has made, and that results need."""
+        return {call.digests[number] for number in self.roles.facts(call.variant).read} - {""}
 
     def _add(self, kind: type[LoopEvent], at: Any, **facts: Any) -> int:
         self.events.append(kind(at=at, update=self._updates, **facts))
@@ -191,13 +216,14 @@ class _Record:
     def _returns_scores(self, call: LoopCall) -> bool:
         """Return whether a call returns single numbers, beside new values of the state.
 
-        Outputs for each sample may be labels of a teacher, which a loop hands to a step as arrays
-        of NumPy.
+        A single one is a score, though the state may have a counter. Outputs for each sample may be
+        labels of a teacher, which a loop hands to a step as arrays of NumPy.
         """
         passed = self.roles.facts(call.variant).passed
         changed = (n for n in self._state_in(call) if n not in passed.values())
         results = Counter(s for n, s in enumerate(call.variant.results) if n not in passed)
-        results -= Counter(call.variant.leaves[n].shape for n in changed)
+        shapes = (call.variant.leaves[n].shape for n in changed)
+        results -= Counter(shape for shape in shapes if np.prod(shape) > 1)
         return bool(results) and all(np.prod(shape) == 1 for shape in results)
 
     def _state_in(self, call: LoopCall) -> list[int]:
@@ -215,6 +241,8 @@ class _Record:
         if any(draw.keys and draw.keys[0] != self.roles.samples(call) for draw in drops):
             drops = []  # several samples of the model's uncertainty
         self._called(call, drops, _lines(taught), False)
+        if self._updates:
+            self.evaluated.append(call)
 
     def _called(
         self, call: LoopCall, drops: Sequence[Draw], statistics: Sequence[str], gradient: bool
