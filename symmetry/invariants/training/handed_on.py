@@ -17,6 +17,7 @@ from symmetry.invariants.invariant import WRITTEN, TrainingInvariant
 from symmetry.law.measurement import Measurement, Violation
 from symmetry.law.note import Note, NoteKind
 from symmetry.training.capabilities.saving import Dropped, HandingOn
+from symmetry.training.events import Updated
 from symmetry.training.run import needed
 from symmetry.training.start import TrainingStart
 from symmetry.units.words import count
@@ -24,9 +25,9 @@ from symmetry.units.words import count
 AVERAGES = NoteKind(
     "training/dropped-averages",
     meaning="A step computes the new state of an optimiser, and begins with the old one each time. "
-    "Whether the script hands on another one later is not seen: a loop of JAX takes the steps, or "
-    "the script takes too long. A client of a federated training does so on purpose. Otherwise "
-    "return the new state, and hand it on.",
+    "Whether the script hands on another one later is not seen: a loop of JAX takes the steps, "
+    "parameters are updated outside of jitted functions, or the script takes too long. A client of "
+    "a federated training does so on purpose. Otherwise return the new state, and hand it on.",
 )
 STATISTICS = NoteKind(
     "training/dropped-statistics",
@@ -39,8 +40,8 @@ def handed_on(start: TrainingStart) -> Measurement:
     """Accuse the first running average of gradients whose old value is the same in each step.
 
     The loop of a script may put another value there, as a server does for its clients: this shows
-    over whole epochs, if no loop of JAX takes the steps. Statistics that stay are no mistake where
-    the model is always normalised by its batch.
+    over whole epochs, if jitted functions take the steps one by one. Statistics that stay are no
+    mistake where the model is always normalised by its batch.
     """
     run = start.begin(noise=True)
     dropped = needed(run, HandingOn).dropped()
@@ -49,14 +50,14 @@ def handed_on(start: TrainingStart) -> Measurement:
     notes: tuple[Note, ...] = ()
     if averages := [each for each in dropped if each.of_gradients]:
         text = _text(averages, "nothing is averaged over steps")
-        is_known = not start.target.has_loop or (epochs is not None and not epochs.is_limited)
-        if is_known:
+        seen = epochs is not None and epochs.of(Updated) and not epochs.is_limited
+        if seen or not start.target.has_loop:
             return Measurement.violated(Violation.at(text, averages[0].place, 1))
         notes = (AVERAGES.at(text, averages[0].place),)
     elif dropped:
         read = [each for each in dropped if epochs is not None and each.place in epochs.stale]
         if read:
-            text = _text(read, "an evaluation reads that of the start")
+            text = _text(read, "an evaluation reads the one of the start")
             return Measurement.violated(Violation.at(text, read[0].place, 1))
         text = _text(dropped, "an evaluation with them is normalised by those of the start")
         notes = (STATISTICS.at(text, dropped[0].place),)

@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from jax.extend.core import ClosedJaxpr, Literal
 
+from symmetry.jax.jaxprs.interpreter import is_key
 from symmetry.jax.jaxprs.places import place_of
 from symmetry.observe.source_line import SourceLine
 
@@ -85,6 +86,9 @@ def averages_in(
             computed.update(results)
         if any(a in learnt for a in atoms):
             learnt.update(results)
+        if name in ("sub", *_SAME) and all(_value(a, numbers) is not None for a in equation.invars):
+            first, *others = (_value(a, numbers) for a in equation.invars)
+            numbers[results[0]] = first - sum(others)
         if name in _SAME and len(results) == len(atoms) == 1:
             if atoms[0] in old:
                 old[results[0]] = old[atoms[0]]
@@ -135,13 +139,17 @@ def _sums(
 def _factor(equation: Any, numbers: Mapping[Any, float]) -> tuple[Any, float] | None:
     """Return the value that an equation multiplies by a number, and the number."""
     for one, other in (equation.invars, equation.invars[::-1]):
-        if isinstance(one, Literal):
-            continue
-        if isinstance(other, Literal) and np.ndim(other.val) == 0:
-            return one, float(other.val)
-        if not isinstance(other, Literal) and other in numbers:
-            return one, numbers[other]
+        number = _value(other, numbers)
+        if number is not None and not isinstance(one, Literal):
+            return one, number
     return None
+
+
+def _value(atom: Any, numbers: Mapping[Any, float]) -> float | None:
+    """Return the number that an atom is; None if it is an array, or depends on inputs."""
+    if isinstance(atom, Literal):
+        return float(atom.val) if np.ndim(atom.val) == 0 and not is_key(atom.aval.dtype) else None
+    return numbers.get(atom)
 
 
 def _is_number(const: Any) -> bool:

@@ -131,10 +131,13 @@ class Jitted:
         )
 
     def goes_on(self, arguments: Mapping[str, Any]) -> bool:
-        """Return whether a further call has the same constants, and the last results in place."""
+        """Return whether a further call has the same constants, and the last results in place.
+
+        One with another tree has not: ``nnx`` switches models to evaluation by their trees.
+        """
         leaves, tree = jax.tree.flatten(arguments)
         if tree != self.tree:
-            return True
+            return False
         first = jax.tree.unflatten(tree, self.first)
         same = self._constants(arguments) == self._constants(first)
         return same and self._fed(leaves) == self.state

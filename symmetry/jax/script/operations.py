@@ -8,7 +8,9 @@ Example: gradients are jitted, and the update is not.
         params = optax.apply_updates(params, updates)           add, add
 
 An operation is recorded if it is given results of a recorded call. To record them all takes time,
-so it is done where the calls of jitted functions alone make no step.
+so it is done where the calls of jitted functions alone make no step. One operand may be a product
+of arrays that no call has made, as of moments that are never handed on: the product is a part of
+the operation then.
 """
 
 from __future__ import annotations
@@ -41,6 +43,7 @@ _MOST = 20_000  # calls and operations that are recorded
 _MORE = 4  # calls of the step, which make no whole round or begin one
 _SECONDS = 20.0  # CPU seconds that the run may take
 _LAST = 4 * CALLS  # calls of a function: where they make no rounds by then, they make none
+_MULTIPLYING = "mul", "multiply"
 _ADDRESS = re.compile("0x[0-9a-f]+")
 
 
@@ -51,6 +54,7 @@ class Operation:
     primitive: Any
     parameters: Mapping[str, Any]
     at: Any  # the traceback of its first call at this line
+    products: Mapping[int, Operation]  # the operands that it multiplies itself, by their numbers
 
     @property
     def name(self) -> str:
@@ -59,8 +63,11 @@ class Operation:
 
     def called(self, operands: Sequence[Any]) -> Any:
         """Return what it makes of other operands."""
+        given = [*operands]
+        for n, product in self.products.items():
+            (given[n],) = jax.tree.leaves(product.called(operands[n]))
         with source_info_util.user_context(self.at):
-            return self.primitive.bind(*operands, **self.parameters)
+            return self.primitive.bind(*given, **self.parameters)
 
 
 class _Trace(core.EvalTrace):
@@ -101,6 +108,8 @@ class OperationCalls(Jitting):
         self._operations: dict[Any, Operation] = {}
         # By the id of an array: itself, and what made it.
         self._made: dict[int, tuple[Any, Made]] = {}
+        # Products since the last call that are given no results of calls, by the ids of these.
+        self._products: dict[int, tuple[Any, Operation, Sequence[Any]]] = {}
         self._behind: list[frozenset[int]] = []  # the functions that each entry depends on
         self._trains: dict[int, bool] = {}  # whether functions differentiate, by their ids
         self._often: Counter[int] = Counter()  # the calls of those that do
@@ -142,6 +151,7 @@ class OperationCalls(Jitting):
             self._often[id(jitted)] += self._trains[id(jitted)]
             leaves, tree = jax.tree.flatten(arguments)
             self._end(jitted, leaves)
+            self._products.clear()
             constants = jitted.constants_in(arguments)
             call = self._enter(jitted, tree, leaves, constants)
             returned = jitted.call(*args, **kwargs)
@@ -151,14 +161,35 @@ class OperationCalls(Jitting):
     def _operation(
         self, primitive: Any, args: Sequence[Any], params: Mapping[str, Any], results: Any
     ) -> None:
-        """Record an operation on results of what is recorded."""
-        if len(self.log) < _MOST and any(self._maker(each) for each in args):
-            key = primitive, _text(params), users_line()
-            if key not in self._operations:
-                at = source_info_util.current().traceback
-                self._operations[key] = Operation(primitive, params, at)
-            leaves, tree = jax.tree.flatten([*args])
-            self._keep(self._enter(self._operations[key], tree, leaves, frozenset()), results)
+        """Record an operation on results of what is recorded; remember other products."""
+        if len(self.log) >= _MOST:
+            return
+        if any(self._maker(each) for each in args):
+            products = {n: p for n, each in enumerate(args) if (p := self._product(each))}
+            operation = self._known(primitive, params, {n: p for n, (p, _) in products.items()})
+            operands = [products[n][1] if n in products else each for n, each in enumerate(args)]
+            leaves, tree = jax.tree.flatten(operands)
+            self._keep(self._enter(operation, tree, leaves, frozenset()), results)
+        elif params.get("name", primitive.name) in _MULTIPLYING:
+            (result,) = jax.tree.leaves(results)
+            operation = self._known(primitive, params, {})
+            self._products[id(result)] = weakref.ref(result), operation, args
+
+    def _product(self, leaf: Any) -> tuple[Operation, Sequence[Any]] | None:
+        """Return the operation and the operands of a product that is no result of calls."""
+        reference, operation, operands = self._products.get(id(leaf), (lambda: None, None, ()))
+        return None if operation is None or reference() is not leaf else (operation, operands)
+
+    def _known(
+        self, primitive: Any, params: Mapping[str, Any], products: Mapping[int, Operation]
+    ) -> Operation:
+        """Return an operation: the same one whenever it is called at a line."""
+        own = tuple((n, id(product)) for n, product in products.items())
+        key = primitive, _text(params), users_line(), own
+        if key not in self._operations:
+            at = source_info_util.current().traceback
+            self._operations[key] = Operation(primitive, params, at, products)
+        return self._operations[key]
 
     def _enter(
         self, made_by: Any, tree: Any, leaves: Sequence[Any], constants: frozenset[int]

@@ -2,8 +2,8 @@
 
 Example: ``step(params, opt, x, y, key)`` returned params and opt for its next call, so these are
 the state. x and y differ from call to call: they are the batch. The keys do, too: they belong to
-the number of the step, not to samples. A copy of params that stays, as that of a target network,
-is a part of the state, too: its units are those of params.
+the number of the step, not to samples. A copy of params that stays, as a target network does, is
+a part of the state, too: it has the units of params.
 """
 
 from __future__ import annotations

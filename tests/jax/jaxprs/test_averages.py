@@ -43,6 +43,13 @@ def chosen(w, old, other, gradient, x):
     return w - 0.1 * new, old, other
 
 
+def of_haiku(w, old, other, gradient, x):
+    """Return an average of weights by numbers that are computed, as those of Haiku are."""
+    import jax.numpy as jnp
+
+    return (w - gradient, old, other), 0.9 * old + w * (jnp.ones([], old.dtype) - 0.9)
+
+
 def mixed(w, old, other, gradient, x):
     """Return a score of weights that are mixed with others, beside the state."""
     new = w - 0.1 * gradient
@@ -59,11 +66,12 @@ def mixed(w, old, other, gradient, x):
         (lambda w, m, o, g, x: (0.1 * (w - g) + 0.9 * o, m, o), []),
         (lambda w, m, o, g, x: ((w - g, m, o), 0.9 * m + 0.1 * w), ["model.1"]),
         (chosen, ["model.1"]),
+        (of_haiku, ["model.1"]),
         (mixed, []),
     ],
     ids=[
         *("handed on", "Adam", "momentum", "a constant force", "pulled back", "of weights"),
-        *("in a branch", "scored"),
+        *("in a branch", "with a decay that is computed", "scored"),
     ],
 )
 def test_a_new_value_that_no_step_is_given_is_dropped(after, names):

@@ -253,7 +253,7 @@ def test_dropped_statistics_are_accused_if_an_evaluation_reads_them(training, tr
     assert verdict.kind == kind
     assert [note.name for note in checked.notes] == ["training/dropped-statistics"] * trains
     if kind == "violated":
-        assert "so that an evaluation reads that of the start. Return" in verdict.message
+        assert "so that an evaluation reads the one of the start. Return" in verdict.message
 
 
 def test_averages_in_a_loop_of_jax_whose_caller_may_renew_them_are_a_note(training):

@@ -87,6 +87,19 @@ def test_the_gradient_behind_a_moment_is_followed_past_a_norm_of_all():
 
 
 @pytest.mark.slow
+def test_moments_that_operations_compute_and_drop_are_a_note(tmp_path):
+    text = HEAD + LOOP.replace("    moments = jax.tree", "    new = jax.tree")
+    text = text.replace("0.9 * m + g", "0.9 * m + 0.1 * g").replace(
+        "params, moments)", "params, new)"
+    )
+    (tmp_path / "train.py").write_text(text)
+    done = command("check", "train.py", "--only", "training/handed-on", "--strict", cwd=tmp_path)
+    assert done.status == 1, done.err
+    line = text[: text.index("    new = ")].count("\n") + 1
+    assert f"training/dropped-averages: train.py:{line}: the new value of an array" in done.out
+
+
+@pytest.mark.slow
 def test_a_gradient_that_operations_clip_but_for_its_last_column_is_named(tmp_path):
     at = "    moments = jax.tree.map(lambda"
     text = HEAD + LOOP.replace(at, CLIPS + at)

@@ -269,6 +269,18 @@ def test_steps_that_are_taken_before_the_state_is_changed_are_a_training(made):
         extras["batch"](4)
 
 
+def test_a_step_that_is_given_another_tree_later_is_recorded_up_to_there(made):
+    """As ``nnx`` switches a model to evaluation."""
+    text = LOOP.replace("(params, x, y):", "(params, x, y, mode=None):")
+    text = text.replace("step(params, x, y)\n", "step(params, x, y, None if number < 5 else 0.0)\n")
+    text = text.replace("for x, y in", "for number, (x, y) in enumerate(").replace("30):", "30)):")
+    state, _, extras = made(text)
+    assert {*state} == {"w1", "w2"}
+    assert extras["batch"](4)["number"] == 4
+    with pytest.raises(TrainingError, match="5 of its steps were recorded"):
+        extras["batch"](5)
+
+
 def test_a_state_that_is_changed_after_few_steps_is_refused(made):
     with pytest.raises(NotCheckable, match="its step step takes results of <lambda>"):
         made(CHANGED + "    if number == 2:\n        params = halve(params)\n")
