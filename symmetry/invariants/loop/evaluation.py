@@ -42,6 +42,12 @@ STATISTICS = NoteKind(
     "statistics learn from the samples once more. Call eval() before it, and train() behind it, or "
     "take the outputs that the loss has.",
 )
+OWN_BATCH = NoteKind(
+    "loop/batch-statistics",
+    meaning="An evaluation normalises samples by the statistics of their own batch, and drops the "
+    "new running statistics that it computes: a score depends on which samples share a batch. "
+    "Evaluate with the running statistics.",
+)
 _MODE = "the mode of "
 
 
@@ -56,7 +62,7 @@ INVARIANT = loop_invariant(
         statement="a trained model is evaluated in evaluation mode, and stays as it is",
         reason="dropouts make the result random, and what evaluation data teach is no test",
         witness="a loader whose batches lead to no backward, or evaluate of a function",
-        notes=(OVERLAP, STATISTICS),
+        notes=(OVERLAP, STATISTICS, OWN_BATCH),
     ),
     evaluations,
     of_functions=True,
@@ -81,6 +87,8 @@ def evaluation(epochs: Epochs) -> Judgement:
     judgement.why = "" if calls else "no batch of a loader is used for evaluation alone"
     often = Counter((call.model, call.batch) for call in calls)
     for call in calls:
+        if call.unread:
+            judgement.note(OWN_BATCH, _by_its_batch(epochs, call), call.at)
         if not (call.dropouts or call.statistics):
             continue
         if call.batch is None:
@@ -128,6 +136,15 @@ def _once_more(epochs: Epochs, call: Called) -> str:
         f"{epochs.models[call.model].name} gives a score in training mode, so that running "
         f"statistics of {count(len(call.statistics), 'module')} learn from these samples, too. "
         "Call eval() before it and train() behind it, or take the outputs that the loss has."
+    )
+
+
+def _by_its_batch(epochs: Epochs, call: Called) -> str:
+    name, line = epochs.models[call.model].name, call.unread[0]
+    return (
+        f"{name} is evaluated with the statistics of each batch, not with the running ones: {line} "
+        "computes new running statistics, and nothing is given them. Evaluate with the running "
+        "statistics."
     )
 
 

@@ -235,6 +235,18 @@ def test_a_sound_loop_is_not_accused_and_has_no_notes(training, name):
     assert kinds["loop/attributes"] == kinds["loop/modes"] == "not applicable"
 
 
+def test_an_evaluation_with_the_statistics_of_its_batch_is_a_note(training):
+    text = changed((TRAINS, "scores(params, mean, x, None, True)"))
+    checked = check_target(training(text), only="loop/evaluation")
+    assert [verdict.kind for verdict in checked.verdicts] == ["holds"]
+    (note,) = checked.notes
+    assert note.name == "loop/batch-statistics"
+    assert note.text.startswith(
+        "the model is evaluated with the statistics of each batch, not with the running ones: "
+    )
+    assert "train.py:16 computes new running statistics, and nothing is given them." in note.text
+
+
 @pytest.mark.parametrize(("behind", "kind"), [(SERVER, "vacuous"), ("", "violated")])
 def test_averages_that_a_server_renews_are_not_dropped(training, behind, kind):
     made = training(HEAD + CLIENT.format(behind))

@@ -156,12 +156,11 @@ class Facts:
 
     @cached_property
     def read(self) -> frozenset[int]:
-        """The numbers of the arguments that its results are computed from, all but those passed."""
+        """The numbers of the arguments that scores are computed from: results of one number."""
         if self.jaxpr is None:
             return frozenset()
-        outputs = enumerate(inputs_of(self.jaxpr))
-        found = (inputs for number, inputs in outputs if number not in self.passed)
-        return frozenset(self.own[number] for inputs in found for number in inputs)
+        pairs = zip(self.jaxpr.out_avals, inputs_of(self.jaxpr), strict=True)
+        return frozenset(self.own[n] for aval, inputs in pairs if aval.size == 1 for n in inputs)
 
     @cached_property
     def passed(self) -> Mapping[int, int]:

@@ -237,15 +237,21 @@ class _Record:
         taught = [a for a in averages if roles.hands_on(call, facts.own[a.input])]
         if roles.reaches_a_step(call, [facts.own[a.input] for a in taught]):
             return
+        unread = [a for a in averages if a not in taught and facts.own[a.input] not in facts.read]
         drops = [draw for draw in facts.noise(parameters) if draw.drops]
         if any(draw.keys and draw.keys[0] != self.roles.samples(call) for draw in drops):
             drops = []  # several samples of the model's uncertainty
-        self._called(call, drops, _lines(taught), False)
+        self._called(call, drops, _lines(taught), False, _lines(unread))
         if self._updates:
             self.evaluated.append(call)
 
     def _called(
-        self, call: LoopCall, drops: Sequence[Draw], statistics: Sequence[str], gradient: bool
+        self,
+        call: LoopCall,
+        drops: Sequence[Draw],
+        statistics: Sequence[str],
+        gradient: bool,
+        unread: Sequence[str] = (),
     ) -> int:
         """Write a call of the model, with its batch; return the number of its event."""
         data = self.roles.data(call)
@@ -278,6 +284,7 @@ class _Record:
             is_used=True,
             shapes=shapes,
             digest=digest,
+            unread=tuple(unread),
         )
 
     def _loader(self, call: LoopCall, trains: bool) -> int:
