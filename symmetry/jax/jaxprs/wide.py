@@ -20,6 +20,8 @@ from jax.extend.core import ClosedJaxpr, Literal
 from symmetry.jax.jaxprs.interpreter import Position
 from symmetry.jax.jaxprs.walk import Site, called, closed, is_call
 
+_LARGEST = float(np.finfo(np.float32).max)
+
 
 def wide_literals(narrow: ClosedJaxpr, wide: ClosedJaxpr) -> Mapping[Position, float]:
     """Return the digits of literals in a jaxpr, by their operands, as another one has them.
@@ -41,7 +43,7 @@ def _found(
         for position, (a, b) in enumerate(pairs):
             if _is_float(a, np.float32) and _is_float(b, np.float64):
                 full = float(b.val)
-                if np.float32(full) == np.float32(a.val) and np.isfinite(full):
+                if abs(full) <= _LARGEST and np.float32(full) == np.float32(a.val):
                     yield (site, position), full
         if is_call(equation):
             yield from _found(called(equation), called(same), site)

@@ -96,7 +96,8 @@ def test_moments_that_operations_compute_and_drop_are_a_note(tmp_path):
     done = command("check", "train.py", "--only", "training/handed-on", "--strict", cwd=tmp_path)
     assert done.status == 1, done.err
     line = text[: text.index("    new = ")].count("\n") + 1
-    assert f"training/dropped-averages: train.py:{line}: the new value of an array" in done.out
+    assert f"train.py:{line}: the new value of an array of shape (5, 6) that it is" in done.out
+    assert "found by  training/dropped-averages" in done.out
 
 
 @pytest.mark.slow
