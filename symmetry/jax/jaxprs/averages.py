@@ -86,9 +86,10 @@ def averages_in(
             computed.update(results)
         if any(a in learnt for a in atoms):
             learnt.update(results)
-        if name in ("sub", *_SAME) and all(_value(a, numbers) is not None for a in equation.invars):
-            first, *others = (_value(a, numbers) for a in equation.invars)
-            numbers[results[0]] = first - sum(others)
+        values = [_value(atom, numbers) for atom in equation.invars]
+        known = [value for value in values if value is not None]
+        if name in ("sub", *_SAME) and len(known) == len(values):
+            numbers[results[0]] = known[0] - sum(known[1:])
         if name in _SAME and len(results) == len(atoms) == 1:
             if atoms[0] in old:
                 old[results[0]] = old[atoms[0]]
