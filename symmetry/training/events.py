@@ -369,6 +369,16 @@ class Initialised:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Unfrozen:
+    """Parameters that were frozen at an update, have gradients at later ones, and stay."""
+
+    at: SourceLine  # of the first of these updates
+    model: str  # the name of its class; optimisers hold other parameters of it
+    names: tuple[str, ...]
+    updates: int  # with a gradient of the first of them
+
+
+@dataclass(frozen=True, kw_only=True)
 class SteppedOptimizer:
     """An optimiser that stepped."""
 
@@ -427,6 +437,7 @@ class Epochs:
     rounded: tuple[Rounded, ...] = ()
     identities: tuple[SameFunction, ...] = ()
     initialised: tuple[Initialised, ...] = ()
+    unfrozen: tuple[Unfrozen, ...] = ()  # and no optimiser holds them
     # Lines that compute running averages whose old value is another one in a later call.
     averages: frozenset[SourceLine] = frozenset()
     # Lines that compute running averages, where an evaluation reads the old value of the start.

@@ -3,6 +3,9 @@
 A backward counts as lost if all gradients that it left are cleared before any update, scaler, clip
 or line of the user's reads them. A backward that also reaches other leaves may be an attack on the
 inputs, and is not judged. Only a line that does so again and again is reported.
+
+No update reads the gradients of parameters that a script unfreezes where the optimiser was made
+before, of those that required a gradient. Give them to it by ``optimizer.add_param_group(...)``.
 """
 
 from __future__ import annotations
@@ -35,6 +38,7 @@ def gradients(epochs: Epochs) -> Judgement:
     _judge_lost(epochs, judgement)
     _judge_unread(epochs, judgement)
     _judge_leftover(epochs, judgement)
+    _judge_unfrozen(epochs, judgement)
     judge_clips(epochs, judgement)
     return judgement
 
@@ -125,4 +129,17 @@ def _judge_leftover(epochs: Epochs, judgement: Judgement) -> None:
                 "backward() that begins an update.",
                 at,
                 LEFT_GRADIENTS,
+            )
+
+
+def _judge_unfrozen(epochs: Epochs, judgement: Judgement) -> None:
+    """Accuse parameters that are unfrozen, and that no optimiser holds."""
+    for each in epochs.unfrozen:
+        if each.updates >= _AGAIN:
+            more = f" and {len(each.names) - 1} more" if len(each.names) > 1 else ""
+            judgement.accuse(
+                f"{each.names[0]}{more} of {each.model} were frozen at first, have gradients here, "
+                "and no optimiser holds them: they stay as they are. Give them to it by "
+                "optimizer.add_param_group(...) when they are unfrozen, or from the start.",
+                each.at,
             )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -12,6 +13,7 @@ from symmetry.training.events import (
     Cleared,
     Clipped,
     Exhausted,
+    Unfrozen,
     Updated,
 )
 from tests.invariants.loop.made import at, epochs, event
@@ -29,6 +31,18 @@ def test_backwards_that_are_cleared_unread_are_accused():
         "them, 2 times in 3 backwards"
     )
     assert not gradients(epochs(*lost(0))).accusations  # it may be a trial
+
+
+def test_unfrozen_parameters_that_no_optimiser_holds_are_accused():
+    left = Unfrozen(at=at(8), model="Net", names=("body.weight", "body.bias"), updates=2)
+    run = epochs(event(Backward), event(Updated, 8))
+    (accusation,) = gradients(replace(run, unfrozen=(left,))).accusations
+    assert accusation.at == at(8)
+    assert accusation.text.startswith(
+        "body.weight and 1 more of Net were frozen at first, have gradients here, and no optimiser "
+        "holds them"
+    )
+    assert not gradients(replace(run, unfrozen=(replace(left, updates=1),))).accusations
 
 
 def test_an_update_that_finds_no_gradient_is_named():

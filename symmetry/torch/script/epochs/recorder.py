@@ -27,6 +27,7 @@ from symmetry.torch.script.epochs.rounding import RoundedUpdates
 from symmetry.torch.script.epochs.schedules import Schedules
 from symmetry.torch.script.epochs.scores import Scores
 from symmetry.torch.script.epochs.start import StartingParameters
+from symmetry.torch.script.epochs.unfrozen import UnfrozenParameters
 from symmetry.torch.script.epochs.unused import UnusedResults
 from symmetry.torch.watch.functions import results
 from symmetry.torch.watch.steps import updates
@@ -96,7 +97,7 @@ class EpochRecorder:
         )
         self._misspelling, self._following = Misspelling(log), Following()
         self._seeding, self._schedules = Seeding(log), Schedules(log)
-        self._rounding = RoundedUpdates()
+        self._rounding, self._unfrozen = RoundedUpdates(), UnfrozenParameters()
 
     @property
     def roots(self) -> list[nn.Module]:
@@ -147,6 +148,7 @@ class EpochRecorder:
             rounded=self._rounding.records(self.roots),
             identities=self._identities.records(),
             initialised=self._initialised.records(),
+            unfrozen=(*self._unfrozen.records(self.roots, self._gradients.held),),
             ended=ended or "the script's end",
             is_whole=not ended,
             shortened=shortened,
@@ -189,7 +191,9 @@ class EpochRecorder:
             return
         self._misspelling.look()
         self._restoring.flush()
-        self._following.look(self._modules.roots(), self._gradients.held)
+        roots, held = self._modules.roots(), self._gradients.held
+        self._following.look(roots, held)
+        self._unfrozen.look(roots, held)
         self._gradients.updates(optimizer)
         number = self._gradients.number_of(optimizer)
         self._rounding.begins(optimizer, number, self._log.backwards)

@@ -1,0 +1,19 @@
+"""A layer is given to the optimiser as soon as it is unfrozen."""
+
+import torch
+from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
+
+torch.manual_seed(0)
+loader = DataLoader(TensorDataset(torch.randn(64, 8), torch.randint(3, (64,))), 8, shuffle=True)
+model = nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 3))
+model[0].requires_grad_(False)
+optimizer = torch.optim.Adam([p for p in model.parameters() if p.requires_grad])
+for epoch in range(3):
+    if epoch == 1:
+        model[0].requires_grad_(True)
+        optimizer.add_param_group({"params": model[0].parameters(), "lr": 1e-4})
+    for x, y in loader:
+        optimizer.zero_grad()
+        nn.functional.cross_entropy(model(x), y).backward()
+        optimizer.step()
