@@ -127,7 +127,8 @@ class JaxRun(Stepper):
         running.step += 1
         with readable(f"step({self.taken})"), calling("step", self.name, self.dtype):
             super().step()
-        running.spent += time.perf_counter() - began
+        if not running.first:  # the first one compiles, once for all runs
+            running.spent += time.perf_counter() - began
 
     def states(self, steps: int, *, copy: bool = True) -> Iterator[dict[str, Array]]:
         """Yield the state after each of ``steps`` further steps."""

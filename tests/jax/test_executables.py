@@ -9,6 +9,7 @@ from unittest.mock import patch
 import numpy as np
 import pytest
 
+from symmetry.base.calls import running
 from symmetry.jax.script.script import JaxScript, JaxScriptTraining
 from symmetry.sandbox.source import Source
 from symmetry.training.capabilities.drawing import Drawing, Keyed
@@ -105,3 +106,14 @@ def test_to_leave_noise_out_is_another_program_only_where_there_is_noise(trainin
         quiet.step()
     assert names == []
     assert needed(quiet, Keyed).noise() == []
+
+
+def test_a_first_step_which_compiles_is_not_in_the_pace_of_runs():
+    from symmetry.jax.begin import begin
+
+    run = begin("a name of its own", lambda: (np.ones(3, "float32"), lambda w, i: (w / 2, w.sum())))
+    spent = running.spent
+    run.step()
+    assert running.spent == spent
+    run.step()
+    assert running.spent > spent
