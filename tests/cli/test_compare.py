@@ -50,7 +50,7 @@ def test_the_same_is_quiet_on_request():
     ("other", "phrase", "timeout"),
     [
         slow("crashing", "killed (signal SIGABRT)", 60),
-        slow("hanging", "did not return within", 3),
+        slow("hanging", "did not return within", 2),
     ],
 )
 def test_a_training_that_ends_its_process_cannot_be_compared(other, phrase, timeout):

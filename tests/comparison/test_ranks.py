@@ -33,11 +33,23 @@ def found(run):
     """Return how all trainings on two ranks compare with it, by their names."""
     path = run.with_name("found.json")
     names = [HERE + name for name in (*SAME, *OTHERS)]
-    done = torchrun("symmetry", "compare", run, *names, "--json", path)
-    assert done.returncode == 1, done.stderr
-    assert done.stdout.count(" training as ") == len(SAME)  # one rank tells it
+    comparing = ["compare", str(run), *names, "--json", str(path)]
+    recording = ["record", HERE + "sharded", str(recorded_by_ranks(run)), "--steps", "1"]
+    file = run.with_name("commands.json")
+    file.write_text(json.dumps([comparing, recording]))
+    done = torchrun("tests.commands", file)
+    assert done.returncode == 0, done.stderr
+    (one, record), (other, _) = (json.loads(file.with_suffix(f".{n}").read_text()) for n in (0, 1))
+    assert one["status"] == 1, one
+    assert (one["out"] + other["out"]).count(" training as ") == len(SAME)  # one rank tells it
+    assert record["status"] == 0, record
     others = json.loads(path.read_text())["others"]
     return {other["name"].removeprefix(HERE): other for other in others}
+
+
+def recorded_by_ranks(run):
+    """Return where two ranks record a run."""
+    return run.with_name("ranks.safetensors")
 
 
 @pytest.mark.parametrize("name", SAME)
@@ -56,10 +68,8 @@ def test_what_differs_is_named(found, name, phase, array):
     assert array in other["first"]["text"]
 
 
+@pytest.mark.usefixtures("found")
 def test_a_run_recorded_on_two_ranks(run):
-    path = run.with_name("ranks.safetensors")
-    done = torchrun("symmetry", "record", HERE + "sharded", path, "--steps", 1)
-    assert done.returncode == 0, done.stderr
     from symmetry import compare
 
-    assert compare(HERE + "whole", str(path))
+    assert compare(HERE + "whole", str(recorded_by_ranks(run)))

@@ -292,8 +292,8 @@ PLACES = st.sampled_from(["log.txt", "out/weights", "out/more/weights", "new", "
 @settings(deadline=None, max_examples=25)
 def test_what_has_been_written_can_be_put_back(changes):
     with tempfile.TemporaryDirectory() as name:
-        work = Path(name).resolve() / "work"
-        work.mkdir()
+        work = Path(name).resolve() / "a" / "b" / "c" / "work"  # a mirror links what is beside
+        work.mkdir(parents=True)
         (work / "log.txt").write_text("log")
         mirror = FolderMirror(work, told=[].append)
         here = Path(mirror.of(work))

@@ -116,7 +116,7 @@ def test_threads_without_work_sleep_unless_the_user_says_otherwise(
 def test_a_training_that_misbehaves_ends_its_check(training: str, tmp_path: Path) -> None:
     name = f"tests.cli.misbehaving_trainings:{training}"
     few = ("--only", "symmetry/repeatable", "--only", "training/moves", "--only", "*/zero-rate")
-    finished = symmetry("check", "--verbose", name, *few, "--timeout", 3, cwd=tmp_path)
+    finished = symmetry("check", "--verbose", name, *few, "--timeout", 2, cwd=tmp_path)
     assert finished.status == 1, finished
     assert "Traceback" not in finished.out + finished.err
     lines = [line.split(maxsplit=3) for line in finished.out.splitlines()[3:7]]
