@@ -60,7 +60,9 @@ class EvaluationCall:
     module: str  # the name of its class
     place: SourceLine  # the user's line that calls it
     active: tuple[Active, ...] = ()  # what acts all the same
-    draws: tuple[SourceLine, ...] = ()  # where random numbers are drawn, but for codes and choices
+    draws: tuple[
+        SourceLine, ...
+    ] = ()  # where it draws random numbers, but for codes, choices, losses
     differs: bool = False  # whether another seed gives another output
     raised: str = ""  # what it raises in evaluation mode; empty if nothing
 

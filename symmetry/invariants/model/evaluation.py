@@ -25,7 +25,8 @@ DRAWS = NoteKind(
     "model/draws",
     meaning="A model in evaluation mode gives other outputs each time. If that is not meant, draw "
     "random numbers only if self.training. A code of an autoencoder, whose scale the model "
-    "computes, has no note, nor has one number that makes a choice, as teacher forcing does.",
+    "computes, has no note, nor has one number that makes a choice, as teacher forcing does, nor "
+    "a loss that draws its noise.",
 )
 _AGAIN = "two calls after model.eval() give different outputs"
 _NOT_REACHED = (

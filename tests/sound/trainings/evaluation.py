@@ -9,7 +9,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from tests.sound.trainings.functions import OneLayer, trained
+from tests.sound.trainings.models import numbers
 from tests.sound.trainings.nearly import nearly
+from tests.sound.trainings.steps import plain
 
 _DROPS = "model/evaluation"
 
@@ -127,6 +129,18 @@ def code_is_sampled_in_evaluation() -> object:
             return out
 
     return trained(Sampling())
+
+
+@nearly(_DROPS, "vacuous")
+def a_loss_draws_its_noise() -> object:
+    class Denoising(OneLayer):
+        def forward(self, x: Tensor) -> Tensor:
+            noise = torch.randn_like(x)
+            return F.mse_loss(self.out(torch.tanh(self.fc1(x + noise))), noise[:, :4])
+
+    model = Denoising()
+    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+    return plain(model, optimizer, lambda i: model(numbers(12, 6, seed=i)))
 
 
 @nearly(_DROPS, "vacuous")
