@@ -329,22 +329,22 @@ def convolutions_with_batch_norm() -> Any:
     class Net(nn.Module):
         @nn.compact
         def __call__(self, x: Any) -> Any:
-            for channels in (8, 12):
+            for channels in (4, 6):
                 x = nn.Conv(channels, (3, 3))(x)
                 x = nn.relu(nn.BatchNorm(use_running_average=False)(x))
                 x = nn.avg_pool(x, (2, 2), (2, 2))
-            return nn.Dense(4)(nn.relu(nn.Dense(20)(x.reshape(x.shape[0], -1))))
+            return nn.Dense(4)(nn.relu(nn.Dense(8)(x.reshape(x.shape[0], -1))))
 
     net = Net()
     state = net.init(jax.random.key(0), jax.numpy.ones((1, 8, 8, 3)))
 
     @jax.jit
     def step(state: Any, i: Any) -> Any:
-        x, y = numbers(i, samples=8, inputs=192)
+        x, y = numbers(i, samples=6, inputs=192)
 
         def loss(params: Any) -> Any:
             given = {"params": params, "batch_stats": state["batch_stats"]}
-            out, new = net.apply(given, x.reshape(8, 8, 8, 3), mutable=["batch_stats"])
+            out, new = net.apply(given, x.reshape(6, 8, 8, 3), mutable=["batch_stats"])
             return cross_entropy(out, y), new["batch_stats"]
 
         (value, stats), gradients = jax.value_and_grad(loss, has_aux=True)(state["params"])
