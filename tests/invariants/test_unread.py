@@ -313,7 +313,7 @@ def scaled_anew(model):
             beside(anchored), r"a fixed tensor of shape .* in the extras under its parameter's name"
         ),
         slow(beside(masked), r"a fixed tensor of shape \(6, 5\)"),
-        (beside(noisy_by_numpy), r"a tensor that each step has anew, .* Draw noise by PyTorch"),
+        slow(beside(noisy_by_numpy), r"a tensor that each step has anew, .* Draw noise by PyTorch"),
         slow(beside(flat_noise_by_numpy), r"a tensor that each step has anew, of shape \(57,\)"),
         (beside(noisy_alike), r"draws from the same seed, .* Draw other noise"),
     ],
@@ -363,7 +363,7 @@ def test_what_they_do_not_explain_is_accused_as_ever(make):
 @pytest.mark.parametrize(
     "make",
     [
-        beside(noisy),
+        slow(beside(noisy)),
         slow(beside(noisy_gradients)),
         slow(without_backward(of_zeroth_order)),
         without_backward(of_langevin),

@@ -12,7 +12,7 @@ from tests.conftest import slow
 from tests.invariants.resume import measuring
 from tests.invariants.resume.scripts import FAULTS, NOTED, SOUND, text
 
-QUICK = {"schedule", "average", "skipped", "plain", "seeds of the process"}
+QUICK = {"schedule", "skipped", "plain", "seeds of the process"}
 
 
 def some(names: dict[str, Any]) -> list[Any]:
