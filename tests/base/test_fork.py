@@ -241,6 +241,24 @@ def test_what_a_fork_lacks_or_shares_is_held(tmp_path) -> None:
     thread.join()
 
 
+def test_a_thread_that_each_fork_starts_anew_is_not_held() -> None:
+    named, end_now = threading.Event(), threading.Event()
+
+    def run() -> None:
+        Path(f"/proc/self/task/{threading.get_native_id()}/comm").write_text("jemalloc_bg_thd")
+        named.set()
+        end_now.wait()
+
+    before, thread = held(), threading.Thread(target=run)
+    thread.start()
+    try:
+        assert named.wait(60)
+        assert held() == before
+    finally:
+        end_now.set()
+        thread.join()
+
+
 def test_the_threads_of_a_library_are_a_pool() -> None:
     code = (
         "import os, torch\nfrom symmetry.base.fork import has_pool\nassert not has_pool()\n"

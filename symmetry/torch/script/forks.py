@@ -19,7 +19,7 @@ from typing import Any
 
 from symmetry.base import fork, ranks
 from symmetry.base.calls import running
-from symmetry.base.fork import ForkError, forked, has_pool, held
+from symmetry.base.fork import ForkError, forked, has_pool, held, looks_on
 from symmetry.base.randomness.unseeded import SEEDS
 from symmetry.sandbox.folder_mirror import FolderMirror, Written
 from symmetry.sandbox.routes import threads
@@ -151,7 +151,8 @@ class Forks:
 
 def can_fork(before: frozenset[str]) -> bool:
     """Return whether this process can be forked, given what it has ``held`` before a run began."""
-    return not (threads() or has_pool() or held() - before)
+    lacking = [thread for thread in threads() if not looks_on(thread)]
+    return not (lacking or has_pool() or held() - before)
 
 
 def _cost_of_a_fork() -> float:

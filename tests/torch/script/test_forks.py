@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import numpy as np
 import pytest
 
@@ -179,6 +181,14 @@ def test_what_cannot_be_forked_begins_at_its_first_line(begin, paying, text):
     starts = script.starts
     script.check(FLOAT64)
     assert script.starts == starts + 2
+
+
+@pytest.mark.parametrize(("module", "can"), [("tqdm._monitor", True), ("train", False)])
+def test_a_thread_that_only_shows_progress_allows_a_fork(monkeypatch, module, can):
+    monitor = type("Monitor", (threading.Thread,), {"__module__": module})()
+    monkeypatch.setattr(forks, "threads", lambda: [monitor])
+    monkeypatch.setattr(forks, "has_pool", lambda: False)  # of another test
+    assert forks.can_fork(fork.held()) is can
 
 
 def test_a_function_that_begins_another_run_is_called_here(begin, paying):
