@@ -38,7 +38,7 @@ BETWEEN = 0.5  # seconds between two looks at a silent fork
 _SEMAPHORE = "/dev/shm/sem."
 _SHARED = "s"  # how the permissions of shared memory end
 _SELF = Path("/proc/self")
-_IN_EACH = "jemalloc_bg_thd\n"  # a thread that the allocator of pyarrow starts anew in a fork
+_SPARE = "jemalloc_bg_thd\n"  # a thread of the allocator of pyarrow, which a fork does without
 _exit = os._exit  # a script may replace it
 POSSIBLE = sys.platform == "linux"
 
@@ -240,7 +240,7 @@ def held() -> frozenset[str]:
     """
     idle = {t.native_id for t in threading.enumerate() if looks_on(t)}
     needed = (number for number in _threads() if number not in idle)
-    threads = {str(number) for number in needed if _name_of(number) != _IN_EACH}
+    threads = {str(number) for number in needed if _name_of(number) != _SPARE}
     links = (str((_SELF / "fd" / str(number)).readlink()) for number in _open_files())
     connections = {link for link in links if not link.startswith("/")}
     return frozenset(threads | connections | set(_shared_memory()))

@@ -241,7 +241,7 @@ def test_what_a_fork_lacks_or_shares_is_held(tmp_path) -> None:
     thread.join()
 
 
-def test_a_thread_that_each_fork_starts_anew_is_not_held() -> None:
+def test_a_thread_that_a_fork_does_without_is_not_held() -> None:
     named, end_now = threading.Event(), threading.Event()
 
     def run() -> None:
