@@ -237,8 +237,9 @@ class _Record:
         taught = [a for a in averages if roles.hands_on(call, facts.own[a.input])]
         if roles.reaches_a_step(call, [facts.own[a.input] for a in taught]):
             return
-        unread = [a for a in averages if a not in taught and facts.own[a.input] not in facts.read]
         drops = [draw for draw in facts.noise(parameters) if draw.drops]
+        others = () if drops else (a for a in averages if a not in taught)
+        unread = [a for a in others if facts.own[a.input] not in facts.read]
         if any(draw.keys and draw.keys[0] != self.roles.samples(call) for draw in drops):
             drops = []  # several samples of the model's uncertainty
         self._called(call, drops, _lines(taught), False, _lines(unread))
