@@ -6,8 +6,11 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
+import numpy as np
+import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
+from torch.utils._pytree import tree_map
 
 from symmetry.base.raised import in_one_line
 from symmetry.torch.trials.differences import moved
@@ -15,7 +18,7 @@ from symmetry.torch.trials.first_calls import FirstCall, RunParts, at_first_loss
 from symmetry.torch.trials.mixing import Mixing
 from symmetry.torch.watch.operations import tensors_in
 from symmetry.training.trial import SampleCall
-from symmetry.units.samples import axes_of, is_alone
+from symmetry.units.samples import Moved, axes_of, is_alone
 
 _QUANTISATION = "torch.ao.quantization"
 
@@ -45,23 +48,43 @@ def _judged(call: FirstCall, other: FirstCall, count: int, sample: int) -> Sampl
     changed = [places for x, y in zip(a, b, strict=True) if (places := moved(x, y)).any()]
     if not changed:
         return None
+    arguments = other.arguments
     if not all(axes_of(places, count, sample) for places in changed):
-        return say(why_not="its samples are combined before they reach the model")
-    if why_not := _excuse(call.module):
+        if not all(_is_mixup(places, count, sample) for places in changed):
+            return say(why_not="its samples are combined before they reach the model")
+        arguments = tree_map(partial(_at_row, sample), call.arguments, arguments)
+    why_not = _excuse(call.module) or _partners(a, count)
+    if why_not:
         return say(why_not=why_not)
     call.module.eval()
     try:
-        own, others = tensors_in(call.again()), tensors_in(call.again(other.arguments))
+        own, others = tensors_in(call.again()), tensors_in(call.again(arguments))
         alone = _alone(own, others, count, sample)
         if alone is None:
             return say(why_not="its outputs have no axis of the samples")
-        mixing, repeated = Mixing(count, sample), partial(call.again, other.arguments)
+        mixing, repeated = Mixing(count, sample), partial(call.again, arguments)
         mixer = None if alone else mixing.first(call.module, call.again, repeated)
     except Exception as error:
         return say(why_not=f"in evaluation mode it raises {in_one_line(error)}")
     if not alone and mixer is None:
         return say(why_not="no operation was found that takes its samples together")
     return say(alone=alone, mixer=mixer)
+
+
+def _is_mixup(places: Moved, count: int, sample: int) -> bool:
+    """Return whether a sample moves its own row and one other row, as mixup combines them."""
+    if places.shape[:1] != (count,) or count in places.shape[1:]:
+        return False
+    rows = np.flatnonzero(places.reshape(count, -1).any(1))
+    return sample in rows and len(rows) == 2
+
+
+def _at_row(sample: int, own: Any, other: Any) -> Any:
+    """Return an argument of a call, with the row of one sample as in the other call."""
+    if not isinstance(own, Tensor) or not moved(own, other).any():
+        return own
+    row = torch.tensor([sample], device=own.device)
+    return own.detach().index_copy(0, row, other.detach()[row])
 
 
 def _excuse(module: nn.Module) -> str:
@@ -71,6 +94,16 @@ def _excuse(module: nn.Module) -> str:
             return "a batch normalisation without running statistics is in it"
         if type(layer).__module__.startswith(_QUANTISATION):
             return "fake quantisation takes its scale from the batch"
+    return ""
+
+
+def _partners(arguments: Sequence[Tensor], count: int) -> str:
+    """Say whether an argument gives each sample a partner, as the order of mixup in a model."""
+    for each in arguments:
+        if each.dtype == torch.int64 and each.shape == (count,):
+            plain = torch.arange(count, device=each.device)
+            if not torch.equal(each, plain) and torch.equal(each.sort().values, plain):
+                return "an argument is an order of its samples"
     return ""
 
 

@@ -28,14 +28,14 @@ class Net(nn.Module):
         return self.out(self.mix(self.drop(self.into(x))))
 
 
-def begun(model, order=None, updated=()):
-    """Return a run whose batch has four samples; updates are noted."""
+def begun(model, order=None, updated=(), before=lambda x: x):
+    """Return a run whose batch has four samples, changed before the model; updates are noted."""
 
     def make():
         optimizer = torch.optim.SGD(model.parameters(), 0.1)
 
         def step(x):
-            F.cross_entropy(model(x), torch.arange(len(x)) % 2).backward()
+            F.cross_entropy(model(before(x)), torch.arange(len(x)) % 2).backward()
             optimizer.step()
             if updated != ():
                 updated.append(True)
@@ -47,23 +47,23 @@ def begun(model, order=None, updated=()):
     return FunctionTraining("net", make).begin(RunSettings(dtype="float64", order=order))
 
 
-def changed(model):
+def changed(model, **facts):
     places = np.arange(COUNT)
     places[SAMPLE] = 3
-    return begun(model, places).capability(Trial).module_inputs()
+    return begun(model, places, **facts).capability(Trial).module_inputs()
 
 
-def repeated(model):
+def repeated(model, **facts):
     """Return what is said of the model with one sample replaced."""
-    other = changed(model)
-    return begun(model).capability(Trial).with_samples({SAMPLE: other}, COUNT)
+    other = changed(model, **facts)
+    return begun(model, **facts).capability(Trial).with_samples({SAMPLE: other}, COUNT)
 
 
 def test_a_step_ends_at_its_first_loss():
     updated = []
     (call,) = begun(Net(), updated=updated).capability(Trial).module_inputs().calls
     assert (call.name, updated) == ("Net", [])
-    assert call.place.source.startswith("F.cross_entropy(model(x)")
+    assert call.place.source.startswith("F.cross_entropy(model(before(x))")
 
 
 def test_dropout_acts_in_training_and_not_in_evaluation():
@@ -92,6 +92,16 @@ def test_what_cannot_be_called_in_evaluation_says_why():
 def test_a_sample_that_stays_alone():
     (call,) = repeated(Net())
     assert (call.alone, call.mixer, call.why_not) == (True, None, "")
+
+
+def test_a_model_is_judged_behind_mixup():
+    mixup = {"before": lambda x: 0.7 * x + 0.3 * x.flip(0)}
+    (call,) = repeated(Net(), **mixup)
+    assert (call.alone, call.mixer, call.why_not) == (True, None, "")
+    (call,) = repeated(Net(lambda x: x.softmax(0)), **mixup)
+    assert call.mixer.kind == "softmax"
+    (call,) = repeated(Net(), before=lambda x: x - x.mean(0))
+    assert call.why_not == "its samples are combined before they reach the model"
 
 
 @pytest.mark.parametrize(
@@ -138,6 +148,25 @@ def test_statistics_of_the_batch_are_an_excuse():
     model.mix = nn.BatchNorm1d(5, track_running_stats=False)
     (call,) = repeated(model)
     assert call.why_not == "a batch normalisation without running statistics is in it"
+
+
+def test_an_argument_may_give_each_sample_a_partner():
+    class Mixed(Net):
+        def forward(self, x, order=(1, 0, 3, 2)):
+            return super().forward(x + x[torch.as_tensor(order)])
+
+    class Given(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.net = Mixed()
+
+        def __call__(self, x):
+            return self.net(x, torch.tensor([1, 0, 3, 2]))
+
+    (call,) = repeated(Mixed())
+    assert call.mixer.operation == "index"
+    (call,) = repeated(Given())
+    assert call.why_not == "an argument is an order of its samples"
 
 
 class TidiesUp:
