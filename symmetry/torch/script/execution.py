@@ -38,6 +38,8 @@ from symmetry.base.calls import calling, running
 from symmetry.base.errors import NotCheckable, TrainingError
 from symmetry.sandbox.folder_mirror import FolderMirror
 from symmetry.torch.script.contained import contained
+from symmetry.torch.script.epochs.log import digest_of, tensors_of
+from symmetry.torch.script.evaluations import Evaluations
 from symmetry.torch.script.host import Host
 from symmetry.torch.script.row_reads import RowReads
 from symmetry.torch.script.rows import SampleRows
@@ -66,6 +68,8 @@ class Execution:
         The rows that it reads for a batch, if they are known.
     reads
         What finds these rows.
+    cut
+        Whether evaluations are cut short.
 
     Attributes
     ----------
@@ -73,6 +77,8 @@ class Execution:
         The model that it trains.
     samples
         The samples of its batches.
+    evaluations
+        Its calls of models without gradients.
 
     Raises
     ------
@@ -91,14 +97,16 @@ class Execution:
         order: Arrangement | None = None,
         rows: SampleRows | None = None,
         reads: RowReads | None = None,
+        cut: bool = False,
     ) -> None:
         self._source, self._reads = host.source, reads
         self._sandbox = contained(host, self._watching)
         coroutine = self._sandbox.stack
         self.samples = Samples(order, coroutine, self._sandbox.main, rows)
         self.samples.waits = between
+        self.evaluations = Evaluations(cut=cut)
         self._boundary = StepBoundary(
-            coroutine.suspend, self.samples, by_hand=by_hand, between=between
+            *(coroutine.suspend, self.samples, self.evaluations), by_hand=by_hand, between=between
         )
         began = time.perf_counter()
         try:
@@ -135,6 +143,14 @@ class Execution:
     def evaluated(self) -> bool:
         """Whether it has called a model without gradients since its last update."""
         return self._boundary.evaluated
+
+    @property
+    def digests(self) -> list[str]:
+        """Digests of its modules, and of the state of its optimisers."""
+        roots, optimizers = self._boundary.modules.roots(), self._boundary.optimizers
+        tensors = [t for root in roots for t in (*root.parameters(), *root.buffers())]
+        states = [state for optimizer in optimizers for state in optimizer.state.values()]
+        return [digest_of([t.detach()]) for t in (*tensors, *tensors_of(states))]
 
     @property
     def by_hand(self) -> bool:

@@ -6,12 +6,14 @@ import gc
 import time
 import weakref
 from collections.abc import Callable, Mapping
+from contextlib import closing, suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from symmetry.base.calls import calling
-from symmetry.base.errors import TrainingError
+from symmetry.base import ranks
+from symmetry.base.calls import calling, running
+from symmetry.base.errors import NotCheckable, TrainingError
 from symmetry.base.failure import PlainRun
 from symmetry.base.fork import ForkError, held
 from symmetry.base.raised import silenced
@@ -36,6 +38,8 @@ if TYPE_CHECKING:
     from symmetry.training.rank_runs import RankRuns
     from symmetry.training.resumed_runs import ResumedRuns
 
+_STEPS = 3  # updates, after which two runs are compared
+
 
 class Script:
     """Runs a script from its start up to its first training step, each time it is called.
@@ -54,6 +58,8 @@ class Script:
         self._by_hand = False  # whether it updates without an optimiser
         self._between = False  # whether its steps begin behind updates
         self._rows: SampleRows | None = None  # that it reads for a batch, if no loader makes any
+        self._evaluates_long = False
+        self._cut = False  # whether evaluations are cut short, which its steps do not need
         self._unused: list[Execution] = []
         self._alive: weakref.WeakSet[Execution] = weakref.WeakSet()
         self._begun, self._has_begun = 0, False  # how often; whether it has reached a step
@@ -88,6 +94,8 @@ class Script:
             self._held = held() if self._forks.possible else self._held
             self._host.adapting(self._rehearse)
             self._prepared = True
+            if self._evaluates_long and ranks.world() == 1:  # each rank has to call what others do
+                self._cut = self._steps_alike()
 
     def _rehearse(self) -> None:
         from symmetry.torch.script.step_boundary import NoCall, NoOptimizer
@@ -117,7 +125,39 @@ class Script:
         finally:
             self._by_hand = self._by_hand or execution.by_hand
             self._rows = execution.rows
+            self._evaluates_long = execution.evaluations.are_dear
             execution.close()
+
+    def _steps_alike(self) -> bool:
+        """Return whether it takes the same steps, bit by bit, if its evaluations are cut short."""
+        with generators.kept(generators.shared()), giving_seeds(), silenced():
+            whole, short = (self._few_steps(cut=each) for each in (False, True))
+        running.evaluations, running.evaluated = 0, 0.0
+        return whole is not None and whole == short
+
+    def _few_steps(self, *, cut: bool) -> tuple[Any, ...] | None:
+        """Return what it holds after a few steps; None if it raises."""
+        from symmetry.torch.script.epochs.log import states
+        from symmetry.torch.script.execution import Execution
+
+        generators.seed_all(0)
+        begin = partial(
+            Execution,
+            self._host,
+            by_hand=self._by_hand,
+            between=self._between,
+            rows=self._rows,
+            cut=cut,
+        )
+        try:
+            execution = begun_again(begin)
+            with closing(execution):
+                with suppress(NotCheckable):  # it has ended
+                    for _ in range(_STEPS):
+                        execution.step()
+                return *execution.digests, *states().values()
+        except TrainingError:
+            return None
 
     def __call__(self, order: Arrangement | None = None) -> tuple[Any, ScriptStep]:
         """Return what a training returns: the model, and the step.
@@ -141,6 +181,7 @@ class Script:
             between=self._between,
             order=order,
             rows=self._rows,
+            cut=self._cut,
         )
         began = time.process_time()
         # It may need its samples in their order.

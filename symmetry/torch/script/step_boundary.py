@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import subprocess
 import threading
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,12 +19,12 @@ from torch.optim import Optimizer
 from torch.utils.data import DataLoader
 from torch.utils.data.dataloader import _BaseDataLoaderIter
 
-from symmetry.base.calls import running
 from symmetry.base.patches import patched
 from symmetry.base.user_code import user_place
 from symmetry.torch.creation import Modules, collecting
 from symmetry.torch.modes.filled_rows import seeing_filled_rows
 from symmetry.torch.script.coroutine import ThreadState, leave_modes
+from symmetry.torch.script.evaluations import Evaluations
 from symmetry.torch.script.samples import Samples
 from symmetry.torch.script.workers import as_worker, in_this_process
 from symmetry.torch.watch.calls import in_backward
@@ -52,7 +51,13 @@ class StepBoundary:
     """
 
     def __init__(
-        self, suspend: Callable[[], None], samples: Samples, *, by_hand: bool, between: bool
+        self,
+        suspend: Callable[[], None],
+        samples: Samples,
+        evaluations: Evaluations,
+        *,
+        by_hand: bool,
+        between: bool,
     ) -> None:
         self.optimizers: list[Any] = []
         self.modules = Modules()
@@ -64,12 +69,12 @@ class StepBoundary:
         self.elsewhere = ""  # in words, who else trains or may do so: a thread, a process
         self._thread = threading.get_ident()
         self._suspend, self._samples, self._by_hand = suspend, samples, by_hand
+        self.evaluations = evaluations
         self.arguments: Any = None  # the arguments of the call in which the script is suspended
         self.evaluated = False  # whether a model was called without gradients since the last update
         self.updates_modules = False  # whether the first update is of a module that was not called
         self.between = between
         self._armed = True  # whether the next call of such a module ends a step
-        self._evaluating = False  # whether a model is being called without gradients
 
     @property
     def trained(self) -> set[int]:
@@ -152,12 +157,11 @@ class StepBoundary:
         def seen_call(module: nn.Module, *args: Any, **kwargs: Any) -> Any:
             if torch.jit.is_tracing():  # it draws the graph of a model: no result is used
                 return _call(module, *args, **kwargs)
-            if not (torch.is_grad_enabled() or self._evaluating):
+            if not (torch.is_grad_enabled() or self.evaluations.inside):
                 self.evaluated = self.evaluated or next(module.parameters(), None) is not None
                 if self._armed and not self.updates:  # the first step has not begun
                     self._samples.computed = user_place(outside=nn.Module)
-                with self._evaluated():
-                    return _call(module, *args, **kwargs)
+                return self.evaluations.call(_call, module, args, kwargs)
             if self._armed and self._is_here() and torch.is_grad_enabled() and not in_backward():
                 if torch._C._functorch.maybe_current_level() is not None:
                     self.transformed = True  # what it is called with, too, is not what it seems
@@ -187,22 +191,12 @@ class StepBoundary:
 
         return noted
 
-    @contextmanager
-    def _evaluated(self) -> Iterator[None]:
-        """Count a call of a model without gradients, and the seconds that it takes."""
-        running.evaluates = running.evaluates or user_place(outside=nn.Module)
-        began, self._evaluating = time.perf_counter(), True
-        try:
-            yield
-        finally:
-            self._evaluating = False
-            running.evaluations += 1
-            running.evaluated += time.perf_counter() - began
-
     def _apart(self, following: Callable[..., Any]) -> Callable[..., Any]:
         """Make a batch as the script does: it is data, and neither promoted nor recorded."""
 
         def made(iterator: Any) -> Any:
+            if self.evaluations.ends(iterator):
+                raise StopIteration
             state, call = ThreadState(), nn.Module._call_impl
             leave_modes()
             nn.Module._call_impl = _call_impl
@@ -225,6 +219,7 @@ class StepBoundary:
             gc.collect()  # what it does not use any more may still be there
             self.updates_modules = any(map(self.trains, self.modules))
         self._armed, self.evaluated = True, False
+        self.evaluations.forget()
         nn.Module.__call__ = self._seen_call
 
 

@@ -73,10 +73,10 @@ def test_an_encoder_that_no_optimiser_holds_is_loaded_before_it_is_called(folder
 
 
 def test_calls_without_gradients_are_counted_with_their_line(folder, monkeypatch):
-    from symmetry.torch.script import step_boundary
+    from symmetry.torch.script import evaluations
 
     seen = Running()
-    monkeypatch.setattr(step_boundary, "running", seen)
+    monkeypatch.setattr(evaluations, "running", seen)
     run = written(folder, scripts.EVALUATED).begin()
     before = seen.evaluations  # a first step was taken to see whether an optimiser steps
     run.step()
