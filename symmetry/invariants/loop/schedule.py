@@ -122,11 +122,19 @@ def _usual(epochs: Epochs, scheduler: Scheduler) -> tuple[int, int] | None:
 
 def _batches(epochs: Epochs) -> list[int]:
     """Return how many batches each epoch has that is trained on; nothing if it is not known."""
+    lengths = [epochs.loaders[loader].batches for loader, _ in _ended(epochs)]
+    return [n for n in lengths if n is not None] if None not in lengths else []
+
+
+def _ended(epochs: Epochs) -> list[tuple[int, int]]:
+    """Return the loader and the iterator of each epoch that has ended, and is trained on.
+
+    Lightning exhausts no iterator: it takes as many batches as there are.
+    """
     given = Counter((e.loader, e.iterator) for e in epochs.events if isinstance(e, Batch))
     ends = {(e.loader, e.iterator) for e in epochs.events if isinstance(e, Exhausted)}
     ends |= {(loader, n) for (loader, n), k in given.items() if k == epochs.loaders[loader].shown}
-    lengths = [epochs.loaders[n].batches for n, _ in sorted(ends) if n in epochs.training_loaders]
-    return [n for n in lengths if n is not None] if None not in lengths else []
+    return [each for each in sorted(ends) if each[0] in epochs.training_loaders]
 
 
 def _steps_of(epochs: Epochs, scheduler: Scheduler) -> list[Scheduled]:
@@ -175,7 +183,4 @@ def _vanishes(steps: list[Scheduled]) -> int | None:
 
 def _with_each_batch(epochs: Epochs, steps: list[Scheduled]) -> bool:
     """Return whether a scheduler is stepped more often than epochs end."""
-    ends = sum(
-        isinstance(e, Exhausted) and e.loader in epochs.training_loaders for e in epochs.events
-    )
-    return len(steps) > ends + 1
+    return len(steps) > len(_ended(epochs)) + 1

@@ -65,6 +65,16 @@ def pieces(
     return schedule(epochs(*events, **given))
 
 
+@pytest.mark.parametrize(("shown", "noted"), [(1, 0), (2, 1)])
+def test_a_library_that_exhausts_no_iterator_steps_with_each_epoch(shown, noted):
+    events = []
+    for number, rate in enumerate(COSINE):
+        events += [event(Batch, iterator=number), event(Backward), event(Updated)]
+        events += [event(Scheduled, 9, rates=(rate,))]
+    loaders = (loader(0, batches=100, shown=shown),)
+    assert len(schedule(epochs(*events, loaders=loaders)).notes) == noted
+
+
 def test_a_schedule_of_updates_that_is_stepped_with_each_batch_is_accused():
     (accusation,) = pieces(4, steps=12, each_batch=True).accusations
     assert accusation.at == at(9)
