@@ -8,10 +8,12 @@ import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_map
+from torch.utils.weak import WeakTensorKeyDictionary
 
 HALF = frozenset({torch.bfloat16, torch.float16})
 WIDE = {torch.complex64: torch.complex128} | dict.fromkeys({*HALF, torch.float32}, torch.float64)
 WIDEST = frozenset(WIDE.values())
+_copies = WeakTensorKeyDictionary()  # in float64, of tensors that were computed before a run
 
 
 def widened(tensor: Tensor) -> Tensor:
@@ -27,6 +29,21 @@ def widened_value(value: Any) -> Any:
 def is_low(value: Any) -> bool:
     """Return whether a value is a tensor that promotion widens."""
     return isinstance(value, Tensor) and value.dtype in WIDE
+
+
+def joined(value: Any) -> Any:
+    """Return a tensor of a graph that is older than the run in float64: always the same copy.
+
+    A derivative by it is one by its copy. Everything else comes back as it is.
+    """
+    if not (is_low(value) and value.requires_grad and not value.is_leaf):
+        return value
+    if torch._C._functorch.is_functorch_wrapped_tensor(value):  # it belongs to a transform
+        return value
+    copy = _copies.get(value)
+    if copy is None or not torch.equal(copy.detach(), widened(value.detach())):
+        copy = _copies[value] = widened(value)
+    return copy
 
 
 def widened_but_for(others: Mapping[int, Tensor]) -> Callable[[Any], Any]:
@@ -46,12 +63,16 @@ def mapped(change: Callable[[Any], Any], value: Any) -> Any:
 class MixedDtypes(TorchFunctionMode):
     """Lets a function that is handed both float64 and fewer bits have float64 alone.
 
-    Some functions compare the dtypes before any operation is performed.
+    Some functions compare the dtypes before any operation is performed. A tensor that was computed
+    before the run, with gradients, has a copy in float64 in its place: derivatives by it, as in a
+    network that solves an equation, would have fewer bits.
     """
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
         found = {*_dtypes_in(args), *_dtypes_in(kwargs.values())}
+        if found & WIDE.keys() and (_computes(func) or func is torch.autograd.grad):
+            args, kwargs = tree_map(joined, (args, kwargs))
         if len(found) > 1 and found & WIDEST and found & WIDE.keys() and _computes(func):
             args, kwargs = tree_map(widened_value, (args, kwargs))
         if torch.float64 in found and getattr(func, "__name__", "").endswith("grouped_mm"):

@@ -108,6 +108,26 @@ def test_a_graph_that_is_older_than_the_run_gets_gradients_in_its_own_dtype():
     assert gradient.tolist() == [2.0] * 3
 
 
+def test_a_derivative_by_a_tensor_that_is_older_than_the_run_is_one_in_float64():
+    import torch
+
+    from symmetry.torch.modes.dtypes import MixedDtypes
+
+    def work(torch):
+        with MixedDtypes():
+            weight = torch.ones(3, dtype=torch.float64, requires_grad=True)
+            cubes = torch.stack([older, older * 2])[0] ** 3 / 3 * weight
+            (slope,) = torch.autograd.grad(cubes.sum(), older, create_graph=True)
+            return slope, *torch.autograd.grad(slope.sum(), older)
+
+    older = torch.tensor([1 / 3, 2, 3], requires_grad=True) * 1
+    (slope, bend), _ = performed(work, promote=True)
+    exact = older.detach().double()
+    assert slope.dtype == bend.dtype == torch.float64
+    assert torch.allclose(slope, exact**2, rtol=1e-15, atol=0)
+    assert torch.allclose(bend, 2 * exact, rtol=1e-15, atol=0)
+
+
 def test_a_cast_in_a_derivative_of_ones_own_is_promoted():
     import torch
 
