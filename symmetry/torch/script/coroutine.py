@@ -34,6 +34,7 @@ class Coroutine:
         self._stack = greenlet(partial(_called_from_c, function))
         self._stack.gr_context = copy_context()  # it would begin with an empty one
         self._own: ThreadState | None = None
+        self.rearranged = False  # whether what it reads is not in its own order
 
     @property
     def ended(self) -> bool:
@@ -42,8 +43,8 @@ class Coroutine:
 
     @property
     def as_written(self) -> bool:
-        """Whether no mode changes what the function computes."""
-        return not modes()
+        """Whether nothing changes what the function computes."""
+        return not (self.rearranged or modes())
 
     @property
     def frames(self) -> Iterator[FrameType]:

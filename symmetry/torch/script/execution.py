@@ -102,6 +102,7 @@ class Execution:
         self._source, self._reads = host.source, reads
         self._sandbox = contained(host, self._watching)
         coroutine = self._sandbox.stack
+        coroutine.rearranged = order is not None
         self.samples = Samples(order, coroutine, self._sandbox.main, rows)
         self.samples.waits = between
         self.evaluations = Evaluations(cut=cut)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from textwrap import dedent
+
 import numpy as np
 import pytest
 
 from symmetry.api import check
+from symmetry.base.errors import TrainingError
 from symmetry.training.capabilities.batching import Reordering
 from symmetry.training.run import RunSettings, needed
 from tests.conftest import slow
@@ -173,3 +176,24 @@ def test_the_rounding_of_a_teacher_is_in_no_response_of_float64(folder, dtype, d
     run.step()
     assert needed(run, Reordering).doubt == doubt
     run.close()
+
+
+@pytest.mark.parametrize("order", [None, np.array([1, 0, 2, 3])])
+def test_lines_are_shown_only_where_a_script_raises_as_it_is_written(folder, capfd, order):
+    text = """
+    import torch
+
+    net = torch.nn.Linear(1, 1)
+    sgd = torch.optim.SGD(net.parameters(), 0.1)
+    for x in torch.utils.data.DataLoader(torch.arange(8.0)[:, None], 4):
+        net(x).sum().backward()
+        print("reads", x[0].item())
+        sgd.step()
+        raise ValueError
+    """
+    run = written(folder, dedent(text)).begin(RunSettings(order=order))
+    capfd.readouterr()
+    with pytest.raises(TrainingError, match="ValueError"):
+        run.step()
+    run.close()
+    assert capfd.readouterr().err == ("reads 0.0\n" if order is None else "")
