@@ -39,8 +39,15 @@ def test_a_row_has_the_costs_of_the_script_and_of_its_check() -> None:
     assert "| README's script | not within 100 | 5.0 | - | 2.0 |" in text
     assert "- `torch_audit`, README's script: `20 updates audited`" in text
     assert "| VAE | 2.0 | 2.0 |" in text
+    assert "Nothing else ran meanwhile (a load of at most 0.5)." in " ".join(text.split())
     assert "| VAE | - |" not in text
     assert [*LIBRARIES] == ["torchtest2", "torch_audit", "neural_net_checklist"]
+
+
+def test_the_page_says_that_other_work_ran_meanwhile() -> None:
+    row = {**ROW, "check": {**CHECK, "load": 9.0}}
+    text = " ".join(render({"readme": row}).texts[MARKDOWN].split())
+    assert "Other work used the same two cores meanwhile (a load from 0.5 to 9.0)" in text
 
 
 def test_the_picture_shows_all_parts_of_a_check() -> None:
