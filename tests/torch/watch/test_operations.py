@@ -1,10 +1,34 @@
 from __future__ import annotations
 
+from collections import OrderedDict, namedtuple
 from typing import Any
 
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch.utils._pytree import tree_leaves
 
-from symmetry.torch.watch.operations import Observer, Operation, Recorder
+from symmetry.torch.watch.operations import Observer, Operation, Recorder, tensors_in
+
+Pair = namedtuple("Pair", "a b")
+LEAVES = st.sampled_from([1, 2.5, True, "text", None, torch.float32, torch.Size([2]), object()])
+VALUES = st.recursive(
+    LEAVES | st.builds(torch.zeros, st.integers(0, 3)),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.lists(inner, max_size=3).map(tuple)
+        | st.builds(Pair, inner, inner)
+        | st.dictionaries(st.sampled_from("abc"), inner)
+        | st.dictionaries(st.sampled_from("abc"), inner).map(OrderedDict)
+    ),
+    max_leaves=8,
+)
+
+
+@given(VALUES)
+def test_tensors_are_found_in_the_order_of_pytrees(value: Any) -> None:
+    expected = [leaf for leaf in tree_leaves(value) if isinstance(leaf, torch.Tensor)]
+    assert list(map(id, tensors_in(value))) == list(map(id, expected))
 
 
 class Seen(list[Any]):
