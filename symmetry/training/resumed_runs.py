@@ -145,7 +145,7 @@ class Resumption:
     before: ObservedRun  # the run that has written the files
     saved: int  # how many updates that run had made
     after: ObservedRun
-    first: Resumption | None = None  # of the run before, if this was resumed itself
+    first: Resumption | None = None  # how the run before began, if it was resumed itself
 
     @property
     def again(self) -> bool:
@@ -155,7 +155,7 @@ class Resumption:
     @property
     def earlier(self) -> int:
         """How many updates of the training came before the first one of the run before."""
-        return self.first.position or 0 if self.first else 0
+        return 0 if self.first is None else self.first.position or 0
 
     @cached_property
     def reads(self) -> tuple[Read, ...]:

@@ -60,9 +60,8 @@ class EvaluationCall:
     module: str  # the name of its class
     place: SourceLine  # the user's line that calls it
     active: tuple[Active, ...] = ()  # what acts all the same
-    draws: tuple[
-        SourceLine, ...
-    ] = ()  # where it draws random numbers, but for codes, choices, losses
+    # Where it draws random numbers, but for codes, choices and losses.
+    draws: tuple[SourceLine, ...] = ()
     differs: bool = False  # whether another seed gives another output
     raised: str = ""  # what it raises in evaluation mode; empty if nothing
 

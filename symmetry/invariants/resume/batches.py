@@ -98,7 +98,7 @@ class _Comparison:
             self._note(f"it goes back to {self._batch(earlier[-1])}")
 
     def _batch(self, place: int) -> str:
-        """Name a batch by the update that read it in the run before."""
+        """Name a batch by the update of the training that read it."""
         reader = self._resumption.reads[place].update + 1
         return f"the batch of update {reader} instead of update {self._updates + 1}"
 
@@ -140,14 +140,14 @@ class _Comparison:
         ]
         if keys:
             return f"{keys[0]!r} is saved"
-        if self._resumption.again and self._went_on():
+        if self._went_on():
             return "it went on with the right batch the first time"
         return self._resumption.after.promise
 
     def _went_on(self) -> bool:
-        """Return whether the first resumed run found its place inside of an epoch."""
-        first = self._runs.resumptions[0]
-        if first.position is None or first.before.ends_an_epoch(first.position):
+        """Return whether the run before was resumed, and found its place inside of an epoch."""
+        first = self._resumption.first
+        if first is None or first.position is None or first.before.ends_an_epoch(first.position):
             return False
         rest = _samples(first.before.reads)[first.before.reads_before(first.position) :]
         return rest[:_COMPARED] == _samples(first.after.reads)[:_COMPARED]

@@ -31,10 +31,10 @@ def is_low(value: Any) -> bool:
     return isinstance(value, Tensor) and value.dtype in WIDE
 
 
-def joined(value: Any) -> Any:
-    """Return a tensor of a graph that is older than the run in float64: always the same copy.
+def widened_once(value: Any) -> Any:
+    """Return a tensor of an older graph in float64, always as the same copy; others as they are.
 
-    A derivative by it is one by its copy. Everything else comes back as it is.
+    It was computed before the run began. A derivative by it is one by its copy.
     """
     if not (is_low(value) and value.requires_grad and not value.is_leaf):
         return value
@@ -72,7 +72,7 @@ class MixedDtypes(TorchFunctionMode):
         kwargs = kwargs or {}
         found = {*_dtypes_in(args), *_dtypes_in(kwargs.values())}
         if found & WIDE.keys() and (_computes(func) or func is torch.autograd.grad):
-            args, kwargs = tree_map(joined, (args, kwargs))
+            args, kwargs = tree_map(widened_once, (args, kwargs))
         if len(found) > 1 and found & WIDEST and found & WIDE.keys() and _computes(func):
             args, kwargs = tree_map(widened_value, (args, kwargs))
         if torch.float64 in found and getattr(func, "__name__", "").endswith("grouped_mm"):

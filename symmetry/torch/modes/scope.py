@@ -9,7 +9,7 @@ from torch import nn
 from torch.utils._pytree import tree_map
 
 from symmetry.base.user_code import callers
-from symmetry.torch.modes.dtypes import is_low, joined, widened, widened_value
+from symmetry.torch.modes.dtypes import is_low, widened, widened_once, widened_value
 
 
 class ModuleScope:
@@ -71,4 +71,4 @@ def _promoted(value: Any) -> Any:
     if is_low(value) and value.is_leaf and value.requires_grad:
         value.data, value.grad = widened(value.data), None
         return value
-    return widened_value(joined(value))
+    return widened_value(widened_once(value))

@@ -34,7 +34,7 @@ class Coroutine:
         self._stack = greenlet(partial(_called_from_c, function))
         self._stack.gr_context = copy_context()  # it would begin with an empty one
         self._own: ThreadState | None = None
-        self.rearranged = False  # whether what it reads is not in its own order
+        self.rearranged = False  # whether it reads its samples in another order
 
     @property
     def ended(self) -> bool:

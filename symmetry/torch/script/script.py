@@ -58,7 +58,7 @@ class Script:
         self._by_hand = False  # whether it updates without an optimiser
         self._between = False  # whether its steps begin behind updates
         self._rows: SampleRows | None = None  # that it reads for a batch, if no loader makes any
-        self._evaluates_long = False
+        self._evaluates_long = False  # so that it is worth cutting short
         self._cut = False  # whether evaluations are cut short, which its steps do not need
         self._unused: list[Execution] = []
         self._alive: weakref.WeakSet[Execution] = weakref.WeakSet()
@@ -132,25 +132,16 @@ class Script:
         """Return whether it takes the same steps, bit by bit, if its evaluations are cut short."""
         with generators.kept(generators.shared()), giving_seeds(), silenced():
             whole, short = (self._few_steps(cut=each) for each in (False, True))
-        running.evaluations, running.evaluated = 0, 0.0
+        running.evaluations, running.evaluated = 0, 0.0  # later runs may evaluate less
         return whole is not None and whole == short
 
     def _few_steps(self, *, cut: bool) -> tuple[Any, ...] | None:
         """Return what it holds after a few steps; None if it raises."""
         from symmetry.torch.script.epochs.log import states
-        from symmetry.torch.script.execution import Execution
 
         generators.seed_all(0)
-        begin = partial(
-            Execution,
-            self._host,
-            by_hand=self._by_hand,
-            between=self._between,
-            rows=self._rows,
-            cut=cut,
-        )
         try:
-            execution = begun_again(begin)
+            execution = begun_again(self._beginning(cut=cut))
             with closing(execution):
                 with suppress(NotCheckable):  # it has ended
                     for _ in range(_STEPS):
@@ -159,14 +150,25 @@ class Script:
         except TrainingError:
             return None
 
+    def _beginning(self, **options: Any) -> Callable[[], Execution]:
+        """Return a function that begins a run as far as it is known how; see ``Execution``."""
+        from symmetry.torch.script.execution import Execution
+
+        return partial(
+            Execution,
+            self._host,
+            by_hand=self._by_hand,
+            between=self._between,
+            rows=self._rows,
+            **options,
+        )
+
     def __call__(self, order: Arrangement | None = None) -> tuple[Any, ScriptStep]:
         """Return what a training returns: the model, and the step.
 
         The samples of each batch are in this ``order``, or micro-batches get other samples; None
         leaves them as they are.
         """
-        from symmetry.torch.script.execution import Execution
-
         if self._forks.inside:
             raise ForkError("it begins another run")
         if self._begun == 1 and (changed := self._host.changed()):  # not to go on doing so
@@ -174,15 +176,7 @@ class Script:
         while self._unused:
             self._unused.pop().close()
         self._collect()
-        begin = partial(
-            Execution,
-            self._host,
-            by_hand=self._by_hand,
-            between=self._between,
-            order=order,
-            rows=self._rows,
-            cut=self._cut,
-        )
+        begin = self._beginning(order=order, cut=self._cut)
         began = time.process_time()
         # It may need its samples in their order.
         execution = begun_again(begin) if self._has_begun and order is None else begin()
