@@ -27,15 +27,16 @@ _NEIGHBOURS = Reason(
     "it joins the embeddings of each token's neighbours, hidden ones, too "
     "(modeling_mobilebert.py 122)",
 )
-_VALUES = Reason(BUG, "its convolution sees hidden tokens: see findings/nystromformer.md")
+_VALUES = Reason(BUG, "its convolution sees hidden tokens: [the page](findings/nystromformer.md)")
 _POOLED = Reason(
     PROPERTY,
     "it takes the mean of neighbouring tokens, hidden ones, too (modeling_funnel.py 277)",
 )
-_IGNORED = Reason(BUG, "the attention mask is ignored: see findings/yoso-mask.md")
+_IGNORED = Reason(BUG, "the attention mask is ignored: [the page](findings/yoso-mask.md)")
 _REGISTERS = Reason(
     BUG,
-    "its register tokens start as equal zeros, and stay equal: see findings/dinov2-registers.md",
+    "its register tokens start as equal zeros, and stay equal: "
+    "[the page](findings/dinov2-registers.md)",
 )
 _OWN_HEAD = Reason(
     WEAKNESS,

@@ -108,9 +108,9 @@ def applied(line: Line) -> int:
     return len({r["name"] for r in line["results"] if r["verdict"] != "not applicable"})
 
 
-def not_run(lines: Sequence[Line]) -> list[str]:
-    """Return the checks that are made by default today, and that no line has."""
-    names = {result["name"] for line in lines for result in line["results"]}
+def not_run(line: Line) -> list[str]:
+    """Return the checks that are made by default today, and that a line does not have."""
+    names = {result["name"] for result in line["results"]}
     return [each.name for each in catalogue() if each.default and each.name not in names]
 
 
@@ -131,7 +131,8 @@ def render(lines: Sequence[Line]) -> ReportFiles:
         libraries=libraries(),
         fewest=min(map(applied, lines)),
         most=max(map(applied, lines)),
-        not_run=not_run(lines),
+        not_run=sorted({name for line in lines for name in not_run(line)}),
+        again=sum(not not_run(line) for line in lines),
         in_table=sum(reason.kind == BUG for reason in map(reason_of, doubtful) if reason),
         not_built=not_built_by_error(not_built),
         counts=Counter(map(suspicion, lines)),
