@@ -2,39 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Any
 
 from symmetry.base.libraries import registered
 
-AUTO, CPU, CUDA_ON_CPU = "auto", "cpu", "cuda-on-cpu"
-CHOICES = AUTO, CPU, CUDA_ON_CPU
-
-_chosen = ContextVar("device", default=AUTO)
-
 
 def _idle() -> tuple[str, ...]:
     """Return what does nothing on the CPU."""
     return ("streams", *(each for library in registered() for each in library.idle))
-
-
-def chosen() -> str:
-    """Return the choice for scripts that are named now."""
-    return _chosen.get()
-
-
-@contextmanager
-def choosing(device: str) -> Iterator[None]:
-    """Choose a device for the scripts that are named while the block runs."""
-    token = _chosen.set(device)
-    try:
-        yield
-    finally:
-        _chosen.reset(token)
 
 
 @dataclass(frozen=True)

@@ -1,16 +1,13 @@
 """The processes that train together, of which each is a rank; no framework is imported."""
 
 import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Mapping
 
 from symmetry.base.libraries import Launcher, registered
 
 # In the environment of a rank that this package has started: the file by which ranks find each
 # other, and the seconds that one of them may wait for the others.
 STORE, PATIENCE = "SYMMETRY_STORE", "SYMMETRY_PATIENCE"
-_chosen = ContextVar("ranks", default=1)
 
 
 def launcher() -> Launcher:
@@ -45,18 +42,3 @@ def forget() -> None:
     """Go on as a process that no launcher has started."""
     for name in variables(0, 1):
         os.environ.pop(name, None)
-
-
-def chosen() -> int:
-    """Return on how many ranks the scripts run that are named now."""
-    return _chosen.get()
-
-
-@contextmanager
-def choosing(number: int) -> Iterator[None]:
-    """Choose the number of ranks for the scripts that are named while the block runs."""
-    token = _chosen.set(number)
-    try:
-        yield
-    finally:
-        _chosen.reset(token)

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 from collections.abc import Sequence
+from dataclasses import asdict
 from importlib.metadata import distributions
 from pathlib import Path
 
@@ -42,13 +43,15 @@ class Memory:
         self.trials: dict[str, Trial] = {}
         if self._file.exists():
             kept = json.loads(self._file.read_text())
-            self.trials = {each["release"]: Trial.from_dict(each) for each in kept}
+            self.trials = {
+                each["release"]: Trial(**{**each, "broken": tuple(each["broken"])}) for each in kept
+            }
 
     def add(self, trial: Trial) -> None:
         """Keep a trial, unless it judged nothing: the reason may have gone at the next time."""
         if trial.verdict is not None:
             self.trials[trial.release] = trial
-            write_all({self._file: json.dumps([t.to_dict() for t in self.trials.values()])})
+            write_all({self._file: json.dumps([asdict(t) for t in self.trials.values()])})
 
 
 def _libraries() -> list[str]:

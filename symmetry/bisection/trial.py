@@ -7,9 +7,8 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from symmetry.base.errors import FOUND, OK
 from symmetry.base.processes import command as run_module
@@ -34,15 +33,6 @@ class Trial:
     def verdict(self) -> tuple[int, tuple[str, ...]] | None:
         """The exit status and the broken invariants, to compare; None if nothing was judged."""
         return (self.status, self.broken) if self.status in (OK, FOUND) else None
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return it as JSON holds it."""
-        return asdict(self)
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> Trial:
-        """Return what ``to_dict`` has written."""
-        return cls(**{**values, "broken": tuple(values["broken"])})
 
 
 def tried(python: Path, release: str, words: Sequence[str]) -> Trial:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -100,7 +101,7 @@ def command(
     for line in _conclusion(package, tried, change):
         tell(line)
     if json is not None:
-        _write(json, package, tried, change, [trial.to_dict() for trial in search.trials.values()])
+        _write(json, package, tried, change, [*map(asdict, search.trials.values())])
     return FOUND if change is None else OK
 
 

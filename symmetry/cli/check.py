@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from symmetry.base import resuming
+from symmetry.base.choices import RANKS, RESUMING
 from symmetry.base.errors import OK, SymmetryError
 from symmetry.base.names import words_of
 from symmetry.base.processes import cores
-from symmetry.base.ranks import choosing, forget, launcher, rank, world
+from symmetry.base.ranks import forget, launcher, rank, world
 from symmetry.checker.accepted import read_accepted, reasons_for
 from symmetry.checker.options import Keywords, Options
 from symmetry.checker.renamed import RENAMED
@@ -323,7 +323,7 @@ def command(
         return check_several(names, left_out, output, baseline, **several)
     given = None if cases is None else read_cases(cases)
     asked = Options(**options, cases=given, processes=_processes(several["jobs"]))
-    with choosing(ranks), resuming.choosing(words_to_resume(resume_with)):
+    with RANKS.set(ranks), RESUMING.set(words_to_resume(resume_with)):
         return _check_one(names[0], asked, output, baseline, explained=not no_explain)
 
 

@@ -52,7 +52,7 @@ def command(name: str, seed: int, resume_with: str | None, output: Path | None) 
     """
     from symmetry import session
     from symmetry.api import watch
-    from symmetry.base import resuming
+    from symmetry.base.choices import RESUMING
     from symmetry.base.files import writable_files, write_all
     from symmetry.report import resumed
     from symmetry.report.timeline import lines
@@ -60,7 +60,7 @@ def command(name: str, seed: int, resume_with: str | None, output: Path | None) 
 
     writable_files(output)
     current().enter(name)
-    with terminal(), resuming.choosing(words_to_resume(resume_with)):
+    with terminal(), RESUMING.set(words_to_resume(resume_with)):
         current().doing("whole epochs", 0, None)
         runs = None if resume_with is None else session.resume(name, seed)
         epochs = watch(name, seed=seed)

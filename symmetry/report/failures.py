@@ -11,7 +11,8 @@ from collections.abc import Iterable, Sequence
 from enum import IntEnum
 from typing import Any
 
-from symmetry.base import devices, ranks, resuming
+from symmetry.base import ranks
+from symmetry.base.choices import AUTO, DEVICE, RANKS, RESUMING
 from symmetry.base.names import words_of
 from symmetry.base.user_code import spell
 from symmetry.checker.verdict import Checked, Verdict
@@ -185,12 +186,12 @@ def command_for(target: str, verdict: Verdict, *others: Verdict) -> str | None:
         target = verdict.smallest.target
         options["only"] = verdict.invariant if verdict.smallest.alone else None
     dtype = verdict.dtype if options["only"] and not others else ()
-    if getattr(verdict.about, "ranks", False) and ranks.chosen() > 1:
-        options["ranks"] = ranks.chosen()
-    if getattr(verdict.about, "resumes", False) and resuming.chosen() is not None:
-        options["resume_with"] = shlex.join(resuming.chosen() or ())
-    if devices.chosen() != devices.AUTO:
-        options["device"] = devices.chosen()
+    if getattr(verdict.about, "ranks", False) and RANKS.get() > 1:
+        options["ranks"] = RANKS.get()
+    if getattr(verdict.about, "resumes", False) and RESUMING.get() is not None:
+        options["resume_with"] = shlex.join(RESUMING.get() or ())
+    if DEVICE.get() != AUTO:
+        options["device"] = DEVICE.get()
     line = command_line("check", target, **options, dtype=dtype)
     number = ranks.world()
     return ranks.launcher().command.format(number=number, module=line) if number > 1 else line

@@ -14,7 +14,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from functools import wraps
+from functools import cache, wraps
 from pathlib import Path
 from types import ModuleType
 from typing import Any, ClassVar
@@ -251,11 +251,10 @@ def _set_on_signals(actions: Mapping[int, Any]) -> None:
                 signal.signal(number, action)
 
 
-def _nowhere(found: list[int] = []) -> int:  # noqa: B006
+@cache
+def _nowhere() -> int:
     """Return a file descriptor of the null device, always the same one."""
-    if not found:
-        found.append(os.open(os.devnull, os.O_RDWR))
-    return found[0]
+    return os.open(os.devnull, os.O_RDWR)
 
 
 _LOGS: Switch = (_handlers, _set_handlers)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from symmetry.base import devices, ranks, resuming
+from symmetry.base.choices import DEVICE, RANKS, RESUMING
 
 _RESUMES = re.compile(
     r"--(?:[\w-]*(?:resum|restor|continue|ckpt|checkpoint)|(?:[\w-]*[_-])?(?:re)?load(?!er))[\w-]*"
@@ -26,12 +26,12 @@ class Source:
     # Which of its functions may be meant, if it does not train: the end of an error.
     meant: str = ""
     folder: Path = field(default_factory=Path.cwd)  # the working directory
-    # Whether it runs on the CPU in place of a GPU that it needs: one of ``devices.CHOICES``.
-    device: str = field(default_factory=devices.chosen)
+    # Whether it runs on the CPU in place of a GPU that it needs: one of ``choices.DEVICES``.
+    device: str = field(default_factory=DEVICE.get)
     # How many ranks it runs on, to be checked for what differs between them.
-    ranks: int = field(default_factory=ranks.chosen)
+    ranks: int = field(default_factory=RANKS.get)
     # The arguments with which it is resumed from its own files; None if that is not checked.
-    resume_with: tuple[str, ...] | None = field(default_factory=resuming.chosen)
+    resume_with: tuple[str, ...] | None = field(default_factory=RESUMING.get)
     # Variables of its environment, beside those of this process.
     variables: Mapping[str, str] = field(default_factory=dict)
 

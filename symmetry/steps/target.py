@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from symmetry.base import ranks, resuming
+from symmetry.base.choices import RANKS, RESUMING
 from symmetry.base.errors import SymmetryError
 from symmetry.checker.examiner import Examiner
 from symmetry.checker.options import CASES, Options
@@ -51,7 +51,7 @@ class StepTarget(TwoLayerStep):
         """Return the plan of a check, with its cases."""
         if options.expect_units:
             raise SymmetryError(f"{self.name} is a two-layer step: no units are looked for in it")
-        if ranks.chosen() > 1 or resuming.chosen() is not None:
+        if RANKS.get() > 1 or RESUMING.get() is not None:
             text = "is a two-layer step: --ranks and --resume-with are for scripts"
             raise SymmetryError(f"{self.name} {text}")
         only, remarks = tuple(options.only), tuple[str, ...]()

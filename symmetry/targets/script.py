@@ -9,9 +9,8 @@ import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from symmetry.base import devices, resuming
+from symmetry.base.choices import DEVICE, DEVICES, RANKS, RESUMING
 from symmetry.base.errors import SymmetryError
-from symmetry.base.ranks import chosen
 from symmetry.sandbox.source import Source
 from symmetry.targets.imports import file_of, framework_of
 from symmetry.targets.load import defined_in, nearest
@@ -67,9 +66,9 @@ def script(
     """
     if (path is None) == (module is None):
         raise SymmetryError("a script is a path, or a module")
-    device = devices.chosen() if device is None else device
-    if device not in devices.CHOICES:
-        raise SymmetryError(f"device must be one of {', '.join(devices.CHOICES)}, not {device!r}")
+    device = DEVICE.get() if device is None else device
+    if device not in DEVICES:
+        raise SymmetryError(f"device must be one of {', '.join(DEVICES)}, not {device!r}")
     words = ["-m", module] if module is not None else [os.fspath(path or "")]
     name = shlex.join([*words, *arguments])
     source: Path | str = module or ""
@@ -91,8 +90,8 @@ def script(
                 f"{name!r}: a script needs {needed}, which is not installed "
                 f"(pip install 'unit-symmetry[{library}]')"
             )
-    number = chosen() if ranks is None else ranks
-    resumed = resuming.chosen() if resume_with is None else tuple(resume_with)
+    number = RANKS.get() if ranks is None else ranks
+    resumed = RESUMING.get() if resume_with is None else tuple(resume_with)
     run = Source(
         name,
         source,

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 
-from symmetry.base import resuming
+from symmetry.base.choices import RANKS, RESUMING
 from symmetry.base.errors import SymmetryError
-from symmetry.base.ranks import chosen, launcher, world
+from symmetry.base.ranks import launcher, world
 from symmetry.checker.examiner import Examiner
 from symmetry.checker.options import Options
 from symmetry.checker.plan import Plan
@@ -62,11 +62,11 @@ class TrainingTarget:
                 under = f"under {launcher().name}"
                 raise SymmetryError(f"{under} a training is checked as written: in float32")
             dtypes = ("float32",)
-        if chosen() > max(world(), self.training.ranks):
+        if RANKS.get() > max(world(), self.training.ranks):
             raise SymmetryError(
                 f"{self.name}: --ranks is for scripts: a function runs under {launcher().name}"
             )
-        if resuming.chosen() is not None and not self.training.resumes:
+        if RESUMING.get() is not None and not self.training.resumes:
             raise SymmetryError(f"{self.name}: --resume-with is for scripts")
         if options.cases is not None:
             raise SymmetryError(f"{self.name} is a training: it has no cases to be run")

@@ -23,8 +23,9 @@ from typing import IO, Any
 
 import click
 
-from symmetry.base import devices, fork, ranks
+from symmetry.base import fork, ranks
 from symmetry.base.calls import Pace
+from symmetry.base.choices import AUTO, DEVICE, DEVICES
 from symmetry.base.errors import OK, SymmetryError
 from symmetry.base.folders import TemporaryFolder
 from symmetry.base.names import RECORDED, split_tail, with_arguments
@@ -74,8 +75,8 @@ class Isolated(click.Command):
             "Where a script runs that needs a GPU: auto maps CUDA to the CPU if there is no GPU "
             "and the script does not run without; cuda-on-cpu always does, cpu never."
         )
-        choice = click.Choice(devices.CHOICES)
-        option("--device", None, what, devices.AUTO, choice)(self)
+        choice = click.Choice(DEVICES)
+        option("--device", None, what, AUTO, choice)(self)
         what = "Run the target in this process, for debuggers: a crash ends the command, too."
         flag("--in-process", what)(self)
 
@@ -105,10 +106,10 @@ class Isolated(click.Command):
         if ctx.params.get("line"):  # one target; what checks several has no limits itself
             limits = Limits(ctx.params["time_limit"], ctx.params["memory"])
         if in_process or isinstance(current(), child.Remote):
-            with devices.choosing(device):
+            with DEVICE.set(device):
                 return super().invoke(ctx)
         if ranks.world() > 1:  # torchrun starts the processes, and ends them
-            with terminal(quiet=ranks.rank() > 0), devices.choosing(device):
+            with terminal(quiet=ranks.rank() > 0), DEVICE.set(device):
                 status = super().invoke(ctx)
             # One that fails first would end the rank that prints the answer.
             return status if ranks.rank() == 0 else OK
@@ -117,7 +118,7 @@ class Isolated(click.Command):
             terminal() as screen,
             TemporaryFolder() as folder,
         ):
-            hidden = {} if device == devices.AUTO else _WITHOUT_GPU
+            hidden = {} if device == AUTO else _WITHOUT_GPU
             work = _Work(ctx.find_root().obj, timeout, limits, screen, folder, hidden)
             try:
                 while isinstance(ended := work.run(), Ending):

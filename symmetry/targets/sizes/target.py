@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from symmetry.base import ranks, resuming
+from symmetry.base.choices import RANKS, RESUMING
 from symmetry.base.errors import SymmetryError
 from symmetry.base.ranks import launcher, world
 from symmetry.checker.options import SETS, Options
@@ -52,7 +52,7 @@ class DrawnTrainings:
         if world() > 1:
             text = f"draws its arguments: under {launcher().name} give all of them"
             raise SymmetryError(f"{self.name} {text}")
-        if ranks.chosen() > 1 or resuming.chosen() is not None:
+        if RANKS.get() > 1 or RESUMING.get() is not None:
             text = "draws its arguments: with --ranks or --resume-with give all of them"
             raise SymmetryError(f"{self.name} {text}")
         if options.budget is not None:

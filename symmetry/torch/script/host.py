@@ -18,7 +18,8 @@ from typing import TypeVar
 
 import torch
 
-from symmetry.base import devices, ranks
+from symmetry.base import ranks
+from symmetry.base.choices import AUTO, CUDA_ON_CPU
 from symmetry.base.devices import Substitution
 from symmetry.base.errors import SymmetryError, TrainingError
 from symmetry.base.failure import PlainRun
@@ -69,12 +70,12 @@ class Host:
         self.in_fork = False
         self._group = ProcessGroup()
         self._cuda: CudaOnCpu | None = None
-        if source.device != devices.AUTO and torch.cuda.is_available():
+        if source.device != AUTO and torch.cuda.is_available():
             raise SymmetryError(
                 f"--device {source.device}: PyTorch has a GPU here already: set "
                 "CUDA_VISIBLE_DEVICES to nothing before it is imported"
             )
-        if source.device == devices.CUDA_ON_CPU:
+        if source.device == CUDA_ON_CPU:
             self._cuda = CudaOnCpu()
 
     @property
@@ -171,7 +172,7 @@ class Host:
     @property
     def _can_map_cuda(self) -> bool:
         there = self._cuda is not None or torch.cuda.is_available()
-        return self.source.device == devices.AUTO and not there
+        return self.source.device == AUTO and not there
 
     def _may_ask_for_cuda(self) -> bool:
         """Return whether a script may have ended since there is no GPU."""

@@ -68,7 +68,8 @@ class Ratios:
         if not given:
             return
         name = func.__name__
-        logarithm, chosen = (any(each[place] for each in given) for place in (1, 2))
+        logarithm = any(each.is_logarithm for each in given)
+        chosen = any(each.is_chosen for each in given)
         origin = _Origin(
             frozenset[int]().union(*(each.calls for each in given)),
             logarithm or name == "log_softmax",
