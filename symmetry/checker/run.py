@@ -26,50 +26,60 @@ def run(plan: Plan, progress: Progress | None = None, examiner: Examiner | None 
 
     An examiner of a larger plan, which has begun, goes on; whoever began it ends it.
     """
-    progress, options = progress or Progress(), plan.options
+    progress = progress or Progress()
     progress.begin(plan.heading)
-    goes_on = examiner is not None
+    begins = examiner is None
     examiner = examiner or plan.target.examiner(plan, progress)
     record = Checked(
         target=plan.target.name,
-        seed=None if plan.given else options.seed,
+        seed=None if plan.given else plan.options.seed,
         examples=examiner.examples,
         verdicts=examiner.planned(),
         heading=plan.heading,
         ignored=plan.ignored,
     )
     progress.planned(record)
-    found: list[list[Verdict]] = []  # of each invariant
     ignored = IgnoredLines(plan.ignored)
+    verdicts, remarks = _verdicts(plan, examiner, progress, ignored, begins=begins)
+    return _concluded(replace(record, verdicts=verdicts, remarks=remarks), plan, examiner, ignored)
+
+
+def _verdicts(
+    plan: Plan, examiner: Examiner, progress: Progress, ignored: IgnoredLines, *, begins: bool
+) -> tuple[tuple[Verdict, ...], tuple[str, ...]]:
+    """Return the verdict for each invariant and dtype, and the remarks of the examiner."""
+    found: list[list[Verdict]] = []  # of each invariant
     with one_thread(), examiner.budget.spending():
-        if not goes_on:
+        if begins:
             with suppress(BudgetSpent):
                 examiner.begin()
-        for invariant in plan.invariants if goes_on else examiner.invariants:
+        for invariant in examiner.invariants if begins else plan.invariants:
             examined = (_examined(examiner, invariant, dtype) for dtype in examiner.dtypes)
             found.append([verdict for verdict in examined if verdict is not None])
             if not _waits(plan, found[-1]):
                 found[-1] = _settled(plan, found[-1], progress, ignored)
         remarks = tuple(examiner.remarks([verdict for each in found for verdict in each]))
-        if not goes_on:
+        if begins:
             examiner.end()
     line = _explained_line(plan, examiner.coverage)
     for number, waiting in enumerate(found):
         if _waits(plan, waiting):
             found[number] = _settled(plan, waiting, progress, ignored, line)
-    verdicts = tuple(verdict for each in found for verdict in each)
-    notes = tuple(notes_of(verdicts, ignored))
-    judged = _judged(verdicts)
+    return tuple(verdict for each in found for verdict in each), remarks
+
+
+def _concluded(record: Checked, plan: Plan, examiner: Examiner, ignored: IgnoredLines) -> Checked:
+    """Return the record of a check with all that follows from its verdicts."""
+    notes = tuple(notes_of(record.verdicts, ignored))
+    judged = _judged(record.verdicts)
     unused = ignored.unused(_names_of(plan, judged))
-    reached = all(verdict.kind != "not reached" for verdict in verdicts)
+    reached = all(verdict.kind != "not reached" for verdict in record.verdicts)
     return replace(
         record,
         complete=reached,
-        cut="" if reached else f"within {options.budget:g} s",
-        verdicts=verdicts,
-        remarks=remarks,
+        cut="" if reached else f"within {plan.options.budget:g} s",
         notes=notes,
-        gating=tuple(_gating(notes, options)),
+        gating=tuple(_gating(notes, plan.options)),
         warnings=(*plan.renamed, *examiner.warnings.values(), *unused),
         coverage=examiner.coverage,
         part=examiner.part,
@@ -77,7 +87,7 @@ def run(plan: Plan, progress: Progress | None = None, examiner: Examiner | None 
         substitution=examiner.substitution,
         resume_option=examiner.resume_option,
         without_seed=examiner.without_seed,
-        unmet=tuple(unmet(options, judged)),
+        unmet=tuple(unmet(plan.options, judged)),
     )
 
 

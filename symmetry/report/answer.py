@@ -70,15 +70,7 @@ def _rest(verdicts: Sequence[Verdict]) -> Iterator[str]:
     for verdict in verdicts:
         kinds.setdefault(verdict.kind, set()).add(verdict.invariant)
     settled = set(chain.from_iterable(kinds.get(kind, ()) for kind in JUDGED))
-    reasons = {
-        v.invariant: v.message
-        for v in verdicts
-        # A note says the same of the line.
-        if v.kind == "vacuous" and not (v.stale or v.notes) and v.invariant not in settled
-    }
-    for reason in dict.fromkeys(reasons.values()):
-        names = ", ".join(name for name, own in reasons.items() if own == reason)
-        yield f"not tested: {names}: {reason}"
+    yield from _not_tested([v for v in verdicts if v.invariant not in settled])
     if beyond := kinds.get("not reached", set()):  # perhaps in one precision only
         yield f"not reached: {', '.join(_folded(beyond, {v.invariant for v in verdicts}))}"
     failed = kinds.get("violated", set()) | kinds.get("error", set())
@@ -106,6 +98,15 @@ def _rest(verdicts: Sequence[Verdict]) -> Iterator[str]:
         parts.append(f"{len(idle)} {_verb(idle, 'does', 'do')} not apply{these}: --verbose")
     if parts:
         yield " ".join(parts)
+
+
+def _not_tested(verdicts: Sequence[Verdict]) -> Iterator[str]:
+    """Name the invariants that nothing could violate; a note says the same of its line."""
+    vacuous = [v for v in verdicts if v.kind == "vacuous" and not (v.stale or v.notes)]
+    reasons = {v.invariant: v.message for v in vacuous}
+    for reason in dict.fromkeys(reasons.values()):
+        names = ", ".join(name for name, own in reasons.items() if own == reason)
+        yield f"not tested: {names}: {reason}"
 
 
 def _seeding(checked: Checked) -> Iterator[str]:

@@ -6,7 +6,7 @@ import ast
 from pathlib import Path
 
 from symmetry.base.libraries import trainers
-from symmetry.targets.imports import imported, read_attributes
+from symmetry.targets.syntax import imported, read_attributes, tree_of
 from symmetry.training import frameworks
 
 
@@ -19,9 +19,7 @@ def training_scripts(folder: Path) -> tuple[str, ...]:
 
 
 def _trains(file: Path) -> bool:
-    try:
-        tree = ast.parse(file.read_bytes())
-    except (OSError, ValueError, SyntaxError):
+    if (tree := tree_of(file)) is None:
         return False
     libraries, calls = imported(tree), read_attributes(tree)
     acts = any(isinstance(node, ast.If | ast.For | ast.While | ast.With) for node in tree.body)

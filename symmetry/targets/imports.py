@@ -8,6 +8,7 @@ from pathlib import Path
 
 from symmetry.base.libraries import trainers
 from symmetry.base.names import split_arguments, words_of
+from symmetry.targets.syntax import imported, read_attributes, tree_of
 from symmetry.training import frameworks
 
 
@@ -50,27 +51,9 @@ def _own_files(file: Path) -> Iterator[tuple[Path, ast.Module]]:
     waiting, seen = [file], set[Path]()
     while waiting:
         seen.add(path := waiting.pop())
-        try:
-            tree = ast.parse(path.read_bytes())
-        except (OSError, ValueError, SyntaxError):
+        if (tree := tree_of(path)) is None:
             continue
         yield path, tree
         for name in imported(tree):
             beside = (file.parent / f"{name}.py", file.parent / name / "__init__.py")
             waiting += [path for path in beside if path.is_file() and path not in seen]
-
-
-def imported(tree: ast.AST) -> set[str]:
-    """Return the first words of the names of the modules that a file imports; no relative ones."""
-    found = set[str]()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            found |= {alias.name.partition(".")[0] for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            found.add(node.module.partition(".")[0])
-    return found
-
-
-def read_attributes(tree: ast.AST) -> set[str]:
-    """Return the names of the attributes that a file reads."""
-    return {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}

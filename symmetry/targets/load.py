@@ -1,6 +1,5 @@
 """Import the user's code by module name or by file, and say in one line what went wrong."""
 
-import ast
 import difflib
 import importlib
 import importlib.util
@@ -89,19 +88,6 @@ def _execute(target: str, name: str, file: Path) -> ModuleType:
             del sys.modules[name]
             raise
     return module
-
-
-def defined_in(file: Path) -> tuple[str, ...] | None:
-    """Return the public functions and classes that a file defines, without executing it.
-
-    None if it cannot be read as Python.
-    """
-    try:
-        tree = ast.parse(file.read_bytes())
-    except (OSError, ValueError, SyntaxError):
-        return None
-    kinds = (ast.FunctionDef, ast.ClassDef)
-    return tuple(n.name for n in tree.body if isinstance(n, kinds) and n.name[0] != "_")
 
 
 def nearest(file: Path) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import difflib
 import importlib
 import inspect
@@ -21,12 +20,12 @@ from symmetry.base.errors import SymmetryError
 from symmetry.base.names import split_arguments, words_of
 from symmetry.law.target import Target
 from symmetry.sandbox.mirrored_calls import MirroredCalls
-from symmetry.targets.binding import functions_in, trains_at_import
 from symmetry.targets.folder import training_scripts
-from symmetry.targets.load import defined_in, load_file, load_module, nearest, readable
+from symmetry.targets.load import load_file, load_module, nearest, readable
 from symmetry.targets.script import script_named
 from symmetry.targets.sizes.arguments import Arguments, read
 from symmetry.targets.sizes.draws import drawn_function, drawn_script, is_drawn
+from symmetry.targets.syntax import defined_in, functions_in, trains_at_import, tree_of
 from symmetry.targets.training import TrainingTarget
 from symmetry.training import frameworks
 from symmetry.training.target import FunctionTraining, Training
@@ -177,9 +176,8 @@ def _import(name: str, source: str, attribute: str) -> ModuleType:
 
 def _refuse_scripts(name: str, source: str, attribute: str) -> None:
     """Refuse what is no function of a file that trains when it is imported."""
-    try:
-        tree = ast.parse(Path(source).read_bytes())
-    except (OSError, ValueError, SyntaxError):
+    tree = tree_of(Path(source))
+    if tree is None:
         return  # the import says what is wrong
     functions = functions_in(tree)
     if functions is None or not trains_at_import(tree):
@@ -232,9 +230,9 @@ def _meant(name: str) -> str:
     if source.partition(":")[0].endswith(".ipynb"):
         return ", a notebook: export it as a Python file first"
     if file.is_file():
-        names = defined_in(file)
-        if names is None:
+        if (tree := tree_of(file)) is None:
             return ", a file that is not valid Python"
+        names = defined_in(tree)
         script = [str(file)] if name != str(file) else []
         found = _did_you_mean([*script, *(f"{name}:{n}" for n in names[:3])])
         return found or ", a file that defines nothing"

@@ -13,9 +13,9 @@ from symmetry.base.choices import DEVICE, DEVICES, RANKS, RESUMING
 from symmetry.base.errors import SymmetryError
 from symmetry.sandbox.source import Source
 from symmetry.targets.imports import file_of, framework_of
-from symmetry.targets.load import defined_in, nearest
+from symmetry.targets.load import nearest
+from symmetry.targets.syntax import meant_instead, tree_of
 from symmetry.targets.training import TrainingTarget
-from symmetry.targets.uncalled import meant_instead
 from symmetry.training import frameworks
 
 
@@ -71,17 +71,8 @@ def script(
         raise SymmetryError(f"device must be one of {', '.join(DEVICES)}, not {device!r}")
     words = ["-m", module] if module is not None else [os.fspath(path or "")]
     name = shlex.join([*words, *arguments])
-    source: Path | str = module or ""
-    meant = ""
-    if path is not None:
-        source = Path(path).resolve()
-        if source.suffix == ".ipynb":
-            raise SymmetryError(f"{name!r} is a notebook: export it as a script first")
-        if not source.is_file():
-            raise SymmetryError(f"{name!r}: there is no file {source}{nearest(source)}")
-        if defined_in(source) is None:
-            raise SymmetryError(f"{name!r}: {source} is not valid Python{_error_in(source)}")
-        meant = meant_instead(os.fspath(path), source)
+    file = None if path is None else _readable(name, Path(path).resolve())
+    source = file or module or ""
     library = framework_of(file_of(source) if isinstance(source, str) else source)
     framework = frameworks.registered()[library]
     for needed in framework.needed:
@@ -96,7 +87,7 @@ def script(
         name,
         source,
         tuple(arguments),
-        meant,
+        "" if file is None else meant_instead(words[0], file),
         device=device,
         ranks=number,
         resume_with=resumed,
@@ -109,6 +100,17 @@ def script(
     if resumed is not None and not training.resumes:
         raise SymmetryError(f"{name!r}: a script in {framework.title} cannot be resumed here")
     return TrainingTarget(training)
+
+
+def _readable(name: str, file: Path) -> Path:
+    """Return the file of a script, unless it cannot be one."""
+    if file.suffix == ".ipynb":
+        raise SymmetryError(f"{name!r} is a notebook: export it as a script first")
+    if not file.is_file():
+        raise SymmetryError(f"{name!r}: there is no file {file}{nearest(file)}")
+    if tree_of(file) is None:
+        raise SymmetryError(f"{name!r}: {file} is not valid Python{_error_in(file)}")
+    return file
 
 
 def _error_in(file: Path) -> str:
