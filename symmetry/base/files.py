@@ -27,7 +27,7 @@ def write_all(contents: Mapping[Path, str | bytes]) -> None:
         for path, c in contents.items()
     }
     try:
-        if not _done_apart(encoded):
+        if encoded and not _done_apart(encoded):
             _replace(encoded)
     except OSError as error:
         raise SymmetryError(f"cannot write {error.filename}: {error.strerror}") from error

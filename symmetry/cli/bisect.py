@@ -13,7 +13,7 @@ import click
 
 from symmetry.base.errors import FOUND, OK
 from symmetry.cli import check, compare
-from symmetry.cli.options import PATH, STANDARD, flag, option
+from symmetry.cli.options import PATH, STANDARD, flag, json_file, option
 from symmetry.cli.screen import current, say, terminal
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def command(
     Exit status: 0 the release was found, 1 OLD and NEW have the same verdict, 2 one of the two
     cannot be judged, or the command could not do its work.
     """
-    from symmetry.base.files import writable_files
+    from symmetry.base.files import writable_files, write_all
     from symmetry.base.processes import ends_as_interrupted
     from symmetry.bisection.bisection import Bisection
     from symmetry.bisection.memory import default_folder
@@ -100,8 +100,8 @@ def command(
         change = search.change(tried, lambda trial: tell(_line(package, trial)), current().doing)
     for line in _conclusion(package, tried, change):
         tell(line)
-    if json is not None:
-        _write(json, package, tried, change, [*map(asdict, search.trials.values())])
+    trials = [*map(asdict, search.trials.values())]
+    write_all(json_file(json, partial(_to_json, package, tried, change, trials)))
     return FOUND if change is None else OK
 
 
@@ -125,15 +125,9 @@ def _conclusion(package: str, releases: Sequence[str], change: Change | None) ->
     ]
 
 
-def _write(
-    file: Path,
-    package: str,
-    releases: Sequence[str],
-    change: Change | None,
-    trials: list[dict[str, Any]],
-) -> None:
-    from symmetry.base.files import write_all
-
+def _to_json(
+    package: str, releases: Sequence[str], change: Change | None, trials: list[dict[str, Any]]
+) -> str:
     found = {
         "package": package,
         "last_before": None if change is None else releases[change.before],
@@ -141,8 +135,4 @@ def _write(
         "not_judged": [] if change is None else [releases[n] for n in change.between],
         "trials": trials,
     }
-    text = json.dumps(found, indent=2) + "\n"
-    if file == STANDARD:
-        say(text.rstrip())
-    else:
-        write_all({file: text})
+    return json.dumps(found, indent=2) + "\n"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from symmetry.cli.options import (
     as_typed,
     declared_options,
     flag,
+    json_file,
     option,
     read_cases,
 )
@@ -83,11 +85,7 @@ def command(
         found = session.compare(targets, asked)
         for line in lines(found):
             say(line, err=json == STANDARD)
-    contents: dict[Path, str | bytes] = {}
-    if json == STANDARD:
-        say(to_json(found).rstrip())
-    elif json is not None:
-        contents[json] = to_json(found)
+    contents = json_file(json, partial(to_json, found))
     if output is not None:
         contents |= render_compared(found, as_typed()).contents(output)
     if ranks.rank() == 0:

@@ -11,7 +11,17 @@ import click
 
 from symmetry.base.errors import FOUND, OK, SymmetryError
 from symmetry.cli.isolation.parent import Isolated
-from symmetry.cli.options import DTYPE, PATH, RATE, SEED, STANDARD, WHOLE, option, read_case
+from symmetry.cli.options import (
+    DTYPE,
+    PATH,
+    RATE,
+    SEED,
+    STANDARD,
+    WHOLE,
+    json_file,
+    option,
+    read_case,
+)
 from symmetry.cli.screen import current, say
 
 # The options of steps, and what a case calls them.
@@ -104,11 +114,7 @@ def command(target: str, json: Path | None, script: Path | None, **given: Any) -
         tell(line)
     if explanation.threads:
         tell(f"{'threads':<12}{explanation.threads}")
-    contents: dict[Path, str | bytes] = {}
-    if json == STANDARD:
-        say(to_json(explanation).rstrip())
-    elif json is not None:
-        contents[json] = to_json(explanation)
+    contents = json_file(json, partial(to_json, explanation))
     written = next((c.script for c in explanation.culprits if c.script is not None), None)
     if script is not None and written is not None:
         contents |= written.files(script)

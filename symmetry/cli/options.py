@@ -15,6 +15,7 @@ from symmetry.base.errors import SymmetryError
 from symmetry.base.names import split_tail
 from symmetry.base.randomness.seeds import MOST
 from symmetry.checker.declaration import About, declared, is_number
+from symmetry.cli.screen import say
 from symmetry.units.dtypes import DTYPES
 
 if TYPE_CHECKING:
@@ -183,6 +184,14 @@ def output_directory(output: Path | None, *, usual: bool, what: str) -> Path:
             "--output DIR where its report is."
         )
     return output or REPORTS
+
+
+def json_file(file: Path | None, text: Callable[[], str]) -> dict[Path, str | bytes]:
+    """Return the file of a result, to be written; print the result if that is standard output."""
+    if file == STANDARD:
+        say(text().rstrip())
+        return {}
+    return {} if file is None else {file: text()}
 
 
 def as_typed() -> str:

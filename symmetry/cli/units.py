@@ -6,7 +6,7 @@ import click
 
 from symmetry.base.errors import OK
 from symmetry.cli.isolation.parent import Isolated
-from symmetry.cli.options import PATH, STANDARD, option
+from symmetry.cli.options import PATH, STANDARD, json_file, option
 from symmetry.cli.screen import current, say, terminal
 
 
@@ -42,8 +42,5 @@ def command(name: str, json: Path | None) -> int:
         coverage = find_units(name, progress=current().doing)
     for line in lines(coverage):
         say(line, err=json == STANDARD)
-    if json == STANDARD:
-        say(coverage.to_json().rstrip())
-    elif json is not None:
-        write_all({json: coverage.to_json()})
+    write_all(json_file(json, coverage.to_json))
     return OK

@@ -33,6 +33,8 @@ class Log:
         Suspends the script.
     seconds
         The CPU seconds that the run may take.
+    most
+        How many updates it may take.
 
     Attributes
     ----------
@@ -46,11 +48,11 @@ class Log:
         Whether that is because it took too long.
     """
 
-    def __init__(self, suspend: Callable[[], None], seconds: float) -> None:
+    def __init__(self, suspend: Callable[[], None], seconds: float, most: int = UPDATES) -> None:
         self.events: list[LoopEvent] = []
         self.updates = self.backwards = 0
         self.ended, self.is_limited = "", False
-        self.suspend, self._seconds = suspend, seconds
+        self.suspend, self._seconds, self._most = suspend, seconds, most
         # Of calls that record gradients: the event, and the numbers of the first node that the call
         # has made and of the first one behind it.
         self._calls: list[tuple[int, int, int]] = []
@@ -68,8 +70,8 @@ class Log:
         if self.ended or threading.get_ident() != self._thread:  # one that fetches batches, say
             return
         self.events.append(kind(at=at or asked_at(), update=self.updates, **facts))
-        if self.updates >= UPDATES:
-            self._end(f"after {UPDATES} updates")
+        if self.updates >= self._most:
+            self._end(f"after {self._most} updates")
         elif self.seconds > self._seconds:
             self.is_limited = True
             self._end(f"after {self._seconds:.0f} CPU seconds")
