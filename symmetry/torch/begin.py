@@ -17,6 +17,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from symmetry.base.calls import calling, running
 from symmetry.base.errors import TrainingError
+from symmetry.base.patches import patched
 from symmetry.base.randomness import generators
 from symmetry.base.randomness.generators import RandomStates
 from symmetry.base.randomness.unseeded import giving_seeds
@@ -27,6 +28,7 @@ from symmetry.torch.parts.rehearsal import TorchRehearsing
 from symmetry.torch.raising import readable
 from symmetry.torch.run import TorchRun, promote
 from symmetry.torch.state import parameters_of
+from symmetry.torch.trials.functions import applied_in_python
 from symmetry.training.run import AS_WRITTEN, RunSettings
 
 
@@ -59,7 +61,8 @@ def begin(
     with generators.kept(generators.shared()), giving_seeds():
         generators.seed_all(settings.seed)
         remembering = nullcontext() if cache is None else InitCache(cache)
-        with readable(f"{name}()"), calling(*kind), remembering, seeing_filled_rows():
+        kept = patched(applied_in_python())
+        with readable(f"{name}()"), calling(*kind), remembering, seeing_filled_rows(), kept:
             objects = make_objects(name, make)
         if any(map(is_lazy, objects.model.parameters())):
             _call_lazy(name, objects)

@@ -27,6 +27,7 @@ from symmetry.torch.script.coroutine import ThreadState, leave_modes
 from symmetry.torch.script.evaluations import Evaluations
 from symmetry.torch.script.samples import Samples
 from symmetry.torch.script.workers import as_worker, in_this_process
+from symmetry.torch.trials.functions import applied_in_python
 from symmetry.torch.watch.calls import in_backward
 from symmetry.torch.watch.steps import updates
 
@@ -106,6 +107,7 @@ class StepBoundary:
     def watching(self) -> Iterator[None]:
         """See everything that is done meanwhile."""
         patches = (
+            *applied_in_python(),
             (torch.autograd, "backward", self._seen_backward(torch.autograd.backward)),
             collecting(Optimizer, self.optimizers),
             *self.modules.patches(),

@@ -16,13 +16,13 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
-from unittest.mock import patch
 
 import torch
 from torch import Tensor
 from torch.autograd.function import Function, _SingleLevelFunction
 from torch.utils._pytree import tree_map
 
+from symmetry.base.patches import Patch, patched
 from symmetry.base.raised import in_one_line
 from symmetry.base.randomness import generators
 from symmetry.base.user_code import is_user_code
@@ -36,9 +36,26 @@ _H = 1e-5  # of the differences, by the largest entry
 _LEAST = 1e-3  # taken for the largest entry of an argument of zeros
 _DECORATORS = 8  # lines that are searched for ``def``
 APPLY = torch._C._FunctionBase.__dict__["apply"]
-# In PyTorch 2.13 Function.apply calls that of its base, so what replaces this is also called by an
-# ``apply`` that was kept before. In 2.15 they are the same.
-APPLIED = Function if Function.__dict__["apply"] is APPLY else _SingleLevelFunction
+
+
+def applied_in_python() -> Iterator[Patch]:
+    """Yield the patch with which ``Function.apply`` calls its base class, as in PyTorch 2.13.
+
+    In 2.15 both are one function of C. An ``apply`` that is kept without this patch, as by
+    ``swish = Swish.apply``, calls no function that is patched later.
+    """
+
+    def apply(cls: Any, *args: Any) -> Any:
+        return super(Function, cls).apply(*args)
+
+    if Function.__dict__["apply"] is APPLY:
+        yield Function, "apply", classmethod(apply)
+
+
+def applied(apply: Callable[..., Any]) -> Iterator[Patch]:
+    """Yield the patches with which a function stands for ``apply`` of each custom function."""
+    yield from applied_in_python()
+    yield _SingleLevelFunction, "apply", classmethod(apply)
 
 
 def any_defined() -> bool:
@@ -70,7 +87,7 @@ class CustomFunctions:
             call.follow(result)
             return result
 
-        with patch.object(APPLIED, "apply", classmethod(apply), create=True):
+        with patched(applied(apply)):
             yield
 
     def tried(self) -> list[CustomFunction]:

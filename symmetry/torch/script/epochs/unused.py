@@ -24,7 +24,7 @@ from torch import Tensor
 from symmetry.base.patches import Patch
 from symmetry.base.user_code import is_user_code, kind_of
 from symmetry.observe.source_line import SourceLine, asked_at
-from symmetry.torch.trials.functions import APPLIED, APPLY
+from symmetry.torch.trials.functions import APPLY, applied
 from symmetry.torch.watch.calls import in_forward
 from symmetry.torch.watch.operations import tensors_in
 from symmetry.training.events import Unused
@@ -75,7 +75,7 @@ class UnusedResults:
                         self._wait(tensor, f"{cls.__name__}.apply", is_own=True)
             return result
 
-        yield APPLIED, "apply", classmethod(apply)
+        yield from applied(apply)
 
     def reached(self, nodes: Iterable[int] | None) -> None:
         """See the numbers of the nodes behind a backward; None if there are too many."""
