@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager, ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from torch import Tensor, nn
+from torch.utils._python_dispatch import _disable_current_modes
 
 from symmetry.base.errors import TrainingError
 from symmetry.base.randomness import generators
@@ -15,6 +16,7 @@ from symmetry.observe.source_line import SourceLine, users_line
 from symmetry.torch.modes.dtypes import MixedDtypes
 from symmetry.torch.raising import StepEnded
 from symmetry.torch.watch.calls import ModuleCall, ModuleCalls, copied
+from symmetry.torch.watch.operations import tensors_in
 from symmetry.training.capabilities.step_events import StepEvents
 
 _MOST = 8  # modules: a model that is called layer by layer may have many
@@ -36,10 +38,33 @@ class FirstCall:
         return type(self.module).__name__
 
     def again(self, arguments: Any = None, *, seed: int = 0) -> Any:
-        """Call the module once more, with other arguments if any are given."""
+        """Call the module once more, with other arguments if any are given.
+
+        Afterwards it holds what it held before: a queue of keys, an average, or a hidden state that
+        a forward moves would act on the next call.
+        """
         args, kwargs = copied(self.arguments if arguments is None else arguments)
         generators.seed_all(seed)
-        return self.module(*args, **kwargs)
+        with _kept(self.module):
+            return self.module(*args, **kwargs)
+
+
+@contextmanager
+def _kept(module: nn.Module) -> Iterator[None]:
+    """Give a module back its attributes, and the numbers of its tensors that are not trained."""
+    held = [own for layer in module.modules() for own in (vars(layer), *vars(layer).values())]
+    attributes = [(own, own.copy()) for own in held if type(own) is dict]
+    tensors = [t for t in tensors_in([before for _, before in attributes]) if not t.requires_grad]
+    with _disable_current_modes():  # it is no operation of the module
+        numbers = [(tensor, tensor.detach().clone()) for tensor in tensors]
+    try:
+        yield
+    finally:
+        for own, before in attributes:
+            own.clear()
+            own.update(before)
+        for tensor, number in numbers:
+            tensor.data = number
 
 
 @dataclass(frozen=True)

@@ -64,6 +64,11 @@ def test_what_may_be_meant_is_a_note():
     assert note.file == shorten(sound.__file__)
 
 
+def test_a_call_does_not_act_on_the_next_one():
+    found = measured(sound.compared_with_a_queue_of_earlier_codes)
+    assert (found.counted, found.violation, found.notes) == (True, None, ())
+
+
 def test_without_a_batch_there_is_nothing_to_judge():
     found = measured(mlp_sgd)
     assert not found.applies

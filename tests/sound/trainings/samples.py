@@ -121,6 +121,33 @@ def frames_are_folded_into_the_samples() -> Any:
     return sequences(Frames())
 
 
+@nearly(_ALONE)
+def compared_with_a_queue_of_earlier_codes() -> Any:
+    """Each forward moves a queue, an encoder that follows another one, and a plain attribute."""
+
+    class Contrast(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.into, self.behind, self.out = nn.Linear(8, 7), nn.Linear(8, 7), nn.Linear(19, 4)
+            self.behind.requires_grad_(requires_grad=False)
+            self.register_buffer("queue", numbers(12, 7, seed=9))
+            self.level = torch.ones(7)
+
+        def forward(self, x: Tensor) -> Tensor:
+            x = x.mean(1)
+            with torch.no_grad():
+                self.behind.weight.data = 0.9 * self.behind.weight + 0.1 * self.into.weight
+                codes = self.behind(x)
+            hidden = torch.tanh(self.into(x)) / self.level
+            out: Tensor = self.out(torch.cat([codes, hidden @ self.queue.clone().t()], 1))
+            with torch.no_grad():
+                self.level = 0.9 * self.level + 0.1 * codes.std(0)
+                self.queue.copy_(torch.cat([codes, self.queue])[:12])
+            return out
+
+    return sequences(Contrast())
+
+
 @nearly(_ALONE, "vacuous", note=_MIXED)
 def deviation_over_groups_of_samples() -> Any:
     class Deviating(nn.Module):
