@@ -1,7 +1,8 @@
 """Loaders with workers: this process makes their batches, as the only worker.
 
-Nothing would end the processes. A data set reads ``get_worker_info()`` as in a worker. A function
-that collates does not: PyTorch's own would put each batch into shared memory.
+Nothing would end the processes. A data set and a function that collates read
+``get_worker_info()`` as in a worker. Where PyTorch's own stacks tensors, there is no worker: it
+would put each batch into shared memory.
 """
 
 from __future__ import annotations
@@ -11,7 +12,9 @@ from contextlib import contextmanager
 from typing import Any
 from unittest.mock import patch
 
+from torch import Tensor
 from torch.utils.data._utils import worker
+from torch.utils.data._utils.collate import collate_tensor_fn, default_collate_fn_map
 from torch.utils.data.dataloader import _BaseDataLoaderIter
 
 
@@ -44,18 +47,24 @@ def _with_worker(begin: Callable[..., None]) -> Callable[..., None]:
         begin(iterator, loader)
         facts = {"id": 0, "num_workers": 1, "seed": iterator._base_seed}
         iterator._only_worker = worker.WorkerInfo(dataset=loader.dataset, **facts)
-        iterator._collate_fn = _outside(iterator._collate_fn)
+        iterator._collate_fn = _unshared(iterator._collate_fn)
         worker._worker_info = iterator._only_worker
 
     return begin_with_worker
 
 
-def _outside(collate: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    def collate_outside(samples: Any) -> Any:
+def _unshared(collate: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Return a function that collates, and stacks tensors as without a worker."""
+
+    def stacked(tensors: Any, **more: Any) -> Any:
         with _seen(None):
+            return collate_tensor_fn(tensors, **more)
+
+    def collate_unshared(samples: Any) -> Any:
+        with patch.dict(default_collate_fn_map, {Tensor: stacked}):
             return collate(samples)
 
-    return collate_outside
+    return collate_unshared
 
 
 def _seen(info: Any) -> Any:

@@ -64,3 +64,16 @@ def test_batches_are_in_no_shared_memory():
     iterator = here(DataLoader(torch.zeros(4, 2), 2, num_workers=2, collate_fn=default_collate))
     with as_worker(iterator):
         assert not next(iterator).is_shared()
+
+
+def test_a_function_that_collates_sees_the_worker():
+    seen = []
+
+    def collate(samples):
+        seen.append(_worker())
+        return default_collate([torch.tensor(number) for number, _ in samples])
+
+    iterator = here(DataLoader(Lazy(), 2, num_workers=2, collate_fn=collate))
+    with as_worker(iterator):
+        assert not next(iterator).is_shared()
+    assert seen == [(0, 1, iterator._base_seed, "Lazy")]
