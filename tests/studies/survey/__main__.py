@@ -1,4 +1,4 @@
-"""Write reports/survey.md: every model type of transformers and module of timm, checked.
+"""Write reports/survey.md: model types of transformers and modules of timm, made tiny and checked.
 
 A survey that was interrupted goes on where it stopped: lines that are in survey.jsonl stay. It is
 ``symmetry check tests/studies/survey/targets.py:trainings`` in processes that have imported the

@@ -9,10 +9,10 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from symmetry.invariants.catalogue import catalogue
 from symmetry.report.files import ReportFiles
 from symmetry.report.filling import environment, fill_paragraphs
 from symmetry.report.table import by_suspicion, in_short, render_models, suspicion
+from tests.studies.lines import not_run
 from tests.studies.survey import kept
 from tests.studies.survey.reasons import BUG, REASONS, SLOW, Reason
 
@@ -108,12 +108,6 @@ def applied(line: Line) -> int:
     return len({r["name"] for r in line["results"] if r["verdict"] != "not applicable"})
 
 
-def not_run(line: Line) -> list[str]:
-    """Return the checks that are made by default today, and that a line does not have."""
-    names = {result["name"] for result in line["results"]}
-    return [each.name for each in catalogue() if each.default and each.name not in names]
-
-
 def render(lines: Sequence[Line]) -> ReportFiles:
     """Return the report of all models, and the table that is sorted by a click."""
     lines = by_suspicion(lines)
@@ -131,7 +125,7 @@ def render(lines: Sequence[Line]) -> ReportFiles:
         libraries=libraries(),
         fewest=min(map(applied, lines)),
         most=max(map(applied, lines)),
-        not_run=sorted({name for line in lines for name in not_run(line)}),
+        late=sorted({name for line in lines for name in not_run(line)}),
         again=sum(not not_run(line) for line in lines),
         in_table=sum(reason.kind == BUG for reason in map(reason_of, doubtful) if reason),
         not_built=not_built_by_error(not_built),

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from symmetry.report.files import ReportFiles
 from symmetry.report.filling import environment, fill_paragraphs
-from tests.studies.lines import Line, cost, laws, notes, suspicious, verdicts
+from tests.studies.lines import Line, cost, laws, not_run, notes, suspicious, verdicts
 from tests.studies.trainers.combinations import combinations
 from tests.studies.trainers.reasons import REASONS
 
@@ -35,5 +35,7 @@ def render(lines: Mapping[str, Line]) -> ReportFiles:
         laws=laws(checked),
         accused=[(each, line) for each, line in rows if line and suspicious(line)],
         notes=notes,
+        late=sorted({name for line in checked for name in not_run(line)}),
+        again=sum(not not_run(line) for line in checked),
     )
     return ReportFiles({MARKDOWN: fill_paragraphs(text)})
