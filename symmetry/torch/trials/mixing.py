@@ -26,6 +26,9 @@ _ATTENTION = (nn.MultiheadAttention, nn.TransformerEncoderLayer, nn.TransformerD
 _ORDERED = (nn.RNNBase, *_ATTENTION)  # their inputs have an axis of positions
 
 
+_Input = tuple[nn.Module, Any, SourceLine]  # a layer, its tensors, and the user's line
+
+
 class Mixing:
     """Looks for what first makes the outputs of a sample depend on another one.
 
@@ -47,11 +50,13 @@ class Mixing:
         """
         inputs, steps = _seen(module, own)
         other_inputs, other_steps = _seen(module, other)
-        for (layer, given, place), (_, others, _) in zip(inputs, other_inputs, strict=False):
-            mixer = self._layout(layer, given, others, place)
-            if mixer is not None:
-                return mixer
-        return self.among(steps, other_steps)
+        return self._misread(inputs, other_inputs) or self.among(steps, other_steps)
+
+    def layout(
+        self, module: nn.Module, own: Callable[[], Any], other: Callable[[], Any]
+    ) -> Mixer | None:
+        """Return the first layer that takes another axis for the samples; None if none does."""
+        return self._misread(_seen(module, own)[0], _seen(module, other)[0])
 
     def among(
         self, steps: Sequence[ForwardOperation], others: Sequence[ForwardOperation]
@@ -73,6 +78,13 @@ class Mixing:
             return []
         found = moved(a, b)
         return axes_of(found, self._count, self._sample) if found.any() else None
+
+    def _misread(self, inputs: Sequence[_Input], others: Sequence[_Input]) -> Mixer | None:
+        for (layer, given, place), (_, changed, _) in zip(inputs, others, strict=False):
+            mixer = self._layout(layer, given, changed, place)
+            if mixer is not None:
+                return mixer
+        return None
 
     def _layout(
         self,
@@ -142,9 +154,9 @@ class Mixing:
 
 def _seen(
     module: nn.Module, call: Callable[[], Any]
-) -> tuple[list[tuple[nn.Module, Any, SourceLine]], list[ForwardOperation]]:
+) -> tuple[list[_Input], list[ForwardOperation]]:
     """Return the inputs of modules with an axis of positions, and all operations."""
-    inputs: list[tuple[nn.Module, Any, SourceLine]] = []
+    inputs: list[_Input] = []
 
     def before(layer: nn.Module, args: Any, kwargs: Any) -> None:
         inputs.append((layer, copied(tensors_in((args, kwargs))), users_line()))

@@ -60,10 +60,11 @@ def _judged(call: FirstCall, other: FirstCall, count: int, sample: int) -> Sampl
     try:
         own, others = tensors_in(call.again()), tensors_in(call.again(arguments))
         alone = _alone(own, others, count, sample)
-        if alone is None:
+        if alone is None and not _stay(own, others, count):
             return say(why_not="its outputs have no axis of the samples")
         mixing, repeated = Mixing(count, sample), partial(call.again, arguments)
-        mixer = None if alone else mixing.first(call.module, call.again, repeated)
+        first = mixing.layout if alone is None else mixing.first
+        mixer = None if alone else first(call.module, call.again, repeated)
     except Exception as error:
         return say(why_not=f"in evaluation mode it raises {in_one_line(error)}")
     if not alone and mixer is None:
@@ -116,3 +117,13 @@ def _alone(own: Sequence[Any], others: Sequence[Any], count: int, sample: int) -
     ]
     judged = [alone for alone in known if alone is not None]
     return all(judged) if judged else None
+
+
+def _stay(own: Sequence[Any], others: Sequence[Any], count: int) -> bool:
+    """Return whether outputs with an axis of samples are the same, whatever one sample is.
+
+    So are those of a token of a class that reads the same token of other samples, and no patch.
+    """
+    return any(count in a.shape for a in own) and not any(
+        a.shape != b.shape or moved(a, b).any() for a, b in zip(own, others, strict=True)
+    )

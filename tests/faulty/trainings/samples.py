@@ -42,6 +42,22 @@ def attention_over_the_samples() -> Any:
     return sequences(Encoded())
 
 
+@fault(_LAW, wrong="the token of a class attends over the samples, so it reads no patch")
+def token_of_a_class_over_the_samples() -> Any:
+    class Patches(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.token = nn.Parameter(torch.ones(1, 1, 8))
+            self.layer, self.out = nn.TransformerEncoderLayer(8, 2, 16, 0.1), nn.Linear(8, 4)
+
+        def forward(self, x: Tensor) -> Tensor:
+            x = torch.cat([self.token.expand(len(x), -1, -1), x], 1)
+            out: Tensor = self.out(self.layer(x)[:, 0])
+            return out
+
+    return sequences(Patches())
+
+
 @fault(_LAW, wrong="gates are a softmax over the samples instead of over the experts")
 def softmax_over_the_samples() -> Any:
     class Gated(nn.Module):

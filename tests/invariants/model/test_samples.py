@@ -33,6 +33,14 @@ def measured(make):
             ),
         ),
         (
+            broken.token_of_a_class_over_the_samples,
+            "out: Tensor = self.out(self.layer(x)[:, 0])",
+            (
+                "TransformerEncoderLayer takes axis 1 of its input (6, 6, 8) for the samples, "
+                "which lie in axis 0; make it with batch_first=True"
+            ),
+        ),
+        (
             broken.softmax_over_the_samples,
             "gates = torch.softmax(self.gate(x), dim=0)",
             (
@@ -67,6 +75,12 @@ def test_what_may_be_meant_is_a_note():
 def test_a_call_does_not_act_on_the_next_one():
     found = measured(sound.compared_with_a_queue_of_earlier_codes)
     assert (found.counted, found.violation, found.notes) == (True, None, ())
+
+
+def test_outputs_that_depend_on_no_sample_accuse_nothing_by_themselves():
+    found = measured(sound.token_of_a_class_before_a_head_of_zeros)
+    assert (found.violation, found.notes) == (None, ())
+    assert found.note == "cannot judge: no operation was found that takes its samples together"
 
 
 def test_without_a_batch_there_is_nothing_to_judge():

@@ -69,6 +69,25 @@ def recurrence_over_steps_that_come_first() -> Any:
     return sequences(Recurrent())
 
 
+@nearly(_ALONE, "vacuous")
+def token_of_a_class_before_a_head_of_zeros() -> Any:
+    """Its outputs do not depend on the samples at first."""
+
+    class Patches(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.token = nn.Parameter(torch.ones(1, 1, 8))
+            self.layer, self.out = nn.TransformerEncoderLayer(8, 2, 16, 0.1), nn.Linear(8, 4)
+            nn.init.zeros_(self.out.weight)
+
+        def forward(self, x: Tensor) -> Tensor:
+            x = torch.cat([self.token.expand(-1, len(x), -1), x.transpose(0, 1)])
+            out: Tensor = self.out(self.layer(x)[0])
+            return out
+
+    return sequences(Patches())
+
+
 @nearly(_ALONE)
 def as_many_steps_as_samples() -> Any:
     class Attentive(nn.Module):
