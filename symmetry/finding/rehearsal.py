@@ -128,13 +128,17 @@ class Rehearsal:
         That is one step, unless some parameters receive their first gradient in a later one. With
         ``few``, samples are left out if that is possible: the second value says whether.
         """
-        run, steps = replace(self.steps, few=few).run(self.generic), self.received.steps
         try:
-            trace = needed(run, Tracing).trace(self.start, lambda: self.steps.step(run), steps)
+            return self._traced(few)
         except TrainingError:
             if few is None:
                 raise
-            return self.trace()  # a size of the batch may be written in the step
+            return self._traced(None)  # a size of the batch may be written in the training
+
+    def _traced(self, few: FewSamples | None) -> tuple[Trace, bool]:
+        run, steps = replace(self.steps, few=few).run(self.generic), self.received.steps
+        try:
+            trace = needed(run, Tracing).trace(self.start, lambda: self.steps.step(run), steps)
         finally:
             run.close()
         thinning = run.capability(Thinning)

@@ -130,3 +130,10 @@ def test_samples_of_a_script_are_left_out(loop, tmp_path, monkeypatch):
     (tmp_path / "train.py").write_text(SCRIPT.format(loop=loop))
     sizes = traced(script(str(tmp_path / "train.py")), monkeypatch)
     assert sizes == [8]
+
+
+@pytest.mark.slow
+def test_a_script_that_names_the_size_before_its_step_is_traced_whole(tmp_path, monkeypatch):
+    noisy = f"{SLICES}    x = x + 0.1 * torch.randn(32, 5)\n"
+    (tmp_path / "train.py").write_text(SCRIPT.format(loop=noisy))
+    assert traced(script(str(tmp_path / "train.py")), monkeypatch) == [32]
