@@ -75,7 +75,7 @@ def resume(start: TrainingStart) -> Measurement:
         return Measurement(counted=False, note=note)
     violated = [each for each in violated if each[1] is not _HANDED_ON]
     if not violated:
-        why = f"wherever it was saved, {_HANDED_ON.message}, as a hidden state"
+        why = f"wherever it was saved, {_HANDED_ON.message}, as a hidden state or a rollout"
         return Measurement.cannot_judge(why)
     # What goes on shows more than what raises: that may be in the middle of an iteration.
     saved, violation = next((each for each in violated if each[1].array), violated[0])

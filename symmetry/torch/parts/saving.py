@@ -32,7 +32,7 @@ class _Content(NamedTuple):
     generators: list[Any]
     gradients: dict[str, Array]
     arguments: str  # a digest of what the next step begins with
-    evaluated: bool  # whether a model was called without gradients before that
+    evaluated: list[float]  # sums of what models have computed without gradients before that
 
 
 class TorchSaving(Saving):
@@ -72,8 +72,8 @@ class TorchSaving(Saving):
 
     def hands_on(self, saved: SavedRun) -> bool:
         """Return whether what models have computed is on its way into the next step of a script."""
-        arguments, _ = _begun(self._arrays.objects.step)
-        return bool(saved.content.evaluated or arguments != saved.content.arguments)
+        content = saved.content
+        return _begun(self._arrays.objects.step) != (content.arguments, content.evaluated)
 
     def restore(self, saved: SavedRun, *, gradients: bool = False) -> None:
         """Continue where another run of the same training was saved."""
@@ -92,10 +92,10 @@ class TorchSaving(Saving):
             write(parameter.grad, array)
 
 
-def _begun(step: Any) -> tuple[str, bool]:
-    """Return a digest of what the next step of a script begins with; see ``_Content``."""
+def _begun(step: Any) -> tuple[str, list[float]]:
+    """Return what the next step of a script begins with; see ``_Content``."""
     if not isinstance(step, ScriptStep):
-        return "", False
+        return "", []
     digest = hashlib.sha256()
     for tensor in tensors_in(step.arguments):
         if tensor.layout is torch.strided and not tensor.is_meta:

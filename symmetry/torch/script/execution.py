@@ -141,8 +141,8 @@ class Execution:
         return self._boundary.arguments
 
     @property
-    def evaluated(self) -> bool:
-        """Whether it has called a model without gradients since its last update."""
+    def evaluated(self) -> list[float]:
+        """The sums of what models have computed without gradients since its last update."""
         return self._boundary.evaluated
 
     @property

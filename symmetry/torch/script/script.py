@@ -332,8 +332,8 @@ class ScriptStep:
         return self._execution.arguments
 
     @property
-    def evaluated(self) -> bool:
-        """Whether the script has called a model without gradients since its last update."""
+    def evaluated(self) -> list[float]:
+        """The sums of what models have computed without gradients since its last update."""
         return self._execution.evaluated
 
     @property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import math
 import subprocess
 import threading
 from collections import Counter
@@ -16,6 +17,7 @@ import torch
 from torch import nn
 from torch.nn.parameter import is_lazy
 from torch.optim import Optimizer
+from torch.utils._python_dispatch import _disable_current_modes
 from torch.utils.data import DataLoader
 from torch.utils.data.dataloader import _BaseDataLoaderIter
 
@@ -29,6 +31,7 @@ from symmetry.torch.script.samples import Samples
 from symmetry.torch.script.workers import as_worker, in_this_process
 from symmetry.torch.trials.functions import applied_in_python
 from symmetry.torch.watch.calls import in_backward
+from symmetry.torch.watch.operations import tensors_in
 from symmetry.torch.watch.steps import updates
 
 _call, _call_impl = nn.Module.__call__, nn.Module._call_impl
@@ -72,7 +75,8 @@ class StepBoundary:
         self._suspend, self._samples, self._by_hand = suspend, samples, by_hand
         self.evaluations = evaluations
         self.arguments: Any = None  # the arguments of the call in which the script is suspended
-        self.evaluated = False  # whether a model was called without gradients since the last update
+        # The sums of what models have computed without gradients since the last update.
+        self.evaluated: list[float] = []
         self.updates_modules = False  # whether the first update is of a module that was not called
         self.between = between
         self._armed = True  # whether the next call of such a module ends a step
@@ -160,10 +164,12 @@ class StepBoundary:
             if torch.jit.is_tracing():  # it draws the graph of a model: no result is used
                 return _call(module, *args, **kwargs)
             if not (torch.is_grad_enabled() or self.evaluations.inside):
-                self.evaluated = self.evaluated or next(module.parameters(), None) is not None
                 if self._armed and not self.updates:  # the first step has not begun
                     self._samples.computed = user_place(outside=nn.Module)
-                return self.evaluations.call(_call, module, args, kwargs)
+                result = self.evaluations.call(_call, module, args, kwargs)
+                if next(module.parameters(), None) is not None:
+                    self.evaluated += _sums(result)
+                return result
             if self._armed and self._is_here() and torch.is_grad_enabled() and not in_backward():
                 if torch._C._functorch.maybe_current_level() is not None:
                     self.transformed = True  # what it is called with, too, is not what it seems
@@ -220,9 +226,19 @@ class StepBoundary:
         if self.updates == 1 and self._armed:  # no module has been called
             gc.collect()  # what it does not use any more may still be there
             self.updates_modules = any(map(self.trains, self.modules))
-        self._armed, self.evaluated = True, False
+        self._armed, self.evaluated = True, []
         self.evaluations.forget()
         nn.Module.__call__ = self._seen_call
+
+
+def _sums(result: Any) -> list[float]:
+    """Return the sum of each tensor in a result; NaN, which equals nothing, if it is not known."""
+    try:
+        with _disable_current_modes():  # they are no operations of the script
+            sums = [float(t.detach().sum(dtype=torch.float64)) for t in tensors_in(result)]
+    except (RuntimeError, TypeError, NotImplementedError):  # of wrapped tensors
+        sums = []
+    return sums or [math.nan]
 
 
 def _give_parameters(module: nn.Module, args: Any, kwargs: Any) -> None:

@@ -69,7 +69,7 @@ def _judged(call: FirstCall, other: FirstCall, count: int, sample: int) -> Sampl
         return say(why_not=f"in evaluation mode it raises {in_one_line(error)}")
     if not alone and mixer is None:
         return say(why_not="no operation was found that takes its samples together")
-    return say(alone=alone, mixer=mixer)
+    return say(alone=bool(alone), mixer=mixer)
 
 
 def _is_mixup(places: Moved, count: int, sample: int) -> bool:

@@ -132,6 +132,18 @@ def test_a_hidden_state_that_begins_anew_hides_nothing(tmp_path, monkeypatch):
     assert verdict.kind == "holds"
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("update", "kind"),
+    [("", "holds"), ("teacher.weight.data.lerp_(net.weight.data, 0.1)", "vacuous")],
+)
+def test_results_of_a_teacher_that_stays_are_no_state(tmp_path, monkeypatch, update, kind):
+    monkeypatch.chdir(tmp_path)
+    target = written(tmp_path, _TAUGHT.format(update=update))
+    (verdict,) = check_target(target, only=["training/resume"]).verdicts
+    assert verdict.kind == kind
+
+
 @pytest.mark.parametrize("saves", [slow(True), False])
 def test_a_script_that_saves_no_optimiser_is_not_to_be_resumed(tmp_path, monkeypatch, saves):
     monkeypatch.chdir(tmp_path)
@@ -198,6 +210,22 @@ for _ in range(3):
     of_maker.step()
 """,
 }
+_TAUGHT = """
+import torch
+from torch import nn
+
+torch.manual_seed(0)
+net, teacher = nn.Linear(3, 2), nn.Linear(3, 2)
+sgd = torch.optim.SGD(net.parameters(), 0.1, momentum=0.9)
+for _ in range(8):
+    x = torch.randn(6, 3)
+    with torch.no_grad():
+        aim = teacher(x)
+    sgd.zero_grad()
+    (net(x) - aim).square().mean().backward()
+    sgd.step()
+    {update}
+"""
 _ONLY_WITHIN = """
 import torch
 from torch import nn
