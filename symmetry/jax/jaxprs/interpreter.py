@@ -296,7 +296,8 @@ def bind(equation: Any, args: Sequence[Any], params: Any) -> Sequence[Any]:
     """Perform the operation of an equation, with these parameters."""
     primitive = equation.primitive
     results = primitive.bind(*args, **primitive.get_bind_params(params))
-    return results if primitive.multiple_results else [results]
+    # Those of a map over devices are a tree of JAX's own, which is no list.
+    return [*results] if primitive.multiple_results else [results]
 
 
 def _chance(equation: Any, args: Sequence[Any]) -> Any:

@@ -121,6 +121,20 @@ def test_a_result_that_is_not_the_same_on_all_devices_keeps_its_map():
     assert on_one_device(closed) is closed
 
 
+def test_results_of_a_map_over_devices_are_a_list():
+    import jax
+    from jax.sharding import PartitionSpec
+
+    from symmetry.jax.jaxprs.interpreter import bind
+    from symmetry.jax.jaxprs.walk import equations_in
+
+    specs = PartitionSpec("a"), PartitionSpec()
+    closed = mapped(lambda x, w: w + x.sum(), specs, PartitionSpec(), check_vma=False)
+    (equation,) = (e for _, e in equations_in(closed.jaxpr) if e.primitive.name == "shard_map")
+    again = jax.make_jaxpr(lambda *args: bind(equation, args, equation.params))(*closed.in_avals)
+    assert [aval.shape for aval in again.out_avals] == [(4,)]
+
+
 @pytest.mark.parametrize(
     ("clip", "kind"), [(lambda gradient: gradient, "holds"), (last_column_kept, "violated")]
 )
