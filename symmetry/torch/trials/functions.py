@@ -44,12 +44,17 @@ def applied_in_python() -> Iterator[Patch]:
     In 2.15 both are one function of C. An ``apply`` that is kept without this patch, as by
     ``swish = Swish.apply``, calls no function that is patched later.
     """
-
-    def apply(cls: Any, *args: Any) -> Any:
-        return super(Function, cls).apply(*args)
-
     if Function.__dict__["apply"] is APPLY:
-        yield Function, "apply", classmethod(apply)
+        yield Function, "apply", vars(_InPython)["apply"]
+
+
+class _InPython:
+    """Has the method for it: always one function ``apply``, else torch.compile traces into it."""
+
+    @classmethod
+    def apply(cls, *args: Any) -> Any:
+        """Call the method of the base class of ``Function``."""
+        return super(Function, cls).apply(*args)  # type: ignore[misc]
 
 
 def applied(apply: Callable[..., Any]) -> Iterator[Patch]:

@@ -71,6 +71,15 @@ def test_an_apply_that_was_kept_is_seen():
     assert [function.name for function in tried(lambda: kept(parameter(2), 1.0))] == ["Cube"]
 
 
+@pytest.mark.slow
+def test_an_apply_that_was_kept_is_compiled_whole():
+    with patched(applied_in_python()):
+        kept = Cube.apply
+    with patched(applied_in_python()):
+        compiled = torch.compile(lambda x: kept(x, 2.0), backend="eager", fullgraph=True)
+        assert torch.equal(compiled(parameter(3)), Cube.apply(parameter(3), 2.0))
+
+
 def test_only_the_first_call_of_a_class_is_tried():
     x = parameter(2)
     assert len(tried(lambda: (Cube.apply(x, 1.0), Cube.apply(x, 2.0)))) == 1
