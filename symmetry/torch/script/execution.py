@@ -26,16 +26,17 @@ from __future__ import annotations
 
 import gc
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from types import ModuleType
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
 from symmetry.base.calls import calling, running
 from symmetry.base.errors import NotCheckable, TrainingError
+from symmetry.base.user_code import is_user_code
 from symmetry.sandbox.folder_mirror import FolderMirror
 from symmetry.torch.script.contained import contained
 from symmetry.torch.script.epochs.log import digest_of, tensors_of
@@ -45,6 +46,7 @@ from symmetry.torch.script.row_reads import RowReads
 from symmetry.torch.script.rows import SampleRows
 from symmetry.torch.script.samples import Samples
 from symmetry.torch.script.step_boundary import NoCall, StepBoundary
+from symmetry.torch.script.tensors import Path, holder, names_of
 from symmetry.training.capabilities.batching import Arrangement
 
 _NO_NAMES = {"self", "module", *dir(nn.ModuleDict)}
@@ -59,8 +61,9 @@ class Execution:
         The script, and where it runs.
     by_hand
         Whether it updates without an optimiser.
-    between
-        Whether it calls no module that it trains: then its steps begin behind an update.
+    names
+        Those of tensors that it trains by hand; None if it calls modules that hold what it trains.
+        If not, its steps begin where a function is given what it trains.
     order
         The order of the samples in each batch, or other samples for micro-batches; None leaves them
         as they are.
@@ -85,7 +88,7 @@ class Execution:
     TrainingError
         If it ends before it trains.
     NoOptimizer, NoCall
-        If it has to be begun again ``by_hand``, or ``between`` updates.
+        If it has to be begun again ``by_hand``, or with ``names``.
     """
 
     def __init__(
@@ -93,7 +96,7 @@ class Execution:
         host: Host,
         *,
         by_hand: bool,
-        between: bool = False,
+        names: Sequence[Path] | None = None,
         order: Arrangement | None = None,
         rows: SampleRows | None = None,
         reads: RowReads | None = None,
@@ -104,16 +107,16 @@ class Execution:
         coroutine = self._sandbox.stack
         coroutine.rearranged = order is not None
         self.samples = Samples(order, coroutine, self._sandbox.main, rows)
-        self.samples.waits = between
         self.evaluations = Evaluations(cut=cut)
         self._boundary = StepBoundary(
-            *(coroutine.suspend, self.samples, self.evaluations), by_hand=by_hand, between=between
+            *(coroutine.suspend, self.samples, self.evaluations, self._scopes),
+            by_hand=by_hand,
+            names=names,
         )
         began = time.perf_counter()
         try:
             with calling("script", running.run):  # each begins anew, and may take as long
                 self._sandbox.resume()
-            self.samples.waits = False
             self.samples.look(torch_too=True)
             if self._sandbox.stack.ended:
                 raise self._no_training()
@@ -170,7 +173,8 @@ class Execution:
     def _watching(self) -> Iterator[None]:
         """See everything that the script does meanwhile."""
         reads = nullcontext() if self._reads is None else self._reads.watching()
-        with self._boundary.watching(), reads, self.samples.rearranged():
+        boundary = self._boundary
+        with boundary.watching(), reads, self.samples.rearranged(), boundary.seeing_uses():
             yield
 
     def step(self) -> None:
@@ -181,6 +185,11 @@ class Execution:
         self.samples.look()
         if not updates:
             self.samples.micro_batches.update(self._boundary.lines)
+        if self._boundary.replaced:
+            raise NotCheckable(
+                f"{self._source.name}: its update by hand makes new tensors: a script can be "
+                "checked if it changes those that it has, as by parameter.data -= rate * gradient"
+            )
         if self._boundary.updates == updates:
             done = f"it ends after {self._boundary.updates} updates"
             raise NotCheckable(
@@ -219,15 +228,8 @@ class Execution:
             return NotCheckable(
                 f"{name}: the model is only called inside torch.func, where a check cannot stop it"
             )
-        if boundary.updates_modules and len(boundary.optimizers) == 1 and not boundary.between:
+        if boundary.updates and boundary.calls_nothing:
             return NoCall()
-        if boundary.updates_modules:  # where one graph leads to several updates it is not divided
-            return NotCheckable(
-                f"{name}: it calls methods of what it trains, and no module, and has "
-                f"{len(boundary.optimizers)} optimisers: it is not known where a step begins"
-            )
-        if boundary.updates and not boundary.holds_parameters:
-            return self._of_tensors()
         if boundary.updates:
             return TrainingError(
                 f"{name}: no module that it calls holds what its optimisers train: was a model "
@@ -238,22 +240,20 @@ class Execution:
             f"called{self._source.meant}"
         )
 
-    def _of_tensors(self) -> NotCheckable:
-        """Return the error of optimisers that hold tensors, such as copies in float32."""
-        return NotCheckable(
-            f"{self._source.name}: it trains tensors without a module: a script can be checked if "
-            "an nn.Module holds its parameters"
-        )
-
     def _model(self) -> nn.Module:
         """Return what it trains: the largest modules with trained parameters, then frozen ones."""
         roots = self._roots()
         if any(not self._boundary.trains(root) for root in roots):
             gc.collect()  # what it does not use any more may still be there
             roots = self._roots()
+        if self._boundary.names is not None and (tensors := self._tensors()):
+            roots.append(holder(tensors))
         trained = [root for root in roots if self._boundary.trains(root)]
         if not trained and not self._boundary.holds_parameters:
-            raise self._of_tensors()
+            raise NotCheckable(
+                f"{self._source.name}: it trains tensors in place of the parameters of the module "
+                "that it calls: a script can be checked if an nn.Module holds what it trains"
+            )
         if not trained:
             raise TrainingError(
                 f"{self._source.name}: no module holds what its optimisers train: was a model "
@@ -267,6 +267,20 @@ class Execution:
             free = (f"{name}{n}" if n > 1 else name for n in range(1, len(named) + 2))
             named[next(each for each in free if each not in named)] = root
         return nn.ModuleDict(named)
+
+    def _tensors(self) -> Mapping[Path, Tensor]:
+        """Return the tensors that it trains and that no module holds, by their names."""
+        if self._boundary.tensors:
+            return self._boundary.tensors
+        held = self._boundary.held
+        groups = (group["params"] for o in self._boundary.optimizers for group in o.param_groups)
+        loose = [tensor for params in groups for tensor in params if id(tensor) not in held]
+        return dict(zip(names_of(loose, self._scopes()), loose, strict=True))
+
+    def _scopes(self) -> list[Mapping[str, Any]]:
+        """Return the variables of the script: its own, then those of its functions that run."""
+        frames = [f for f in self._sandbox.stack.frames if is_user_code(f.f_code.co_filename)]
+        return [vars(self._sandbox.main), *(frame.f_locals for frame in reversed(frames))]
 
     def _roots(self) -> list[nn.Module]:
         """Return the modules with parameters that are in no other, but for averages of them."""

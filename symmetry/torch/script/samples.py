@@ -55,8 +55,6 @@ class Samples:
         The batches before the first update.
     thinned
         Whether a batch has lost samples.
-    waits
-        Whether batches stay as they are, since the first step has not begun.
     has_loader
         Whether a loader has made a batch.
     computed
@@ -75,7 +73,6 @@ class Samples:
         self.count = None if rows is None else rows.count
         self.has_loader, self.computed = False, ""
         self.drawn: dict[str, bool] = {}
-        self.waits = False
         self.micro_batches = MicroBatches(order if isinstance(order, Window) else None)
         self._order = None if isinstance(order, Window | FewSamples) else order
         self._few = order if isinstance(order, FewSamples) else None
@@ -112,7 +109,7 @@ class Samples:
         """Return the rows of a batch, or of a smaller one, in the order."""
         self._states = self._states_now()
         assert self.rows is not None
-        if self.waits or not rows.ndim or len(rows) > self.rows.count:
+        if not rows.ndim or len(rows) > self.rows.count:
             return rows
         places = self._places(len(rows))
         return rows.index_select(0, torch.tensor(places, device=rows.device))
@@ -147,8 +144,6 @@ class Samples:
         return collated
 
     def _rearranged(self, samples: list[Any]) -> list[Any]:
-        if self.waits:
-            return samples
         labels = [label_of(sample) for sample in samples] if self._few else []
         return [samples[k] for k in self._places(len(samples), labels)]
 

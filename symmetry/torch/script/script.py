@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import time
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from symmetry.torch.script.host import Host
     from symmetry.torch.script.rows import SampleRows
     from symmetry.torch.script.samples import Samples
+    from symmetry.torch.script.tensors import Path
     from symmetry.training.rank_runs import RankRuns
     from symmetry.training.resumed_runs import ResumedRuns
 
@@ -56,7 +57,7 @@ class Script:
     def __init__(self, source: Source) -> None:
         self.source = source
         self._by_hand = False  # whether it updates without an optimiser
-        self._between = False  # whether its steps begin behind updates
+        self._names: Sequence[Path] | None = None  # of tensors that it trains without a module
         self._rows: SampleRows | None = None  # that it reads for a batch, if no loader makes any
         self._evaluates_long = False  # so that it is worth cutting short
         self._cut = False  # whether evaluations are cut short, which its steps do not need
@@ -98,23 +99,31 @@ class Script:
                 self._cut = self._steps_alike()
 
     def _rehearse(self) -> None:
+        with generators.kept(generators.shared()), giving_seeds(), silenced():
+            while not self._takes_first_step():
+                pass
+
+    def _takes_first_step(self) -> bool:
+        """Run the script up to its second step; return whether it is known where steps begin."""
         from symmetry.torch.script.step_boundary import NoCall, NoOptimizer
 
-        with generators.kept(generators.shared()), giving_seeds(), silenced():
-            try:
-                self._take_first_step()
-            except NoOptimizer:
-                self._by_hand = True
-                self._take_first_step()
-            except NoCall:
-                self._between = True
+        try:
+            self._take_first_step()
+        except NoOptimizer:
+            self._by_hand = True
+        except NoCall as trains:
+            self._names = trains.names
+        else:
+            return True
+        return False
 
     def _take_first_step(self) -> None:
         from symmetry.torch.script.execution import Execution
         from symmetry.torch.script.row_reads import RowReads
 
         generators.seed_all(0)
-        execution = Execution(self._host, by_hand=self._by_hand, reads=RowReads())
+        begin = partial(Execution, self._host, by_hand=self._by_hand, names=self._names)
+        execution = begin(reads=RowReads())
         self._has_begun = True
         try:
             with calling("first step", self.source.name):
@@ -158,7 +167,7 @@ class Script:
             Execution,
             self._host,
             by_hand=self._by_hand,
-            between=self._between,
+            names=self._names,
             rows=self._rows,
             **options,
         )

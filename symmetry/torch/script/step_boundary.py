@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import gc
 import math
 import subprocess
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from functools import wraps
 from multiprocessing.process import BaseProcess
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 from torch.optim import Optimizer
 from torch.utils._python_dispatch import _disable_current_modes
@@ -24,10 +23,12 @@ from torch.utils.data.dataloader import _BaseDataLoaderIter
 from symmetry.base.patches import patched
 from symmetry.base.user_code import user_place
 from symmetry.torch.creation import Modules, collecting
+from symmetry.torch.graph import leaves_of
 from symmetry.torch.modes.filled_rows import seeing_filled_rows
 from symmetry.torch.script.coroutine import ThreadState, leave_modes
 from symmetry.torch.script.evaluations import Evaluations
 from symmetry.torch.script.samples import Samples
+from symmetry.torch.script.tensors import FirstUse, Path, found, names_of
 from symmetry.torch.script.workers import as_worker, in_this_process
 from symmetry.torch.trials.functions import applied_in_python
 from symmetry.torch.watch.calls import in_backward
@@ -42,7 +43,14 @@ class NoOptimizer(BaseException):
 
 
 class NoCall(BaseException):
-    """Says that a script has ended, and has called no module that it trains, only their methods."""
+    """Ends a script that trains, and calls no module that holds what it trains.
+
+    Its steps begin where a function is given that; ``names`` are those of tensors in no module.
+    """
+
+    def __init__(self, names: Sequence[Path] = ()) -> None:
+        super().__init__()
+        self.names = names
 
 
 class StepBoundary:
@@ -51,7 +59,8 @@ class StepBoundary:
     Between two steps the script is ``suspended``: at the first call of a module behind an update
     that may keep parameters for a backward. State that is loaded then is in no graph yet. Without
     an optimiser a backward counts as an update, since what follows it is unknown. A script that
-    calls ``model.nll(x)``, and no module, is suspended ``between`` updates: first behind the first.
+    calls ``model.nll(x)``, or multiplies by tensors of its own, is suspended before the first use
+    of them; ``names`` are those of tensors that no optimiser holds. They are None elsewhere.
     """
 
     def __init__(
@@ -59,9 +68,10 @@ class StepBoundary:
         suspend: Callable[[], None],
         samples: Samples,
         evaluations: Evaluations,
+        scopes: Callable[[], Sequence[Mapping[str, Any]]],
         *,
         by_hand: bool,
-        between: bool,
+        names: Sequence[Path] | None,
     ) -> None:
         self.optimizers: list[Any] = []
         self.modules = Modules()
@@ -77,14 +87,21 @@ class StepBoundary:
         self.arguments: Any = None  # the arguments of the call in which the script is suspended
         # The sums of what models have computed without gradients since the last update.
         self.evaluated: list[float] = []
-        self.updates_modules = False  # whether the first update is of a module that was not called
-        self.between = between
+        self.tensors: Mapping[Path, Tensor] = {}  # that it trains by hand, and that have names
+        self.replaced = False  # whether their update has made others
+        self.names, self._scopes = names, scopes
+        self._begun = False  # whether a step has begun
         self._armed = True  # whether the next call of such a module ends a step
 
     @property
     def trained(self) -> set[int]:
         """The parameters that are trained, by ``id``; without an optimiser any may be."""
         return {id(p) for o in self.optimizers for group in o.param_groups for p in group["params"]}
+
+    @property
+    def held(self) -> set[int]:
+        """The parameters of all modules, by ``id``."""
+        return {id(p) for module in self.modules for p in module.parameters()}
 
     @property
     def holds_parameters(self) -> bool:
@@ -104,7 +121,7 @@ class StepBoundary:
 
         That of an encoder that no optimiser holds does: a trained head is called with its result.
         """
-        trains = (self._by_hand or bool(self.optimizers)) and not self.between
+        trains = self._by_hand or bool(self.optimizers)
         return trains and any(p.requires_grad for p in module.parameters())
 
     @contextmanager
@@ -131,6 +148,11 @@ class StepBoundary:
                 return
             if not self._by_hand and not self.optimizers:
                 raise NoOptimizer
+            if self._by_hand and self.updates and self.calls_nothing:
+                leaves = leaves_of(tensors_in(args[0] if args else kwargs["tensors"]))
+                held = self.held
+                loose = [leaf for leaf in leaves if id(leaf) not in held]
+                raise NoCall(names_of(loose, self._scopes()))
             backward(*args, **kwargs)
             self.backwards += 1
             if not self.updates:
@@ -152,11 +174,11 @@ class StepBoundary:
             return
         if self.inside and self.inside[-1] is optimizer:
             self.inside.pop()
-        if not self._by_hand:
-            self._updated()
-        if self.between and self._armed and not self.inside:
-            self._armed = False
-            self._suspend()
+        if self._by_hand:
+            return
+        self._updated()
+        if self.updates > 1 and self.calls_nothing:
+            raise NoCall
 
     @property
     def _seen_call(self) -> Callable[..., Any]:
@@ -174,7 +196,7 @@ class StepBoundary:
                 if torch._C._functorch.maybe_current_level() is not None:
                     self.transformed = True  # what it is called with, too, is not what it seems
                 elif self._begins(module):
-                    self._armed = False
+                    self._armed, self._begun = False, True
                     nn.Module.__call__ = _call  # torch.compile has to find the usual one
                     if any(map(is_lazy, module.parameters())):
                         _give_parameters(module, args, kwargs)
@@ -184,6 +206,39 @@ class StepBoundary:
             return _call(module, *args, **kwargs)
 
         return seen_call
+
+    @property
+    def calls_nothing(self) -> bool:
+        """Whether it trains, and nothing has begun a step so far, as calls of modules do."""
+        return not self._begun and self.names is None and not self.transformed
+
+    @contextmanager
+    def seeing_uses(self) -> Iterator[None]:
+        """See the functions that are given what is trained, where no module is called."""
+        with nullcontext() if self.names is None else FirstUse(self._used):
+            yield
+
+    def _used(self, leaves: Sequence[Tensor]) -> bool:
+        """Suspend the script, if a step begins with a function that is given these leaves."""
+        if not self._armed or not self._is_here() or in_backward():
+            return False
+        if torch._C._functorch.maybe_current_level() is not None:
+            self.transformed = True
+            return False
+        if {id(leaf) for leaf in leaves}.isdisjoint(self._usable()):
+            return False
+        self._armed, self._begun = False, True
+        self._suspend()
+        return True
+
+    def _usable(self) -> set[int]:
+        """Return the ids of what is trained, once all of it is there."""
+        if not self._by_hand:
+            return self.trained
+        before, self.tensors = self.tensors, found(self.names or (), self._scopes())
+        self.replaced = any(self.tensors.get(path) is not t for path, t in before.items())
+        there = len(self.tensors) == len(self.names or ())
+        return self.held | {id(tensor) for tensor in self.tensors.values()} if there else set()
 
     def _is_here(self) -> bool:
         """Return whether the script runs in its own thread now: in no other can it be suspended."""
@@ -223,9 +278,6 @@ class StepBoundary:
 
     def _updated(self) -> None:
         self.updates += 1
-        if self.updates == 1 and self._armed:  # no module has been called
-            gc.collect()  # what it does not use any more may still be there
-            self.updates_modules = any(map(self.trains, self.modules))
         self._armed, self.evaluated = True, []
         self.evaluations.forget()
         nn.Module.__call__ = self._seen_call

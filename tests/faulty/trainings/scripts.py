@@ -51,6 +51,12 @@ _enter(
     wrong="gradients are clipped from the second row on",
 )
 _enter(
+    "network_by_hand",
+    "symmetry/permutation",
+    "symmetry/clones",
+    wrong="the update by hand leaves out the weights of the last hidden unit",
+)
+_enter(
     "running_mean_not_saved",
     "training/resume",
     wrong="losses are divided by running means, numbers that no state dictionary knows",

@@ -9,6 +9,7 @@ import pytest
 
 from symmetry.base.errors import TrainingError
 from symmetry.training.run import RunSettings
+from tests.faulty.trainings.scripts import FOLDER as ZOO
 from tests.torch.script import scripts
 from tests.torch.script.helpers import script, steps_of, written
 
@@ -42,18 +43,13 @@ for _ in range(8):
         for parameter, copy in zip(model.parameters(), copies):
             parameter.copy_(copy)
 """
-RAW = """
+REPLACED_BY_HAND = """
 import torch
 w = torch.ones(3, requires_grad=True)
-o = torch.optim.SGD([w], 1)
-for _ in range(3):
+for _ in range(6):
     w.square().sum().backward()
-    o.step()
+    w = (w - 0.1 * w.grad).detach().requires_grad_()
 """
-
-
-MORE = "optimizer = torch.optim.SGD(model.parameters(), 0.1)\n"
-TWO_OPTIMIZERS = scripts.METHODS.replace(MORE, f"{MORE}    other = {MORE[12:]}")
 
 
 @pytest.mark.parametrize(
@@ -77,10 +73,7 @@ TWO_OPTIMIZERS = scripts.METHODS.replace(MORE, f"{MORE}    other = {MORE[12:]}")
         ),
         ("input()", "EOFError"),
         (scripts.REPLACED, "was a model replaced after its optimiser was made?"),
-        (RAW, "other.py: it trains tensors without a module"),
-        (scripts.OF_AN_IMAGE, "other.py: it trains tensors without a module"),
-        (MASTER_COPIES, "other.py: it trains tensors without a module"),
-        (TWO_OPTIMIZERS, "and has 2 optimisers: it is not known where a step begins"),
+        (MASTER_COPIES, "it trains tensors in place of the parameters of the module that it calls"),
         (scripts.TRANSFORMED, "the model is only called inside torch.func"),
     ],
 )
@@ -91,8 +84,11 @@ def test_what_is_no_training_is_refused_in_one_line(folder, text, message):
     assert "\n" not in str(raised.value)
 
 
-def test_a_script_that_calls_methods_alone_begins_behind_its_first_update(folder):
-    run = written(folder, scripts.METHODS).begin()
+def test_a_script_that_calls_methods_alone_begins_with_the_use_of_a_parameter(folder):
+    training = written(folder, scripts.METHODS)
+    run = training.begin()
+    assert run.parameter_arrays()["model.users"].min() == 1
+    run.step()
     first, *others = run.parameter_arrays()["model.users"]
     assert all(first < 1)
     assert all(other.min() == 1 for other in others)
@@ -100,6 +96,46 @@ def test_a_script_that_calls_methods_alone_begins_behind_its_first_update(folder
         run.step()
     assert run.parameter_arrays()["model.users"].max() < 1
     with pytest.raises(TrainingError, match="it ends after 6 updates"):
+        run.step()
+
+
+def test_two_optimisers_of_methods_take_one_step(folder):
+    more = "optimizer = torch.optim.SGD(model.parameters(), 0.1)\n"
+    text = scripts.METHODS.replace(more, f"{more}    other = {more[12:]}")
+    run = written(
+        folder, text.replace("optimizer.step()\n", "optimizer.step(); other.step()\n")
+    ).begin()
+    run.step()
+    assert run.parameter_arrays()["model.users"][0] == pytest.approx(1 - 2 * 0.1 * 2 / 3)
+
+
+def test_what_an_optimiser_holds_without_a_module_is_the_model(folder):
+    run = written(folder, scripts.OF_AN_IMAGE).begin()
+    before = run.parameter_arrays()["model.tensors.image"]
+    run.step()
+    assert before.tolist() == [1, 1, 1]
+    assert (run.parameter_arrays()["model.tensors.image"] != before).all()
+
+
+def test_tensors_that_are_updated_by_hand_are_the_model(folder):
+    text = (ZOO / "network_by_hand.py").read_text()
+    run = written(folder, text).begin()
+    before = run.parameter_arrays()
+    assert {name: array.shape for name, array in before.items()} == {
+        "model.W1": (12, 10),
+        "model.b1": (10,),
+        "model.W2": (10, 5),
+    }
+    run.step()
+    after = run.parameter_arrays()
+    assert (after["model.W2"][:-1] != before["model.W2"][:-1]).all()
+    assert (after["model.W2"][-1] == before["model.W2"][-1]).all()
+
+
+def test_an_update_by_hand_that_makes_new_tensors_is_refused(folder):
+    run = written(folder, REPLACED_BY_HAND).begin()
+    run.step()
+    with pytest.raises(TrainingError, match="its update by hand makes new tensors"):
         run.step()
 
 
