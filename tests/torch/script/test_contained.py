@@ -27,3 +27,18 @@ def test_what_a_script_sets_in_pytorch_is_its_own(tmp_path):
         host.close()
     finally:
         torch.set_num_threads(threads)
+
+
+def test_a_script_that_compiles_whole_graphs_compiles_in_parts(tmp_path, monkeypatch):
+    """With our modes nothing is compiled, which would raise."""
+    seen = []
+    monkeypatch.setattr(torch, "compile", lambda *_, **options: seen.append(options))
+    (file := tmp_path / "train.py").write_text(
+        "import torch\ntorch.compile(print, backend='eager', fullgraph=True)\n"
+    )
+    host = Host(Source("train.py", file, folder=tmp_path))
+    sandbox = contained(host, nullcontext)
+    sandbox.resume()
+    assert seen == [{"backend": "eager", "fullgraph": False}]
+    sandbox.close(throwing=lambda: None, free=lambda: None)
+    host.close()

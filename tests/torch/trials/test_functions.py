@@ -72,6 +72,7 @@ def test_an_apply_that_was_kept_is_seen():
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:.*should not be instantiated:DeprecationWarning")  # PyTorch's
 def test_an_apply_that_was_kept_is_compiled_whole():
     with patched(applied_in_python()):
         kept = Cube.apply
