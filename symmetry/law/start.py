@@ -63,6 +63,12 @@ class Start(Protocol):
         ``closely`` looks at more changes of one ulp, which takes more runs.
         """
 
+    def glance(self) -> Sequence[Mapping[str, float]] | None:
+        """Return the ``responses`` by the fewest runs, which may be smaller.
+
+        None if there are none with fewer runs, or if an array can nearly not be judged.
+        """
+
     def orders(self, groups: Sequence[Units], *stream: int) -> Orders:
         """Return a rearrangement of groups, another one for each stream of the seed.
 

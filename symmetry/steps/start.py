@@ -144,6 +144,9 @@ class StepStart:
         """Return the response of that one step, to few changes or to all of them."""
         return (self._response.of(PERTURBATIONS if closely else FIRST),)
 
+    def glance(self) -> None:
+        """Return nothing: its runs are cheap."""
+
     @property
     def first_run(self) -> list[dict[str, Array]]:
         """The states of a run."""

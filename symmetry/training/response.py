@@ -15,7 +15,7 @@ whose sums are rounded otherwise, deviates by a few responses. ``THRESHOLDS`` ar
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 
 import numpy as np
@@ -29,7 +29,8 @@ from symmetry.units.state import State, difference
 # float32 and 9 in float64 with few draws, the weakest of 32 planted bugs by 33 and by 1e10. In
 # float64 nothing is lost by a wide margin.
 THRESHOLDS = {"float32": 30.0, "float64": 1000.0}
-DRAWS, MORE_DRAWS = 4, 12  # of the response, before and after a suspicion
+# Draws of the response: for a glance, for a look where that leaves doubt, and after a suspicion.
+GLANCE, DRAWS, MORE_DRAWS = 1, 4, 12
 # Ulps: a bias that all scores of a softmax share has a gradient of rounding alone, and an optimiser
 # scales that up. One ulp may be too little to round the chances differently; these, about 1 % and
 # the root of eps, are enough where the scores of a new model are nearly equal.
@@ -48,8 +49,14 @@ class Response:
     for than there are.
     """
 
-    def __init__(self, origin: Origin, draws: int = 0, moved: Sequence[dict[str, float]] = ()):
-        self._origin = origin
+    def __init__(
+        self,
+        origin: Origin,
+        draws: int = 0,
+        moved: Sequence[dict[str, float]] = (),
+        guess: Response | None = None,
+    ):
+        self._origin, self._guess = origin, guess
         self._moved = {draws: moved}  # by the number of draws
 
     def of(self, draws: int) -> Moved:
@@ -59,6 +66,10 @@ class Response:
         is the least: where the response was drawn, another expert may have been chosen, and arrays
         of this one's optimiser not been made.
         """
+        if self._guess is not None:  # it has as many draws as a look needs
+            if draws <= DRAWS:
+                return self._at_least_one_ulp(self._guess.of(draws))
+            self._moved.setdefault(DRAWS, self._guess.of(DRAWS))
         draws = max(draws, min(self._moved))
         known = max(number for number in self._moved if number <= draws)
         moved = self._at_least_one_ulp(self._moved[known])
@@ -75,7 +86,7 @@ class Response:
 
         A first guess is dear enough to be shared; a suspicion adds draws from there.
         """
-        return Response(origin, max(DRAWS, min(self._moved)), self.of(DRAWS))
+        return Response(origin, guess=self)
 
     def with_another(self, states: Sequence[State], near: Iterable[Sequence[State]]) -> Response:
         """Return a response at least as large as another run's, which may be less accurate.
@@ -89,6 +100,16 @@ class Response:
                     gap = difference(state[name], other.get(name))
                     response[name] = max(response[name], gap)
         return Response(self._origin, MORE_DRAWS, moved)
+
+    def first_draw(self) -> Iterator[State]:
+        """Yield the states of the first perturbed run, which is taken in this process."""
+        moved, result = self._at_least_one_ulp(()), self._origin.result
+        run = self._origin.begin(self._origin.nearby(0))
+        states = run.states(JUDGED, copy=False)
+        for response, state, other in zip(moved, result, states, strict=True):
+            _enlarge(response, _gap(state, other))
+            yield other
+        self._moved[GLANCE] = moved
 
     def _one_ulp(self) -> Moved:
         scale, eps = self._origin.scale, float(np.finfo(self._origin.first.settings.dtype).eps)
@@ -111,7 +132,7 @@ class Response:
 
         drawn = self._origin.with_run(gaps, self._origin.nearby(draw))
         for response, gap in zip(moved, drawn, strict=True):
-            response.update({name: max(response[name], far) for name, far in gap.items()})
+            _enlarge(response, gap)
 
     def _draw_far(self, moved: Moved) -> None:
         """Take runs from further away for the arrays that moved no more than their starts.
@@ -137,7 +158,12 @@ class Response:
 def _gaps(run: Run, result: States) -> Moved:
     """Return by step how far each array of a perturbed run is from the unperturbed one."""
     states = run.states(JUDGED, copy=False)
-    return [
-        {name: difference(array, other.get(name)) for name, array in state.items()}
-        for state, other in zip(result, states, strict=True)
-    ]
+    return [_gap(state, other) for state, other in zip(result, states, strict=True)]
+
+
+def _gap(state: State, other: State) -> dict[str, float]:
+    return {name: difference(array, other.get(name)) for name, array in state.items()}
+
+
+def _enlarge(response: dict[str, float], gap: Mapping[str, float]) -> None:
+    response.update({name: max(response[name], far) for name, far in gap.items()})

@@ -30,15 +30,17 @@ from symmetry.training.baseline import JUDGED, Baseline, FirstRuns, States
 from symmetry.training.capabilities.batching import Arrangement, Padding, Reordering
 from symmetry.training.optimizer_state import comparable, find_copies, mark, with_optimizer_state
 from symmetry.training.origin import Origin
-from symmetry.training.response import DRAWS, MORE_DRAWS, THRESHOLDS, Response
+from symmetry.training.response import DRAWS, GLANCE, MORE_DRAWS, THRESHOLDS, Response
 from symmetry.training.run import Run, RunSettings, needed
 from symmetry.training.target import Result, Training
 from symmetry.units.state import State, identical
 from symmetry.units.units import Order, Units
 
 ATTEMPTS = 3  # that all have to violate an invariant
+LARGE = 1 << 26  # bytes of a state: the first runs have four
 
 _ORDERS, _SAMPLES = 110, 112  # streams of the seed
+_SMALL = LARGEST_RESPONSE / 10  # more draws enlarge a response by less
 _TICK = 1.1  # seconds after which a clock that counts seconds has gone on
 
 
@@ -168,9 +170,9 @@ class TrainingStart:
         return self._varied(response=self._response.with_another(states, near))
 
     def release(self) -> None:
-        """Let go of the states of runs, which may be large: later ones are computed again."""
-        self._origin.release()
-        self._response = Response(self._origin)
+        """Let go of the states of runs, if they are large: later ones are computed again."""
+        if self.baseline.size > LARGE:
+            self._origin.release()
 
     def _varied(
         self,
@@ -248,7 +250,7 @@ class TrainingStart:
 
     def runs_from_other_starts(self) -> Iterator[Iterator[State]]:
         """Yield a run from another start, which begins when it is first read."""
-        yield self.begin(self.nearby(0), noise=True).states(JUDGED, copy=False)
+        yield self._response.first_draw()
 
     @cached_property
     def groups(self) -> tuple[Units, ...]:
@@ -284,19 +286,32 @@ class TrainingStart:
         Where the response is large, a bug cannot be distinguished from rounding. If an array
         changes its shape, the places of its units are unknown.
         """
+        scale = self._origin.scale
+        return [
+            {n: most for n, most in known.items() if own[n] <= LARGEST_RESPONSE * scale[n]}
+            for known, own in self._responses(MORE_DRAWS if closely else DRAWS)
+        ]
+
+    def glance(self) -> list[dict[str, float]] | None:
+        """Return the same by one draw; None if an array's response is not small by far."""
+        found, scale = [*self._responses(GLANCE)], self._origin.scale
+        small = (own[n] <= _SMALL * scale[n] for known, own in found for n in known)
+        return [known for known, _ in found] if all(small) else None
+
+    def _responses(self, draws: int) -> Iterator[tuple[dict[str, float], Mapping[str, float]]]:
+        """Yield by step the response of each array that can be compared, and each array's own one.
+
+        The former is that of the array or peers of it, whichever responds most.
+        """
         lies = {array for units in self.groups for array in units.arrays}
-        found: list[dict[str, float]] = []
-        drawn = self._response.of(MORE_DRAWS if closely else DRAWS)
-        for state, response in zip(self.result, drawn, strict=True):
+        for state, own in zip(self.result, self._response.of(draws), strict=True):
             known = {
-                name: max(response[n] for n in self.peers.get(name, (name,)) if n in response)
+                name: max(own[n] for n in self.peers.get(name, (name,)) if n in own)
                 for name, array in state.items()
                 if self.state.get(name, array).shape == array.shape
                 and comparable(name, state, lies)
-                and response[name] <= LARGEST_RESPONSE * self._origin.scale[name]
             }
-            found.append(known)
-        return found
+            yield known, own
 
     def orders(self, groups: Sequence[Units], *stream: int) -> Orders:
         """Return an order without fixed points of each group; ``replicas`` have the same one.

@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 
 from symmetry.base.randomness.random import Random
+from symmetry.law import equivariance as law
 from symmetry.law.judge import ratio
 from symmetry.law.measurement import Measurement
 from symmetry.steps.response import FIRST, PERTURBATIONS, response
+from symmetry.steps.start import StepStart
 from symmetry.units import compare
 from tests.catalogues import select
 from tests.invariants.helpers import (
@@ -50,6 +52,34 @@ def test_many_equal_samples_do_not_cry_wolf(step, dtype):
         found = permutation(trainer(step), problem)
         assert found.counted
         assert found.violation is None
+
+
+class Glancing(StepStart):
+    """A start that has a response by few runs, of some ulps."""
+
+    ulps = 4.0
+    looked = 0
+
+    def glance(self):
+        eps = np.finfo(self.state["w1"].dtype).eps
+        scale = {name: abs(array).max() for name, array in self.state.items()}
+        return [{name: self.ulps * eps * most for name, most in scale.items()}]
+
+    def responses(self, *, closely=False):
+        Glancing.looked += 1
+        return super().responses(closely=closely)
+
+
+@pytest.mark.parametrize(("ulps", "looked"), [(100.0, False), (0.001, True)])
+def test_a_glance_suffices_for_a_small_deviation(ulps, looked, monkeypatch):
+    monkeypatch.setattr(Glancing, "ulps", ulps)
+    monkeypatch.setattr(Glancing, "looked", 0)
+    problem = make_problem(0, 20, 3, 9, 4)
+    start = Glancing(**vars(replace(problem, target=trainer(numpy_step))))
+    found = law.permutation(start)
+    assert found.counted
+    assert found.violation is None
+    assert (Glancing.looked > 0) is looked
 
 
 def last_unit_forgotten(x, y, w1, w2, lr):

@@ -7,7 +7,14 @@ from types import SimpleNamespace
 import numpy as np
 
 from symmetry.training import response as module
-from symmetry.training.response import DRAWS, FAR_DRAWS, FAR_ULPS, MORE_DRAWS, Response
+from symmetry.training.response import (
+    DRAWS,
+    FAR_DRAWS,
+    FAR_ULPS,
+    GLANCE,
+    MORE_DRAWS,
+    Response,
+)
 from symmetry.training.run import RunSettings
 
 EPS = float(np.finfo(np.float64).eps)
@@ -86,6 +93,15 @@ def test_each_draw_is_taken_once():
     assert origin.nudged == [*range(DRAWS, MORE_DRAWS)]
 
 
+def test_the_first_draw_may_be_taken_as_a_run():
+    origin = Origin()
+    response = Response(origin)
+    assert [state["w"][0] for state in response.first_draw()] == [1.0, 1.0]
+    assert response.of(GLANCE) == Response(Origin()).of(GLANCE)
+    response.of(DRAWS)
+    assert origin.begun == [*range(DRAWS)]
+
+
 def test_what_one_ulp_does_not_move_is_looked_at_from_further_away():
     origin = Origin(far=(1.25, 100.0))
     response = Response(origin)
@@ -102,8 +118,13 @@ def test_nothing_is_nudged_where_something_is_compiled():
 
 def test_another_origin_begins_with_the_draws_from_here():
     here, there = Origin(), Origin()
-    assert Response(here).at(there).of(DRAWS) == Response(here).of(DRAWS)
+    response = Response(here).at(there)
+    assert response.of(GLANCE) == Response(Origin()).of(GLANCE)
+    assert here.begun == [0]
+    assert response.of(DRAWS) == Response(here).of(DRAWS)
     assert not there.begun
+    response.of(MORE_DRAWS)
+    assert there.begun == [*range(DRAWS, MORE_DRAWS)]
 
 
 def test_another_run_may_respond_more():

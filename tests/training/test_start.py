@@ -59,6 +59,15 @@ def test_the_response_grows_with_draws_and_is_of_the_size_of_rounding():
     assert 0 < many[0]["model.0.weight"] < 1e-2
 
 
+def test_a_glance_is_one_draw_unless_an_array_can_nearly_not_be_judged():
+    first = start()
+    glance, few = first.glance(), first.responses()
+    assert [step.keys() for step in glance] == [step.keys() for step in few]
+    assert all(0 < glance[0][name] <= few[0][name] for name in few[0])
+    far = [{name: array * 1.002 for name, array in state.items()} for state in first.result]
+    assert first.responding(first.result, [far]).glance() is None
+
+
 def test_nearby_parameters_are_an_ulp_away():
     first = start(dtype="float64")
     for name, array in first.nearby(0).items():
@@ -113,9 +122,12 @@ def test_differences_of_arrays():
     assert largest(np.array([-3.0, 2.0])) == 3
 
 
-def test_states_that_were_released_come_again():
+def test_large_states_that_were_released_come_again(monkeypatch):
     start = TrainingStart(FunctionTraining("t", training()), dtype="float32")
     before = start.result
+    start.release()
+    assert start.result is before
+    monkeypatch.setattr("symmetry.training.start.LARGE", 0)
     start.release()
     assert start.baseline.size == sum(array.nbytes for array in before[-1].values())
     assert start.result is not before
