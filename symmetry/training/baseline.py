@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -15,6 +15,7 @@ from symmetry.base.randomness.unseeded import Unseeded
 from symmetry.training.capabilities.batching import Accumulating, Padding, Reordering, Window
 from symmetry.training.capabilities.drawing import Drawing
 from symmetry.training.capabilities.platform import Configuring, Platform
+from symmetry.training.capabilities.rows import PackedCall, Rows
 from symmetry.training.capabilities.step_events import StepEvents
 from symmetry.training.losses import LossProbe, Observed
 from symmetry.training.run import Run, RunSettings, needed
@@ -123,6 +124,19 @@ class FirstRuns:
         may be any.
         """
         return self._with_run(_turnable, noise=not self.settings.promotes and not self.random)
+
+    @property
+    def may_have_rows(self) -> bool:
+        """Whether modules may be called with rows of tokens: not if none is given any."""
+        observed = self.baseline.observed
+        return observed is None or observed.rows
+
+    @cached_property
+    def packed(self) -> Sequence[PackedCall]:
+        """The calls of the first step on rows of several documents."""
+        if not self.may_have_rows:
+            return ()
+        return self._with_run(lambda run: needed(run, Rows).packed(), noise=True)
 
     def release(self) -> None:
         """Free the states."""

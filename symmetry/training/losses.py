@@ -135,6 +135,7 @@ class Observed:
     losses: list[LossCall] = field(default_factory=list)
     pairs: list[Pair] = field(default_factory=list)
     tokens: list[Tokens] = field(default_factory=list)
+    rows: bool = False  # whether an outermost module call is given rows of tokens, or of vectors
     padded: list[Padded] = field(default_factory=list)
     hidden: list[tuple[Array, SourceLine]] = field(default_factory=list)  # keys, (batch, keys)
     # Shape and line of each sum over all entries of something trained.

@@ -28,6 +28,7 @@ from symmetry.law.judge import LARGEST_RESPONSE
 from symmetry.law.start import Orders
 from symmetry.training.baseline import JUDGED, Baseline, FirstRuns, States
 from symmetry.training.capabilities.batching import Arrangement, Padding, Reordering
+from symmetry.training.capabilities.rows import PackedCall
 from symmetry.training.optimizer_state import comparable, find_copies, mark, with_optimizer_state
 from symmetry.training.origin import Origin
 from symmetry.training.response import DRAWS, GLANCE, MORE_DRAWS, THRESHOLDS, Response
@@ -116,6 +117,16 @@ class TrainingStart:
     def turnable(self) -> frozenset[str]:
         """The settings that may have an effect on it."""
         return self._origin.first.turnable
+
+    @property
+    def may_have_rows(self) -> bool:
+        """Whether modules may be called with rows of tokens."""
+        return self._origin.first.may_have_rows
+
+    @property
+    def packed(self) -> Sequence[PackedCall]:
+        """The calls of the first step on rows of several documents."""
+        return self._origin.first.packed
 
     @property
     def limit(self) -> float:

@@ -14,7 +14,6 @@ from __future__ import annotations
 from symmetry.invariants.invariant import PROMOTED, TrainingInvariant
 from symmetry.law.measurement import Measurement, Violation
 from symmetry.training.capabilities.rows import PackedCall, Rows
-from symmetry.training.run import needed
 from symmetry.training.start import TrainingStart
 
 _MOST = 0.5  # of the boundaries that a loss may cross
@@ -22,8 +21,7 @@ _MOST = 0.5  # of the boundaries that a loss may cross
 
 def documents(start: TrainingStart) -> Measurement:
     """Look for labels that are tokens of the next document."""
-    calls = start.with_run(lambda run: needed(run, Rows).packed(), noise=True)
-    judged = [call for call in calls if call.boundaries]
+    judged = [call for call in start.packed if call.boundaries]
     if not judged:
         return Measurement.not_applicable("no loss of it predicts the tokens of packed documents")
     crossing = next((c for c in judged if c.crossing > _MOST * c.boundaries), None)

@@ -22,7 +22,6 @@ from collections.abc import Sequence
 from symmetry.invariants.invariant import PROMOTED, TrainingInvariant
 from symmetry.law.measurement import Measurement, Violation
 from symmetry.training.capabilities.rows import PackedCall, Rows
-from symmetry.training.run import needed
 from symmetry.training.start import TrainingStart
 
 _ZERO = 1e-9  # of the influence within a document, in float64
@@ -31,7 +30,7 @@ _MOST = 0.9  # of the documents that have to be trained, or they are context
 
 def documents(start: TrainingStart) -> Measurement:
     """Look for influences between the documents of packed rows."""
-    calls = start.with_run(lambda run: needed(run, Rows).packed(), noise=True)
+    calls = start.packed
     if not calls:
         return Measurement.not_applicable("no call of its model says where documents begin")
     if why_not := _why_not(calls):

@@ -73,7 +73,8 @@ def padding(start: TrainingStart) -> Measurement:
         return Measurement.cannot_judge("its model may read padding on purpose", notes=(note,))
     if start.dtype != "float64" or found.violation is not None:
         return found
-    calls = [call for call in start.with_run(_padded, noise=True) if _is_judged(call)]
+    tried = start.with_run(_padded, noise=True) if start.may_have_rows else ()
+    calls = [call for call in tried if _is_judged(call)]
     if not calls:
         return found
     other = next((call for call in calls if call.distance > _SAME), None)

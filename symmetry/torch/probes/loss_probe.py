@@ -67,6 +67,7 @@ class TorchLossProbe(LossProbe):
             found.losses += [] if facts is None else [facts]
 
         def see_call(call: ModuleCall) -> None:
+            found.rows = found.rows or any(map(_may_be_rows, tensors_in((call.args, call.kwargs))))
             if self._step() == 0:
                 found.tokens += _tokens_of(call)
                 mask[:] = _mask_of(call)
@@ -211,6 +212,11 @@ def _tokens_of(call: ModuleCall) -> Sequence[Tokens]:
 def _are_tokens(tensor: Tensor) -> bool:
     whole = tensor.dtype in _WHOLE and is_readable(tensor)
     return whole and tensor.ndim == 2 and tensor.shape[1] >= _FEWEST
+
+
+def _may_be_rows(tensor: Tensor) -> bool:
+    """Return whether a call that is given this may be one on rows of tokens: see ``tokens_of``."""
+    return tensor.ndim == (3 if tensor.is_floating_point() else 2)
 
 
 def _mask_of(call: ModuleCall) -> list[Array]:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-import numpy as np
+from types import SimpleNamespace
 
+import numpy as np
+import pytest
+
+from symmetry.training.baseline import FirstRuns
 from symmetry.training.losses import LossProbe, Tokens
 from symmetry.training.run import RunSettings
 from symmetry.training.target import FunctionTraining
@@ -64,6 +68,32 @@ def test_two_steps_are_observed():
     assert [shape for shape, _ in found.sums] == [(2, 6, 9)] * 2
     (tokens,) = found.tokens  # of the first step
     assert (tokens.call, tokens.argument, tokens.array.shape) == (0, 1, (2, 6))
+
+
+def pictures():
+    import torch
+    from torch import nn
+
+    model = nn.Sequential(nn.Conv2d(1, 2, 3), nn.Flatten(), nn.Linear(8, 3))
+    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+
+    def step(i):
+        loss = nn.functional.cross_entropy(model(torch.ones(2, 1, 4, 4)), torch.tensor([0, i]))
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+
+    return model, step
+
+
+@pytest.mark.parametrize(("training", "rows"), [(language, True), (pictures, False)])
+def test_rows_are_looked_for_where_there_may_be_some(training, rows):
+    first = FirstRuns(FunctionTraining("t", training), RunSettings(dtype="float64"))
+    assert first.may_have_rows is rows
+    begun = []
+    first.target = SimpleNamespace(with_run=lambda function, _: begun.append(function) or ())
+    assert (first.packed, first.packed) == ((), ())
+    assert len(begun) == rows  # once
 
 
 def outputs(tokens):
