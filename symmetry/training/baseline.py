@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
+from typing import Any
 
 from symmetry.base.errors import LossNotFinite, TrainingError
 from symmetry.base.raised import heard
@@ -18,6 +19,7 @@ from symmetry.training.capabilities.platform import Configuring, Platform
 from symmetry.training.capabilities.rows import PackedCall, Rows
 from symmetry.training.capabilities.step_events import StepEvents
 from symmetry.training.losses import LossProbe, Observed
+from symmetry.training.observers import OBSERVERS, Observer, observed
 from symmetry.training.run import Run, RunSettings, needed
 from symmetry.training.target import Result, Training
 from symmetry.units.state import Array, State, has_moved
@@ -62,6 +64,7 @@ class FirstRuns:
         self._capabilities: frozenset[type] | None = None
         self._as_written: States | None = None
         self._noiseless: States | None = None
+        self._observed: dict[Observer[Any], Any] | None = None  # by observers, until it is used
 
     @property
     def baseline(self) -> Baseline:
@@ -138,6 +141,23 @@ class FirstRuns:
             return ()
         return self._with_run(lambda run: needed(run, Rows).packed(), noise=True)
 
+    def observed(self, observer: Observer[Result], steps: int) -> Result:
+        """Return what an observer returns of a run as the training is written.
+
+        All observers see one run, unless one of its steps raises.
+        """
+        if self._observed is None:
+            together = partial(_observed_by, observers=OBSERVERS, steps=steps)
+            with suppress(TrainingError):
+                self._observed = self._with_run(together, noise=True)
+            self._observed = self._observed or {}
+        if observer in self._observed:
+            result: Result = self._observed.pop(observer)  # which may be large
+            return result
+        alone = partial(_observed_by, observers=[observer], steps=steps)
+        own: Result = self._with_run(alone, noise=True)[observer]
+        return own
+
     def release(self) -> None:
         """Free the states."""
         self._as_written = self._noiseless = None
@@ -164,6 +184,13 @@ class FirstRuns:
 def judged_states(run: Run) -> States:
     """Return the states after the steps that are judged."""
     return list(run.states(JUDGED))
+
+
+def _observed_by(
+    run: Run, observers: Sequence[Observer[Any]], steps: int
+) -> dict[Observer[Any], Any]:
+    results = observed(run, *(each(run, steps) for each in observers))
+    return dict(zip(observers, results, strict=True))
 
 
 def _states_and_random(run: Run) -> tuple[States, tuple[tuple[str, str], ...]]:

@@ -29,6 +29,7 @@ from symmetry.law.start import Orders
 from symmetry.training.baseline import JUDGED, Baseline, FirstRuns, States
 from symmetry.training.capabilities.batching import Arrangement, Padding, Reordering
 from symmetry.training.capabilities.rows import PackedCall
+from symmetry.training.observers import Observer
 from symmetry.training.optimizer_state import comparable, find_copies, mark, with_optimizer_state
 from symmetry.training.origin import Origin
 from symmetry.training.response import DRAWS, GLANCE, MORE_DRAWS, THRESHOLDS, Response
@@ -228,6 +229,10 @@ class TrainingStart:
         ``Training.with_run``.
         """
         return self._origin.with_run(function, changed, noise=noise, order=order)
+
+    def observed(self, observer: Observer[Result]) -> Result:
+        """Return what an observer returns of the steps of a run as the training is written."""
+        return self._origin.first.observed(observer, self.steps)
 
     def states(self, changed: State) -> States:
         """Return the states of a run from a start in which these arrays are replaced."""

@@ -68,6 +68,35 @@ def test_a_glance_is_one_draw_unless_an_array_can_nearly_not_be_judged():
     assert first.responding(first.result, [far]).glance() is None
 
 
+def test_observers_share_a_run_unless_it_raises(monkeypatch):
+    from symmetry.training import baseline
+
+    begun = []
+
+    def first(run, steps):
+        begun.append(run)
+        for _ in range(steps):
+            yield
+        return run.taken
+
+    def second(run, steps):
+        yield from first(run, steps)
+        return "second"
+
+    def failing(run, steps):
+        yield
+        raise TrainingError("of this observer")
+
+    monkeypatch.setattr(baseline, "OBSERVERS", [first, second])
+    one = start()
+    assert (one.observed(first), one.observed(second)) == (one.steps, "second")
+    assert begun[0] is begun[1]
+    monkeypatch.setattr(baseline, "OBSERVERS", [first, failing])
+    assert start().observed(first) == one.steps
+    with pytest.raises(TrainingError, match="of this observer"):
+        start().observed(failing)
+
+
 def test_nearby_parameters_are_an_ulp_away():
     first = start(dtype="float64")
     for name, array in first.nearby(0).items():

@@ -12,6 +12,7 @@ from typing import Any
 from symmetry.base.errors import TrainingError
 from symmetry.training.capabilities.model import Creation, Differentiating, Optimizing
 from symmetry.training.capabilities.step_events import StepEvents
+from symmetry.training.observers import Observation, observed
 from symmetry.training.run import Run, needed
 from symmetry.training.start import TrainingStart
 from symmetry.units.state import Array, difference, largest
@@ -66,7 +67,14 @@ def current(run: Run) -> dict[str, Array]:
 
 
 def gradients_of(run: Run, steps: int) -> RunGradients:
-    """Take steps, and see which gradients there are whenever an optimiser steps.
+    """Take steps, and see which gradients there are whenever an optimiser steps."""
+    (found,) = observed(run, gradients_observed(run, steps))
+    gradients: RunGradients = found
+    return gradients
+
+
+def gradients_observed(run: Run, steps: int) -> Observation[RunGradients]:
+    """See which gradients there are whenever an optimiser steps.
 
     If one has not stepped by then, more steps are taken, as far as the training goes. The gradient
     of a parameter that is held counts when its own optimiser steps: others may leave gradients that
@@ -105,11 +113,11 @@ def gradients_of(run: Run, steps: int) -> RunGradients:
 
     with events.listening(before_update=look, after_update=end, after_backward=see):
         for _ in range(steps):
-            run.step()
+            yield
         found.steps = steps
         with suppress(TrainingError):  # a script ends
             while found.steps < _LATE * steps and not held <= found.rates.keys():
-                run.step()
+                yield
                 found.steps += 1
     return found
 

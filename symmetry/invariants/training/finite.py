@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import math
 from contextlib import nullcontext
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -22,6 +21,7 @@ from symmetry.law.measurement import Measurement, Violation
 from symmetry.training.capabilities.flowing import Flowing
 from symmetry.training.capabilities.model import Optimizing
 from symmetry.training.capabilities.step_events import StepEvents
+from symmetry.training.observers import Observation, observer
 from symmetry.training.run import Run, needed
 from symmetry.training.start import TrainingStart
 
@@ -32,17 +32,18 @@ def finite(start: TrainingStart) -> Measurement:
     A gradient scaler leaves an update out whose gradients are not finite, and a training may do so
     itself.
     """
-    found = start.with_run(partial(_judged, steps=start.steps), noise=True)
+    found = start.observed(_judged)
     return found if isinstance(found, Measurement) else _violated(start, *found)
 
 
-def _judged(run: Run, steps: int) -> Measurement | tuple[str, int, str]:
+@observer
+def _judged(run: Run, steps: int) -> Observation[Measurement | tuple[str, int, str]]:
     """Judge a run; return what is wrong in which step, and the parameter, for a closer look."""
     held = bool(needed(run, Optimizing).optimizers)
     events, updates = needed(run, StepEvents), _Updates(run)
     for step in range(1, steps + 1):
         with events.listening(before_update=updates.begins, after_update=updates.ends):
-            run.step()
+            yield
         if run.loss is not None and not math.isfinite(run.loss):
             text = f"the loss of step {step} is {run.loss}"
             return text, step, updates.spoilt

@@ -7,7 +7,6 @@ gradients with ``zero_grad()``.
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 from symmetry.invariants.invariant import WRITTEN, TrainingInvariant
@@ -16,6 +15,7 @@ from symmetry.law.measurement import Measurement, Violation
 from symmetry.observe.source_line import SourceLine
 from symmetry.training.capabilities.model import Freezing, Optimizing
 from symmetry.training.capabilities.step_events import StepEvents
+from symmetry.training.observers import Observation, observer
 from symmetry.training.run import Run, needed
 from symmetry.training.start import TrainingStart
 from symmetry.units import compare
@@ -27,12 +27,13 @@ def frozen(start: TrainingStart) -> Measurement:
 
     One with a gradient that is not zero was given it by hand: evolution strategies do so.
     """
-    return start.with_run(partial(_frozen, steps=start.steps), noise=True)
+    return start.observed(_frozen)
 
 
-def _frozen(run: Run, steps: int) -> Measurement:
-    optimizing, freezing = needed(run, Optimizing), needed(run, Freezing)
-    if not optimizing.optimizers:
+@observer
+def _frozen(run: Run, steps: int) -> Observation[Measurement]:
+    optimizing, freezing = needed(run, Optimizing), run.capability(Freezing)
+    if not optimizing.optimizers or freezing is None:
         return Measurement.not_applicable(Optimizing.absent)
     before: dict[str, Array] = {}
     moved: dict[str, tuple[int, Array, Array, SourceLine]] = {}
@@ -60,7 +61,7 @@ def _frozen(run: Run, steps: int) -> Measurement:
 
     with needed(run, StepEvents).listening(before_update=begins, after_update=ends):
         for _ in range(steps):
-            run.step()
+            yield
     if not moved:
         note = "" if counted else "no optimiser holds a frozen parameter"
         return Measurement(counted, note=note, applies=counted)

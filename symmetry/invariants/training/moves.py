@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
-from functools import partial
 from typing import NamedTuple
 
 from symmetry.invariants.invariant import WRITTEN, TrainingInvariant
 from symmetry.invariants.movement import notes, undeclared
-from symmetry.invariants.movement.gradients import RunGradients, gradients_of, responses_of
+from symmetry.invariants.movement.gradients import (
+    RunGradients,
+    gradients_observed,
+    responses_of,
+)
 from symmetry.invariants.movement.notes import cut_of, notes_on
 from symmetry.invariants.movement.undeclared import moves_undeclared
 from symmetry.law.measurement import Measurement, Violation
@@ -22,6 +25,7 @@ from symmetry.observe.source_line import NOWHERE, SourceLine
 from symmetry.training.capabilities.flowing import Cut, Flowing
 from symmetry.training.capabilities.model import Creation, Freezing, Layered, Optimizing
 from symmetry.training.capabilities.step_events import StepEvents
+from symmetry.training.observers import Observation, observer
 from symmetry.training.run import Run, needed
 from symmetry.training.start import TrainingStart
 from symmetry.units import compare
@@ -39,7 +43,7 @@ UNHELD = NoteKind(
 
 def moves(start: TrainingStart) -> Measurement:
     """Look for a parameter that has a real gradient, and stays; and for a run without any."""
-    run = start.with_run(partial(_taken, steps=start.steps), noise=True)
+    run = start.observed(_taken)
     if isinstance(run, Measurement):
         return run
     if run is None:
@@ -91,7 +95,8 @@ class _Taken(NamedTuple):
     optimizer: SourceLine  # where the first one was made
 
 
-def _taken(run: Run, steps: int) -> _Taken | Measurement | None:
+@observer
+def _taken(run: Run, steps: int) -> Observation[_Taken | Measurement | None]:
     """Take the steps of a run; None if its parameters do not show whether they are frozen."""
     optimizing, freezing = needed(run, Optimizing), run.capability(Freezing)
     if not optimizing.optimizers:
@@ -100,7 +105,8 @@ def _taken(run: Run, steps: int) -> _Taken | Measurement | None:
         return None
     trainable = [name for name in run.parameters if name in freezing.trainable]
     held, begun = optimizing.held, run.parameter_arrays()
-    seen, made = gradients_of(run, steps), next(iter(optimizing.optimizers.values())).creation
+    seen = yield from gradients_observed(run, steps)
+    made = next(iter(optimizing.optimizers.values())).creation
     updates = needed(run, StepEvents).updates
     end = run.parameter_arrays()
     return _Taken(held, trainable, begun, seen, end, run.loss, updates, made.place)

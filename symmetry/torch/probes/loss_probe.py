@@ -216,7 +216,8 @@ def _are_tokens(tensor: Tensor) -> bool:
 
 def _may_be_rows(tensor: Tensor) -> bool:
     """Return whether a call that is given this may be one on rows of tokens: see ``tokens_of``."""
-    return tensor.ndim == (3 if tensor.is_floating_point() else 2)
+    axes = 3 if tensor.is_floating_point() else 2
+    return bool(tensor.ndim == axes)
 
 
 def _mask_of(call: ModuleCall) -> list[Array]:
