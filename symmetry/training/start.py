@@ -315,9 +315,9 @@ class TrainingStart:
         return [known for known, _ in found] if all(small) else None
 
     def _responses(self, draws: int) -> Iterator[tuple[dict[str, float], Mapping[str, float]]]:
-        """Yield by step the response of each array that can be compared, and each array's own one.
+        """Yield by step the responses of arrays that can be compared, and each array's own one.
 
-        The former is that of the array or peers of it, whichever responds most.
+        Peers have the largest response of any of them.
         """
         lies = {array for units in self.groups for array in units.arrays}
         for state, own in zip(self.result, self._response.of(draws), strict=True):
