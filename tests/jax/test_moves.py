@@ -44,6 +44,57 @@ def test_a_parameter_that_is_not_trained_as_others_is_noted(update, notes):
     assert [verdict.kind for verdict in checked.verdicts] == ["holds"]
 
 
+def nothing_moves(change):
+    """Return a training none of whose parameters move: by its loss, or by its updates."""
+    import jax
+    import jax.numpy as jnp
+    import optax
+
+    tx = {"rate": optax.adam(0.0), "accumulated": optax.MultiSteps(optax.adam(1e-3), 9)}.get(
+        change, optax.sgd(1e-2, momentum=0.9)
+    )
+
+    def step(state, _):
+        params, moments = state
+
+        def loss(params):
+            made = jnp.tanh(jnp.arange(1.0, 6.0) * params["a"])
+            return ((jax.lax.stop_gradient(made) if change == "cut" else made) - 3.0).sum() ** 2
+
+        gradients = jax.grad(loss)(params)
+        updates, moments = tx.update(gradients, moments, params)
+        return (params if change == "kept" else optax.apply_updates(params, updates)), moments
+
+    params = {"a": jnp.ones(5)}
+    return (params, tx.init(params)), step
+
+
+@needs("optax")
+@pytest.mark.parametrize(
+    ("change", "kind", "text"),
+    [
+        (
+            "cut",
+            "violated",
+            "nothing can move: in 4 steps the gradient of every parameter is zero. ",
+        ),
+        ("rate", "violated", "nothing can move: the step multiplies each update by a learning"),
+        ("kept", "vacuous", "returns all parameters as it takes them: nothing is trained"),
+        ("accumulated", "vacuous", ""),
+    ],
+)
+def test_a_training_in_which_nothing_can_move_is_accused(change, kind, text):
+    target = FunctionTraining("training", lambda: nothing_moves(change))
+    checked = check_target(target, only="training/moves")
+    (verdict,) = checked.verdicts
+    assert verdict.kind == kind
+    if kind == "violated":
+        assert text in verdict.violation.message
+        assert verdict.violation.file.endswith("test_moves.py")
+    else:
+        assert [text in note.text for note in checked.notes] == [True] * bool(text)
+
+
 @pytest.mark.parametrize(("size", "notes"), [(100.0, ["training/still"]), (0.01, [])])
 def test_updates_that_are_rounded_away_in_16_bits_are_noted(size, notes):
     import jax

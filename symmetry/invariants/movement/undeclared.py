@@ -1,7 +1,8 @@
-"""Notes on updates where no parameter says itself that it is frozen, as in JAX.
+"""Updates where no parameter says itself that it is frozen, as in JAX.
 
 A leaf that a mask or a label freezes by mistake looks like one that is frozen on purpose. So these
-facts are notes: a parameter stays while others move, or moves by its gradient itself.
+facts are notes: a parameter stays while others move, or moves by its gradient itself. It is a
+violation if nothing can move: if all gradients are zero, or the step multiplies all updates by 0.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import numpy as np
 
 from symmetry.invariants.movement.gradients import current
 from symmetry.invariants.movement.notes import CUT, matter
-from symmetry.law.measurement import Measurement
+from symmetry.law.measurement import Measurement, Violation
 from symmetry.law.note import NoteKind
 from symmetry.observe.source_line import NOWHERE, SourceLine
 from symmetry.training.capabilities.model import Differentiating, Optimizing
@@ -31,8 +32,8 @@ RAW = NoteKind(
 STILL = NoteKind(
     "training/still",
     meaning="A parameter has a gradient and stays as it is, while others move: a mask or a label "
-    "of the optimiser freezes it. Check that this is meant. Or none moves, since updates are too "
-    "small for numbers of 16 bits: keep the parameters in float32.",
+    "of the optimiser freezes it. Check that this is meant. Or none moves: the step returns all as "
+    "it takes them, or updates are too small for numbers of 16 bits: keep those in float32.",
 )
 KINDS = (RAW, STILL)
 
@@ -46,6 +47,7 @@ class _Movements(NamedTuple):
 
     gradients: Mapping[str, Array]
     changes: Mapping[str, Array]
+    loss: float | None
 
     def stays(self, name: str) -> bool:
         """Return whether a parameter does not move."""
@@ -64,6 +66,10 @@ class _Movements(NamedTuple):
 def moves_undeclared(start: TrainingStart) -> Measurement:
     """Note the first parameter that stays, and the first that moves by its gradient itself."""
     steps = _steps(start)
+    if all(step.stays(name) for step in steps for name in step.changes) and (
+        found := _nothing_moves(start, steps)
+    ):
+        return found
     real = [name for name in steps[0].gradients if _is_real(name, steps)]
     still = [name for name in real if all(step.stays(name) for step in steps)]
     raw = [name for name in real if all(step.is_raw(name) for step in steps)]
@@ -74,7 +80,14 @@ def moves_undeclared(start: TrainingStart) -> Measurement:
             "of the optimiser freezes it. Is that meant?"
         )
         notes.append(STILL.at(text, _line(start, still[0])))
-    if still and len(still) == len(real) and _is_rounded_away(start, still):
+    if still and needed(start.begin(noise=True), Optimizing).keeps_all:
+        text = (
+            "its step computes gradients, and returns all parameters as it takes them: nothing is "
+            "trained, unless another function updates them. Apply the updates, and return the "
+            "results."
+        )
+        notes.append(STILL.at(text, NOWHERE))
+    elif still and len(still) == len(real) and _is_rounded_away(start, still):
         text = (
             f"no parameter moves in {start.steps} steps, though each has a gradient, and in "
             "float64 they do: the updates are too small for numbers of 16 bits, and are rounded "
@@ -103,6 +116,27 @@ def moves_undeclared(start: TrainingStart) -> Measurement:
     return Measurement(counted=len(still) < len(real), notes=tuple(notes))
 
 
+def _nothing_moves(start: TrainingStart, steps: list[_Movements]) -> Measurement | None:
+    """Say why nothing can move; None if gradients and a rate are there."""
+    optimizing, names = needed(start.begin(noise=True), Optimizing), frozenset(steps[0].gradients)
+    first = min(names, default="")
+    if names and not any(step.reaches(name) for step in steps for name in step.gradients):
+        if not any(step.loss for step in steps):
+            return Measurement.cannot_judge("the loss is 0, and there is nothing to learn")
+        cut = needed(start.begin(noise=True), Differentiating).cut_of(names)
+        text = f"nothing can move: in {len(steps)} steps the gradient of every parameter is zero"
+        by = f". {cut.operation} ({cut.place}) cuts it off" if cut else ""
+        at = cut.place if cut else NOWHERE
+        return Measurement.violated(Violation.at(text + by, at, array=first))
+    if (place := optimizing.zero_rate_at) is not None:
+        text = (
+            "nothing can move: the step multiplies each update by a learning rate of 0. Give the "
+            "optimiser a rate above zero."
+        )
+        return Measurement.violated(Violation.at(text, place, array=first))
+    return None
+
+
 def _steps(start: TrainingStart) -> list[_Movements]:
     run, found, seen = start.begin(noise=True), list[_Movements](), dict[str, Array]()
     with needed(run, StepEvents).listening(after_backward=lambda: seen.update(current(run))):
@@ -111,7 +145,8 @@ def _steps(start: TrainingStart) -> list[_Movements]:
             before = run.parameter_arrays()
             run.step()
             after = run.parameter_arrays().items()
-            found.append(_Movements(dict(seen), {n: np.subtract(a, before[n]) for n, a in after}))
+            changes = {n: np.subtract(a, before[n]) for n, a in after}
+            found.append(_Movements(dict(seen), changes, run.loss))
     return found
 
 

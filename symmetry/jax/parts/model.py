@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from jax.extend.core import Literal
 
+from symmetry.jax.jaxprs.graph import Graph
 from symmetry.jax.jaxprs.interpreter import kind_of
 from symmetry.jax.jaxprs.places import place_of
 from symmetry.jax.jaxprs.step import StepManner
@@ -62,6 +63,7 @@ class JaxLayers(Layered):
         return False
 
 
+_SCALING = ("mul", "neg", "convert_element_type", "broadcast_in_dim", "reshape")
 _FLAT = ("stop_gradient", "round", "floor", "ceil", "sign")
 _AS_WRITTEN = {"stop_gradient": "jax.lax.stop_gradient()"}
 
@@ -169,9 +171,46 @@ class JaxOptimizers(Optimizing):
         """The parameters."""
         return frozenset(self._stepper.leaves.parameters)
 
+    @property
+    def keeps_all(self) -> bool:
+        """Whether a step computes gradients, and returns all parameters as it takes them."""
+        traced = self._stepper.traced
+        return bool(traced.gradients) and traced.kept.issuperset(traced.parameters)
+
+    @property
+    def zero_rate_at(self) -> SourceLine | None:
+        """The user's line that multiplies all updates by 0, where that is written in the step."""
+        traced = self._stepper.traced
+        flat = traced.flat(StepManner())
+        graph = flat.graph
+        makers = [graph.maker(flat.variables[f"leaf.{number}"]) for number in traced.parameters]
+        adding = [maker for maker in makers if maker is not None and _adds_zero(graph, maker)]
+        return place_of(adding[0]) if adding and len(adding) == len(makers) else None
+
     def updated_at(self, name: str) -> SourceLine:
         """Return the user's line that makes the next value of a parameter."""
         flat = self._stepper.traced.flat(StepManner())
         leaf = f"leaf.{self._stepper.leaves.names.index(name)}"
         maker = flat.graph.maker(flat.variables[leaf])
         return NOWHERE if maker is None else place_of(maker)
+
+
+def _adds_zero(graph: Graph, equation: Any) -> bool:
+    """Return whether an equation adds a product with 0 to an input, or subtracts it from one."""
+    name, atoms = equation.primitive.name, equation.invars
+    pairs = [(atoms[0], atoms[-1])] if name == "sub" else [(*atoms,), (*reversed(atoms),)]
+    return name in ("add", "sub") and any(
+        graph.maker(one) is None and _is_zero(graph, other) for one, other in pairs
+    )
+
+
+def _is_zero(graph: Graph, atom: Any) -> bool:
+    """Return whether a value is a literal 0, or a product with one."""
+    if isinstance(atom, Literal):
+        return bool(np.ndim(atom.val) == 0 and atom.val == 0)
+    maker = graph.maker(atom)
+    return (
+        maker is not None
+        and maker.primitive.name in _SCALING
+        and any(_is_zero(graph, each) for each in maker.invars)
+    )

@@ -119,6 +119,16 @@ class Optimizing(Capability):
     def held(self) -> frozenset[str]:
         """The parameters that an optimiser holds."""
 
+    @property
+    def keeps_all(self) -> bool:
+        """Whether a step computes gradients, and returns all parameters as it takes them."""
+        return False
+
+    @property
+    def zero_rate_at(self) -> SourceLine | None:
+        """The user's line that multiplies all updates by 0, where that is written in the step."""
+        return None
+
     def updated_at(self, name: str) -> SourceLine:  # noqa: ARG002
         """Return the user's line that updates a parameter, if the framework shows it."""
         return NOWHERE
