@@ -5,8 +5,13 @@ import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 
+import numpy as np
+
 from symmetry.units.state import Array, State
 from symmetry.units.units import Part, Units
+
+_ROUNDED = 1e-6  # relative: an average of two equal numbers in float32 differs less from them
+_FIRST = 64  # entries that are compared before all others are
 
 
 def with_optimizer_state(
@@ -82,16 +87,20 @@ def _heads(name: str, other: str) -> tuple[str, str]:
 def find_copies(start: State, trainable: Collection[str]) -> dict[str, str]:
     """Return which arrays are copies of a model's parameters at the start, by the latter's names.
 
-    A copy is not trained and has the bits of a trainable parameter: a target network, a momentum
-    encoder, slow weights in a list, the master weights that an optimiser holds. Modules are copied
-    as a whole, so the neighbours of one such array are copies, too.
+    A copy is not trained and has the numbers of a trainable parameter: a target network, a momentum
+    encoder, slow weights in a list, the master weights that an optimiser holds. It may be rounded
+    once more: an average with these numbers may come before the first step. Modules are copied as a
+    whole, so the neighbours of one such array are copies, too.
     """
     trained = [n for n in start if n in trainable and n.startswith("model.")]
     frozen = [n for n in start if n not in trained and owner_of(n, start) is None]
-    marks = {name: mark(start[name]) for name in frozen if _tells(start[name])}
-    shapes = {shape for shape, _ in marks.values()}
-    owners = {mark(start[name]): name for name in trained if start[name].shape in shapes}
-    found = {name: owners[own] for name, own in marks.items() if own in owners}
+    found = {
+        name: owner
+        for name in frozen
+        if _tells(start[name])
+        for owner in trained
+        if _is_copy(start[name], start[owner])
+    }
     for prefix, other in dict.fromkeys(_heads(*pair) for pair in found.items()):
         for name in frozen:
             owner = other + name.removeprefix(prefix)
@@ -104,6 +113,14 @@ def find_copies(start: State, trainable: Collection[str]) -> dict[str, str]:
 def mark(array: Array) -> tuple[tuple[int, ...], bytes]:
     """Return a digest that only arrays with the same bits share."""
     return array.shape, hashlib.blake2b(array.tobytes()).digest()
+
+
+def _is_copy(array: Array, other: Array) -> bool:
+    """Return whether two arrays hold the same numbers, up to rounding if they are floats."""
+    if array.shape != other.shape or array.dtype.kind != "f":
+        return np.array_equal(array, other)
+    pairs = (array.flat[:_FIRST], other.flat[:_FIRST]), (array, other)  # most differ at once
+    return all(np.allclose(a, b, rtol=_ROUNDED, atol=0) for a, b in pairs)
 
 
 def _tells(array: Array) -> bool:

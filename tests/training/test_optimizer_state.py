@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from symmetry.training.optimizer_state import comparable, find_copies, with_optimizer_state
 from symmetry.units.units import Part, Units
@@ -70,12 +71,13 @@ def test_what_an_optimiser_alone_holds_is_compared_where_units_lie_in_it():
         assert not comparable(name, state, set())
 
 
-def test_frozen_copies_are_found_by_their_bits_as_whole_modules():
+@pytest.mark.parametrize("rounded", [1.0, 1 - 1e-7])  # as an average of equal numbers is
+def test_frozen_copies_are_found_by_their_numbers_as_whole_modules(rounded):
     weight = np.arange(6.0)
     start = {
         "model.online.weight": weight,
         "model.online.bias": np.zeros(2),
-        "model.target.weight": weight.copy(),
+        "model.target.weight": weight * rounded,
         "model.target.bias": np.zeros(2),
         "model.constant": np.zeros(2),
     }
@@ -83,6 +85,11 @@ def test_frozen_copies_are_found_by_their_bits_as_whole_modules():
         "model.target.weight": "model.online.weight",
         "model.target.bias": "model.online.bias",
     }
+
+
+def test_numbers_that_are_only_near_are_no_copies():
+    start = {"model.online.weight": np.arange(6.0), "model.target.weight": np.arange(6.0) * 1.001}
+    assert find_copies(start, {"model.online.weight"}) == {}
 
 
 def test_copies_in_lists_are_found_one_by_one():
