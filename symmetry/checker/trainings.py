@@ -326,7 +326,7 @@ class TrainingExaminer(Examiner):
             [layer.text for layer in self.coverage.dead]
             or [axis.why for axis in self.coverage.uncovered]
         )
-        return f"no equal units were found: {', '.join(reasons) or 'it has no parameters'}"
+        return f"no equal units were found: {', '.join(reasons) or 'each parameter is one number'}"
 
     def _beside_loss(self, blank: Verdict, loss: Verdict) -> Verdict:
         """Return the verdict on a loss that is not finite; nothing else can be judged then."""
