@@ -13,7 +13,7 @@ from symmetry.base.randomness.random import Random
 from symmetry.invariants.movement.gradients import RunGradients
 from symmetry.law.note import Note, NoteKind
 from symmetry.observe.source_line import NOWHERE, SourceLine
-from symmetry.training.capabilities.flowing import Cut, Flow, Flowing
+from symmetry.training.capabilities.flowing import FLAT, Cut, Flow, Flowing
 from symmetry.training.capabilities.step_events import StepEvents
 from symmetry.training.run import Run, needed
 from symmetry.training.start import TrainingStart
@@ -74,14 +74,13 @@ def notes_on(
     held: frozenset[str],
 ) -> Iterator[Note]:
     """Yield the notes on a run that has taken its steps."""
-    idle = frozenset(
+    still = frozenset(
         name
         for name in held & start.baseline.trained & seen.rates.keys()
-        if name not in seen.first
-        and name not in seen.zero
-        and compare.identical(begun[name], end[name])
+        if name not in seen.first and compare.identical(begun[name], end[name])
     )
-    yield from _cut(start, idle, seen.steps)
+    yield from _cut(start, still - seen.zero, seen.steps)
+    yield from _flat(start, still & seen.zero, seen.steps)
     yield from _untied(begun, end, seen)
     if flow := _flow(start, start.baseline.trained):
         yield from _terms(flow)
@@ -137,18 +136,26 @@ def _flow(start: TrainingStart, names: frozenset[str]) -> Flow | None:
 
 def _cut(start: TrainingStart, idle: frozenset[str], steps: int) -> Iterator[Note]:
     """Note parameters that change the loss, are held, and never receive a gradient."""
-    if not idle or not matter(start, idle):
-        return
-    first = min(idle).removeprefix("model.")
-    more = f" and {count(len(idle) - 1, 'other parameter')}" if len(idle) > 1 else ""
-    cut = cut_of(start, idle, steps)
+    if idle and matter(start, idle):
+        yield _unreached(idle, "it never receives a gradient", cut_of(start, idle, steps))
+
+
+def _flat(start: TrainingStart, zero: frozenset[str], steps: int) -> Iterator[Note]:
+    """Note parameters that only receive zeros, through an operation like sign() or round()."""
+    cut = cut_of(start, zero, steps) if zero else None
+    if cut is not None and cut.cure == FLAT:
+        yield _unreached(zero, "all its gradients are zero", cut)
+
+
+def _unreached(names: frozenset[str], receives: str, cut: Cut | None) -> Note:
+    first = min(names).removeprefix("model.")
+    more = f" and {count(len(names) - 1, 'other parameter')}" if len(names) > 1 else ""
     by = f", since {cut.operation}{_at(cut.place)} cuts the gradient off" if cut else ""
     text = (
-        f"an optimiser holds {first}{more}, and the loss depends on it, but it never receives a "
-        f"gradient{by}: it stays as it is. If it is frozen on purpose, leave it out of the "
-        "optimiser."
+        f"an optimiser holds {first}{more}, and the loss depends on it, but {receives}{by}: it "
+        "stays as it is. If it is frozen on purpose, leave it out of the optimiser."
     )
-    yield CUT.at(text, cut.place if cut else NOWHERE)
+    return CUT.at(text, cut.place if cut else NOWHERE)
 
 
 def matter(start: TrainingStart, names: frozenset[str]) -> bool:

@@ -19,6 +19,7 @@ from symmetry.torch.graph import leaves_of, nodes_of
 from symmetry.torch.probes.layout import permuting_views
 from symmetry.torch.watch.functions import results
 from symmetry.training.capabilities.flowing import (
+    FLAT,
     Cut,
     Flow,
     Flowing,
@@ -38,6 +39,7 @@ _READ = {"data", "T", "mT", "H", "mH", "real", "imag"}  # attributes that are te
 _ELEMENTWISE = {"mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss"}
 _SUMS = {"add", "add_", "sub", "sub_", "rsub", "__add__", "__radd__", "__iadd__", "__sub__"}
 _SUMS |= {"__rsub__", "__isub__"}
+_FLAT = {"round", "sign", "sgn", "floor", "ceil", "trunc", "floor_divide"}
 # What to do about an operation that cuts the gradient off.
 _CURES = {
     "torch.tensor()": "it copies the numbers and not how they were made: use torch.stack()",
@@ -46,7 +48,7 @@ _CURES = {
     "item()": "it returns a plain number: leave it out on the way to the loss",
     "detach()": "leave it out on the way to the loss",
     "argmax()": "it has no derivative: give the loss the scores themselves",
-    "round()": "its derivative is zero everywhere",
+    **{f"{name}()": FLAT for name in _FLAT},
 }
 
 
@@ -180,6 +182,7 @@ class FollowedParameters:
             if id(leaf) in self._sources:  # an update writes into it
                 continue
             flows = isinstance(leaf, Tensor) and leaf.grad_fn is not None
+            flows = flows and name.strip("_") not in _FLAT
             here = cut or (None if flows else _cut(_word(name)))
             if isinstance(leaf, Tensor):
                 self._known[leaf] = _Followed(here, terms)

@@ -26,6 +26,9 @@ class LossTarget(NamedTuple):
     place: SourceLine  # the user's line
 
 
+FLAT = "its derivative is zero everywhere"  # why the gradient is cut off, though there is one
+
+
 @dataclass(frozen=True)
 class Flow:
     """The way from the parameters that are followed to the losses of some steps."""

@@ -50,8 +50,8 @@ def line_of(module, text):
         ),
         (
             broken.outputs_rounded,
-            "every gradient that backward() leaves in what the optimisers hold is zero",
-            None,
+            "cuts the gradient off: its derivative is zero everywhere.",
+            "F.mse_loss(out.round(), F.one_hot(y, 4).float())",
         ),
         (
             broken.rate_of_zero,
@@ -132,6 +132,17 @@ def test_a_parameter_that_a_gradient_never_reaches_is_noted_with_the_line():
     )
     block = line_of(sound, "class Features(OneLayer):")
     assert note.line == block + 3  # in the block, where fc1 is called
+
+
+def test_a_parameter_whose_gradients_are_all_zero_is_noted_with_the_line():
+    (note,) = measured(sound.signs_without_derivative).notes
+    assert note.name == "training/cut"
+    assert note.text.startswith(
+        "an optimiser holds fc1.weight, and the loss depends on it, but all its gradients are "
+        "zero, since sign() "
+    )
+    assert note.line == line_of(sound, "signs = torch.sign(weight)")
+    assert not measured(sound.signs_with_a_gradient_straight_through).notes
 
 
 def test_a_network_that_no_optimiser_holds_is_noted_once():

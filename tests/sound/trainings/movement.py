@@ -137,6 +137,32 @@ def features_without_gradient() -> Any:
     return trained(Features())
 
 
+class Signs(OneLayer):
+    """A layer with the signs of its weights, which the gradient may pass straight through."""
+
+    def __init__(self, *, straight: bool) -> None:
+        super().__init__()
+        self.straight = straight
+
+    def forward(self, x: Tensor) -> Tensor:
+        weight = self.fc1.weight
+        signs = torch.sign(weight)
+        if self.straight:
+            signs = weight + (signs - weight).detach()
+        out: Tensor = self.out(torch.tanh(F.linear(x, signs, self.fc1.bias)))
+        return out
+
+
+@nearly(_MOVES, note="training/cut")
+def signs_without_derivative() -> Any:
+    return trained(Signs(straight=False))
+
+
+@nearly(_MOVES)
+def signs_with_a_gradient_straight_through() -> Any:
+    return trained(Signs(straight=True))
+
+
 @nearly(_MOVES, note="loss/target")
 def two_views_are_pulled_together() -> Any:
     model = models.MLP()
