@@ -22,7 +22,7 @@ _NO_LOOP = (
     "loop"
 )
 _NO_SCRIPT = "only a script has a loop that can be run"
-_NO_UPDATES = "the run over whole epochs made no update"
+_NO_UPDATES = "no optimiser made an update in the run over whole epochs"
 
 
 @dataclass(frozen=True)

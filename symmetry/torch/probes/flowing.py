@@ -177,7 +177,8 @@ class FollowedParameters:
         terms = tuple(dict.fromkeys(term for source in sources for term in source.terms))
         if name in _SUMS and all(_is_scalar(leaf) for leaf in (*given[:2], *made)):
             live = any(source.cut is None for source in sources)
-            terms += tuple(source.cut for source in sources if live and source.cut is not None)
+            cuts = [source.cut for source in sources if live and source.cut is not None]
+            terms += tuple(each for each in cuts if each.cure != FLAT)  # x - floor(x) is no mistake
         for leaf in made:
             if id(leaf) in self._sources:  # an update writes into it
                 continue
