@@ -269,12 +269,9 @@ class Interpreter(Walk[Any]):
         return mapped(*args)  # type: ignore[no-any-return]
 
 
-_CONTROL = {
-    "scan": Interpreter._scan,
-    "while": Interpreter._while,
-    "cond": Interpreter._cond,
-    "shard_map": Interpreter._shard_map,
-}
+# The rules that evaluate loops and choices by the equations within.
+LOOPS = {"scan": Interpreter._scan, "while": Interpreter._while, "cond": Interpreter._cond}
+_CONTROL = LOOPS | {"shard_map": Interpreter._shard_map}
 _REDUCTIONS = {"psum": jnp.sum, "pmax": jnp.max, "pmin": jnp.min}
 _OVER_ROWS = dict.fromkeys(_REDUCTIONS, Interpreter._over_rows)
 _MEANS = dict.fromkeys(("not", "and", "or"), Interpreter._logic) | {"select_n": Interpreter._select}

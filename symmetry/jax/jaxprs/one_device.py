@@ -20,10 +20,12 @@ from typing import Any
 import jax
 from jax.extend.core import ClosedJaxpr
 
-from symmetry.jax.jaxprs.interpreter import Interpreter, bind
+from symmetry.jax.jaxprs.interpreter import LOOPS, Interpreter, bind
 from symmetry.jax.jaxprs.walk import called, closed, equations_in, equations_inside, is_call
 
+_NO_MESH = jax.sharding.AbstractMesh((), ())
 _SUMS = ("psum", "psum_invariant")
+_PLACES = {"sharding", "out_sharding"}  # parameters that say where a result lies
 _CASTS = ("pvary", "pcast", "pbroadcast")  # of a type: it says whether devices hold the same
 
 
@@ -43,19 +45,27 @@ def on_one_device(jaxpr: ClosedJaxpr) -> ClosedJaxpr:
 
 
 class _Unmapping(Interpreter):
-    """Evaluates maps over devices as maps over rows; other calls stay calls."""
+    """Evaluates maps over devices as maps over rows; calls and loops without devices stay."""
 
     def equation(self, equation: Any, args: Sequence[Any]) -> Sequence[Any]:
-        """Return the results of an equation."""
+        """Return the results of an equation, which are placed on no mesh: arrays may have one."""
+        with jax.sharding.use_abstract_mesh(_NO_MESH):
+            return self._on_one_device(equation, args)
+
+    def _on_one_device(self, equation: Any, args: Sequence[Any]) -> Sequence[Any]:
         name, params = equation.primitive.name, equation.params
+        params = params | dict.fromkeys(params.keys() & _PLACES)
         if _is_map(equation):
             return self._rows(params, [*params["mesh"].axis_names], *args)
         if name in _CASTS:
             return args
         if name in _SUMS:
             return [jax.lax.psum(arg, params["axes"]) for arg in args]
-        if is_call(equation) and any(map(_is_of_devices, equations_inside(equation))):
-            return self.run(called(equation), *args)
+        if any(map(_is_of_devices, equations_inside(equation))):
+            if is_call(equation):
+                return self.run(called(equation), *args)
+            if name in LOOPS:
+                return LOOPS[name](self, equation, args)
         return bind(equation, args, params)
 
     def _rows(self, params: Any, names: Sequence[str], *args: Any) -> Sequence[Any]:

@@ -121,6 +121,35 @@ def test_a_result_that_is_not_the_same_on_all_devices_keeps_its_map():
     assert on_one_device(closed) is closed
 
 
+def test_loops_in_a_map_and_operations_on_its_results_are_on_one_device():
+    import jax
+    import jax.numpy as jnp
+    from jax.sharding import PartitionSpec
+
+    from symmetry.jax.jaxprs.one_device import on_one_device
+
+    def total(x: Any, w: Any) -> Any:
+        def add(before: Any, row: Any) -> Any:
+            return before + row * jax.lax.pcast(w, ("a", "b"), to="varying"), None
+
+        zeros = jax.lax.pcast(jnp.zeros(4), ("a", "b"), to="varying")
+        return jax.lax.psum(jax.lax.scan(add, zeros, x)[0], ("a", "b"))
+
+    mesh, rows = jax.sharding.AbstractMesh((2, 2), ("a", "b")), PartitionSpec(("a", "b"))
+    whole = PartitionSpec()
+    step = jax.shard_map(total, mesh=mesh, in_specs=(rows, whole), out_specs=whole)
+
+    def scaled(x: Any, w: Any) -> Any:
+        found = step(x, w)
+        return w + found / jnp.full(found.shape, jnp.linalg.norm(found))
+
+    found = on_one_device(jax.make_jaxpr(scaled)(jnp.ones((8, 4)), jnp.ones(4)))
+    x, w = jax.random.normal(jax.random.key(0), (8, 4)), jnp.arange(4.0)
+    (after,) = jax.core.eval_jaxpr(found.jaxpr, found.consts, x, w)
+    assert "shard_map" not in str(found)
+    np.testing.assert_allclose(after, w + x.sum(0) * w / np.linalg.norm(x.sum(0) * w), rtol=1e-5)
+
+
 def test_results_of_a_map_over_devices_are_a_list():
     import jax
     from jax.sharding import PartitionSpec
