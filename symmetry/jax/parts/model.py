@@ -101,14 +101,14 @@ class JaxGradients(Differentiating):
         losses = [v for name, v in pairs if name.partition(".")[2] in calls]
         gradients = {id(flat.variables[name]) for name in traced.gradients}
         reached, cuts = {forward.inputs[number] for number in numbers}, []
-        for number in sorted(forward.ancestors(losses)):
+        for number in sorted(forward.ancestors(losses, until=gradients)):
             equation = forward.equations[number]
             if reached.isdisjoint(a for a in equation.invars if not isinstance(a, Literal)):
                 continue
             if _cuts(equation):
                 cuts.append(equation)
             else:
-                reached.update(v for v in equation.outvars if id(v) not in gradients)
+                reached.update(equation.outvars)
         if not cuts or not reached.isdisjoint(losses):
             return None
         name = cuts[0].primitive.name
