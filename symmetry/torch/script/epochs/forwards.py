@@ -46,6 +46,8 @@ class Forwards:
         Returns the ids of the parameters that optimisers hold.
     begin
         Called before the first call.
+    before
+        Called before each call.
     """
 
     def __init__(
@@ -57,10 +59,11 @@ class Forwards:
         ratios: Ratios,
         held: Callable[[], set[int]],
         begin: Callable[[], None],
+        before: Callable[[], None],
     ) -> None:
         self._log, self._recent, self._measuring, self._held = log, recent, measuring, held
         self._scores, self._ratios = scores, ratios
-        self._begin, self._begun = begin, False
+        self._begin, self._begun, self._before = begin, False, before
         self._models, self._drift = Numbers(), Drift()
         self._inside = self._switching = False
         self._last: dict[int, tuple[nn.Module, Arguments]] = {}
@@ -76,6 +79,7 @@ class Forwards:
         def seen_call(module: nn.Module, *args: Any, **kwargs: Any) -> Any:
             if self._inside or self._log.ended or not self._counts(module):
                 return _call(module, *args, **kwargs)
+            self._before()
             self._see(module, args, kwargs)
             event, first = len(self._log.events) - 1, _next_node()
             self._inside = True

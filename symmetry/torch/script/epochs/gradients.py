@@ -16,9 +16,10 @@ from torch.optim import Optimizer
 
 from symmetry.base.patches import Patch
 from symmetry.base.user_code import kind_of
-from symmetry.observe.source_line import asked_at
-from symmetry.torch.graph import nodes_behind
+from symmetry.observe.source_line import SourceLine, asked_at
+from symmetry.torch.graph import leaves_of, nodes_behind
 from symmetry.torch.objects import family_of, held_by, rates_of
+from symmetry.torch.script.epochs.by_hand import ByHand
 from symmetry.torch.script.epochs.log import Log, Numbers, states
 from symmetry.torch.script.epochs.measuring import Measuring
 from symmetry.torch.script.epochs.terms import LossTerms
@@ -67,6 +68,8 @@ class GradientReads:
         self._looked_at: set[int] = set()  # backwards whose gradients the user's code has read
         self._clips = 0
         self._quiet = False  # whether an update or PyTorch itself reads gradients, not the user
+        self._by_hand: ByHand | None = None
+        self._asked: SourceLine | None = None  # the line of the last backward without an optimiser
 
     def patches(self) -> Iterator[Patch]:
         """Yield what has to be replaced while the script runs."""
@@ -88,7 +91,7 @@ class GradientReads:
     @property
     def optimizers(self) -> list[Any]:
         """The optimisers, in the order in which they were made."""
-        return [*self._optimizers]
+        return [each for each in self._optimizers if each is not self._by_hand]
 
     @property
     def held(self) -> set[int]:
@@ -112,6 +115,14 @@ class GradientReads:
                 self._alive.pop(number, None)
                 self._looked_at.add(number)
 
+    def see_by_hand(self) -> None:
+        """See whether the script has updated by hand since its last backward."""
+        if self._by_hand is not None and self._by_hand.has_updated():
+            for p in held_by(self._by_hand):
+                if _version(p) != self._zero.get(id(p), _version(p)) and not self._is_cleared(p):
+                    self._within.pop(id(p), None)  # as momentum that is kept in the gradient
+            self.updated(self._by_hand)
+
     def updates(self, optimizer: Any) -> None:
         """See an optimiser before its step."""
         self._look()
@@ -124,19 +135,22 @@ class GradientReads:
         number = self._optimizers.of(optimizer)
         self._optimizers.look(optimizer)
         self._stepped[number] = bool(optimizer.state)
-        mine = [p for p in held_by(optimizer) if _grad.__get__(p) is not None]
+        by_hand = optimizer is self._by_hand
+        # Gradients that were used by hand may be cleared by now.
+        mine = [p for p in held_by(optimizer) if by_hand or _grad.__get__(p) is not None]
         before = self._read_by.setdefault(number, set())
         backwards = {n for p in mine for n in self._within.get(id(p), ())}
         clips = {n for p in mine for n in self._clipped.get(id(p), ())}
         for each in backwards:
             self._alive.pop(each, None)
-        again = backwards & before - self._looked_at
+        again = backwards & before - (set() if by_hand else self._looked_at)
         before |= backwards
         self._log.updates += 1
         self._log.add(
             Updated,
+            self._asked if by_hand else None,
             optimizer=number,
-            rates=rates_of(optimizer),
+            rates=() if by_hand else rates_of(optimizer),
             backwards=tuple(sorted(backwards)),
             again=tuple(sorted(again)),
             clips=tuple(sorted(clips)),
@@ -159,7 +173,7 @@ class GradientReads:
         return tuple(
             SteppedOptimizer(
                 number=number,
-                kind=type(optimizer).__name__,
+                kind="hand" if optimizer is self._by_hand else type(optimizer).__name__,
                 variable=self._optimizers.name_of(number),
                 parameters=len(held_by(optimizer)),
                 has_state=self._stepped[number],
@@ -183,17 +197,20 @@ class GradientReads:
             self._look()
             at, roots, number = asked_at(), _tensors_in(tensors), self._log.backwards
             beside, calls = self._leaves_and_calls(roots)
+            leaves = [] if self.optimizers else leaves_of(roots)
             before = {id(p): _version(p) for p in self.parameters}
             with self.terms.weighed(roots, at) as terms:
                 backward(tensors, *args, **kwargs)
             self._log.backwards += 1
+            if leaves:
+                self._see_leaves(leaves, at)
             reached = [p for p in self.parameters if _version(p) != before.get(id(p))]
             for p in reached:
                 self._within.setdefault(id(p), set()).add(number)
                 self._zero[id(p)] = _version(p)
                 if len(self._within[id(p)]) > 1:
                     self._norms[id(p)] = _norm(p) / self.terms.scale
-            if reached and not beside and not self._quiet:  # a closure's optimiser reads it
+            if reached and not (beside or leaves or self._quiet):  # a closure's optimiser reads it
                 self._alive[number] = len(reached)
             names = [root.grad_fn.name() for root in roots if root.grad_fn is not None]
             self._log.add(
@@ -205,11 +222,21 @@ class GradientReads:
                 operation=names[0] if names else "",
                 calls=calls,
                 reached=frozenset(self._numbers.of(p) for p in reached),
-                terms=tuple(terms),
+                terms=()
+                if leaves
+                else tuple(terms),  # an update by hand may divide by their number
             )
             self._measuring.see("loss", "backward", roots)
 
         return seen_backward
+
+    def _see_leaves(self, leaves: list[Tensor], at: SourceLine) -> None:
+        """See the leaves of a backward of a script that has made no optimiser so far."""
+        if self._by_hand is None:
+            self._by_hand = ByHand()
+            self._optimizers.of(self._by_hand)
+        self._by_hand.see_backward(leaves)
+        self._asked = at
 
     def _seen_grad(self, grad: Callable[..., Any]) -> Callable[..., Any]:
         def seen_grad(*args: Any, **kwargs: Any) -> Any:
@@ -308,6 +335,7 @@ class GradientReads:
 
     def _look(self) -> None:
         """See which gradients were cleared by hand: set to None, or to zero."""
+        self.see_by_hand()
         within = (p for p in self.parameters if self._within.get(id(p)))
         if gone := [p for p in within if self._is_cleared(p)]:
             self._clear(gone)

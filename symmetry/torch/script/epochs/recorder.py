@@ -83,6 +83,7 @@ class EpochRecorder:
             self._ratios,
             lambda: self._gradients.held,
             self._start.see,
+            self._gradients.see_by_hand,
         )
         self._identities = Identities(log, lambda: self._forwards.called)
         self._initialised = InitialisedWeights(
@@ -126,6 +127,7 @@ class EpochRecorder:
 
     def record(self, name: str, ended: str) -> Epochs:
         """Return the record of the run; ``ended`` says why it ended, if it is not whole."""
+        self._gradients.see_by_hand()
         log = self._log
         seconds, log.ended = log.seconds, log.ended or "the end"
         self._following.look(self._modules.roots(), self._gradients.held)
