@@ -404,6 +404,7 @@ class LoopWords:
 
     framework: str  # its name
     worker: str  # a call that returns the number of a worker
+    worker_seed: str  # a call that returns the seed of a worker
     draw: str  # a function that draws random numbers
     copies: str  # which functions copy an array, and which do not
     no_gradients: str  # a block without gradients

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import fields
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
+from symmetry.invariants import loop
 from symmetry.invariants.loop.judgement import Judgement, as_measurement, measured
 from symmetry.invariants.loop.modes import FROZEN
-from symmetry.training.events import Updated
+from symmetry.training.events import LoopWords, Updated
 from tests.invariants.loop.made import at, epochs, event
 
 
@@ -60,3 +64,10 @@ def test_a_run_that_fails_proves_no_law_but_mistakes_before_that_stand(is_wrong)
         assert found.note == (
             "cannot judge: after 2 updates it fails: train.py raised KeyError: 'x'"
         )
+
+
+def test_every_word_of_a_template_is_one_that_frameworks_have():
+    files = Path(loop.__path__[0]).glob("*.py")
+    used = {name for file in files for name in re.findall(r"\{words\.(\w+)", file.read_text())}
+    assert used
+    assert used <= {field.name for field in fields(LoopWords)}

@@ -7,6 +7,7 @@ from symmetry.training.events import LoopWords
 WORDS = LoopWords(
     framework="JAX",
     worker="jax.process_index()",
+    worker_seed="jax.random.fold_in(key, jax.process_index())",
     draw="jax.random.uniform",
     copies="jnp.array() makes it; numpy.asarray() makes none",
     no_gradients="a function that returns no state",

@@ -36,6 +36,7 @@ from symmetry.training.events import Called, Epochs, LoopEvent, LoopWords, Updat
 WORDS = LoopWords(
     framework="PyTorch",
     worker="torch.utils.data.get_worker_info()",
+    worker_seed="torch.initial_seed()",
     draw="torch.rand",
     copies="torch.tensor() and clone() make it; torch.from_numpy() makes none",
     no_gradients="torch.no_grad()",
