@@ -66,7 +66,7 @@ class Start(Protocol):
     def glance(self) -> Sequence[Mapping[str, float]] | None:
         """Return the ``responses`` by the fewest runs, which may be smaller.
 
-        None if there are none with fewer runs, or if an array can nearly not be judged.
+        None if there are none with fewer runs, or if nearly no array can be judged.
         """
 
     def orders(self, groups: Sequence[Units], *stream: int) -> Orders:

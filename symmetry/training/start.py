@@ -302,17 +302,28 @@ class TrainingStart:
         Where the response is large, a bug cannot be distinguished from rounding. If an array
         changes its shape, the places of its units are unknown.
         """
+        return self._judged(self._responses(MORE_DRAWS if closely else DRAWS))
+
+    def glance(self) -> list[dict[str, float]] | None:
+        """Return the same by one draw; None if more of them may leave no array to be judged.
+
+        An array that they leave out deviates by no more than it may, if it does not at a glance.
+        """
+        first, *_ = found = [*self._responses(GLANCE)]
+        known, own = first
+        lies = {array for units in self.groups for array in units.arrays} or known
+        sure = (n in lies and own[n] <= _SMALL * self._origin.scale[n] for n in known)
+        return self._judged(found) if any(sure) else None
+
+    def _judged(
+        self, responses: Iterable[tuple[dict[str, float], Mapping[str, float]]]
+    ) -> list[dict[str, float]]:
+        """Return the responses of the arrays whose own one is not too large."""
         scale = self._origin.scale
         return [
             {n: most for n, most in known.items() if own[n] <= LARGEST_RESPONSE * scale[n]}
-            for known, own in self._responses(MORE_DRAWS if closely else DRAWS)
+            for known, own in responses
         ]
-
-    def glance(self) -> list[dict[str, float]] | None:
-        """Return the same by one draw; None if an array's response is not small by far."""
-        found, scale = [*self._responses(GLANCE)], self._origin.scale
-        small = (own[n] <= _SMALL * scale[n] for known, own in found for n in known)
-        return [known for known, _ in found] if all(small) else None
 
     def _responses(self, draws: int) -> Iterator[tuple[dict[str, float], Mapping[str, float]]]:
         """Yield by step the responses of arrays that can be compared, and each array's own one.

@@ -59,13 +59,18 @@ def test_the_response_grows_with_draws_and_is_of_the_size_of_rounding():
     assert 0 < many[0]["model.0.weight"] < 1e-2
 
 
-def test_a_glance_is_one_draw_unless_an_array_can_nearly_not_be_judged():
+def test_a_glance_is_one_draw_unless_nearly_no_array_can_be_judged():
     first = start()
     glance, few = first.glance(), first.responses()
     assert [step.keys() for step in glance] == [step.keys() for step in few]
     assert all(0 < glance[0][name] <= few[0][name] for name in few[0])
-    far = [{name: array * 1.002 for name, array in state.items()} for state in first.result]
-    assert first.responding(first.result, [far]).glance() is None
+    one, *others = first.result[0]
+    for moved, left in ((one,), {*others}), ((one, *others), None):
+        far = [{n: a * (1 + 0.02 * (n in moved)) for n, a in s.items()} for s in first.result]
+        glance = first.responding(first.result, [far]).glance()
+        assert (glance and set(glance[0])) == left
+    near = [{n: a * 1.005 for n, a in state.items()} for state in first.result]
+    assert first.responding(first.result, [near]).glance() is None
 
 
 def test_observers_share_a_run_unless_it_raises(monkeypatch):
