@@ -59,7 +59,8 @@ class Script:
         self._by_hand = False  # whether it updates without an optimiser
         self._names: Sequence[Path] | None = None  # of tensors that it trains without a module
         self._rows: SampleRows | None = None  # that it reads for a batch, if no loader makes any
-        self._evaluates_long = False  # so that it is worth cutting short
+        # What it holds after its first steps, if its evaluations are worth cutting short.
+        self._whole: tuple[Any, ...] | None = None
         self._cut = False  # whether evaluations are cut short, which its steps do not need
         self._unused: list[Execution] = []
         self._alive: weakref.WeakSet[Execution] = weakref.WeakSet()
@@ -95,7 +96,7 @@ class Script:
             self._held = held() if self._forks.possible else self._held
             self._host.adapting(self._rehearse)
             self._prepared = True
-            if self._evaluates_long and ranks.world() == 1:  # each rank has to call what others do
+            if self._whole is not None:
                 self._cut = self._steps_alike()
 
     def _rehearse(self) -> None:
@@ -125,39 +126,38 @@ class Script:
         begin = partial(Execution, self._host, by_hand=self._by_hand, names=self._names)
         execution = begin(reads=RowReads())
         self._has_begun = True
-        try:
-            with calling("first step", self.source.name):
-                execution.step()  # or to its end
-        except TrainingError as error:
-            if self._host.lacks(error):
-                raise
-        finally:
-            self._by_hand = self._by_hand or execution.by_hand
-            self._rows = execution.rows
-            self._evaluates_long = execution.evaluations.are_dear
-            execution.close()
+        with closing(execution):
+            try:
+                with calling("first step", self.source.name):
+                    execution.step()  # or to its end
+            except TrainingError as error:
+                if self._host.lacks(error):
+                    raise
+            finally:
+                self._by_hand = self._by_hand or execution.by_hand
+                self._rows = execution.rows
+            if execution.evaluations.are_dear and ranks.world() == 1:  # ranks call what others do
+                self._whole = _further(execution, _STEPS - 1)
 
     def _steps_alike(self) -> bool:
         """Return whether it takes the same steps, bit by bit, if its evaluations are cut short."""
-        with generators.kept(generators.shared()), giving_seeds(), silenced():
-            whole, short = (self._few_steps(cut=each) for each in (False, True))
+        short = self._few_steps(cut=True)
+        alike = short is not None and (
+            short == self._whole or short == self._few_steps(cut=False)  # the first run imports
+        )
         running.evaluations, running.evaluated = 0, 0.0  # later runs may evaluate less
-        return whole is not None and whole == short
+        return alike
 
     def _few_steps(self, *, cut: bool) -> tuple[Any, ...] | None:
         """Return what it holds after a few steps; None if it raises."""
-        from symmetry.torch.script.epochs.log import states
-
-        generators.seed_all(0)
-        try:
-            execution = begun_again(self._beginning(cut=cut))
+        with generators.kept(generators.shared()), giving_seeds(), silenced():
+            generators.seed_all(0)
+            try:
+                execution = begun_again(self._beginning(cut=cut))
+            except TrainingError:
+                return None
             with closing(execution):
-                with suppress(NotCheckable):  # it has ended
-                    for _ in range(_STEPS):
-                        execution.step()
-                return *execution.digests, *states().values()
-        except TrainingError:
-            return None
+                return _further(execution, _STEPS)
 
     def _beginning(self, **options: Any) -> Callable[[], Execution]:
         """Return a function that begins a run as far as it is known how; see ``Execution``."""
@@ -312,6 +312,19 @@ class Script:
                 weakref.finalize(self, gc.unfreeze)
             gc.freeze()
         self._begun += 1
+
+
+def _further(execution: Execution, steps: int) -> tuple[Any, ...] | None:
+    """Return what a run holds after further steps, or at its end; None if one raises."""
+    from symmetry.torch.script.epochs.log import states
+
+    try:
+        with suppress(NotCheckable):  # it has ended
+            for _ in range(steps):
+                execution.step()
+        return *execution.digests, *states().values()
+    except TrainingError:
+        return None
 
 
 class ScriptStep:

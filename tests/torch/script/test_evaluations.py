@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from symmetry.torch.script import evaluations
+from symmetry.torch.script import evaluations, execution
 from symmetry.torch.script.evaluations import Evaluations
 from tests.torch.script.helpers import steps_of, written
 
@@ -57,6 +57,17 @@ def test_they_are_cut_if_the_steps_stay_the_same(folder, monkeypatch, parts, cut
     with closing(training := written(folder, text)):
         assert steps_of(training) == losses
         assert training.script._cut == cut
+
+
+def test_the_run_that_shows_where_steps_begin_is_compared_with_a_cut_one(folder, monkeypatch):
+    runs = []
+    contained = execution.contained
+    monkeypatch.setattr(execution, "contained", lambda *a: runs.append(a) or contained(*a))
+    monkeypatch.setattr(evaluations, "_DEAR", -1.0)
+    with closing(training := written(folder, SCRIPT.format(dropout=0.0, mode=False, changed=""))):
+        training.script.prepare()
+        assert training.script._cut
+    assert len(runs) == 2
 
 
 def test_they_are_left_whole_if_they_take_no_time(folder):
