@@ -30,6 +30,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from types import ModuleType
 from typing import Any
+from weakref import proxy
 
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
@@ -108,8 +109,9 @@ class Execution:
         coroutine.rearranged = order is not None
         self.samples = Samples(order, coroutine, self._sandbox.main, rows)
         self.evaluations = Evaluations(cut=cut)
+        mine = proxy(self)  # in no circle, so that it is freed as soon as nobody has it
         self._boundary = StepBoundary(
-            *(coroutine.suspend, self.samples, self.evaluations, self._scopes),
+            *(coroutine.suspend, self.samples, self.evaluations, lambda: mine._scopes()),
             by_hand=by_hand,
             names=names,
         )
