@@ -20,14 +20,16 @@ _VIEWS = {"view", "reshape"}
 def permuting_views() -> Iterator[list[PermutingView]]:
     """Collect each view or reshape whose shape has its input's distinct sizes in another order.
 
-    One of them may be split meanwhile, as heads are, or two may be joined.
+    One of them may be split meanwhile, as heads are, or two may be joined; or the channels of a
+    convolution are taken for the last axis.
     """
     found: list[PermutingView] = []
 
     def see(func: Any, args: Sequence[Any], _kwargs: Any, result: Any) -> None:
         if getattr(func, "__name__", "") in _VIEWS and isinstance(result, Tensor):
             before, after = args[0].shape, result.shape
-            if _is_permuted(before, after) or _splits(before, after) or _splits(after, before):
+            split = _splits(before, after) or _splits(after, before)
+            if split or _is_permuted(before, after) or _straddles(before, after):
                 found.append(PermutingView(tuple(before), tuple(after), users_line()))
 
     with results(see):
@@ -59,6 +61,18 @@ def _splits(whole: Sequence[int], split: Sequence[int]) -> bool:
         ):
             return True
     return False
+
+
+def _straddles(before: Sequence[int], after: Sequence[int]) -> bool:
+    """Return whether channels are cut as if they came last: 8, 12, 6, 6 to 8, 108, 4.
+
+    A row then has neither the channels of one place nor whole parts of the lines of an image.
+    """
+    if len(before) != 4 or len(after) not in (2, 3):
+        return False
+    channels, width, row = before[1], before[3], after[-1]
+    whole = row == channels if len(after) == 2 else after[0] == before[0] and channels % row == 0
+    return whole and row > 1 and width % row > 0 and row % width > 0
 
 
 def _long(shape: Sequence[int]) -> list[int]:
