@@ -28,9 +28,13 @@ BROKEN: dict[str, str] = {
     "blocks are in a plain list, which Flax 0.12 wants to be an nnx.List",
 }
 
-# Faults that no check accuses, and that a person saw in the sources: the path, and which one.
+# Faults that no check accuses, and that a person saw or confirmed: the path, and which one.
 SEEN: dict[str, str] = {
     "google/flax examples/sst2/train.py": "`optax.add_decayed_weights` comes after `optax.sgd` in "
     "the chain, so weights grow instead of decaying: with a gradient of zeros and weights of 1 the "
     "update is +3e-06, the weight decay itself (line 70)",
+    "google-deepmind/optax examples/gradient_accumulation.ipynb": "nothing is trained with Flax "
+    "0.12: `jax.jit` drops the changes of `optimizer.update(model, grads)`, so that the parameters "
+    "of its first model are bit for bit the same before and after `fit`, and two untrained models "
+    "are compared; `nnx.jit` is the cure (the note `training/still` says so)",
 }
