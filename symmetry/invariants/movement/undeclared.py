@@ -7,7 +7,7 @@ violation if nothing can move: if all gradients are zero, or the step multiplies
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -15,7 +15,7 @@ import numpy as np
 from symmetry.invariants.movement.gradients import current
 from symmetry.invariants.movement.notes import CUT, matter
 from symmetry.law.measurement import Measurement, Violation
-from symmetry.law.note import NoteKind
+from symmetry.law.note import Note, NoteKind
 from symmetry.observe.source_line import NOWHERE, SourceLine
 from symmetry.training.capabilities.model import Differentiating, Optimizing
 from symmetry.training.capabilities.step_events import StepEvents
@@ -73,47 +73,60 @@ def moves_undeclared(start: TrainingStart) -> Measurement:
     real = [name for name in steps[0].gradients if _is_real(name, steps)]
     still = [name for name in real if all(step.stays(name) for step in steps)]
     raw = [name for name in real if all(step.is_raw(name) for step in steps)]
-    notes = []
+    idle = frozenset(steps[0].gradients) - {n for s in steps for n in s.gradients if s.reaches(n)}
+    notes = [*_still(start, still, real), *_raw(start, raw, real)]
+    if idle and real and matter(start, idle):
+        notes.append(_cut(start, idle))
+    return Measurement(counted=len(still) < len(real), notes=tuple(notes))
+
+
+def _still(start: TrainingStart, still: list[str], real: list[str]) -> Iterator[Note]:
+    """Note that parameters with a gradient stay: some of them, or all."""
     if still and len(still) < len(real):
         text = (
             f"{still[0]} has a gradient and stays as it is, while others move: a mask or a label "
             "of the optimiser freezes it. Is that meant?"
         )
-        notes.append(STILL.at(text, _line(start, still[0])))
+        yield STILL.at(text, _line(start, still[0]))
     if still and needed(start.begin(noise=True), Optimizing).keeps_all:
         text = (
             "its step computes gradients, and returns all parameters as it takes them: nothing is "
             "trained, unless another function updates them. Apply the updates, and return the "
             "results."
         )
-        notes.append(STILL.at(text, NOWHERE))
+        yield STILL.at(text, NOWHERE)
     elif still and len(still) == len(real) and _is_rounded_away(start, still):
         text = (
             f"no parameter moves in {start.steps} steps, though each has a gradient, and in "
             "float64 they do: the updates are too small for numbers of 16 bits, and are rounded "
             "away. Keep the parameters in float32, and cast them in the forward."
         )
-        notes.append(STILL.at(text, _line(start, still[0])))
+        yield STILL.at(text, _line(start, still[0]))
+
+
+def _raw(start: TrainingStart, raw: list[str], real: list[str]) -> Iterator[Note]:
+    """Note that some parameters move by their gradients themselves."""
     if raw and len(raw) < len(real):
         text = (
             f"{raw[0]} moves by its gradient itself, which makes the loss larger: "
             f"{needed(start.begin(noise=True), Optimizing).raw}."
         )
-        notes.append(RAW.at(text, _line(start, raw[0])))
-    idle = frozenset(steps[0].gradients) - {n for s in steps for n in s.gradients if s.reaches(n)}
-    if idle and real and matter(start, idle):
-        cut = needed(start.begin(noise=True), Differentiating).cut_of(idle)
-        by = (
-            f"{cut.operation} ({cut.place})"
-            if cut
-            else "a stop_gradient, or an operation without a derivative,"
-        )
-        text = (
-            f"the loss depends on {min(idle)}, but its gradient is zero in each step: {by} cuts it "
-            "off. Is that meant?"
-        )
-        notes.append(CUT.at(text, cut.place if cut else NOWHERE))
-    return Measurement(counted=len(still) < len(real), notes=tuple(notes))
+        yield RAW.at(text, _line(start, raw[0]))
+
+
+def _cut(start: TrainingStart, idle: frozenset[str]) -> Note:
+    """Note that the loss depends on parameters whose gradients are zero."""
+    cut = needed(start.begin(noise=True), Differentiating).cut_of(idle)
+    by = (
+        f"{cut.operation} ({cut.place})"
+        if cut
+        else "a stop_gradient, or an operation without a derivative,"
+    )
+    text = (
+        f"the loss depends on {min(idle)}, but its gradient is zero in each step: {by} cuts it "
+        "off. Is that meant?"
+    )
+    return CUT.at(text, cut.place if cut else NOWHERE)
 
 
 def _nothing_moves(start: TrainingStart, steps: list[_Movements]) -> Measurement | None:

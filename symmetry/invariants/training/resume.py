@@ -54,16 +54,7 @@ def resume(start: TrainingStart) -> Measurement:
     if start.target.sequential and not has_optimizers:
         why = "it has no optimiser, and what else it saves is not known"
         return Measurement.not_applicable(why)
-    states: list[State] = []
-    saves: list[SavedRun] = []
-    events = needed(run, StepEvents)
-    for _ in range(start.steps):
-        updates = events.updates
-        run.step()
-        done = (events.updates > updates and not events.pending) or not has_optimizers
-        if done and run.taken < start.steps and (start.target.sequential or not saves):
-            saves.append(saving.save())
-        states.append(run.state() if saves else {})
+    states, saves = _taken(start, run, saving, has_optimizers=has_optimizers)
     violated: list[tuple[SavedRun, Violation]] = []
     for saved in saves:
         found = _after_loading(start, saved, states)
@@ -79,19 +70,49 @@ def resume(start: TrainingStart) -> Measurement:
         return Measurement.cannot_judge(why)
     # What goes on shows more than what raises: that may be in the middle of an iteration.
     saved, violation = next((each for each in violated if each[1].array), violated[0])
-    if not violation.array:
-        if start.target.sequential and _GRAPH in violation.message:
-            why = f"it was saved in the middle of an iteration, and {violation.message}"
-            return Measurement.cannot_judge(why)
-        return Measurement.violated(violation)
+    if violation.array:
+        only_gradients = not _after_loading(start, saved, states, gradients=True)
+        return _another_way(start, saving, violation, only_gradients=only_gradients)
+    if start.target.sequential and _GRAPH in violation.message:
+        why = f"it was saved in the middle of an iteration, and {violation.message}"
+        return Measurement.cannot_judge(why)
+    return Measurement.violated(violation)
+
+
+def _taken(
+    start: TrainingStart, run: Run, saving: Saving, *, has_optimizers: bool
+) -> tuple[list[State], list[SavedRun]]:
+    """Take the steps of a run; return the states from the first save on, and what was saved."""
+    states: list[State] = []
+    saves: list[SavedRun] = []
+    events = needed(run, StepEvents)
+    for _ in range(start.steps):
+        updates = events.updates
+        run.step()
+        done = (events.updates > updates and not events.pending) or not has_optimizers
+        if done and run.taken < start.steps and (start.target.sequential or not saves):
+            saves.append(saving.save())
+        states.append(run.state() if saves else {})
+    return states, saves
+
+
+def _another_way(
+    start: TrainingStart, saving: Saving, violation: Violation, *, only_gradients: bool
+) -> Measurement:
+    """Return the measurement of a run that goes another way after it was loaded, and why it does.
+
+    ``only_gradients`` says whether it goes the same way with the gradients of the saved run.
+    """
+    if only_gradients:
+        added = (
+            "the gradients of earlier steps are added up: zero_grad() is missing or comes too late"
+        )
+        message = f"{violation.message}: {added}"
+        return Measurement.violated(replace(violation, message=message, mechanism=LEFT_GRADIENTS))
     carried = "what it carries on from step to step is not saved"
     if not start.target.sequential:
         carried = saving.cure
     unsaved = f"{saving.lacks}, and a saved run does not go on the same ({carried})"
-    added = "the gradients of earlier steps are added up: zero_grad() is missing or comes too late"
-    if not _after_loading(start, saved, states, gradients=True):
-        message = f"{violation.message}: {added}"
-        return Measurement.violated(replace(violation, message=message, mechanism=LEFT_GRADIENTS))
     message = f"{violation.message}: {unsaved}"
     if start.target.sequential and not _is_to_be_resumed(start):
         text = f"{message}. It saves no optimiser; if it is to be resumed, save this state, too"
