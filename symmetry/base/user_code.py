@@ -5,7 +5,7 @@ import sysconfig
 from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
-from types import CodeType, FrameType
+from types import FrameType
 from typing import Any
 
 from symmetry.base import libraries
@@ -74,10 +74,10 @@ def _callers() -> Mapping[tuple[str, ...], str]:
     return dict(item for each in (_CALLERS, *callers) for item in each.items())
 
 
-def calls_target(code: CodeType) -> bool:
+@cache
+def calls_target(file: str, function: str) -> bool:
     """Return whether a function of a caller's file calls the user's step."""
-    name = _callers()[Path(code.co_filename).relative_to(_PACKAGE).parts]
-    return name in ("", code.co_name)
+    return _callers()[Path(file).relative_to(_PACKAGE).parts] in ("", function)
 
 
 def spell(file: str, line: int) -> str:

@@ -77,7 +77,7 @@ def users_line() -> SourceLine:
         kind = kind_of(frame.f_code.co_filename)
         if kind == "user":
             return _place(frame.f_code.co_filename, frame.f_lineno)
-        if kind == "caller" and calls_target(frame.f_code):
+        if kind == "caller" and calls_target(frame.f_code.co_filename, frame.f_code.co_name):
             break  # what is beyond asked for the check
         if kind == "installed" and library is NOWHERE:
             library = _place(frame.f_code.co_filename, frame.f_lineno)
@@ -146,7 +146,7 @@ class SourceLines:
         while frame is not None:
             file = frame.f_code.co_filename
             kind = kind_of(file)
-            if kind == "caller" and calls_target(frame.f_code):
+            if kind == "caller" and calls_target(file, frame.f_code.co_name):
                 # What is beyond asked for the check, not for the operation.
                 break
             if kind in PHASES:

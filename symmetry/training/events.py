@@ -253,25 +253,13 @@ class Model:
 
 @dataclass(frozen=True, kw_only=True)
 class Key:
-    """A key of random numbers by which a loop draws, again and again.
+    """A key of random numbers by which a loop draws, again and again."""
 
-    Attributes
-    ----------
-    at
-        The line that draws.
-    draws
-        What it draws, in words: "dropout".
-    values, times
-        How many different keys there were, and how often it drew.
-    made
-        The line that makes the key from a seed; none if that was before the loop.
-    """
-
-    at: SourceLine
-    draws: str
-    values: int
-    times: int
-    made: SourceLine = NOWHERE
+    at: SourceLine  # the line that draws
+    draws: str  # its draws, in words: "dropout"
+    values: int  # how many different keys there were
+    times: int  # how often it drew
+    made: SourceLine = NOWHERE  # that makes the key from a seed; none if that was before the loop
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,7 +13,6 @@ import pytest
 from symmetry import SymmetryError, compare, record
 from symmetry.comparison.recorded import read
 from tests.cli.process import symmetry
-from tests.conftest import slow
 
 HERE = "tests.comparison.trainings:"
 FOLDER = Path(__file__).parent
@@ -61,7 +60,8 @@ def wrong(file):
     return path
 
 
-@pytest.mark.parametrize("first", [slow("training"), "file"])
+@pytest.mark.slow
+@pytest.mark.parametrize("first", ["training", "file"])
 def test_a_recorded_run_is_compared_with_others(file, wrong, first):
     name = str(file) if first == "file" else HERE + "training"
     found = compare(name, str(wrong), str(file))

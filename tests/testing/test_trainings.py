@@ -103,7 +103,7 @@ def loop(model, tmp_path, monkeypatch, request):
     yield lambda: train(model, epochs=2)
 
 @pytest.mark.parametrize("epochs", [2, 3])
-@check_training(only=["symmetry/repeatable"])
+@check_training(only=["symmetry/repeatable"], dtype="float32")
 def test_it(model, tmp_path, monkeypatch, epochs):
     (tmp_path / "log.txt").open("x").close()
     train(model, epochs=epochs)
@@ -111,7 +111,7 @@ def test_it(model, tmp_path, monkeypatch, epochs):
 def test_nothing_is_written(tmp_path_factory):
     assert not [*tmp_path_factory.getbasetemp().rglob("log.txt")]
 
-test_loop = check_training(loop, only="symmetry/repeatable")
+test_loop = check_training(loop, only="symmetry/repeatable", dtype="float32")
 """,
     )
     result.assert_outcomes(passed=4)
@@ -127,7 +127,7 @@ from pathlib import Path
 log = Path(__file__).with_name("others.txt")
 log.write_bytes(bytes(1 << 21))  # of a large file there is no copy
 
-@check_training(only="symmetry/repeatable")
+@check_training(only="symmetry/repeatable", dtype="float32")
 def test_it():
     subprocess.run(["sh", "-c", f"echo written >> {log}"], check=True)
     train(make_model())
@@ -143,7 +143,7 @@ def test_a_model_and_its_step_are_a_training_as_elsewhere(pytester):
     result = run(
         pytester,
         """
-@check_training(only=few)
+@check_training(only=few, dtype="float32")
 def test_it():
     model = make_model()
     optimizer = torch.optim.SGD(model.parameters(), 0.1)

@@ -177,6 +177,7 @@ def test_a_script_that_needs_a_gpu_is_refused(folder, before, message):
         symmetry.check(script("other.py"), only="symmetry/repeatable")
 
 
+@pytest.mark.slow
 def test_a_script_that_fails_on_a_gpu_fails_by_itself(folder):
     parts = {**ON_CUDA, "after": "{}['no']"}
     (folder / "train.py").write_text(SCRIPT.format(**parts))
