@@ -1,4 +1,4 @@
-"""Docstrings, and texts that users see, are in plain words: each habit here makes a reader stop."""
+"""Docstrings, comments and texts for users: no habit in them stops a reader."""
 
 from __future__ import annotations
 
@@ -43,11 +43,12 @@ HABITS = {
 
 @functools.cache
 def texts() -> tuple[tuple[str, str], ...]:
-    """Return where each text of the package is, and the text."""
+    """Return where each text and comment of the package is, and the text."""
     return tuple(
         (f"{file.relative_to(PACKAGE)}:{line}", text)
         for file in sorted(PACKAGE.rglob("*.py"))
-        for line, text in _texts(ast.parse(file.read_text()))
+        for code in [file.read_text()]
+        for line, text in (*_texts(ast.parse(code)), *_comments(code))
     )
 
 
@@ -68,6 +69,13 @@ def _texts(tree: ast.Module) -> Iterator[tuple[int, str]]:
             continue
         if " " in text:
             yield node.lineno, _prose(text)
+
+
+def _comments(code: str) -> Iterator[tuple[int, str]]:
+    """Yield the comments, those of several lines as one."""
+    for found in re.finditer(r"(?:^ *# .*\n)+|(?<=  )# .*$", code, re.MULTILINE):
+        text = re.sub(r"^ *# ", "", found[0], flags=re.MULTILINE)
+        yield code.count("\n", 0, found.start()) + 1, _prose(text)
 
 
 def _prose(text: str) -> str:

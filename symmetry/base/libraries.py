@@ -54,7 +54,7 @@ class Replay:
 
     imports: str  # a line, such as ``import numpy as np``; empty for NumPy, which is always there
     seed: str  # a line that seeds its random numbers
-    # Returns the expression of an array, given that of a NumPy array, and a dtype.
+    # Returns the expression of an array, from the expression of a NumPy array and a dtype.
     array: Callable[[str, str], str]
     result: str  # an expression of the result as a NumPy array
 
@@ -71,8 +71,8 @@ class Library:
     phases: Mapping[str, Phase] = field(default_factory=dict)
     # Files of this package that call the user's step: any function of it, or the one of this name.
     callers: Mapping[tuple[str, ...], str] = field(default_factory=dict)
-    # Functions that write files without Python's open: a module, a name, and of which argument the
-    # path is: that of the number -1 - n.
+    # Functions that write files without Python's open: a module, a name, and the number of the
+    # argument that is the path, from 0.
     writers: tuple[tuple[str, str, int], ...] = ()
     # Variables of the environment that name folders of its cache: those that a script shares with
     # all others, and one that all runs share, with the name of the folder.

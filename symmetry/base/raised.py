@@ -11,7 +11,7 @@ from symmetry.base.errors import BudgetSpent, ReadableError
 from symmetry.base.failure import Failure
 from symmetry.base.user_code import is_user_code, shorten, spell
 
-# Python shows nobody these by default: they are for those who maintain a library.
+# Python does not show these by default: they are for those who maintain a library.
 _FOR_OTHERS = (
     DeprecationWarning,
     PendingDeprecationWarning,

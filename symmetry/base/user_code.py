@@ -17,7 +17,7 @@ _PACKAGE = Path(__file__).parents[1]
 _INSTALLED = {"site-packages", "dist-packages"}
 _COMPUTING = {"numpy", "numba"}  # libraries whose files are nothing that a user has installed
 _OUR_STEPS = (("steps", "builtin"), ("network",))  # our folders with steps that are checked
-# What calls the user's step, by file: any function of it, or the one of this name.
+# The callers of the user's step, by file: any function of it, or the one of this name.
 _CALLERS: dict[tuple[str, ...], str] = {("steps", "step.py"): ""}
 _user_folder: Path | None = None
 

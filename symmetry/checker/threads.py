@@ -19,7 +19,7 @@ _THREADS = "OMP_NUM_THREADS"
 def one_thread() -> Iterator[None]:
     """Limit every BLAS and OpenMP library, and restore the numbers of those that are loaded."""
     with ExitStack() as stack:
-        # What a target loads meanwhile reads it, and has no threads that a fork would lack.
+        # Libraries that a target loads read it, and then have no threads that a fork would lack.
         stack.callback(_set_variable, os.environ.get(_THREADS))
         _set_variable("1")
         for library in libraries.imported():

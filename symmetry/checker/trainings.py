@@ -65,7 +65,7 @@ class TrainingExaminer(Examiner):
     def __init__(self, training: Training, plan: Plan, progress: Progress) -> None:
         super().__init__(plan, progress)
         self._training = training
-        # Ranks that see different numbers would wait for each other in all that follows.
+        # Ranks with different numbers would wait for each other in all that follows.
         self.invariants = sorted(plan.invariants, key=lambda invariant: not invariant.stops)
         self._starts = {
             dtype: TrainingStart(training, dtype, plan.options.seed, plan.options.steps)

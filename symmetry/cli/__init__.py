@@ -71,7 +71,7 @@ def main(command: click.Command = group, name: str = "symmetry") -> None:
     except Exception:  # a fault of this program, which must not look like a verdict
         traceback.print_exc()
         status = FAILED
-    if status == INTERRUPTED:  # threads may still be computing what nobody waits for any more
+    if status == INTERRUPTED:  # threads may still compute, and the command waits for none
         os._exit(status)
     gc.freeze()  # the last collection would visit every object of Numba and NumPy: 0.1 s
     sys.exit(status)

@@ -27,7 +27,7 @@ TARGETS = "targets"
 TABLE = "symmetry.configuration"  # its key in the context of a command
 # Options of a check of several targets, which the checks of each do not have.
 OF_SEVERAL = ("jobs", "results", "since", "scheduler", "json", "output")
-# What belongs to one command line only.
+# Options that belong to one command line only.
 _TYPED_ONLY = {"list", "about", "help", "line", "update-baseline", "in-process", "results"}
 
 

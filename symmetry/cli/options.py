@@ -134,7 +134,7 @@ def words_to_resume(arguments: str | None) -> tuple[str, ...] | None:
         raise click.BadParameter(f"{error}.", param_hint="--resume-with") from error
 
 
-# What is trained, on what, and how long.
+# The network, its data, and how long it is trained.
 experiment_options = _together(
     option(
         "--data",

@@ -23,7 +23,7 @@ from symmetry.training.run import Run, RunSettings, needed
 from symmetry.training.target import Training
 from symmetry.units.state import Array, State, difference, size
 
-# What random operations of modules give: what they draw, the same as those of others, or means.
+# Results of random operations of modules: their own draws, those of other trainings, or means.
 Draws = Literal["own", "same", "means"]
 Responses = list[dict[ObservedName, float]]  # a number for each thing that is shown, by step
 
@@ -90,7 +90,7 @@ class LiveSide(Side):
     random: dict[tuple[str, str], None] = field(default_factory=dict)  # its random operations
     random_numbers: dict[str, None] = field(default_factory=dict)  # that these are given
     drawn: dict[Any, int] = field(default_factory=dict)  # how often, by kind and shape
-    idle: str = ""  # the compiler that it asks for and that compiles nothing, if there is one
+    idle: str = ""  # the compiler that is to compile it, and compiles nothing, if there is one
     _compiles: bool = False  # what is compiled runs nothing where results are nudged
     _eps: dict[str, float] = field(default_factory=dict)  # of the trained parameters
     _response: Responses = field(default_factory=list)

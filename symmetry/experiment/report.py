@@ -27,7 +27,7 @@ from symmetry.units.words import count, groups_in_words, in_ulps
 MARKDOWN, JSON = "mnist.md", "mnist.json"
 
 _TEMPLATE = Path(__file__).with_name("mnist.md.jinja")
-_LISTED = 10  # about so many lines of the table of losses
+_LISTED = 10  # lines of the table of losses, about
 
 
 def render_experiment(experiment: Experiment) -> ReportFiles:

@@ -48,8 +48,8 @@ class Point:
     accuracy: float
 
 
-# Is told what begins; and of a run each iteration, and how many there will be. What it raises ends
-# the run.
+# Called with the name of a part that begins; in a run also with each iteration, and the number of
+# all. An exception ends the run.
 Listener = Callable[[str, Point | None, int], None]
 
 

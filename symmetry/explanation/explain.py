@@ -86,7 +86,7 @@ def _of_groups(
     first: str,
 ) -> Iterator[Explained]:
     """Yield explanations, the last of which is conclusive if one is; at least one."""
-    # Of clones of what a step chooses between it rightly takes the first one.
+    # Where a step chooses between units, it rightly takes the first one of clones.
     unchosen = [group for group in groups if not group.selectable]
     for kind in ("float64", "float32") if dtype is None else (dtype,):
         for taped in _starts(training, unchosen, kind, seed):

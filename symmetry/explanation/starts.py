@@ -61,7 +61,7 @@ class TapedStart(ABC):
         return "", ""
 
 
-_ODD = 3  # one unit of so many stays different, and no more than all but two
+_ODD = 3  # one of this many units stays different, and at least two are equal
 _SPREAD = 0.3  # how far units are moved apart, of their own size
 
 

@@ -137,7 +137,7 @@ def _modules(
     trained = {*rehearsal.first.trained}
 
     def holds(units: Units) -> bool:
-        # Running means and variances of one layer are alike as long as no loss depends on them.
+        # Running means and variances of one layer are equal as long as no loss depends on them.
         if trained.isdisjoint(name for part in units.parts for name in part.names):
             return False
         if len(units_without_gradient(units, gradients)) == units.count:

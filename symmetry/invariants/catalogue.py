@@ -10,7 +10,7 @@ from importlib import import_module
 from symmetry.base import ranks
 from symmetry.invariants.invariant import TrainingInvariant
 
-# Each file holds one invariant; that of settings one for each setting.
+# Each file holds one invariant, but for settings, which holds one for each setting.
 FILES = (
     "training.replicas",
     "ranks.world",

@@ -160,7 +160,7 @@ class Maker:
             with calling("step", self.name):
                 program.traced(0)
             self.plain = program.user_step.kept
-        except Exception:  # of a step that wants arrays in their place
+        except Exception:  # of a step that needs arrays in their place
             self.plain = frozenset()
         if self.plain == numbers:
             return program

@@ -17,7 +17,7 @@ from symmetry.units.state import Array
 class JaxConstant:
     """An array that only a backward or an update reads. It is a ``Constant``."""
 
-    number: int  # that of the input; or of the draw, counted down from -1
+    number: int  # the number of the input; or of the draw, counted down from -1
     entries: Array
     place: str
     random: bool = False

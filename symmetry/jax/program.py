@@ -25,7 +25,7 @@ from symmetry.jax.made import has_numbers, is_number
 from symmetry.jax.names import names_of
 from symmetry.jax.user_step import UserStep, as_leaf, loss_among, numbers_in
 
-# What JAX raises where a traced number is to be a plain one.
+# Errors of JAX where a traced number has to be a plain one.
 NOT_PLAIN = (
     jax.errors.ConcretizationTypeError,
     jax.errors.TracerIntegerConversionError,

@@ -14,7 +14,7 @@ from symmetry.base.errors import SymmetryError
 from symmetry.units.dtypes import DTYPES
 from symmetry.units.words import count
 
-# What a name stands for is in recipes.py; the simplest come first, as a shrinking case wants them.
+# The recipes of these names are in recipes.py; the simplest come first, as shrinking needs them.
 DATA = (
     "zeros",
     "constant",

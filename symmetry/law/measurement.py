@@ -27,9 +27,9 @@ class Violation:
     iteration: int  # the step after which it shows, counted from 1
     array: str  # its name: "w1", "x", "model.fc1.weight"
     group: str | None = None  # the name of the units; None where no units are meant
-    pin: str | None = None  # NAME=N, where units were to be so many
-    # Of a split, the odd unit and a usual one; of a rearrangement, the place of the entry and the
-    # unit that was moved there. None where no two units are meant.
+    pin: str | None = None  # NAME=N, where a module was to have N units
+    # After a split the odd unit and a usual one; after a rearrangement the place of the entry and
+    # the unit that was moved there. None where the violation is about no pair of units.
     units: tuple[int, int] | None = None
     entry: tuple[int, ...] | None = None  # of the array, with the largest deviation
     ulps: int | None = None  # distance at the entry, as the distance of ordered integers
@@ -38,11 +38,13 @@ class Violation:
     groups: str | None = None  # in words, which units are still equal
     # Iterations, each with the largest relative distance of the two units; the split comes first.
     growth: tuple[tuple[int, float], ...] = ()
-    rounding: bool | None = None  # whether that of single steps can explain it; None: no question
+    rounding: bool | None = (
+        None  # whether rounding of single steps can explain it; None: no question
+    )
     file: str | None = None  # of the user's code, where the guilty line is known
     line: int | None = None  # from 1
     also: tuple[tuple[str | None, int | None], ...] = ()  # other lines with the same mistake
-    # What several laws see of one mistake: their violations are one problem. Empty: none other.
+    # A mistake that violates several laws: their violations are one problem. Empty: only this one.
     mechanism: str = ""
 
     @classmethod
@@ -97,7 +99,7 @@ class Measurement:
     ratio: float | None = None  # the largest deviation divided by the response
     threshold: float | None = None  # the largest ratio that is allowed
     array: str | None = None  # where the largest ratio is
-    note: str = ""  # why nothing could be said, or what is to be said beside
+    note: str = ""  # why nothing could be said, or a remark beside the violation
     applies: bool = True  # whether the invariant speaks about this target at all
     unproved: bool = False  # whether it speaks of units, and there are none
     random: tuple[tuple[str, str], ...] = ()  # operations that were replaced by their means, where

@@ -40,7 +40,7 @@ class _Format:
     def __init__(self, dtype: np.dtype[Any]) -> None:
         info = np.finfo(dtype)
         self.u, self.tiny, self.limit = float(info.eps) / 2, float(info.tiny), float(info.max) / 8
-        # Of float64, the float64 step that it is compared with errs too.
+        # In float64 the step that it is compared with errs, too.
         self.doubt = 2 if dtype == np.float64 else 1
 
     def gamma(self, k: int) -> float:
@@ -129,7 +129,7 @@ def _softmax(logits: Doubles) -> tuple[Doubles, Doubles]:
         return np.ones_like(logits), np.full_like(logits, -np.inf)
     rows, winner = np.arange(len(logits)), logits.argmax(axis=1)
     log_others = np.log(total - exponentials)
-    # What is left beside the winner: relative to the second largest, or it may vanish.
+    # The rest beside the winner: relative to the second largest, or it may vanish.
     second = _largest_other(logits, -np.inf)[rows, winner]
     rest = np.exp(logits - second[:, None])
     rest[rows, winner] = 0

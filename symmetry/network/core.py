@@ -73,7 +73,7 @@ def tiled(matrix: Floats, width: int) -> Floats:
 
 
 LINE = kernels.LINE_BYTES  # the tile of dense blocks
-# What a nonzero in a list costs per line of a tile, where a dense block's inputs cost 1: a tile
+# The cost of a nonzero in a list per line of a tile, where a dense block's inputs cost 1: a tile
 # of one line waits for its own additions, while those of wider tiles run side by side.
 ALONE, ABREAST = 2.2, 1.2
 SHORTEST = 14  # nonzeros that are worth a list of their own
@@ -119,7 +119,7 @@ class Chunk:
         sizes = np.full(len(self._nonzeros), kernels.BLOCK)
         sizes[-1] = len(self._x) - kernels.BLOCK * (len(sizes) - 1)
         dense: NDArray[np.bool_] = self._nonzeros * ALONE > self._x.shape[1] * sizes
-        # Of fewer samples no panels are worth making, and wide tiles mean that lists are faster.
+        # Panels of fewer samples do not pay, and wide tiles mean that lists are faster.
         return dense & (sizes >= kernels.SUB_BLOCK) & (self._tile == LINE)
 
     @cached_property
@@ -334,7 +334,9 @@ class Core(AnyCore):
         self._class_tile = kernels.LINE_BYTES // itemsize
         unwanted = (aligned_zeros((0,) * axes, self.dtype) for axes in (3, 3, 1))
         self._unwanted = kernels.Gradients(*unwanted)  # where only a loss is asked for
-        self._rooms: list[kernels.Room] = []  # where nobody computes; one for each thread, at most
+        self._rooms: list[
+            kernels.Room
+        ] = []  # those in which no thread computes; one for each, at most
         self._spare: defaultdict[int, list[kernels.Gradients]] = defaultdict(list)  # by height
 
     def _lay_out(self, *weights: Floats) -> kernels.Weights:

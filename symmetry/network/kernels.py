@@ -115,7 +115,7 @@ PART_OF_PANELS = 384  # bytes of each panel's column: a block's stay in the seco
 # being vectorised. Never fastmath: it would allow another order of sums. Kernels allocate nothing,
 # so no reference is counted (`_nrt`).
 JIT: dict[str, Any] = {"nogil": True, "error_model": "numpy", "_nrt": False}
-# Without the entrances from Python and C that nobody takes: less to compile.
+# Without the entrances from Python and C, which are not used: less to compile.
 INNER: dict[str, Any] = {**JIT, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 # Pasted where it is called, which is one place alone: code of its own would be optimised twice.
 ONCE: dict[str, Any] = {**JIT, "inline": "always"}

@@ -147,7 +147,7 @@ class SourceLines:
             file = frame.f_code.co_filename
             kind = kind_of(file)
             if kind == "caller" and calls_target(file, frame.f_code.co_name):
-                # What is beyond asked for the check, not for the operation.
+                # The frames beyond called for the check, not for the operation.
                 break
             if kind in PHASES:
                 if kind == "forward" and frame.f_code.co_name == "_call_impl":

@@ -55,7 +55,7 @@ class Tape:
         only: Container[int] | None = None,
     ) -> None:
         self._sink, self._mends, self._only = sink, mends or {}, only
-        # Of each block of memory: whether it is alive, and the event that last wrote into it.
+        # By block of memory: whether it is alive, and the event that last wrote into it.
         self._blocks: dict[int, tuple[Callable[[], bool], int]] = {}
         self._turn = self.count = 0
 

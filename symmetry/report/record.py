@@ -15,7 +15,7 @@ from symmetry.report.verdicts import conclusion, dead_layers, gist, idle_modules
 
 SCHEMA = 1  # the version of the shape of JSON: it grows if a key changes or goes
 _OUTCOMES = {OK: "sound", FOUND: "problems", FAILED: "not proved"}
-# What JSON has of a failure.
+# Facts of a failure in JSON.
 _OF_FAILURES = "iteration", "matrix", "units", "entry", "relative", "groups", "growth", "rounding"
 
 

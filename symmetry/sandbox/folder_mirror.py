@@ -75,8 +75,8 @@ _FUNCTIONS = (
     PathFunction("sqlite3", "connect", "content"),
 )
 
-# What libraries in C write: by a path that is not the mirror's they would change a copied file's
-# original. Of other small files nothing is said: the check's own output may be one.
+# Files that libraries in C write: by a path that is not the mirror's they would change the original
+# of a copied file. Other small files are not judged: the check's own output may be one.
 _OF_LIBRARIES = (".db", ".sqlite", ".sqlite3", ".h5", ".hdf5", ".mdb", ".nc")
 
 _Entry = tuple[int, int, int, int]  # mode, number, time of the last change, size
@@ -96,7 +96,7 @@ def path_functions() -> Iterator[PathFunction]:
     yield from _FUNCTIONS
     for library in registered():
         for module, name, number in library.writers:
-            yield PathFunction(module, name, "content", (-1 - number,))
+            yield PathFunction(module, name, "content", (number,))
 
 
 def is_in_folder(kwargs: Mapping[str, Any]) -> bool:

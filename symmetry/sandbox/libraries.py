@@ -35,8 +35,7 @@ def _built_in(resolvers: Mapping[str, Any]) -> Any:
     return {name: each for name, each in resolvers.items() if name.startswith("oc.")}
 
 
-# What they hold in a process that has begun nothing, given what they hold now; beside these those
-# that are registered.
+# Their values in a process that has begun nothing, from the values now; libraries register more.
 _KEPT: Mapping[Kept, Callable[[Any], Any]] = {
     ("hydra.core.singleton", "Singleton", "_instances"): _without_a_job,
     ("omegaconf.basecontainer", "BaseContainer", "_resolvers"): _built_in,

@@ -104,7 +104,7 @@ class Route:
 
 
 class _OfThread(threading.local):
-    route: Route | None = None  # that of the script which has started it
+    route: Route | None = None  # the route of the script that has started it
 
 
 _thread = _OfThread()

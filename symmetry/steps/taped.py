@@ -21,8 +21,8 @@ from symmetry.steps.step import TwoLayerRun, TwoLayerStep
 from symmetry.units.state import Array, State
 from symmetry.units.units import Part
 
-# As many responses as the law allows a step, but at least so many: the law takes the largest of 18
-# perturbed runs, and here one perturbed run tells how far rounding moves an array.
+# As many responses as the law allows a step, but at least this many: the law takes the largest of
+# 18 perturbed runs, and here one perturbed run shows how far rounding moves an array.
 _LEAST_LIMIT = 32.0
 _ORDER = "the order of the data"  # a name that no array of a step has
 _MOVED = {  # arrays of the data, each with the axis along which its units lie

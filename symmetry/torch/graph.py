@@ -8,7 +8,7 @@ from torch import Tensor
 
 _MOST = 24  # operations that are looked at
 _END = re.compile(r"Backward\d*$")
-# What shows the same numbers: in another shape or dtype, some of them, or with some masked.
+# Operations that show the same numbers: in another shape or dtype, some of them, or some masked.
 _VIEWS = re.compile(
     "Alias|AsStrided|Chunk|Clone|Contiguous|Expand|Flatten|Index|MaskedFill|Movedim|Mt|Permute|"
     "Reshape|ReshapeAlias|Select|Slice|Split|SplitWithSizes|Squeeze|Swapaxes|T|ToCopy|Transpose|"

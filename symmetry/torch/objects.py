@@ -47,7 +47,7 @@ class Objects:
     batch: Callable[[int], Any] | None  # returns the batch of a step, where the training gives it
     batch_axis: int  # of the samples in the tensors of a batch
     evaluate: Callable[[], Any] | None = None  # evaluates the model between two steps
-    # What the training saves into a folder, and loads from it into fresh objects.
+    # The functions that save into a folder, and load from it into fresh objects.
     save: Callable[[str], Any] | None = None
     load: Callable[[str], Any] | None = None
 

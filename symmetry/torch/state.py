@@ -29,7 +29,7 @@ def tensors_of(objects: Objects) -> dict[str, Tensor]:
     Complex numbers are pairs of real ones along one axis more, the last.
     """
     found: dict[str, Tensor] = {}
-    seen: dict[int, Tensor] = {}  # which keeps them, so that no two have the same number
+    seen: dict[int, Tensor] = {}  # which keeps them, so that each has a number of its own
     for name, tensor in held(objects):
         if has_numbers(tensor) and id(tensor) not in seen:
             seen[id(tensor)] = tensor

@@ -123,7 +123,7 @@ class Updated(LoopEvent):
     again: tuple[int, ...]  # those of them that the step before read, and the user's code did not
     clips: tuple[int, ...]  # those whose gradients it read
     states: States
-    # What gradients were multiplied by since the last of several backwards, at least and at most.
+    # The factors of gradients since the last of several backwards, the smallest and the largest.
     factors: tuple[float, float] = (1.0, 1.0)
 
 
@@ -215,8 +215,8 @@ class Loader:
     sampler: str  # the class of its sampler
     shuffles: bool  # whether that puts the samples into a random order
     workers: int  # its worker processes
-    # What two of its workers have in common, if they were emulated: "numbers" if they draw the same
-    # ones, "samples" if each yields all of them, "" if neither.
+    # The mistake that two of its workers share, if they were emulated: "numbers" if they draw the
+    # same ones, "samples" if each yields all of them, "" if neither.
     shared: str = ""
     weights: int | None = None  # how many the sampler has, if it draws by weights
     # Whether all samples of a batch are in one memory, which each of them overwrites.
@@ -226,7 +226,7 @@ class Loader:
     seeded_at: SourceLine = NOWHERE  # the user's ``worker_init_fn``
     why: str = ""  # why its workers were not emulated
     # How many batches an epoch has by its length, where the loop of a library ends it there: then
-    # it asks for no further batch, and nothing is exhausted.
+    # no further batch is taken, and nothing is exhausted.
     shown: int | None = None
     source: int = 0  # a number of the data set below all subsets
     indices: frozenset[int] | None = None  # its samples that are loaded; None if it is all of them

@@ -76,10 +76,10 @@ class LossCall:
     step: int  # the step that it belongs to
     function: str  # its name: ``cross_entropy``
     arguments: Mapping[str, Argument]  # its tensors by name
-    # What else it is called with, by name: ``ignore_index``, ``reduction``.
+    # Its other arguments, by name: ``ignore_index``, ``reduction``.
     options: Mapping[str, Any]
     place: SourceLine  # the user's line
-    # What its framework calls the functions that texts name, by the names there.
+    # The names of functions in its framework, by their names in texts.
     words: Mapping[str, str] = field(default_factory=dict)
     ignores: bool = True  # whether its framework lets a loss ignore a label
 

@@ -46,7 +46,7 @@ class ObservedCall(NamedTuple):
 class Observation:
     """The observations of one step."""
 
-    # Of each key what was seen, call by call: accumulated batches come in parts.
+    # By key the arrays that were seen, call by call: accumulated batches come in parts.
     parts: dict[ObservedName, list[Array]] = field(default_factory=dict)
     calls: list[ObservedCall] = field(
         default_factory=list

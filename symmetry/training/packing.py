@@ -19,7 +19,7 @@ Arguments = Mapping[str, Array]  # those of a call, by name
 _TOKENS = ("input_ids", "ids", "tokens", "idx", "x", "src")
 _NUMBERED = ("document", "documents", "document_ids", "doc", "doc_ids", "seq_idx")
 _POSITIONS = ("position_ids", "positions", "position", "pos_ids", "pos", "input_pos")
-_HIDING = (  # or that of keys
+_HIDING = (  # or the places of keys
     *("attention_mask", "attn_mask", "padding_mask", "pad_mask", "input_mask"),
     *("mask", "keep", "valid"),
 )

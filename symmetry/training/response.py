@@ -25,7 +25,7 @@ from symmetry.training.origin import Origin
 from symmetry.training.run import Run
 from symmetry.units.state import State, difference
 
-# Responses that a sound training may deviate by. Of 188 sound trainings the worst deviates by 11 in
+# Responses that a sound training may deviate by. The worst of 188 sound trainings deviates by 11 in
 # float32 and 9 in float64 with few draws, the weakest of 32 planted bugs by 33 and by 1e10. In
 # float64 nothing is lost by a wide margin.
 THRESHOLDS = {"float32": 30.0, "float64": 1000.0}

@@ -45,7 +45,7 @@ class Overwriting:
     def __init__(self, folder: Path) -> None:
         self.first: Overwritten | None = None
         self._folder = folder
-        # Of files that were saved behind an update, by their paths: the streams, if they were such.
+        # The streams of files that were saved behind an update, by path; None for other files.
         self._streams: dict[str, weakref.ref[Any] | None] = {}
 
     def see(self, file: Any, mirror: FolderMirror, update: int) -> None:

@@ -40,8 +40,8 @@ class RunSettings:
     # Whether random operations inside a module's forward, such as dropout, draw as they are
     # written; else their means take the place of their results. See ``Run.random``.
     noise: bool = True
-    # Of the samples in each batch, the samples of some micro-batches, or how many samples a batch
-    # has; None changes nothing.
+    # The order of the samples in each batch, the samples of some micro-batches, or how many samples
+    # a batch has; None changes nothing.
     order: Arrangement | None = None
 
     @property

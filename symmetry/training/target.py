@@ -196,7 +196,7 @@ class FunctionTraining(Training):
     make: Callable[[], Any]
     # How many units some groups must have, in addition to the function's ``expect_units``.
     pins: Mapping[str, int] = field(default_factory=dict, compare=False, repr=False)
-    # What its runs have in common, such as its framework.
+    # Facts that its runs have in common, such as its framework.
     cache: dict[Any, Any] = field(default_factory=dict, compare=False, repr=False)
 
     @property

@@ -33,7 +33,7 @@ READS_ELSE = "its backward reads what its forward does not"
 class CustomFunction:
     """One ``autograd.Function`` of the user, tried on the arguments of its first call."""
 
-    name: str  # that of its class
+    name: str  # the name of its class
     place: SourceLine  # where its backward is defined
     slopes: tuple[Slope, ...] = ()  # one for each argument that backward returns a gradient of
     # Why its backward need not be the derivative of its forward; empty if it has to be.

@@ -58,7 +58,7 @@ class Remote(Screen):
             with self._lock:
                 self._pipe.write(f"{self._command.token}{_json([kind, *values])}\n".encode())
                 self._pipe.flush()
-        except Exception:  # nobody reads it, or code under test has broken what writes it
+        except Exception:  # its reader is gone, or code under test has broken the writer
             _end()
 
     def text(self, text: str, err: bool = False) -> None:

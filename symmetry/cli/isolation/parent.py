@@ -193,7 +193,7 @@ class _Work:
                     first, loading, kind = first_of_its_kind, loads, "silence"
                 else:
                     calls, first, loading = returned, True, False  # until the next call is known
-            if kind == "silence":  # a sign of life during a call is none that it will return
+            if kind == "silence":  # a sign of life during a call does not say that it returns
                 limit = self._timeout * (_FIRST if loading or first else 1)
                 if process.seconds() - since >= limit:
                     if self.account.target:

@@ -14,7 +14,7 @@ from symmetry.observe.tape import Event
 from symmetry.units.compare import identical
 from symmetry.units.state import Array
 
-_CLEAR = 100  # times what rounding was seen to do: it is none
+_CLEAR = 100  # times the rounding that was seen: more is a difference
 
 
 @dataclass
@@ -29,7 +29,7 @@ class Exchange:
     equal: bool = True
     # Where each array holds them; None if it depends on neither.
     locations: dict[Key, Location | None] = field(default_factory=dict)
-    # What it holds for each of the two, if they lie along an axis.
+    # The entries of each of the two, if they lie along an axis.
     pieces: dict[Key, list[UnitEntries]] = field(default_factory=dict)
     over: dict[Key, Location] = field(default_factory=dict)  # where a partial write wrote over both
     # Where else both are in an array that does not fit: each operand may have them elsewhere.

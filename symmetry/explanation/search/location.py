@@ -10,8 +10,8 @@ import numpy as np
 from symmetry.units import compare
 from symmetry.units.state import Array
 
-# Of the largest entry: what a sum in another order may change at most. Units that are exchanged
-# move entries by much more.
+# The part of the largest entry that a sum in another order may change at most. Units that are
+# exchanged move entries by much more.
 _TOLERANCES = {2: 2e-3, 4: 3e-4, 8: 1e-7}
 
 
@@ -28,7 +28,7 @@ class Location:
     i: Any = None
     j: Any = None
     fits: bool = True  # whether the exchange of the units exchanges what is there
-    shape: tuple[int, ...] = field(default=(), compare=False)  # that of the array
+    shape: tuple[int, ...] = field(default=(), compare=False)  # the shape of the array
 
     @property
     def both(self) -> bool:

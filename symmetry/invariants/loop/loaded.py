@@ -33,8 +33,8 @@ INITIALISED = NoteKind(
     "outputs depend on them. Look at the missing names that load_state_dict returns with "
     "strict=False, and at the warning of from_pretrained.",
 )
-# Of outputs, relative to the largest: what is computed in another order moves them by less than
-# 1e-5, and weights of 16 bits that are rounded once more by less than 0.02.
+# Distances of outputs, relative to the largest: sums in another order move them by less than 1e-5,
+# and weights of 16 bits that are rounded once more by less than 0.02.
 _APART, _ROUNDINGS = 1e-3, 10
 _SEVERAL = 2  # tensors that fit but for a prefix: one may be another one of its name
 

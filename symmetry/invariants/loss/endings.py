@@ -23,7 +23,7 @@ ENDING = NoteKind(
     "is ignored. The model never learns to end a text. Pad with another token, or hide padding by "
     "the attention mask instead of its number.",
 )
-_FEWEST = 3  # texts: two may end alike by chance
+_FEWEST = 3  # texts: two may have the same end by chance
 
 
 def unlearned_endings(observed: Observed) -> Iterator[Note]:

@@ -182,7 +182,7 @@ def _readings(start: TrainingStart, shift: Shift) -> Iterator[Reading]:
         moved = _moved(start, shift, plain, _changed(shift, cut))
         if moved is None:
             return
-        # What is to be predicted there lies at the cut or before it.
+        # The token to be predicted there lies at the cut or before it.
         until = cut - max(shift.places, 1) + 1
         before = np.flatnonzero((moved & shift.counts)[:, :until].any(0))
         ahead = int(before[0]) if len(before) else None

@@ -33,7 +33,7 @@ _NOT_REACHED = (
     "is not one of the model's modules, so eval() does not reach it: make it in __init__, and hold "
     "it in an attribute or an nn.ModuleList"
 )
-# What is wrong, by what acts and why; the cure follows.
+# The mistake, by what acts and why; the cure follows.
 _WRONG = {
     ("dropout", "function"): f"dropout is active in evaluation mode ({_AGAIN}): this call does "
     "not say training=self.training, and True is the default",

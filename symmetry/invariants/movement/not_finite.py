@@ -38,7 +38,7 @@ class FirstNotFinite:
     name: str
     place: SourceLine  # the user's line; in a backward the line of its forward
     value: str  # ``nan``, ``inf`` or ``-inf``, whichever its results hold first in this order
-    # What is certain about its operands, as in ``its argument is 0``; empty if nothing is.
+    # A certain fact about its operands, as in ``its argument is 0``; empty without one.
     cause: str
 
 

@@ -61,7 +61,7 @@ def micro_batches(start: TrainingStart) -> Measurement:
         found = _states(start, window, _order(start, window))
         ratio, step, array = largest_ratio(start, found, start.result)
         why = _excuse(start, window) if ratio > start.limit else ""
-    except TrainingError as error:  # of samples that it wants sorted, say
+    except TrainingError as error:  # of samples that have to be sorted, say
         return Measurement.cannot_judge(f"with samples exchanged, {error}")
     if why or start.limit < ratio < _FAR:
         return Measurement.cannot_judge(why or "it is not certain that rounding cannot explain it")

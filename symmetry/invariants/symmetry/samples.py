@@ -53,7 +53,7 @@ def samples(start: TrainingStart) -> Measurement:
 
     try:
         found = compare_sides(start, sides, "rearranged samples", "the run as it is")
-    except TrainingError as error:  # of samples that it wants sorted, say
+    except TrainingError as error:  # of samples that have to be sorted, say
         return Measurement.cannot_judge(f"with rearranged samples, {error}")
     if found.violation is None:
         return found
@@ -120,7 +120,7 @@ def _excuse(start: TrainingStart, count: int) -> str:
         place = next((place for place, follows in seen.items() if not follows), next(iter(seen)))
         return f"the step draws numbers for each sample ({place})"
     for size, order in _orders_of_pieces(count, start.seed):
-        # Running statistics know the order of micro-batches, by rights.
+        # Running statistics rightly depend on the order of micro-batches.
         if holds(start, start.resampled(order), start.buffers):
             return f"the step takes samples together, {size} at a time (normalised? pairs?)"
     for size, together, apart in _orders_of_partners(count, start.seed):

@@ -23,7 +23,7 @@ from symmetry.training.start import TrainingStart
 from symmetry.units.state import Array, has_moved, largest
 from symmetry.units.units import Units
 
-_EQUAL = 1e-9  # how far units may be apart by rounding in float64, relative to their largest entry
+_EQUAL = 1e-9  # the distance of units by rounding in float64, relative to their largest entry
 
 
 def stuck(start: TrainingStart) -> Measurement:

@@ -33,7 +33,7 @@ class _Slope:
     """The slope of the loss along a direction of a parameter."""
 
     claimed: float  # what backward says
-    # What differences say, over a distance and over half of it.
+    # The derivative by differences, over a distance and over half of it.
     wide: float
     narrow: float
     h: float  # the distance

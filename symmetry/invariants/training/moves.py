@@ -243,7 +243,7 @@ def _unheld(networks: Collection[str], start: TrainingStart) -> Iterator[Note]:
         return
     layered, lines = needed(start.begin(noise=True), Layered), dict[SourceLine, list[str]]()
     for network in networks:
-        # The path of one of its parameters: its own line, not that of a layer in it.
+        # The path of one of its parameters: its own line, not the line of a layer in it.
         lines.setdefault(layered.creation(f"{network}.weight").place, []).append(network)
     for place, made in lines.items():
         first, *others = (network.removeprefix("model.") for network in made)

@@ -68,7 +68,7 @@ def resume(start: TrainingStart) -> Measurement:
     if not violated:
         why = f"wherever it was saved, {_HANDED_ON.message}, as a hidden state or a rollout"
         return Measurement.cannot_judge(why)
-    # What goes on shows more than what raises: that may be in the middle of an iteration.
+    # A run that goes on shows more than one that raises, perhaps in the middle of an iteration.
     saved, violation = next((each for each in violated if each[1].array), violated[0])
     if violation.array:
         only_gradients = not _after_loading(start, saved, states, gradients=True)

@@ -45,7 +45,7 @@ from symmetry.jax.jaxprs.walk import (
 )
 
 _DTYPES = ("new_dtype", "dtype", "preferred_element_type", "out_dtype")
-# What they compute depends on the number of bits, or is done outside of JAX.
+# Their results depend on the number of bits, or come from outside of JAX.
 _AS_WRITTEN = ("bitcast_convert_type", "nextafter", "pure_callback", "io_callback", "ffi_call")
 
 Position = tuple[Site, int]  # an operand of an equation
@@ -115,7 +115,7 @@ class Interpreter(Walk[Any]):
     def visit(self, equation: Any, args: Sequence[Any]) -> Sequence[Any]:
         """Return the results of an equation, whose line and scopes they keep."""
         outer, info = self._line, equation.source_info
-        # What a library traced once has no line of the user's: that of its call counts.
+        # A function that a library traced once has no line of the user's: its call has one.
         self._line = info.traceback if outer is None or has_users_line(info) else outer
         names = source_info_util.current_name_stack() + info.name_stack
         line = source_info_util.user_context(self._line, name_stack=names)

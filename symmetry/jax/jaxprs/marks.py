@@ -42,7 +42,7 @@ _PREFIX = "symmetry."
 _TRACING = jax.make_user_context()  # JAX traces a function anew where it has another value
 _FEW = 8  # rounds that are taken one by one
 _KEPT = ("loss", "gradient")  # of what is marked in loops and branches
-# What leaves a value what it is, or changes its dtype alone.
+# Primitives that leave a value as it is, or change only its dtype.
 _SAME = {"convert_element_type", "copy", "copy_p", "name", "optimization_barrier", "device_put"}
 _SAME |= {"reduce_precision", "sharding_constraint"}
 _SAME |= {"squeeze"}  # the axis of the devices, where each has its own

@@ -29,7 +29,7 @@ class Draw(NamedTuple):
     """A call of a function of jax.random."""
 
     site: Site  # where it stands in the jaxpr of the step
-    name: str  # that of the function: ``bernoulli``
+    name: str  # the name of the function: ``bernoulli``
     at: SourceLine  # the user's line
     fixed: bool = False  # whether its key is the same in each step
     drops: bool = False  # whether it is dropout

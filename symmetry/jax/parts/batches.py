@@ -19,7 +19,7 @@ from symmetry.training.capabilities.batching import Padding, Reordering
 from symmetry.units.state import Array
 
 _BITS = ("random_bits", "rng_bit_generator", "rng_uniform")
-_COMPARING = ("eq", "ne", "gt", "ge")  # `lt` is that of each index: it may count from the end
+_COMPARING = ("eq", "ne", "gt", "ge")  # each index has an `lt`: it may count from the end
 
 
 class JaxReordering(Reordering):

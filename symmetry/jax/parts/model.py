@@ -21,7 +21,7 @@ from symmetry.training.capabilities.flowing import Cut
 from symmetry.training.capabilities.model import Differentiating, Layered, Optimizing
 from symmetry.units.state import Array
 
-# What Flax, NNX and Keras, and Haiku call the matrix of a layer: its outputs are the last axis.
+# Names of the matrix of a layer in Flax, NNX and Keras, and in Haiku: its last axis is outputs.
 _MATRICES = ("kernel", "w")
 _TABLES = ("embedding", "embeddings")
 

@@ -15,7 +15,7 @@ CASTS = frozenset(
     {"convert_element_type", "copy", "copy_p", "device_put", "name", "optimization_barrier"}
     | {"reduce_precision", "sharding_constraint", "stop_gradient"}
 )
-# What shows the same numbers: in another shape or dtype, some of them, or with some masked.
+# Primitives that show the same numbers: in another shape or dtype, some of them, or some masked.
 VIEWS = frozenset(
     {"broadcast_in_dim", "concatenate", "dynamic_slice", "expand_dims", "gather", "pad", "reshape"}
     | {"rev", "select_n", "slice", "split", "squeeze", "transpose", *CASTS}

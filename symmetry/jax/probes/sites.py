@@ -64,7 +64,7 @@ class Site:
     scores: Any  # the value that it is computed from
     reads: tuple[Operand, ...]  # the operands that this value is in the formula
     equation: int  # the number of the equation by which it is known
-    axis: int | None = None  # that of the classes; None if it has none
+    axis: int | None = None  # the axis of the classes; None without one
     choices: tuple[Choice, ...] = ()  # the operations by which labels may choose
     target: Any = None  # what it is compared with; None if it has labels or is not known
 

@@ -97,7 +97,7 @@ class Jitted:
         try:
             with marking():
                 closed = jax.make_jaxpr(call)([leaves[n] for n in own])
-        except Exception:  # of a function that wants plain numbers
+        except Exception:  # of a function that needs plain numbers
             return False
         return bool(leaves_of(closed, len(own), carried=False))
 

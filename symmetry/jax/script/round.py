@@ -40,7 +40,7 @@ class RecordedCall:
 
     jitted: Any  # the function; or an operation between calls
     tree: Any  # of the arguments, which are in a dictionary by their names
-    # Of the arguments; None for results of the function itself. Empty if they are not held.
+    # The leaves of the arguments; None for results of the function itself. Empty if none is held.
     leaves: list[Any]
     made: list[Made | None]  # the result of a call that each leaf is, if it is one
     constants: frozenset[int]  # the leaves that JAX compiles as constants

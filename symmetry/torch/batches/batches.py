@@ -65,7 +65,7 @@ class Batches(Reordering, Accumulating, Padding, Thinning):
         self._order, self._few = settings.sample_order, settings.few_samples
         self._thinned = False
         self._random_states = random_states
-        # What a script's loaders know of its samples.
+        # The samples as the loaders of a script show them.
         self._loaded = objects.step.samples if isinstance(objects.step, ScriptStep) else None
         # Where a model has computed in fewer bits than the run's.
         self._computed = self._loaded.computed if self._loaded and settings.promotes else ""
@@ -178,7 +178,7 @@ class Batches(Reordering, Accumulating, Padding, Thinning):
     @contextmanager
     def other_draws(self) -> Iterator[None]:
         """Report draws of generators other than PyTorch's to the mode that follows samples."""
-        if self._draws is None or self._loaded is not None:  # which sees them itself
+        if self._draws is None or self._loaded is not None:  # which follows them itself
             yield
             return
         shared = [g for g in generators.shared() if not isinstance(g, torch.Generator)]

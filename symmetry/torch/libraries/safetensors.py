@@ -5,7 +5,7 @@ from symmetry.base.libraries import Library
 LIBRARY = Library(
     imports=("safetensors",),
     writers=(
-        ("safetensors.torch", "serialize_file", -2),
-        ("safetensors.numpy", "serialize_file", -2),
+        ("safetensors.torch", "serialize_file", 1),
+        ("safetensors.numpy", "serialize_file", 1),
     ),
 )

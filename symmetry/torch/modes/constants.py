@@ -37,7 +37,7 @@ class TorchConstant:
     step: int = 0  # in which it was first read
     varies: bool = False  # whether what is read there is another one in other steps
     repeats: bool = False  # whether the same numbers are read there in several steps
-    # Of each reading in this step that is not a backward's, how many backwards came before it.
+    # By reading in this step that is not a backward's: how many backwards came before it.
     beside: list[int] = field(default_factory=list)
 
     @property

@@ -22,7 +22,7 @@ class ModuleScope:
 
     def __init__(self, model: nn.Module) -> None:
         self.depth = 0
-        # The modules of the model but itself, by id. What wraps one and nothing else is the model.
+        # The modules of the model but itself, by id. A module that only wraps one counts as it.
         self._modules = {id(module): module for module in model.modules() if module is not model}
         while len(children := [*model.children()]) == 1:
             (model,) = children

@@ -32,7 +32,7 @@ _OPERATION = re.compile(r"Backward\d*$")
 # Functions whose result is no number of a tensor, or is no part of the forward.
 _ASIDE = {"backward", "grad", "register_hook", "retain_grad", "__setitem__", "zero_", "__set__"}
 _GRAD = "torch.autograd.grad()"
-# Of their first argument these take the dtype, the device and perhaps the shape, and no number.
+# These take the dtype, the device and perhaps the shape of their first argument, and no number.
 _FORMS = {"zeros_like", "ones_like", "full_like", "empty_like", "rand_like", "randn_like"}
 _FORMS |= {"new_tensor", "new_zeros", "new_ones", "new_full", "new_empty"}
 _READ = {"data", "T", "mT", "H", "mH", "real", "imag"}  # attributes that are tensors made of it
@@ -40,7 +40,7 @@ _ELEMENTWISE = {"mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss"}
 _SUMS = {"add", "add_", "sub", "sub_", "rsub", "__add__", "__radd__", "__iadd__", "__sub__"}
 _SUMS |= {"__rsub__", "__isub__"}
 _FLAT = {"round", "sign", "sgn", "floor", "ceil", "trunc", "floor_divide"}
-# What to do about an operation that cuts the gradient off.
+# The cure for an operation that cuts the gradient off.
 _CURES = {
     "torch.tensor()": "it copies the numbers and not how they were made: use torch.stack()",
     "torch.as_tensor()": "it copies the numbers and not how they were made: use torch.stack()",

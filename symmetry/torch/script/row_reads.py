@@ -32,7 +32,7 @@ from symmetry.torch.watch.functions import results
 from symmetry.torch.watch.operations import tensors_in
 
 _DRAWS = ("randperm", "randint")
-# What leaves rows in the order that they have.
+# Functions that leave rows in their order.
 _KEEPING = {"__getitem__", "index_select", "split", "chunk", "tensor_split", "narrow", "unbind"}
 _KEEPING |= {"to", "type", "long", "int", "float", "double", "half", "bool", "cpu", "cuda"}
 _KEEPING |= {"clone", "contiguous", "detach", "pin_memory", "view", "reshape", "add", "__add__"}

@@ -26,7 +26,7 @@ _MOST = 8  # modules: a model that is called layer by layer may have many
 class FirstCall:
     """The first outermost call of a module."""
 
-    number: int  # that of the call among all outermost ones, from 0
+    number: int  # the number of the call among all outermost ones, from 0
     module: nn.Module
     arguments: Any  # its ``(args, kwargs)``
     place: SourceLine  # the user's line that calls it

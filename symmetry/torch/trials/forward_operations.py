@@ -17,7 +17,7 @@ from symmetry.torch.watch.operations import Observer, Operation, Recorder, name_
 class ForwardOperation:
     """One operation."""
 
-    name: str  # that of PyTorch's operation
+    name: str  # the name of PyTorch's operation
     # Copies of the tensors that it is given and makes.
     inputs: Sequence[Tensor]
     numbers: Sequence[int]  # the whole numbers that it is given

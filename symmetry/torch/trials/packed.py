@@ -127,7 +127,7 @@ def _tried(rows: _Rows, gradient: Array | None) -> PackedCall:
     first = _first(rows, worst, row) if leak else None
     if first is None:
         return known
-    # A library's operation is at the line that asks for the gradient: the call is repeated there.
+    # A library's operation is at the line that calls the backward: the call is repeated there.
     place = None if first.place == users_line() else first.place
     return replace(known, first=first.module or first.name.strip("_"), first_at=place)
 

@@ -27,7 +27,7 @@ _KINKS = """max amax min amin maximum minimum relu relu_ threshold leaky_relu ab
 eq ne logical_not logical_and logical_or bitwise_and bitwise_or bitwise_not masked_fill masked_fill_
 any all"""
 SMOOTH = frozenset(" ".join((_MOVES, _FILLS, _FUNCTIONS, _KINKS)).split())
-# Of these it may be something else on purpose: a straight-through or a surrogate gradient.
+# Their gradient may be another one on purpose: a straight-through or a surrogate gradient.
 _ROUNDS = """round round_ sign sgn floor floor_ ceil ceil_ trunc frac fmod remainder heaviside
 argmax argmin sort topk one_hot"""
 _CLAMPS = "clamp clamp_ clamp_min clamp_min_ clamp_max clamp_max_ hardtanh"

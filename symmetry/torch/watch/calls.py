@@ -109,7 +109,7 @@ class ModuleCalls:
             self._depth -= 1
             return
         self._call = None
-        # Of a forward that raises, the hooks are called without an output.
+        # If a forward raises, the hooks are called without an output.
         if self._after is not None and output is not None:
             with self._pause():
                 self._after(call, output)

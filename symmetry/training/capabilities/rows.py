@@ -20,7 +20,7 @@ class PackedCall:
     known_by: str  # the argument that says where documents begin
     # How much the tokens of a row act on the outputs of each of its documents.
     influence: Influence | None = None
-    leak: float = 0.0  # the largest influence of another document, by that of a document's own
+    leak: float = 0.0  # the largest influence of another document, by a document's own influence
     first: str = ""  # the first module whose outputs depend on another document
     first_at: SourceLine | None = None  # the user's line that calls that
     # How many documents that do not end a row there are, and how many of these are trained within.

@@ -87,7 +87,7 @@ class EagerDraw:
     """Random numbers were drawn by a key, outside of jitted functions."""
 
     at: SourceLine
-    name: str  # that of the function
+    name: str  # the name of the function
     key: str  # a digest
     size: int  # how many numbers there are; 0 if it makes the key
     made: SourceLine  # where the key was made from a seed; empty if it was not

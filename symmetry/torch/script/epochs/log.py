@@ -53,7 +53,7 @@ class Log:
         self.updates = self.backwards = 0
         self.ended, self.is_limited = "", False
         self.suspend, self._seconds, self._most = suspend, seconds, most
-        # Of calls that record gradients: the event, and the numbers of the first node that the call
+        # By call that records gradients: the event, and the numbers of the first node that the call
         # has made and of the first one behind it.
         self._calls: list[tuple[int, int, int]] = []
         self._began, self._thread = time.process_time(), threading.get_ident()

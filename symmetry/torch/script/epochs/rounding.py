@@ -38,7 +38,7 @@ class _Kept:
     """The part of its updates that a parameter has kept so far."""
 
     parameter: weakref.ref[Tensor]
-    both: float = 0.0  # the sum of its movement times that of the copy
+    both: float = 0.0  # the sum of its movement times the movement of the copy
     own: float = 0.0  # the sum of the squares of the copy's
     still: int = 0  # entries that only the copy has moved
     moved: int = 0  # entries that the copy has moved

@@ -45,7 +45,7 @@ _LINEAR = re.compile(
     "Slice|Split|SplitWithSizes|Squeeze|Stack|Sub|Sum|T|Take|ToCopy|Trace|Transpose|Unbind|Unfold|"
     "UnsafeView|Unsqueeze|View|Where|_DDPSink"
 )
-# What takes a mean of its entries by itself, unless it is told otherwise.
+# Losses that take a mean of their entries by default.
 _REDUCING = re.compile(
     "BinaryCrossEntropy(WithLogits)?|HuberLoss|L1Loss|MseLoss|Multi(label)?MarginLoss|"
     "NllLoss(2D)?|SmoothL1Loss|SoftMarginLoss"
