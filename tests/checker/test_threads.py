@@ -61,6 +61,7 @@ def test_what_cannot_be_limited_is_said(monkeypatch):
     assert in_words().endswith("JAX's own threads were started with it and cannot be limited")
 
 
+@pytest.mark.slow
 def test_a_library_that_is_loaded_within_has_one_thread():
     code = (
         "from symmetry.checker.threads import one_thread\n"

@@ -10,7 +10,6 @@ from torch import nn
 from symmetry.finding import find as finding
 from symmetry.finding.rehearsal import Rehearsal
 from symmetry.training.target import FunctionTraining, Training
-from tests.conftest import slow
 from tests.torch.script.helpers import script
 
 CLASSES = 3
@@ -125,7 +124,8 @@ for i in range(0, 128, 32):
 """
 
 
-@pytest.mark.parametrize("loop", [LOADER, slow(SLICES)])
+@pytest.mark.slow
+@pytest.mark.parametrize("loop", [LOADER, SLICES])
 def test_samples_of_a_script_are_left_out(loop, tmp_path, monkeypatch):
     (tmp_path / "train.py").write_text(SCRIPT.format(loop=loop))
     sizes = traced(script(str(tmp_path / "train.py")), monkeypatch)

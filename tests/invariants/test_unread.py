@@ -315,7 +315,7 @@ def scaled_anew(model):
         slow(beside(masked), r"a fixed tensor of shape \(6, 5\)"),
         slow(beside(noisy_by_numpy), r"a tensor that each step has anew, .* Draw noise by PyTorch"),
         slow(beside(flat_noise_by_numpy), r"a tensor that each step has anew, of shape \(57,\)"),
-        (beside(noisy_alike), r"draws from the same seed, .* Draw other noise"),
+        slow(beside(noisy_alike), r"draws from the same seed, .* Draw other noise"),
     ],
     ids=[
         "by the backward",

@@ -8,7 +8,6 @@ from symmetry.base.failure import Failure, PlainRun
 from symmetry.invariants.training.runs import runs
 from symmetry.targets.script import script
 from symmetry.training.start import TrainingStart
-from tests.conftest import slow
 from tests.torch.script.epochs.helpers import HEAD
 
 ENDS = {
@@ -37,14 +36,22 @@ def measured(tmp_path, monkeypatch):
     return measure
 
 
-@pytest.mark.parametrize(
-    "text", [ENDS["in its validation"], *(slow(text) for text in [*ENDS.values()][1:])]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("text", ENDS.values(), ids=ENDS)
 def test_a_script_that_fails_late_is_accused_at_the_line(measured, text):
     found = measured(text)
     assert found.violation is not None
     assert (found.violation.file, found.violation.line) == ("late.py", 21 + text.count("\n"))
     assert found.violation.message.startswith(("raises ", "exits with status 3"))
+
+
+def test_a_failure_that_a_plain_run_repeats_is_accused_at_its_line(measured):
+    text = ENDS["in its validation"]
+    line = 21 + text.count("\n")
+    plain = PlainRun(Failure("RuntimeError", "raises RuntimeError", "late.py", line))
+    found = measured(text, plain=plain)
+    assert found.violation is not None
+    assert (found.violation.file, found.violation.line) == ("late.py", line)
 
 
 def test_a_sound_script_holds_without_a_plain_run(measured):
