@@ -39,8 +39,8 @@ OTHERS = {  # the phase, the module, and the line that made what differs
 QUICK = ("wrong_scale", "other_eps")
 TEXTS = {
     "wrong_scale": "attention.out is given another input",
-    "mean_of_means": "the loss of step 1 (",
-    "wrong_backward": "the outputs of all 9 modules agree, the gradient of the model does not",
+    "mean_of_means": "): the outputs of all 9 modules agree, the gradient of the model does not",
+    "wrong_backward": "the backward of step 1 between head and fc: the gradient of fc differs",
     "other_eps": "(eps of AdamW is 1e-06, not 1e-08)",
 }
 LINES = (FOLDER / "trainings.py").read_text().splitlines()
