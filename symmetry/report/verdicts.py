@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from typing import get_args
 
+from symmetry.base.errors import FAILED, FOUND
 from symmetry.checker.verdict import JUDGED, Checked, Kind, Verdict
 from symmetry.finding.coverage import Dead, Unequal
 from symmetry.law.note import Note
@@ -74,26 +75,33 @@ def summary(verdicts: Sequence[Verdict]) -> str:
 
 def conclusion(checked: Checked) -> str:
     """Return what all verdicts mean together, in a few words."""
-    verdicts = checked.verdicts
-    code = checked.status
-    late = _late(verdicts)
-    if code == 1:
-        fails = any(verdict.kind == "error" for verdict in verdicts)
+    late = _late(checked.verdicts)
+    if checked.status == FOUND:
+        fails = any(verdict.kind == "error" for verdict in checked.verdicts)
         return "; ".join(filter(None, (_gating(checked), "" if fails else late)))
     if late:
         return f"{late}, and nothing is violated so far"
     if checked.unmet:
         return f"a requirement is not met: {'; '.join(checked.unmet)}"
-    if code == 2 and (unproved := [v for v in verdicts if v.unproved]):
+    return _nothing_proved(checked) if checked.status == FAILED else _sound(checked)
+
+
+def _nothing_proved(checked: Checked) -> str:
+    """Say why no invariant was judged, or that no equal units were checked."""
+    if unproved := [v for v in checked.verdicts if v.unproved]:
         skips = " ".join(f"--skip {name}" for name in _names(unproved))
         reason = unproved[0].message.removeprefix("no equal units were found: ")
         reason = reason.removeprefix("units were not searched, because ")
         texts = (layer.text for layer in dead_layers(checked))
         reason = next(chain(texts, without_units(unequal_layers(checked))), reason)
         return f"no equal units were checked: {reason}; {skips} lets it pass"
-    if code == 2:
-        why = dict.fromkeys(verdict.message.partition(" (")[0] for verdict in verdicts)
-        return f"nothing was checked: {'; '.join(why)}"
+    why = dict.fromkeys(verdict.message.partition(" (")[0] for verdict in checked.verdicts)
+    return f"nothing was checked: {'; '.join(why)}"
+
+
+def _sound(checked: Checked) -> str:
+    """Say that nothing is violated, how far that was checked, and which layers were not."""
+    verdicts = checked.verdicts
     unasked = "not applicable", "not reached"
     asked = [v for v in verdicts if v.about.exchanges == "units" and v.kind not in unasked]
     if asked and not any(v.counted or v.kind == "expected failure" for v in asked):
