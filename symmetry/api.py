@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Unpack
 
 from symmetry import session
-from symmetry.base.errors import SymmetryError, TrainingError
+from symmetry.base.errors import OK, SymmetryError, TrainingError
 from symmetry.base.files import writable_files
 from symmetry.base.names import RECORDED
 from symmetry.checker.declaration import takes
@@ -80,7 +80,7 @@ class Report(Checked):
     @property
     def ok(self) -> bool:
         """Whether the command would exit with 0."""
-        return self.status == 0
+        return self.status == OK
 
     def __bool__(self) -> bool:
         """Return ``ok``, so that ``assert check(step)`` says what it seems to say."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from symmetry.base.devices import Substitution
+from symmetry.base.errors import FAILED, FOUND, OK
 from symmetry.checker.arguments import Smallest, TriedSizes
 from symmetry.checker.ignored import Ignored
 from symmetry.finding.coverage import Coverage
@@ -230,14 +231,14 @@ def exit_code_accepting(checked: Checked) -> int:
 def exit_code(
     verdicts: Iterable[Verdict], gating: Sequence[Note] = (), unmet: Sequence[str] = ()
 ) -> int:
-    """Return 1 if a verdict or a note gates; 2 if passing would prove nothing; else 0.
+    """Return FOUND if a verdict or a note gates; FAILED if passing would prove nothing; else OK.
 
     Passing proves nothing if no case counted, if an invariant of units had no equal units, if a
     limit came before the last verdict, or if a requirement is not met.
     """
     verdicts = tuple(verdicts)
     if gating or any(verdict.gates for verdict in verdicts):
-        return 1
+        return FOUND
     proved = any(verdict.counted for verdict in verdicts)
     without = any(verdict.unproved or verdict.kind == "not finished" for verdict in verdicts)
-    return 0 if proved and not (without or unmet) else 2
+    return OK if proved and not (without or unmet) else FAILED

@@ -53,7 +53,7 @@ def rearranged(start: Start, groups: Sequence[Units], kind: str) -> Measurement:
     found = compare_sides(start, sides, f"rearranged {kind}", "the rearranged result")
     if found.violation is None:
         return found
-    return replace(found, violation=_blamed(start, groups, found.violation))
+    return replace(found, violation=_with_group(start, groups, found.violation))
 
 
 def clones(start: Start) -> Measurement:
@@ -290,9 +290,9 @@ def _exchanged(start: Start, orders: Orders) -> Sides:
     return start.states(moved), [dict(change(state)) for state in start.result]
 
 
-def _blamed(start: Start, groups: Sequence[Units], violation: Violation) -> Violation:
+def _with_group(start: Start, groups: Sequence[Units], violation: Violation) -> Violation:
     """Name the group of units: of those in the array, the one that violates most on its own."""
-    worst, blamed = 0.0, violation
+    worst, named = 0.0, violation
     for units in groups:
         if len(groups) > 1 and violation.array not in units.arrays:
             continue
@@ -303,8 +303,8 @@ def _blamed(start: Start, groups: Sequence[Units], violation: Violation) -> Viol
             own = ratios[violation.iteration - 1].get(violation.array, 0.0)
         if own > worst:
             pair = units.pair_at(violation.array, violation.entry or (), orders[0][1])
-            worst, blamed = own, replace(violation, group=units.name, units=pair)
-    return blamed
+            worst, named = own, replace(violation, group=units.name, units=pair)
+    return named
 
 
 def _split(pairs: Sequence[Pair], violation: Violation) -> Violation:

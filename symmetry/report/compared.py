@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from symmetry.base.errors import FAILED, FOUND, OK
 from symmetry.base.records import dump
 from symmetry.base.user_code import spell
 from symmetry.comparison.outcome import (
@@ -134,7 +135,7 @@ def to_json(compared: Compared) -> str:
 def exit_code(others: Iterable[ComparedTraining]) -> int:
     """Return 1 if one differs or raises an error; 2 if one could not be compared; else 0."""
     same = [other.same for other in others]
-    return 1 if False in same else 2 if None in same else 0
+    return FOUND if False in same else FAILED if None in same else OK
 
 
 def unjudged(others: Sequence[ComparedTraining]) -> str:
