@@ -109,7 +109,7 @@ class Execution:
         coroutine.rearranged = order is not None
         self.samples = Samples(order, coroutine, self._sandbox.main, rows)
         self.evaluations = Evaluations(cut=cut)
-        mine = proxy(self)  # in no circle, so that it is freed as soon as nobody has it
+        mine = proxy(self)  # in no circle, so that it is freed as soon as it is not used
         self._boundary = StepBoundary(
             *(coroutine.suspend, self.samples, self.evaluations, lambda: mine._scopes()),
             by_hand=by_hand,

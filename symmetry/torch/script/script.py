@@ -59,7 +59,7 @@ class Script:
         self._by_hand = False  # whether it updates without an optimiser
         self._names: Sequence[Path] | None = None  # of tensors that it trains without a module
         self._rows: SampleRows | None = None  # that it reads for a batch, if no loader makes any
-        # What it holds after its first steps, if its evaluations are worth cutting short.
+        # Its state after its first steps, if its evaluations are worth cutting short.
         self._whole: tuple[Any, ...] | None = None
         self._cut = False  # whether evaluations are cut short, which its steps do not need
         self._unused: list[Execution] = []
