@@ -74,6 +74,7 @@ LEARNS = changed(
 )
 SAME_ROWS = "rows = np.asarray(jax.random.randint({}, (4,), 0, 64))"
 DONATED = "from functools import partial\n@partial(jax.jit, donate_argnums=0)\ndef step"
+EVALUATED = SCRIPT[SCRIPT.index("    for j in") :]
 UNREAD = "    jax.grad(lambda p: (p['a'] ** 2).sum())(params)\n"
 FAULTS = {
     "dropout is active": (changed((TRAINS, TRAINS.replace("False", "True"))), "loop/evaluation"),
@@ -103,6 +104,14 @@ FAULTS = {
         changed(
             ("@jax.jit\ndef step", DONATED),
             ("    for j in", "    best = params if epoch == 0 else best\n    for j in"),
+        )
+        + "print(best['a'].sum())\n",
+        "training/runs",
+    ),
+    "donated where no step is computed, and read": (
+        changed(
+            ("@jax.jit\ndef step", DONATED),
+            (EVALUATED, "    best = params if epoch == 0 else best\n"),
         )
         + "print(best['a'].sum())\n",
         "training/runs",
@@ -142,8 +151,11 @@ ADDED_UP = """    old = mean
 GRADIENT = SCRIPT[
     SCRIPT.index("    (loss, mean), gradient") : SCRIPT.index("    return jax.tree.map")
 ]
+KEPT = "    best = jax.tree.map(jnp.copy, params) if epoch == 0 else best\n"
 SOUND = {
     "as it is": SCRIPT,
+    "donated, and kept as a copy": changed(("@jax.jit\ndef step", DONATED), (EVALUATED, KEPT))
+    + "print(best['a'].sum())\n",
     "micro-batches in a loop of JAX": changed((GRADIENT, ADDED_UP)),
     "a policy that drops out": changed(
         ("key = jax.random.key(1)\n", f"{ACTS}key = jax.random.key(1)\n"),

@@ -24,6 +24,7 @@ from typing import Any, ClassVar
 from unittest.mock import patch
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from symmetry.base.libraries import saving
@@ -135,6 +136,7 @@ class LoopCalls(Jitting):
         self._since: Counter[int] = Counter()  # calls since one of no companion
         # By function: its last computed call, and the tree and leaves of the results.
         self._last: dict[int, tuple[LoopCall, Any, list[Any]]] = {}
+        self._donated: dict[int, list[int]] = {}  # by function: the arguments that it deletes
         self._made: dict[int, Made] = {}
         self._digests: dict[int, tuple[Any, str]] = {}
 
@@ -174,12 +176,25 @@ class LoopCalls(Jitting):
     ) -> Any:
         self._end_in_time()
         call = self._noted(jitted, arguments)
-        if self._is_repeated(call):
+        leaves = jax.tree.leaves(arguments)
+        if self._is_repeated(call) and not any(map(_is_deleted, leaves)):
             call.is_computed = False
-            _, tree, leaves = self._last[id(jitted)]
-            return jax.tree.unflatten(tree, leaves)
+            return self._last_again(jitted, leaves)
         returned = jitted.call(*args, **kwargs)
+        self._donated[id(jitted)] = [n for n, leaf in enumerate(leaves) if _is_deleted(leaf)]
         self._keep(call, returned)
+        return returned
+
+    def _last_again(self, jitted: Jitted, given: Sequence[Any]) -> Any:
+        """Return the last results of a function; arguments that it is donated are deleted."""
+        last, tree, leaves = self._last[id(jitted)]
+        donated = [given[number] for number in self._donated[id(jitted)]]
+        if not donated:
+            return jax.tree.unflatten(tree, leaves)
+        returned = jax.tree.unflatten(tree, [*map(_copy, leaves)])  # they may be donated, too
+        for leaf in donated:
+            leaf.delete()
+        self._keep(last, returned)
         return returned
 
     def _end_in_time(self) -> None:
@@ -228,7 +243,7 @@ class LoopCalls(Jitting):
             own = last is not None and any(m and m[0] == last[0].number for m in call.made)
             self._own[mine] += own
             return False
-        return not any(isinstance(r, jax.Array) and r.is_deleted() for r in last[2])
+        return not any(map(_is_deleted, last[2]))
 
     def _keep(self, call: LoopCall, returned: Any) -> None:
         """Remember the results of a call, which are the arguments of later ones."""
@@ -259,6 +274,15 @@ def digest_of(array: Any) -> str:
     """Return a digest of the bytes of an array, or of keys."""
     plain = np.asarray(jax.random.key_data(array) if is_key(array.dtype) else array)
     return hashlib.blake2b(plain.tobytes(), digest_size=8).hexdigest()
+
+
+def _is_deleted(leaf: Any) -> bool:
+    """Return whether it is an array that was donated to a function."""
+    return isinstance(leaf, jax.Array) and leaf.is_deleted()
+
+
+def _copy(leaf: Any) -> Any:
+    return jnp.copy(leaf) if isinstance(leaf, jax.Array) else leaf
 
 
 def _kind(leaf: Any) -> Hashable:
