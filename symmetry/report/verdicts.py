@@ -104,10 +104,10 @@ def _sound(checked: Checked) -> str:
     verdicts = checked.verdicts
     unasked = "not applicable", "not reached"
     asked = [v for v in verdicts if v.about.exchanges == "units" and v.kind not in unasked]
-    if asked and not any(v.counted or v.kind == "expected failure" for v in asked):
-        return "no equal units were checked"
     expected = len(_names(v for v in verdicts if v.kind == "expected failure"))
     sound = "sound but for " + count(expected, "expected failure") if expected else "sound"
+    if asked and not any(v.counted or v.kind == "expected failure" for v in asked):
+        return and_notes("sound, but no equal units were checked", checked)
     exceptions = []
     if layers := unequal_layers(checked):
         exceptions.append(f"{count(len(layers), 'layer')} without equal units")
