@@ -33,8 +33,7 @@ def contained(
     def watched() -> Iterator[None]:
         # PyTorch traces a model once more to compare two graphs: our modes change these.
         unchecked = patch.object(torch.jit._trace, "_check_trace", lambda *_, **__: None)
-        in_parts = patch.object(torch, "compile", partial(_in_parts, torch.compile))
-        with host.entered(), unchecked, in_parts, watching():
+        with host.entered(), unchecked, _compiling_in_parts(), watching():
             yield
 
     return Sandbox(
@@ -46,6 +45,13 @@ def contained(
         refusal=host.refusal,
         is_final=lambda error: not (host.in_fork or host.lacks(error)),
     )
+
+
+@contextmanager
+def _compiling_in_parts() -> Iterator[None]:
+    """Let torch.compile compile in parts, where others may have patched it already."""
+    with patch.object(torch, "compile", partial(_in_parts, torch.compile)):
+        yield
 
 
 def _in_parts(compile_: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
