@@ -49,7 +49,7 @@ from symmetry.cli.screen import Screen, current, terminal
 _FIRST = 5  # times as long as any other may a first call take: it may import and compile
 _START = 60  # seconds until a process has begun: what it imports then is ours, on a busy machine
 _MOST_PRINTED = 10_000  # bytes of what a target prints
-_RUNS = 75  # that a check of a training makes, about
+_RUNS = 55  # that a check of a training makes, about
 # How many of them begin at the first line of a script that is slow to begin; others are forks.
 _STARTS = 20 if fork.POSSIBLE else _RUNS
 _SLOW, _SHORT, _LONG = 5, 10, 120  # seconds before the first step of a script; of checks

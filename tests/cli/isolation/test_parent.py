@@ -245,17 +245,17 @@ def test_the_waiting_process_imports_nothing_heavy(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("pace", "what", "about", "cure"),
     [
-        (Pace(4, 1, 40.0), "a run takes 10 seconds", "75: 12 min", "a smaller batch or model,"),
+        (Pace(4, 1, 40.0), "a run takes 10 seconds", "55: 9 min", "a smaller batch or model,"),
         (
             Pace(4, 1, 40.0, setup=9.0),
             "a run needs 9 seconds before its first step",
-            "20: 4 min" if fork.POSSIBLE else "75: 12 min",
+            "20: 4 min" if fork.POSSIBLE else "55: 9 min",
             "less data, by arguments of the script,",
         ),
         (
             Pace(4, 1, 40.0, evaluations=1200, evaluated=36.0, evaluates="train.py:7"),
             "a run calls models without gradients 300 times (train.py:7): 9 seconds",
-            "75: 12 min",
+            "55: 9 min",
             "less evaluation, by arguments of the script,",
         ),
     ],
