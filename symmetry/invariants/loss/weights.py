@@ -13,7 +13,7 @@ The weight of a term is the gradient that arrives at it in a backward of the run
 compared, and the loss need not be known. ``symmetry watch`` shows all weights. Unequal means are a
 note for losses of a policy, which some define so, and where no term is masked. Several loaders,
 lines, or sets of parameters are several losses, and may count as they like. So may a penalty, such
-as a router's, beside a loss whose terms all weigh the same.
+as a router's, beside a loss whose terms all weigh the same; a likelihood is no penalty.
 """
 
 from __future__ import annotations
@@ -176,8 +176,11 @@ def _is_mean_of_means(update: UpdateInPieces, site: LossSite) -> bool:
 def _is_beside_a_whole(update: UpdateInPieces, site: LossSite) -> bool:
     """Return whether all terms of another loss weigh the same, in pieces of unequal numbers.
 
-    The script divides that loss by the number in all pieces. The site is a penalty of each piece.
+    The script divides that loss by the number in all pieces. The site is a penalty of each piece,
+    unless its terms are likelihoods: no penalty is one.
     """
+    if any(terms.kind == "likelihood" for terms in update.sites[site].values()):
+        return False
     return any(
         len({each.count for each in terms.values()}) > 1
         and all(each.are_equal for each in terms.values())

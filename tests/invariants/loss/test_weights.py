@@ -96,6 +96,13 @@ def test_a_penalty_of_each_micro_batch_may_stand_beside_a_loss_of_all_tokens(acc
     assert (len(judgement.accusations), judgement.notes) == (accused, [])
 
 
+def test_a_likelihood_of_each_micro_batch_is_no_penalty():
+    seconds = means((8, 3, 5), total=1 / 3, kind="likelihood", operation="Mul", mean_at=at(7))
+    whole = [sums(counts, n) for counts, n in zip(COUNTS, (16, 17), strict=True)]
+    judgement = weights(run(*([*zip(loss, seconds, strict=True)] for loss in whole)))
+    assert [each.at for each in judgement.accusations] == [at(7)]
+
+
 def test_a_loss_that_is_divided_twice_is_accused_where_it_is_made():
     (accusation,) = weights(run(*TWICE)).accusations
     assert accusation.at == at(5)
