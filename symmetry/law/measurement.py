@@ -38,9 +38,8 @@ class Violation:
     groups: str | None = None  # in words, which units are still equal
     # Iterations, each with the largest relative distance of the two units; the split comes first.
     growth: tuple[tuple[int, float], ...] = ()
-    rounding: bool | None = (
-        None  # whether rounding of single steps can explain it; None: no question
-    )
+    # Whether rounding of single steps can explain it; None: no question.
+    rounding: bool | None = None
     file: str | None = None  # of the user's code, where the guilty line is known
     line: int | None = None  # from 1
     also: tuple[tuple[str | None, int | None], ...] = ()  # other lines with the same mistake

@@ -106,14 +106,14 @@ def _sound(checked: Checked) -> str:
     asked = [v for v in verdicts if v.about.exchanges == "units" and v.kind not in unasked]
     expected = len(_names(v for v in verdicts if v.kind == "expected failure"))
     sound = "sound but for " + count(expected, "expected failure") if expected else "sound"
-    if asked and not any(v.counted or v.kind == "expected failure" for v in asked):
-        return and_notes("sound, but no equal units were checked", checked)
     exceptions = []
     if layers := unequal_layers(checked):
         exceptions.append(f"{count(len(layers), 'layer')} without equal units")
     if dead := dead_layers(checked):
         exceptions.append(f"{count(len(dead), 'layer')} whose units are all 0")
-    if exceptions:
+    if asked and not any(v.counted or v.kind == "expected failure" for v in asked):
+        sound = "sound, but no equal units were checked"
+    elif exceptions:
         sound += f", {'and' if expected else 'but'} for {' and '.join(exceptions)}"
     if checked.cut:
         return f"{and_notes(f'{sound} so far', checked)}: {judged(checked)}"

@@ -63,8 +63,8 @@ class Execution:
     by_hand
         Whether it updates without an optimiser.
     names
-        Those of tensors that it trains by hand; None if it calls modules that hold what it trains.
-        If not, its steps begin where a function is given what it trains.
+        None if it calls modules that hold what it trains. Else steps begin where a function is
+        given what it trains, and these are the names of the tensors that it trains by hand.
     order
         The order of the samples in each batch, or other samples for micro-batches; None leaves them
         as they are.

@@ -17,6 +17,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from symmetry.observe.source_line import NOWHERE, SourceLine
 from symmetry.torch.script.epochs.log import digest_of
 
 
@@ -27,6 +28,8 @@ class ByHand:
     ----------
     param_groups, state
         As optimisers have them: one group with the leaves, and no state.
+    asked
+        The line of the last backward.
     """
 
     def __init__(self) -> None:
@@ -34,14 +37,15 @@ class ByHand:
         self.param_groups: list[dict[str, Any]] = [{"params": self._leaves}]
         self.state: dict[Tensor, Any] = {}
         self._once: list[Tensor] = []  # leaves of the last backward that may be inputs
+        self.asked = NOWHERE
         self._digests: list[str] | None = None  # behind a backward that no update has followed
 
-    def see_backward(self, leaves: Iterable[Tensor]) -> None:
-        """See the leaves that a backward has given gradients to."""
+    def see_backward(self, leaves: Iterable[Tensor], at: SourceLine) -> None:
+        """See the leaves that a backward has given gradients to, and its line."""
         held, before = {id(p) for p in self._leaves}, {id(p) for p in self._once}
         fresh = [p for p in leaves if id(p) not in held]
         self._leaves += [p for p in fresh if isinstance(p, nn.Parameter) or id(p) in before]
-        self._once = fresh
+        self._once, self.asked = fresh, at
         self._digests = self._now()
 
     def has_updated(self) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import math
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Set
 from typing import Any
 
 import torch
@@ -68,8 +68,7 @@ class GradientReads:
         self._looked_at: set[int] = set()  # backwards whose gradients the user's code has read
         self._clips = 0
         self._quiet = False  # whether an update or PyTorch itself reads gradients, not the user
-        self._by_hand: ByHand | None = None
-        self._asked: SourceLine | None = None  # the line of the last backward without an optimiser
+        self._by_hand: ByHand | None = None  # where a backward came before any optimiser
 
     def patches(self) -> Iterator[Patch]:
         """Yield what has to be replaced while the script runs."""
@@ -91,17 +90,18 @@ class GradientReads:
     @property
     def optimizers(self) -> list[Any]:
         """The optimisers, in the order in which they were made."""
-        return [each for each in self._optimizers if each is not self._by_hand]
+        return [each for each in self._optimizers if not isinstance(each, ByHand)]
 
     @property
     def held(self) -> set[int]:
-        """The ids of the parameters that optimisers hold."""
-        return {id(p) for optimizer in self._optimizers for p in held_by(optimizer)}
+        """The ids of the parameters that optimisers hold, or that are updated by hand."""
+        return {*map(id, self.parameters)}
 
     @property
     def parameters(self) -> list[Tensor]:
-        """The parameters that optimisers hold."""
-        known = {id(p): p for optimizer in self._optimizers for p in held_by(optimizer)}
+        """The parameters that optimisers hold, or that are updated by hand."""
+        updating = self.optimizers or self._optimizers
+        known = {id(p): p for optimizer in updating for p in held_by(optimizer)}
         return [*known.values()]
 
     def number_of(self, optimizer: Any) -> int:
@@ -117,11 +117,14 @@ class GradientReads:
 
     def see_by_hand(self) -> None:
         """See whether the script has updated by hand since its last backward."""
-        if self._by_hand is not None and self._by_hand.has_updated():
-            for p in held_by(self._by_hand):
-                if _version(p) != self._zero.get(id(p), _version(p)) and not self._is_cleared(p):
-                    self._within.pop(id(p), None)  # as momentum that is kept in the gradient
-            self.updated(self._by_hand)
+        hand = self._by_hand
+        if hand is None or self.optimizers or not hand.has_updated():
+            return
+        mine = held_by(hand)  # their gradients may be cleared by now
+        for p in mine:
+            if _version(p) != self._zero.get(id(p), _version(p)) and not self._is_cleared(p):
+                self._within.pop(id(p), None)  # as momentum that is kept in the gradient
+        self._add_update(hand, mine, set(), hand.asked)
 
     def updates(self, optimizer: Any) -> None:
         """See an optimiser before its step."""
@@ -132,30 +135,41 @@ class GradientReads:
     def updated(self, optimizer: Any) -> None:
         """See an optimiser after its step."""
         self._quiet = False
-        number = self._optimizers.of(optimizer)
         self._optimizers.look(optimizer)
+        mine = [p for p in held_by(optimizer) if _grad.__get__(p) is not None]
+        rates = rates_of(optimizer)
+        self._add_update(optimizer, mine, self._looked_at, rates=rates, factors=self._factors)
+
+    def _add_update(
+        self,
+        optimizer: Any,
+        mine: Iterable[Tensor],
+        looked_at: Set[int],
+        at: SourceLine | None = None,
+        rates: tuple[float, ...] = (),
+        factors: tuple[float, float] = (1.0, 1.0),
+    ) -> None:
+        """Add an update by the gradients of some parameters, but for backwards looked at."""
+        number = self._optimizers.of(optimizer)
         self._stepped[number] = bool(optimizer.state)
-        by_hand = optimizer is self._by_hand
-        # Gradients that were used by hand may be cleared by now.
-        mine = [p for p in held_by(optimizer) if by_hand or _grad.__get__(p) is not None]
         before = self._read_by.setdefault(number, set())
         backwards = {n for p in mine for n in self._within.get(id(p), ())}
         clips = {n for p in mine for n in self._clipped.get(id(p), ())}
         for each in backwards:
             self._alive.pop(each, None)
-        again = backwards & before - (set() if by_hand else self._looked_at)
+        again = backwards & before - looked_at
         before |= backwards
         self._log.updates += 1
         self._log.add(
             Updated,
-            self._asked if by_hand else None,
+            at,
             optimizer=number,
-            rates=() if by_hand else rates_of(optimizer),
+            rates=rates,
             backwards=tuple(sorted(backwards)),
             again=tuple(sorted(again)),
             clips=tuple(sorted(clips)),
             states=states(),
-            factors=self._factors,
+            factors=factors,
         )
         self.terms.updated(len(backwards))
 
@@ -173,7 +187,7 @@ class GradientReads:
         return tuple(
             SteppedOptimizer(
                 number=number,
-                kind="hand" if optimizer is self._by_hand else type(optimizer).__name__,
+                kind="hand" if isinstance(optimizer, ByHand) else type(optimizer).__name__,
                 variable=self._optimizers.name_of(number),
                 parameters=len(held_by(optimizer)),
                 has_state=self._stepped[number],
@@ -235,8 +249,7 @@ class GradientReads:
         if self._by_hand is None:
             self._by_hand = ByHand()
             self._optimizers.of(self._by_hand)
-        self._by_hand.see_backward(leaves)
-        self._asked = at
+        self._by_hand.see_backward(leaves, at)
 
     def _seen_grad(self, grad: Callable[..., Any]) -> Callable[..., Any]:
         def seen_grad(*args: Any, **kwargs: Any) -> Any:
