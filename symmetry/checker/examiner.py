@@ -82,5 +82,6 @@ def verdict_of(blank: Verdict, measured: Measurement, *, runs: int, rounds: bool
         violation=violation,
         message=message,
         unproved=measured.unproved,
+        own_error=measured.own_error,
         notes=measured.notes,
     )

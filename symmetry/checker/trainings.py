@@ -381,11 +381,13 @@ class TrainingExaminer(Examiner):
         except TargetError as error:
             if self._fails_by_itself(error):
                 return _failed(blank, str(error), error.failure)
-            return replace(blank, message=f"it fails only in a run of this check: {error}")
+            own = f"it fails only in a run of this check: {error}"
+            return replace(blank, message=own, own_error=True)
         except SymmetryError:
             raise
         except Exception as error:
-            return replace(blank, kind="not finished", message=_own_error(error))
+            own = _own_error(error)
+            return replace(blank, kind="not finished", message=own, own_error=True)
         if measured.unproved:
             if self.coverage is not None and not self.coverage.has_hidden_axes:
                 return replace(blank, kind="not applicable", message=_NO_HIDDEN)

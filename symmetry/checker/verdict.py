@@ -1,5 +1,6 @@
 """The outcome of a check: a verdict for each invariant and dtype."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -28,6 +29,8 @@ Kind = Literal[
 ]
 
 _LATE = ("not finished", "not reached")
+_ENOUGH = 10  # judged invariants prove something, also where no units are equal
+_LOST = 1 / 3  # of the invariants that apply: a check that loses more of them proves too little
 JUDGED = ("holds", "violated", "rounding", "expected failure", "error")  # kinds that say something
 
 
@@ -80,7 +83,9 @@ class Verdict:
     failures, reruns
         How often the smallest case failed again when it was run again.
     unproved
-        It needs equal units, and the target has none: passing would prove nothing.
+        It needs equal units, and the target has none.
+    own_error
+        An error of symmetry itself came first: the target may be right or wrong.
     notes
         True facts about the target that are usually mistakes.
     iteration, matrix, units, entry, relative, groups, growth, rounding
@@ -112,6 +117,7 @@ class Verdict:
     failures: int = 0
     reruns: int = 0
     unproved: bool = False
+    own_error: bool = False
     notes: tuple[Note, ...] = ()
     steps: int | None = None
     array: str | None = None
@@ -233,12 +239,32 @@ def exit_code(
 ) -> int:
     """Return FOUND if a verdict or a note gates; FAILED if passing would prove nothing; else OK.
 
-    Passing proves nothing if no case counted, if an invariant of units had no equal units, if a
-    limit came before the last verdict, or if a requirement is not met.
+    Passing proves nothing if no case counted, if a limit came before the last verdict, if a
+    requirement is not met, if errors of symmetry itself took too much, or if there are no equal
+    units and little else was judged.
     """
     verdicts = tuple(verdicts)
     if gating or any(verdict.gates for verdict in verdicts):
         return FOUND
     proved = any(verdict.counted for verdict in verdicts)
-    without = any(verdict.unproved or verdict.kind == "not finished" for verdict in verdicts)
-    return OK if proved and not (without or unmet) else FAILED
+    late = any(verdict.kind == "not finished" for verdict in verdicts)
+    spoilt = late or unmet or lacks_units(verdicts) or own_error(verdicts)
+    return OK if proved and not spoilt else FAILED
+
+
+def lacks_units(verdicts: Iterable[Verdict]) -> bool:
+    """Return whether there are no equal units, and too few other invariants were judged."""
+    verdicts = tuple(verdicts)
+    judged = {verdict.invariant for verdict in verdicts if verdict.kind in JUDGED}
+    return any(verdict.unproved for verdict in verdicts) and len(judged) < _ENOUGH
+
+
+def own_error(verdicts: Iterable[Verdict]) -> str:
+    """Return the error of symmetry itself that took too many of the invariants that apply."""
+    verdicts = tuple(verdicts)
+    judged = {verdict.invariant for verdict in verdicts if verdict.kind in JUDGED}
+    lost = {v.invariant: v.message for v in verdicts if v.own_error and v.invariant not in judged}
+    if len(lost) <= _LOST * (len(lost) + len(judged)):
+        return ""
+    (message, _), *_ = Counter(lost.values()).most_common(1)
+    return f"{message} ({len(lost)} of {len(lost) + len(judged)} checks are lost)"

@@ -101,6 +101,7 @@ class Measurement:
     note: str = ""  # why nothing could be said, or a remark beside the violation
     applies: bool = True  # whether the invariant speaks about this target at all
     unproved: bool = False  # whether it speaks of units, and there are none
+    own_error: bool = False  # whether only the check has failed, and not the target
     random: tuple[tuple[str, str], ...] = ()  # operations that were replaced by their means, where
     noise: tuple[str, ...] = ()  # where noise is drawn without which it was judged
     notes: tuple[Note, ...] = ()  # true facts that are usually mistakes

@@ -12,7 +12,16 @@ from symmetry.explanation.explained import Explained
 from symmetry.report.failures import details
 from symmetry.report.filling import command_line, fill_in
 from symmetry.report.problems import Problem, folded, problems, rendered
-from symmetry.report.verdicts import and_notes, conclusion, gist, judged, limits, note_line, notes
+from symmetry.report.verdicts import (
+    NOT_CHECKED,
+    and_notes,
+    conclusion,
+    gist,
+    judged,
+    limits,
+    note_line,
+    notes,
+)
 from symmetry.units.words import count
 
 
@@ -56,7 +65,7 @@ def headline(checked: Checked, found: tuple[Problem, ...]) -> str:
     answer = conclusion(checked)
     if code == FOUND:
         answer = and_notes(count(len(found), "problem"), checked)
-    if code == FAILED:
+    if code == FAILED and not answer.startswith(NOT_CHECKED):
         answer = answer.partition(":")[0]
     how = f", {checked.substitution.words}" if checked.substitution else ""
     # An answer that is only true so far says itself how far.

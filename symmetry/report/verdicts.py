@@ -11,7 +11,7 @@ from itertools import chain
 from typing import get_args
 
 from symmetry.base.errors import FAILED, FOUND
-from symmetry.checker.verdict import JUDGED, Checked, Kind, Verdict
+from symmetry.checker.verdict import JUDGED, Checked, Kind, Verdict, lacks_units, own_error
 from symmetry.finding.coverage import Dead, Unequal
 from symmetry.law.note import Note
 from symmetry.law.statements import REPEATABLE
@@ -19,6 +19,7 @@ from symmetry.report.units import without_units
 from symmetry.units.words import count, in_short
 
 KINDS: tuple[Kind, ...] = get_args(Kind)  # the worst first
+NOT_CHECKED = "could not be checked"
 _NAME = 20  # letters of a name in a column; a few are longer
 _KIND = max(map(len, KINDS))
 
@@ -76,6 +77,8 @@ def summary(verdicts: Sequence[Verdict]) -> str:
 def conclusion(checked: Checked) -> str:
     """Return what all verdicts mean together, in a few words."""
     late = _late(checked.verdicts)
+    if checked.status == FAILED and (why := own_error(checked.verdicts)):
+        return f"{NOT_CHECKED}: {why}"
     if checked.status == FOUND:
         fails = any(verdict.kind == "error" for verdict in checked.verdicts)
         return "; ".join(filter(None, (_gating(checked), "" if fails else late)))
@@ -88,7 +91,8 @@ def conclusion(checked: Checked) -> str:
 
 def _nothing_proved(checked: Checked) -> str:
     """Say why no invariant was judged, or that no equal units were checked."""
-    if unproved := [v for v in checked.verdicts if v.unproved]:
+    unproved = [v for v in checked.verdicts if v.unproved]
+    if lacks_units(checked.verdicts):
         skips = " ".join(f"--skip {name}" for name in _names(unproved))
         reason = unproved[0].message.removeprefix("no equal units were found: ")
         reason = reason.removeprefix("units were not searched, because ")

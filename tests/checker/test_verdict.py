@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from symmetry.checker.verdict import Verdict, exit_code, settled
+from symmetry.checker.verdict import Verdict, exit_code, own_error, settled
 from symmetry.law.measurement import Violation
 from tests.catalogues import named
 
@@ -42,7 +42,33 @@ def test_no_check_passes_that_gates_or_proves_nothing(drawn):
     assert (status == 1) == any(v.gates for v in verdicts)
     if status == 0:
         assert any(v.counted for v in verdicts)
-        assert not any(v.unproved or v.kind == "not finished" for v in verdicts)
+        assert not any(v.kind == "not finished" for v in verdicts)
+        assert not any(v.unproved for v in verdicts)  # with so few verdicts
+
+
+def several(number, kind, **facts):
+    """Return verdicts on so many invariants."""
+    one = verdict(kind, **facts)
+    about = (replace(one.about, name=f"{kind}/{n}") for n in range(number))
+    return [replace(one, about=each) for each in about]
+
+
+@pytest.mark.parametrize(("judged", "status"), [(9, 2), (10, 0)])
+def test_a_check_without_equal_units_passes_if_enough_else_was_judged(judged, status):
+    without = verdict("vacuous", 0, unproved=True)
+    assert exit_code([*several(judged, "holds"), without]) == status
+
+
+@pytest.mark.parametrize(("lost", "status"), [(6, 0), (7, 2)])
+def test_a_check_that_lost_a_third_to_its_own_errors_fails(lost, status):
+    own = several(lost, "vacuous", counted=0, own_error=True, message="it breaks")
+    verdicts = [*several(12, "holds"), *own]
+    assert exit_code(verdicts) == status
+    told = f"it breaks ({lost} of {lost + 12} checks are lost)"
+    assert own_error(verdicts) == (told if status else "")
+    judged_elsewhere = [replace(own[0], kind="holds", dtype="float64"), *verdicts]
+    assert exit_code(judged_elsewhere) == 0
+    assert exit_code([*verdicts, verdict("violated")]) == 1
 
 
 ANY = {"": "known"}

@@ -12,6 +12,7 @@ import pytest
 from symmetry.checker.verdict import Checked
 from symmetry.finding.coverage import Coverage, Dead, Unequal
 from symmetry.observe.source_line import SourceLine
+from symmetry.report.answer import headline
 from symmetry.report.failures import command_for, details
 from symmetry.report.record import to_json
 from symmetry.report.verdicts import conclusion, last_line, limits, line, remarks, summary
@@ -283,6 +284,15 @@ def of_layers(*layers, verdicts=(HOLDS,), idle=(), dead=()):
 )
 def test_layers_without_equal_units_are_counted_at_the_end(verdicts, layers, text):
     assert conclusion(of_layers(*layers, verdicts=verdicts)) == text
+
+
+def test_what_errors_of_symmetry_itself_took_is_said_first():
+    lost = replace(CLONES, own_error=True, message="it breaks")
+    checked = of_layers(verdicts=[HOLDS, lost])
+    text = "could not be checked: it breaks (1 of 2 checks are lost)"
+    assert conclusion(checked) == text
+    assert headline(checked, ()).startswith(f"train.py:train: {text}")
+    assert conclusion(of_layers(verdicts=[VIOLATED, lost])).startswith("1 invariant violated")
 
 
 def test_layers_without_equal_units_are_told_with_their_line():

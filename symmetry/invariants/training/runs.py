@@ -34,7 +34,7 @@ def runs(start: TrainingStart) -> Measurement:
         notes = () if plain.is_whole else (_later(epochs.failure),)
         return Measurement(counted=True, notes=notes)
     why = f"it {epochs.failure.text} while it is observed, and not by itself"
-    return Measurement.cannot_judge(why)
+    return Measurement.cannot_judge(why, own_error=True)
 
 
 INVARIANT = TrainingInvariant(

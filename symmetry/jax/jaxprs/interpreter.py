@@ -272,7 +272,7 @@ class Interpreter(Walk[Any]):
 # The rules that evaluate loops and choices by the equations within.
 LOOPS = {"scan": Interpreter._scan, "while": Interpreter._while, "cond": Interpreter._cond}
 _CONTROL = LOOPS | {"shard_map": Interpreter._shard_map}
-_REDUCTIONS = {"psum": jnp.sum, "pmax": jnp.max, "pmin": jnp.min}
+_REDUCTIONS: dict[str, Any] = {"psum": jnp.sum, "pmax": jnp.max, "pmin": jnp.min}
 _OVER_ROWS = dict.fromkeys(_REDUCTIONS, Interpreter._over_rows)
 _MEANS = dict.fromkeys(("not", "and", "or"), Interpreter._logic) | {"select_n": Interpreter._select}
 _PROMOTED = {"reduce_precision": lambda _self, _equation, args: args} | dict.fromkeys(
