@@ -35,7 +35,7 @@ FLOORS = (
     ("experiment",),
     ("targets",),
     ("session",),
-    ("api", "bisection"),
+    ("api",),
     ("cli", "testing", "callbacks"),
     ("__init__", "__main__"),  # the door
 )

@@ -1,19 +1,33 @@
-"""``symmetry bisect``: what is printed and written, and wrong arguments."""
+"""The command: what is printed and written, and wrong arguments."""
 
 from __future__ import annotations
 
+import io
 import json
 import signal
 import subprocess
+import sys
 import time
+from contextlib import chdir, redirect_stderr, redirect_stdout
+from pathlib import Path
 
 import pytest
 
-from symmetry.bisection import bisection, releases
-from symmetry.bisection.trial import Trial
-from tests.bisection.wheels import NAME, write_wheels
-from tests.cli.inside import symmetry
-from tests.cli.process import SYMMETRY, assert_one_line, environment, is_alive
+from symmetry.cli import execute
+from tests.cli.process import Finished, assert_one_line, environment, is_alive
+from tests.studies.bisection import bisection, releases
+from tests.studies.bisection.__main__ import COMMAND, command
+from tests.studies.bisection.trial import Trial
+from tests.studies.bisection.wheels import NAME, write_wheels
+
+
+def bisect(*words: str, cwd: Path) -> Finished:
+    """Run the command in this process."""
+    out, err = io.StringIO(), io.StringIO()
+    with chdir(cwd), redirect_stdout(out), redirect_stderr(err):
+        status = execute([*words], command, COMMAND)
+    return Finished(status, out.getvalue(), err.getvalue())
+
 
 CHECK = ("--", "check", "train.py", "--only", "loss/pairs")
 
@@ -36,7 +50,7 @@ def folder(tmp_path, monkeypatch):
 
 
 def test_the_release_is_named(folder):
-    done = symmetry("bisect", "lib", "1.0..1.4", *CHECK, cwd=folder)
+    done = bisect("lib", "1.0..1.4", *CHECK, cwd=folder)
     assert done.status == 0
     assert done.out.splitlines() == [
         "lib 1.0  train.py: sound (1 check)",
@@ -49,18 +63,18 @@ def test_the_release_is_named(folder):
 
 
 def test_releases_that_cannot_be_judged_are_named(folder):
-    done = symmetry("bisect", "lib", "1.3..1.4", *CHECK, cwd=folder)
+    done = bisect("lib", "1.3..1.4", *CHECK, cwd=folder)
     assert_one_line(done, "lib 1.3 cannot be judged: train.py: no training")
 
 
 def test_the_same_verdict_is_another_status(folder):
-    done = symmetry("bisect", "lib", "1.2..1.4", *CHECK, cwd=folder)
+    done = bisect("lib", "1.2..1.4", *CHECK, cwd=folder)
     assert done.status == 1
     assert done.out.splitlines()[-1] == "lib 1.2 and 1.4 have the same verdict"
 
 
 def test_the_result_can_be_read_as_json(folder):
-    done = symmetry("bisect", "lib", "1.0..1.4", "--json", "-", *CHECK, cwd=folder)
+    done = bisect("lib", "1.0..1.4", "--json", "-", *CHECK, cwd=folder)
     found = json.loads(done.out)
     assert (found["last_before"], found["first_after"]) == ("1.1", "1.2")
     assert [trial["release"] for trial in found["trials"]] == ["1.0", "1.4", "1.2", "1.1"]
@@ -80,7 +94,7 @@ def test_the_result_can_be_read_as_json(folder):
     ],
 )
 def test_wrong_arguments_are_one_line(folder, words, phrase):
-    assert_one_line(symmetry("bisect", *words, cwd=folder), phrase)
+    assert_one_line(bisect(*words, cwd=folder), phrase)
 
 
 STEP = f"""
@@ -106,7 +120,17 @@ def test_a_search_that_is_ended_ends_its_check_and_goes_on_with_what_is_known(tm
     found = write_wheels(tmp_path / "wheels", sources, {"1.0.5": "nowhere"})
     (tmp_path / "toy.py").write_text(STEP)
     check = ["check", "toy.py:step", "--only", "symmetry/permutation", "--examples", "5"]
-    command = [*SYMMETRY, "bisect", NAME, "1.0..1.1", "--folder", "kept", "--", *check]
+    command = [
+        sys.executable,
+        "-m",
+        "tests.studies.bisection",
+        NAME,
+        "1.0..1.1",
+        "--folder",
+        "kept",
+        "--",
+        *check,
+    ]
 
     def start(**more):
         return subprocess.Popen(

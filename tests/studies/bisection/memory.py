@@ -11,7 +11,7 @@ from importlib.metadata import distributions
 from pathlib import Path
 
 from symmetry.base.files import write_all
-from symmetry.bisection.trial import Trial
+from tests.studies.bisection.trial import Trial
 
 
 def default_folder() -> Path:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from symmetry.base.errors import SymmetryError
-from symmetry.bisection.releases import between, ends, releases_of
+from tests.studies.bisection.releases import between, ends, releases_of
 
 KNOWN = ["0.9", "1.0.0", "1.2.0", "1.10.0", "2.0"]
 

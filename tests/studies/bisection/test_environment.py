@@ -6,9 +6,9 @@ import subprocess
 
 import pytest
 
-from symmetry.bisection.environment import CannotInstall, environment
-from symmetry.bisection.trial import tried
-from tests.bisection.wheels import NAME, write_wheels
+from tests.studies.bisection.environment import CannotInstall, environment
+from tests.studies.bisection.trial import tried
+from tests.studies.bisection.wheels import NAME, write_wheels
 
 ASK = f"import {NAME}, numpy, symmetry; print({NAME}.number, numpy.__version__)"
 STEP = f"""

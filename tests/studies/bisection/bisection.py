@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from symmetry.base.errors import SymmetryError
-from symmetry.bisection.environment import CannotInstall, environment
-from symmetry.bisection.memory import Memory
-from symmetry.bisection.search import Change, first_change
-from symmetry.bisection.trial import Trial, tried
+from tests.studies.bisection.environment import CannotInstall, environment
+from tests.studies.bisection.memory import Memory
+from tests.studies.bisection.search import Change, first_change
+from tests.studies.bisection.trial import Trial, tried
 
 Doing = Callable[[str, int, int | None], None]  # what is done, its number, and of how many
 

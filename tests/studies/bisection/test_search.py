@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from symmetry.bisection.search import Change, first_change
+from tests.studies.bisection.search import Change, first_change
 
 inner = st.lists(st.sampled_from(["old", "new", "other", None]), max_size=30)
 

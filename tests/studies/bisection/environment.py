@@ -19,7 +19,7 @@ from pathlib import Path
 from shutil import rmtree
 
 from symmetry.base.errors import SymmetryError
-from symmetry.bisection.releases import PIP
+from tests.studies.bisection.releases import PIP
 
 _READY = "ready"  # a file that is written last
 # Errors of pip that list other releases; another one behind them says what is missing.

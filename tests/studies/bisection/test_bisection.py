@@ -8,11 +8,11 @@ from types import SimpleNamespace
 import pytest
 
 from symmetry.base.errors import SymmetryError
-from symmetry.bisection import bisection, memory
-from symmetry.bisection.bisection import Bisection
-from symmetry.bisection.environment import CannotInstall
-from symmetry.bisection.search import Change
-from symmetry.bisection.trial import Trial
+from tests.studies.bisection import bisection, memory
+from tests.studies.bisection.bisection import Bisection
+from tests.studies.bisection.environment import CannotInstall
+from tests.studies.bisection.search import Change
+from tests.studies.bisection.trial import Trial
 
 RELEASES = ["1.0", "1.1", "1.2", "1.3", "1.4"]
 WORDS = ["check", "train.py"]

@@ -1,4 +1,7 @@
-"""``symmetry bisect``: find the release of a library with which a verdict changes."""
+"""Find the release of a library with which a verdict changes.
+
+``python -m tests.studies.bisection transformers 4.44.0..4.47.0 -- check train.py -- --epochs 1``
+"""
 
 from __future__ import annotations
 
@@ -7,19 +10,23 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from symmetry.base.errors import FOUND, OK
-from symmetry.cli import check, compare
+from symmetry.base.files import writable_files, write_all
+from symmetry.base.processes import ends_as_interrupted
+from symmetry.cli import check, compare, main
 from symmetry.cli.options import PATH, STANDARD, flag, json_file, option
 from symmetry.cli.screen import current, say, terminal
+from tests.studies.bisection import releases as library
+from tests.studies.bisection.bisection import Bisection
+from tests.studies.bisection.memory import default_folder
+from tests.studies.bisection.search import Change
+from tests.studies.bisection.trial import Trial
 
-if TYPE_CHECKING:
-    from symmetry.bisection.search import Change
-    from symmetry.bisection.trial import Trial
-
+COMMAND = "python -m tests.studies.bisection"
 _COMMANDS = {"check": check.command, "compare": compare.command}
 _BEHIND = "-- check NAME..."  # in the usage
 
@@ -37,9 +44,7 @@ class _WithCommand(click.Command):
         return [*super().collect_usage_pieces(ctx), _BEHIND]
 
 
-@click.command(
-    "bisect", cls=_WithCommand, short_help="Find the release of a library that changes a verdict."
-)
+@click.command(cls=_WithCommand)
 @click.argument("package")
 @click.argument("releases", metavar="OLD..NEW")
 @option("--with", "REQUIREMENT", "Also install this, as numpy<2. Repeatable.", multiple=True)
@@ -74,26 +79,20 @@ def command(
     Environments and verdicts are kept, so the same command continues an interrupted search.
     Verdicts are forgotten if the script or a library of the present environment changes.
 
-    For example: `symmetry bisect transformers 4.44.0..4.47.0 -- check train.py -- --epochs 1`, or
-    `symmetry bisect torch 2.6.0..2.9.0 -- compare eager.py compiled.py`.
+    For example: `transformers 4.44.0..4.47.0 -- check train.py -- --epochs 1`, or
+    `torch 2.6.0..2.9.0 -- compare eager.py compiled.py`.
 
     Exit status: 0 the release was found, 1 OLD and NEW have the same verdict, 2 one of the two
     cannot be judged, or the command could not do its work.
     """
-    from symmetry.base.files import writable_files, write_all
-    from symmetry.base.processes import ends_as_interrupted
-    from symmetry.bisection.bisection import Bisection
-    from symmetry.bisection.memory import default_folder
-    from symmetry.bisection.releases import between, ends, releases_of
-
     if not words or words[0] not in _COMMANDS:
         raise click.UsageError("behind -- there must be a command: check or compare.")
     # A mistake in it shows before anything is installed.
     root = click.get_current_context().find_root()
     _COMMANDS[words[0]].make_context(words[0], [*words[1:]], parent=root)
     writable_files(json)
-    old, new = ends(releases)
-    tried = between(releases_of(package), old, new)
+    old, new = library.ends(releases)
+    tried = library.between(library.releases_of(package), old, new)
     search = Bisection(package, words, folder or default_folder(), more["with"], again=again)
     tell = partial(say, err=json == STANDARD)
     with ends_as_interrupted(), terminal():
@@ -136,3 +135,7 @@ def _to_json(
         "trials": trials,
     }
     return json.dumps(found, indent=2) + "\n"
+
+
+if __name__ == "__main__":
+    main(command, COMMAND)

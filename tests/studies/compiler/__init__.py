@@ -1,1 +1,0 @@
-"""Small architectures, compiled by torch.compile and as they are written: do they train alike?"""

@@ -1,1 +1,0 @@
-"""Each head of transformers that reads text: accumulated gradients, and packed documents."""
