@@ -41,8 +41,8 @@ class CudaOnCpu:
         self._mixes = False  # whether the script uses autocast
         self._libraries: list[torch.library.Library] = []  # of kernels, while it is entered
         self._patches: tuple[Patch, ...] = (
-            *devices.Devices(self.uses).patches(),
             *names.patches(self.uses),
+            *devices.Devices(self.uses).patches(),
             *precision.Precision(self.uses, self._mix).patches(),
             *ranks.patches(self.uses),
             *_others(self.uses),

@@ -4,17 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import wraps
+from importlib import import_module
 from typing import Any
 
 import torch
 from torch import Tensor, distributed, nn
+from torch.nn import parallel
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.parallel import DistributedDataParallel
+from torch.utils._pytree import tree_map
 
 from symmetry.base.patches import Patch
 from symmetry.torch.cuda.devices import is_cuda
 from symmetry.torch.cuda.uses import Uses
 
+# Modules with functions that send tensors from device to device.
+_SCATTERING = (
+    "torch.nn.parallel.data_parallel",
+    "torch.nn.parallel.parallel_apply",
+    "torch.nn.parallel.replicate",
+    "torch.nn.parallel.scatter_gather",
+    "torch.nn.parallel.comm",
+    "torch.cuda.comm",
+)
 # Collectives that may average, and where their arguments have the tensors.
 _REDUCING = {
     "all_reduce": 0,
@@ -61,8 +73,60 @@ def _data_parallel(uses: Uses) -> Iterator[Patch]:
         nn.Module.__init__(self)
         self.module, self.dim, self.device_ids, self.output_device = module, dim, [0], 0
 
+    for owner in (parallel, *map(import_module, _SCATTERING)):
+        for name, function in _on_one_device(uses).items():
+            if callable(getattr(owner, name, None)):
+                yield owner, name, function
     yield nn.DataParallel, "__init__", begin
     yield nn.DataParallel, "forward", lambda self, *args, **kwargs: self.module(*args, **kwargs)
+
+
+def _on_one_device(uses: Uses) -> dict[str, Callable[..., Any]]:
+    """Return functions for several devices, in place of which there is one."""
+
+    def data_parallel(
+        module: Any, inputs: Any, *rest: Any, module_kwargs: Any = None, **_: Any
+    ) -> Any:
+        uses.add("DataParallel")
+        named = rest[3] if len(rest) > 3 else module_kwargs
+        return module(*(inputs if isinstance(inputs, tuple) else (inputs,)), **(named or {}))
+
+    def apply(modules: Any, inputs: Any, kwargs_tup: Any = None, *_: Any, **__: Any) -> list[Any]:
+        named = kwargs_tup or [{}] * len(modules)
+        given = (i if isinstance(i, list | tuple) else (i,) for i in inputs)
+        return [m(*args, **kw) for m, args, kw in zip(modules, given, named, strict=True)]
+
+    return {
+        "data_parallel": data_parallel,
+        "parallel_apply": apply,
+        "replicate": lambda network, devices, *_, **__: [network] * _number(devices),
+        "scatter": lambda inputs, *_, **__: [inputs] if isinstance(inputs, tuple) else (inputs,),
+        "scatter_kwargs": lambda inputs, kwargs, *_, **__: ((tuple(inputs),), (kwargs or {},)),
+        "gather": lambda outputs, *_, dim=0, **__: _gathered(outputs, dim),
+        "broadcast": lambda tensor, devices=None, *, out=None: _sent(tensor, devices, out),
+        "broadcast_coalesced": lambda tensors, devices, *_: [[*tensors]] * _number(devices),
+        "reduce_add": lambda inputs, *_, **__: sum(inputs[1:], inputs[0]),
+        "reduce_add_coalesced": lambda inputs, *_, **__: tuple(
+            sum(each[1:], each[0]) for each in zip(*inputs, strict=True)
+        ),
+    }
+
+
+def _number(devices: Any) -> int:
+    return 1 if devices is None or isinstance(devices, int) else len(devices)
+
+
+def _sent(tensor: Tensor, devices: Any, out: Any) -> tuple[Tensor, ...]:
+    for each in out or ():
+        each.copy_(tensor)
+    return tuple(out) if out is not None else (tensor,) * _number(devices)
+
+
+def _gathered(outputs: Any, dim: int) -> Any:
+    """Return the outputs of several replicas as one: tensors as one, beside each other."""
+    if len(outputs) == 1:
+        return outputs[0]
+    return tree_map(lambda *each: torch.cat(each, dim), outputs[0], *outputs[1:])
 
 
 def _groups(uses: Uses) -> Iterator[Patch]:

@@ -19,9 +19,9 @@ _NO_HALF = re.compile(r'"(\w+?)(?:_cpu|_out)*" not implemented for \'Half\'|Unsu
 _EXTENSIONS = "cpp_extension.py"
 
 
-def refuse(why: str) -> NoReturn:
+def refuse(why: str, error: BaseException | None = None) -> NoReturn:
     """Say why the script cannot be checked without a GPU, beginning with the user's line."""
-    raise NotCheckable(f"{user_place()} {why}: check it on a machine with a GPU")
+    raise NotCheckable(f"{user_place()} {why}: check it on a machine with a GPU") from error
 
 
 def refusal(error: BaseException, *, on_cpu: bool) -> NotCheckable | None:

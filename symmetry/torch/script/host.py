@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
 from copy import copy
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
 
@@ -140,15 +141,15 @@ class Host:
             return run()
         except TrainingError as error:
             sure = self.lacks(error)
-            if not (sure or self._may_ask_for_cuda()):
+            before = self.source, self._cuda
+            if not self._adapt(error):
                 raise
-            self._adapt(error)
             try:
                 return self.adapting(run)
             except TrainingError:
                 if sure:
                     raise
-                self._cuda = None
+                self.source, self._cuda = before
                 raise error from error.__cause__
 
     def lacks(self, error: TrainingError) -> bool:
@@ -174,18 +175,23 @@ class Host:
         there = self._cuda is not None or torch.cuda.is_available()
         return self.source.device == AUTO and not there
 
-    def _may_ask_for_cuda(self) -> bool:
-        """Return whether a script may have ended since there is no GPU."""
-        file = self.source.script
-        if not (self._can_map_cuda and isinstance(file, Path) and file.is_file()):
-            return False
-        return _OF_CUDA.search(file.read_text(errors="replace")) is not None
+    def _adapt(self, error: TrainingError) -> bool:
+        """Give the script what it lacks by its error, or else by its text; False without such."""
+        text = _text(error)
+        for found in (text, self._source_text):
+            if self._can_be_alone and _OF_RANKS.search(found):
+                self.source = replace(self.source, variables=_ONE_RANK)
+                return True
+            if self._can_map_cuda and _OF_CUDA.search(found):
+                self._cuda = CudaOnCpu()
+                return True
+        return False
 
-    def _adapt(self, error: TrainingError) -> None:
-        if self._can_be_alone and _OF_RANKS.search(_text(error)):
-            self.source = replace(self.source, variables=_ONE_RANK)
-        else:
-            self._cuda = CudaOnCpu()
+    @cached_property
+    def _source_text(self) -> str:
+        """The text of the script: it may have ended since there is no GPU, or no rank."""
+        file = self.source.script
+        return file.read_text(errors="replace") if isinstance(file, Path) and file.is_file() else ""
 
 
 @contextmanager

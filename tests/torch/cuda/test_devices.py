@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import io
+import pickle
 
 import pytest
 import torch
@@ -21,6 +22,12 @@ MADE = {
     "as_tensor": lambda: torch.as_tensor([1.0], device="cuda"),
     "randn": lambda: torch.randn(2, device="cuda"),
     "normal": lambda: torch.normal(0.0, 1.0, (2,), device="cuda"),
+    "hann_window of a number": lambda: torch.hann_window(4, device=0),
+    "range": lambda: torch.range(1, 4, device="cuda"),
+    "asarray": lambda: torch.asarray([1.0], device="cuda"),
+    "nested": lambda: torch.nested.nested_tensor([torch.ones(2)], device="cuda")[0],
+    "sparse": lambda: torch.sparse_csr_tensor([0, 1], [0], [1.0], (1, 1), device="cuda").to_dense(),
+    "device of a number": lambda: torch.zeros(2, device=torch.device(1)),
     "hann_window": lambda: torch.hann_window(4, device="cuda"),
     "tril_indices": lambda: torch.tril_indices(2, 2, device="cuda"),
     "zeros_like": lambda: torch.zeros_like(torch.ones(2), device="cuda"),
@@ -45,9 +52,15 @@ MOVED = {
 }
 
 
+def place_of(tensor: torch.Tensor) -> torch.device:
+    """Return where a tensor is in truth, as libraries are told."""
+    return torch._C.TensorBase.device.__get__(tensor)
+
+
+@pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("make", MADE.values(), ids=MADE)
 def test_tensors_are_made_on_the_cpu(make):
-    assert make().device.type == "cpu"
+    assert place_of(make()).type == "cpu"
 
 
 @pytest.mark.parametrize("move", MOVED.values(), ids=MOVED)
@@ -81,7 +94,7 @@ def test_a_module_moves_and_keeps_its_parameters(device):
 
 
 def test_files_are_loaded_onto_cuda():
-    for location in ("cuda:0", torch.device("cuda"), {"cpu": "cuda:0"}):
+    for location in (0, "cuda:0", torch.device("cuda"), {"cpu": "cuda:0"}):
         file = io.BytesIO()
         torch.save(torch.zeros(2), file)
         file.seek(0)
@@ -90,11 +103,11 @@ def test_files_are_loaded_onto_cuda():
 
 def test_the_default_device_and_a_block_with_one():
     with torch.device("cuda"):
-        assert nn.Linear(2, 2).weight.device.type == "cpu"
-        assert torch.tensor([1]).device.type == "cpu"
+        assert place_of(nn.Linear(2, 2).weight).type == "cpu"
+        assert torch.tensor([1]).is_cuda
     torch.set_default_device("cuda")
     try:
-        assert torch.zeros(1).device.type == "cpu"
+        assert torch.zeros(1).device.type == "cuda"
     finally:
         torch.set_default_device(None)
 
@@ -105,11 +118,50 @@ def test_types_are_of_tensors_on_cuda():
     assert isinstance(torch.Generator("cuda"), torch.Generator)
 
 
+def test_the_script_is_answered_as_on_a_gpu_where_its_tensors_are():
+    here, there = torch.zeros(2), torch.zeros(2).cuda()
+    weight = nn.Linear(2, 2).cuda().weight
+    on_cpu = nn.Linear(2, 2)
+    for tensor in (there, there[0], weight, weight.sum() * 2, there.clone(), here.to(there)):
+        assert tensor.is_cuda
+        assert tensor.device == torch.device("cuda:0")
+        assert tensor.get_device() == 0
+    for tensor in (here, there.cpu(), on_cpu.weight, on_cpu(here), torch.from_numpy(here.numpy())):
+        assert not tensor.is_cuda
+        assert tensor.device.type == "cpu"
+        assert tensor.get_device() == -1
+    assert weight.sum().type() == "torch.cuda.FloatTensor"
+    assert here.type() == "torch.FloatTensor"
+    assert torch.zeros(2, device=there.device).is_cuda
+
+
+def test_a_device_is_one_by_its_number_and_can_be_copied():
+    device = torch.device(1)
+    assert device == torch.device("cuda", 1)
+    assert isinstance(device, torch.device)
+    assert pickle.loads(pickle.dumps(device)) == copy.deepcopy(device) == device
+    file = io.BytesIO()
+    torch.save({"device": device}, file)
+    file.seek(0)
+    assert torch.load(file) == {"device": device}
+
+
+def test_storages_are_made_on_the_cpu():
+    assert torch.UntypedStorage(4, device="cuda").nbytes() == 4
+    assert torch.UntypedStorage(4).cuda().nbytes() == 4
+
+
 def test_everything_is_as_before_when_it_is_left():
-    found, before = CudaOnCpu(), (torch.Tensor.to, torch.zeros, torch.cuda.is_available)
+    def names():
+        owners = torch, torch.Tensor, torch.cuda, torch.cuda.memory, torch.UntypedStorage, nn.Module
+        return [{name: getattr(owner, name) for name in dir(owner)} for owner in owners]
+
+    found, before = CudaOnCpu(), names()
     with found.entered():
         assert torch.cuda.is_available()
-    assert (torch.Tensor.to, torch.zeros, torch.cuda.is_available) == before
+    for then, now in zip(before, names(), strict=True):
+        assert [name for name in then if then[name] is not now[name] != then[name]] == []
+    assert torch.UntypedStorage(4).nbytes() == 4
 
 
 @pytest.mark.filterwarnings("ignore:.*torch.jit")

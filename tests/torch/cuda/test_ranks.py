@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 import torch
+import torch.cuda.comm
 from torch import distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 
@@ -58,3 +59,24 @@ def test_fully_sharded_modules():
     optimizer = torch.optim.AdamW(model.parameters(), foreach=True)
     model(torch.ones(2, 4)).sum().backward()
     optimizer.step()
+
+
+def test_functions_for_several_gpus_have_one():
+    model, x = nn.Linear(2, 2).cuda(), torch.ones(3, 2).cuda()
+    expected = model(x)
+    assert torch.equal(nn.parallel.data_parallel(model, x, range(1)), expected)
+    replicas = nn.parallel.replicate(model, [0])
+    inputs = nn.parallel.scatter(x, [0])
+    outputs = nn.parallel.parallel_apply(replicas, inputs)
+    assert torch.equal(nn.parallel.gather(outputs, 0), expected)
+    assert torch.equal(torch.cuda.comm.broadcast(x, [0])[0], x)
+    assert torch.equal(torch.cuda.comm.reduce_add([x, x]), 2 * x)
+
+
+def test_attention_may_ask_for_kernels_of_gpus():
+    from torch.nn.attention import SDPBackend, sdpa_kernel
+
+    q = torch.ones(1, 1, 4, 8).cuda()
+    for kernels in (SDPBackend.EFFICIENT_ATTENTION, [SDPBackend.CUDNN_ATTENTION]):
+        with sdpa_kernel(kernels):
+            assert nn.functional.scaled_dot_product_attention(q, q, q).shape == q.shape
