@@ -52,5 +52,9 @@ class NotCheckable(TrainingError):  # noqa: N818
     """A training that is written in a way that cannot be checked; it need not be wrong."""
 
 
+class Disturbed(NotCheckable):
+    """A run in which a check changes what the target computes: nothing is said of it."""
+
+
 class LossNotFinite(TrainingError):  # noqa: N818
     """The loss of one of the first steps is not finite."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from symmetry.base.updates import Digests
+
 
 @dataclass(frozen=True)
 class Failure:
@@ -27,3 +29,5 @@ class PlainRun:
 
     failure: Failure | None = None
     is_whole: bool = True  # whether it ended by itself
+    updates: tuple[Digests, ...] = ()  # what it held behind its first updates
+    killed: str = ""  # how its process ended, if that was before the script did

@@ -13,6 +13,8 @@ from typing import Any, BinaryIO
 # In the environment of a process: the folder of its temporary files, which the one removes that
 # has started it.
 FOLDER = "SYMMETRY_FOLDER"
+# The same for the name of the terminal that is the user's standard input, and so her script's.
+TERMINAL = "SYMMETRY_TERMINAL"
 
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36  # of <sys/prctl.h>
 _TASKS = Path("/proc/self/task")
@@ -32,11 +34,15 @@ def start(module: str, **settings: Any) -> subprocess.Popen[bytes]:
     library (``-P``). It has pipes for input and output, and a session of its own: a Ctrl-C reaches
     this process only.
     """
+    variables = {**settings.pop("env", os.environ)}
+    if os.isatty(0):
+        variables.setdefault(TERMINAL, os.ttyname(0))
     return subprocess.Popen(
         command(module),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         start_new_session=True,
+        env=variables,
         **settings,
     )
 
@@ -95,14 +101,21 @@ def end_children(but: Collection[int]) -> None:
 def take_pipes() -> tuple[BinaryIO, BinaryIO]:
     """Keep the pipes that are standard input and output for ourselves, and return them.
 
-    What other code prints then goes to standard error, and it reads nothing.
+    What other code prints then goes to standard error. Its standard input is the user's terminal,
+    whose size it may ask for, or empty; Python reads nothing from it.
     """
     questions, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
-    nothing = os.open(os.devnull, os.O_RDWR)
-    os.dup2(nothing, 0)
+    os.dup2(_terminal(), 0)
     os.dup2(2, 1)
     sys.stdin, sys.stdout = open(os.devnull), sys.stderr  # noqa: PTH123, SIM115
     return questions, answers
+
+
+def _terminal() -> int:
+    """Open the user's terminal, which does not become the one that controls this process."""
+    with suppress(KeyError, OSError):
+        return os.open(os.environ[TERMINAL], os.O_RDWR | os.O_NOCTTY)
+    return os.open(os.devnull, os.O_RDWR)
 
 
 def cores() -> int:

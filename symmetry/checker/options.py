@@ -155,6 +155,9 @@ class Options(SharedOptions):
     )
 
     processes: int = 1  # that measure invariants at a time; the command line has more
+    witness: bool = (
+        False  # whether a plain run beside the check is compared, as on the command line
+    )
 
     def __post_init__(self) -> None:
         settle(self)

@@ -14,6 +14,7 @@ from symmetry.base.calls import running
 from symmetry.base.devices import Substitution, united
 from symmetry.base.errors import (
     BudgetSpent,
+    Disturbed,
     ExtrasError,
     LossNotFinite,
     NotCheckable,
@@ -80,6 +81,7 @@ class TrainingExaminer(Examiner):
         self._unjudged = ""  # why nothing else is judged
         self._on_ranks = False  # whether it was run on several ranks
         self._not_alone = ""  # why it is not judged as one rank
+        self._disturbed = ""  # where its runs part from a plain one
         self._searched = False  # whether units were looked for
         self._why_none = ""  # why there are no units
         # Names and places of random operations inside modules, and where other noise is drawn.
@@ -95,6 +97,8 @@ class TrainingExaminer(Examiner):
 
         There it has to fit into memory, and to give finite losses.
         """
+        if self.plan.options.witness:
+            self._training.begin_witness(self.plan.options.seed)
         if any(_entry(each).ranks for each in self.invariants):
             self.progress.case("runs on several ranks", "float32", 0, 1, None)
             # Processes can be forked where nothing has run.
@@ -112,6 +116,7 @@ class TrainingExaminer(Examiner):
             if self._loss is not None or self._not_alone:
                 break
         else:
+            self._disturbed = self._training.disturbance
             self._ahead = Ahead(self._measured_ahead, self._forks())  # begun where it is needed
 
     def planned(self) -> tuple[Verdict, ...]:
@@ -136,6 +141,8 @@ class TrainingExaminer(Examiner):
             return self._judged(blank, entry)
         if self._not_alone:
             return replace(blank, kind="not applicable", message=self._not_alone)
+        if self._disturbed:
+            return replace(blank, message=self._disturbed, own_error=True)
         if self._loss is not None:
             return self._beside_loss(blank, self._loss)
         if dtype in self._broken:
@@ -377,7 +384,8 @@ class TrainingExaminer(Examiner):
         try:
             measured = measure(self._starts[blank.dtype])
         except NotCheckable as error:
-            return replace(blank, message=str(error))
+            disturbed = isinstance(error, Disturbed)
+            return replace(blank, message=str(error), own_error=disturbed)
         except TargetError as error:
             if self._fails_by_itself(error):
                 return _failed(blank, str(error), error.failure)

@@ -322,7 +322,8 @@ def command(
 
         return check_several(names, left_out, output, baseline, **several)
     given = None if cases is None else read_cases(cases)
-    asked = Options(**options, cases=given, processes=_processes(several["jobs"]))
+    jobs, remote = several["jobs"], isinstance(current(), Remote)
+    asked = Options(**options, cases=given, processes=_processes(jobs), witness=remote)
     with RANKS.set(ranks), RESUMING.set(words_to_resume(resume_with)):
         return _check_one(names[0], asked, output, baseline, explained=not no_explain)
 

@@ -1,109 +1,113 @@
-"""Runs a script as its user does, in a process of its own: contained, and otherwise left alone.
+"""The process of a plain run: a script as its user starts it, contained, and otherwise left alone.
 
 A check shortens epochs, promotes numbers, observes each call, and starts a script often in one
-process. A script that fails at the same line in this run fails by itself.
+process. Here a script runs once, from its first line on. Nothing is imported that it may find in
+its own folder, and nothing is recorded but its first updates.
 """
 
 from __future__ import annotations
 
+import importlib.machinery
 import os
 import pickle
-import signal
 import subprocess
+import sys
 import threading
-import time
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext, suppress
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from typing import BinaryIO
 
-from symmetry.base import ranks
 from symmetry.base.errors import TrainingError
-from symmetry.base.failure import Failure, PlainRun
-from symmetry.base.processes import start, take_pipes, waited
+from symmetry.base.failure import PlainRun
+from symmetry.base.processes import take_pipes
 from symmetry.base.raised import silenced
 from symmetry.base.randomness import generators
+from symmetry.base.randomness.unseeded import giving_seeds
+from symmetry.base.updates import UpdateLog
 from symmetry.sandbox.mirror_pool import MirrorPool
 from symmetry.sandbox.sandbox import Sandbox, Uninterrupted
 from symmetry.sandbox.source import Source
 
-_SECONDS = 60.0  # that it may take, without those in which other processes have the processor
-_BETWEEN = 0.05  # seconds between two looks at the process
-
 Within = Callable[[], AbstractContextManager[None]]  # it can be pickled
+Recorder = Callable[[UpdateLog, int], None]  # begins to record; it can be pickled
 _exit = os._exit  # the script may replace it
 
 
-def run_plainly(
-    source: Source, seconds: float = _SECONDS, within: Within = nullcontext
-) -> PlainRun:
-    """Run a script to its end, or as long as the time allows; return whether it fails.
+@dataclass(frozen=True)
+class PlainOrder:
+    """The order to a process of a plain run."""
 
-    It runs ``within`` a context that gives it what the machine lacks. A rank of several would wait
-    for the others. A function runs in this process, and to its end.
-    """
-    if ranks.world() > 1:
-        return PlainRun(is_whole=False)
-    if callable(source.script):
-        with generators.kept(generators.shared()):
-            return PlainRun(_failure(source, within))
-    process = start("symmetry.sandbox.plain_run", stderr=subprocess.DEVNULL)
-    assert process.stdin
-    assert process.stdout
-    try:
-        pickle.dump((source, within), process.stdin)
-        process.stdin.flush()
-        began = time.monotonic()
-        while process.poll() is None:
-            if time.monotonic() - began - waited(process.pid) > seconds:
-                return PlainRun(is_whole=False)
-            time.sleep(_BETWEEN)
-        answer = process.stdout.read()
-    except BrokenPipeError:
-        answer = b""
-    finally:
-        _end(process)
-    if process.returncode or not answer:  # killed, or ended by the script
-        return PlainRun(is_whole=False)
-    failure: Failure | None = pickle.loads(answer)
-    return PlainRun(failure)
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """End the process, and those that the script has started in its group."""
-    if hasattr(os, "killpg"):
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, signal.SIGKILL)
-    process.kill()
-    process.wait()
-    for pipe in (process.stdin, process.stdout):
-        with suppress(BrokenPipeError):
-            if pipe is not None:
-                pipe.close()
+    source: Source
+    within: Within = nullcontext  # gives the script what the machine lacks
+    recorder: Recorder | None = None  # of its first updates, behind which the run ends
+    seed: int = 0  # of all random numbers
 
 
 def main() -> None:
-    """Run the script that comes through standard input, and answer its failure."""
+    """Run the script that comes through standard input, and answer what it did."""
     questions, answers = take_pipes()
-    source, within = pickle.load(questions)
+    order: PlainOrder = pickle.load(questions)
     threading.Thread(target=_end_with, args=(questions,), daemon=True).start()
-    failure = _failure(source, within)
-    pickle.dump(failure, answers)
-    answers.flush()
+
+    def answer(run: PlainRun) -> None:
+        pickle.dump(run, answers)
+        answers.flush()
+
+    run_here(order, answer)
     _exit(0)  # threads of the script may go on
 
 
-def _failure(source: Source, within: Within) -> Failure | None:
-    mirrors = MirrorPool(*source.homes)
-    sandbox = Sandbox(source, mirrors, within, stack=Uninterrupted)
+def run_here(order: PlainOrder, answer: Callable[[PlainRun], None]) -> None:
+    """Run a script in this process, and answer what it did; behind enough updates the process ends.
+
+    Its random numbers begin from a seed, as in a check.
+    """
+    mirrors = MirrorPool(*order.source.homes)
+    log = UpdateLog()
+
+    def enough() -> None:
+        answer(PlainRun(is_whole=False, updates=tuple(log.updates)))
+        mirrors.leave()
+        sandbox.mirror.remove()
+        _exit(0)
+
+    sandbox = Sandbox(order.source, mirrors, order.within, stack=Uninterrupted)
+    failure = None
     try:
-        with silenced():
+        with silenced(), generators.kept(generators.shared()), giving_seeds():
+            generators.seed_all(order.seed)
+            if order.recorder is not None:
+                log.full = enough
+                order.recorder(log, order.seed)
+                for name in _shadowed(order.source):
+                    del sys.modules[name]
             sandbox.resume()
     except TrainingError as error:
-        return error.failure
+        failure = error.failure
     finally:
         sandbox.close(throwing=lambda: None, free=lambda: None)
         mirrors.remove()
-    return None
+    answer(PlainRun(failure, updates=tuple(log.updates)))
+
+
+def _shadowed(source: Source) -> Iterator[str]:
+    """Yield modules that are imported here, and whose names are those of files beside the script.
+
+    Python finds the file, but for the modules that it imports before any script.
+    """
+    folder = str(source.homes[0])
+    find = importlib.machinery.PathFinder.find_spec
+    tops = {name.partition(".")[0] for name in sys.modules} - {"__main__"}
+    beside = {top for top in tops if getattr(find(top, [folder]), "has_location", False)}
+    if not beside:
+        return
+    listed = "import sys; print(*sys.modules)"
+    python = [sys.executable, "-P", "-c", listed]
+    early = subprocess.run(python, capture_output=True, text=True, check=True).stdout.split()
+    for name in [*sys.modules]:
+        if name.partition(".")[0] in beside.difference(early):
+            yield name
 
 
 def _end_with(questions: BinaryIO) -> None:

@@ -22,7 +22,7 @@ from typing import Any, ClassVar
 import rich
 
 from symmetry.base.libraries import registered
-from symmetry.base.processes import FOLDER
+from symmetry.base.processes import FOLDER, TERMINAL
 from symmetry.base.user_code import is_user_code, set_user_folder, user_folder
 from symmetry.sandbox import libraries
 from symmetry.sandbox.clock import Clock
@@ -90,6 +90,7 @@ class ProcessState:
         own_caches = {name: os.path.join(shared, folder) for name, folder in named.items()}
         environment = {**own_caches, **os.environ, **_ENVIRONMENT, **variables}
         environment.pop(FOLDER, None)
+        environment.pop(TERMINAL, None)
         logs = _handlers()
         self._theirs = {id(handler) for handlers in logs.values() for handler in handlers}
         entries: list[tuple[Switch, Any]] = [

@@ -171,6 +171,14 @@ class Training(ABC):
         """Return what there is to compare beyond the first steps: whole epochs, or more steps."""
         return self.epochs(seed, draw)
 
+    def begin_witness(self, seed: int) -> None:  # noqa: B027
+        """Let a plain run begin beside the first runs, which are compared with it."""
+
+    @property
+    def disturbance(self) -> str:
+        """Where the first run as it is written parts from the plain one; empty if nowhere."""
+        return ""
+
     @abstractmethod
     def plain_run(self) -> PlainRun:
         """Run it as its user does: only a failure that repeats there is its own."""

@@ -156,7 +156,8 @@ class _Work:
         self._command = Command(os.urandom(8).hex(), list(arguments), screen.live)
         self._limits = limits
         self._timeout, self._screen = timeout, screen
-        self._environment = {**_IDLE_THREADS, **os.environ, FOLDER: folder, **variables}
+        alike = {"PYTHONHASHSEED": str(int.from_bytes(os.urandom(4)))}  # also in plain runs
+        self._environment = {**_IDLE_THREADS, **alike, **os.environ, FOLDER: folder, **variables}
         self._left = _MOST_PRINTED
         self.account = Account()
         self._doing: list[Any] = []  # what was last said of it

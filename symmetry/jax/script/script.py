@@ -14,9 +14,9 @@ from symmetry.base.failure import PlainRun
 from symmetry.sandbox.folder_mirror import WrittenFiles
 from symmetry.sandbox.libraries import begun_again
 from symmetry.sandbox.mirror_pool import MirrorPool
-from symmetry.sandbox.plain_run import run_plainly
 from symmetry.sandbox.sandbox import Sandbox, Uninterrupted
 from symmetry.sandbox.source import Source
+from symmetry.sandbox.witness import Witness
 from symmetry.training.events import Epochs
 from symmetry.training.resumed_runs import ResumedRuns
 from symmetry.training.resuming import WrittenRun, resumed_runs
@@ -150,7 +150,7 @@ class JaxScript:
     @cached_property
     def plain_run(self) -> PlainRun:
         """The run of the script in a process of its own."""
-        return run_plainly(self.source)
+        return Witness(self.source).whole()
 
     def close(self) -> None:
         """Remove the mirrors.

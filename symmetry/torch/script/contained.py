@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 from typing import Any
 from unittest.mock import patch
 
 import torch
 
+from symmetry.base.updates import UpdateLog
 from symmetry.sandbox.process_state import Switch
 from symmetry.sandbox.sandbox import Sandbox
 from symmetry.torch.script.coroutine import Coroutine
 from symmetry.torch.script.host import Host
+from symmetry.torch.script.updates import recorded
 
 _SWITCHES: tuple[Switch, ...] = (
     (torch.get_default_dtype, torch.set_default_dtype),
@@ -25,15 +27,21 @@ _SWITCHES: tuple[Switch, ...] = (
 
 
 def contained(
-    host: Host, watching: Callable[[], AbstractContextManager[None]]
+    host: Host,
+    watching: Callable[[], AbstractContextManager[None]],
+    log: UpdateLog | None = None,
 ) -> Sandbox[Coroutine]:
-    """Return a sandbox that runs a script up to where it suspends itself: see ``Sandbox``."""
+    """Return a sandbox that runs a script up to where it suspends itself: see ``Sandbox``.
+
+    Its first updates are added to a ``log``.
+    """
 
     @contextmanager
     def watched() -> Iterator[None]:
         # PyTorch traces a model once more to compare two graphs: our modes change these.
         unchecked = patch.object(torch.jit._trace, "_check_trace", lambda *_, **__: None)
-        with host.entered(), unchecked, _compiling_in_parts(), watching():
+        recording = nullcontext() if log is None else recorded(log)
+        with host.entered(), unchecked, _compiling_in_parts(), recording, watching():
             yield
 
     return Sandbox(

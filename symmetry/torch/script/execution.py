@@ -37,6 +37,7 @@ from torch.optim.swa_utils import AveragedModel
 
 from symmetry.base.calls import calling, running
 from symmetry.base.errors import NotCheckable, TrainingError
+from symmetry.base.updates import UpdateLog
 from symmetry.base.user_code import is_user_code
 from symmetry.sandbox.folder_mirror import FolderMirror
 from symmetry.torch.script.contained import contained
@@ -74,6 +75,8 @@ class Execution:
         What finds these rows.
     cut
         Whether evaluations are cut short.
+    log
+        Where its first updates are added, to be compared with those of a plain run.
 
     Attributes
     ----------
@@ -102,9 +105,10 @@ class Execution:
         rows: SampleRows | None = None,
         reads: RowReads | None = None,
         cut: bool = False,
+        log: UpdateLog | None = None,
     ) -> None:
         self._source, self._reads = host.source, reads
-        self._sandbox = contained(host, self._watching)
+        self._sandbox = contained(host, self._watching, log)
         coroutine = self._sandbox.stack
         coroutine.rearranged = order is not None
         self.samples = Samples(order, coroutine, self._sandbox.main, rows)

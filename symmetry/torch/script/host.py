@@ -23,16 +23,17 @@ from symmetry.base import ranks
 from symmetry.base.choices import AUTO, CUDA_ON_CPU
 from symmetry.base.devices import Substitution
 from symmetry.base.errors import SymmetryError, TrainingError
-from symmetry.base.failure import PlainRun
 from symmetry.base.patches import patched
 from symmetry.base.raised import line_of
+from symmetry.base.updates import UpdateLog, first_difference
 from symmetry.sandbox.folder_mirror import WrittenFiles
 from symmetry.sandbox.mirror_pool import MirrorPool
-from symmetry.sandbox.plain_run import run_plainly
 from symmetry.sandbox.source import Source
+from symmetry.sandbox.witness import Witness
 from symmetry.torch.cuda.cuda_on_cpu import CudaOnCpu
 from symmetry.torch.cuda.refusing import refusal
 from symmetry.torch.script.process_group import ProcessGroup
+from symmetry.torch.script.updates import record_plainly
 
 _OF_RANKS = re.compile(r"\b(?:LOCAL_|GROUP_)?(?:RANK|WORLD_SIZE)\b|MASTER_(?:ADDR|PORT)")
 _OF_CUDA = re.compile(r"cuda|nccl|nvidia|\bgpus?\b", re.IGNORECASE)
@@ -64,11 +65,16 @@ class Host:
         Where runs take a mirror of its folders from, and give it back to.
     in_fork
         Whether another process repeats what fails here.
+    seed
+        The seed of the plain witness.
+    compares
+        Whether its first updates are compared with those of runs here.
     """
 
     def __init__(self, source: Source) -> None:
         self.source, self.mirrors = source, MirrorPool(*source.homes)
-        self.in_fork = False
+        self.in_fork, self.seed, self.compares = False, 0, False
+        self._witness: tuple[tuple[bool, Source], Witness] | None = None
         self._group = ProcessGroup()
         self._cuda: CudaOnCpu | None = None
         if source.device != AUTO and torch.cuda.is_available():
@@ -118,6 +124,8 @@ class Host:
             If a file of the user's has changed meanwhile.
         """
         self._group.close()
+        if self._witness is not None and not self.in_fork:
+            self._witness[1].close()
         self.mirrors.remove()
         if changed := self.changed():
             raise SymmetryError(f"{self.source.name}: {changed}")
@@ -144,6 +152,8 @@ class Host:
             before = self.source, self._cuda
             if not self._adapt(error):
                 raise
+            if self.compares:
+                self.witness.begin()
             try:
                 return self.adapting(run)
             except TrainingError:
@@ -162,9 +172,40 @@ class Host:
         """Return why a script that has raised this cannot be checked here; None if it can."""
         return refusal(error, on_cpu=self._cuda is not None)
 
-    def plain_run(self) -> PlainRun:
-        """Run the script in a process of its own, as its user does, with what it lacks here."""
-        return run_plainly(self.source, within=nullcontext if self._cuda is None else _with_cuda)
+    @property
+    def witness(self) -> Witness:
+        """The plain runs of the script in processes of their own, with what it lacks here."""
+        key = self._cuda is not None, self.source
+        if self._witness is None or self._witness[0] != key:
+            if self._witness is not None:
+                self._witness[1].close()
+            within = nullcontext if self._cuda is None else _with_cuda
+            self._witness = key, Witness(self.source, within, record_plainly, self.seed)
+        return self._witness[1]
+
+    def new_log(self, seed: int) -> UpdateLog | None:
+        """Return where a run adds its first updates; None if there is nothing to compare."""
+        return UpdateLog() if self.compares and seed == self.seed else None
+
+    def disturbance(self, log: UpdateLog | None) -> str:
+        """Say where a run here parts from the plain one; nothing if it does not.
+
+        A script that is another one in each process has no plain run to compare with.
+        """
+        plain = self.witness.first_updates() if self.compares else None
+        if plain is None or log is None:
+            return ""
+        at = first_difference(plain.updates, log.updates)
+        if at is None:
+            return ""
+        own = first_difference(plain.updates, self.witness.again().updates)
+        if own is not None and own[0] <= at[0]:
+            return ""
+        number, array = at
+        return (
+            f"the check disturbs the script: {array} is not the same in update {number} of a "
+            "plain run"
+        )
 
     @property
     def _can_be_alone(self) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import time
 import weakref
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from symmetry.base import ranks
 from symmetry.base.calls import calling, running
-from symmetry.base.errors import NotCheckable, TrainingError
+from symmetry.base.errors import Disturbed, NotCheckable, TrainingError
 from symmetry.base.failure import PlainRun
 from symmetry.base.fork import ForkError, held
 from symmetry.base.raised import silenced
 from symmetry.base.randomness import generators
 from symmetry.base.randomness.unseeded import giving_seeds
+from symmetry.base.updates import UpdateLog
 from symmetry.sandbox.libraries import begun_again
 from symmetry.sandbox.source import Source
 from symmetry.torch.script.forks import Forks, can_fork
@@ -71,7 +72,8 @@ class Script:
         self._seconds: float | None = None  # of the cheapest start but for the first
         self._rank_runs: RankRuns | None = None
         self._resumed_runs: ResumedRuns | None = None
-        self._epochs: dict[tuple[int, int | None], Epochs] = {}
+        self._epochs: dict[tuple[int, int | None], Epochs | Disturbed] = {}
+        self._log: UpdateLog | None = None  # of the first run as it is written
 
     @cached_property
     def _host(self) -> Host:
@@ -98,6 +100,24 @@ class Script:
             self._prepared = True
             if self._whole is not None:
                 self._cut = self._steps_alike()
+
+    def begin_witness(self, seed: int) -> None:
+        """Let a plain run begin beside the first runs, which are compared with it."""
+        if not callable(self.source.script):
+            self._host.seed, self._host.compares = seed, True
+            self._host.witness.begin()
+
+    @property
+    def disturbance(self) -> str:
+        """Where the first run as it is written parts from the plain one; empty if nowhere."""
+        return self._host.disturbance(self._log)
+
+    def new_log(self, settings: RunSettings) -> UpdateLog | None:
+        """Return where the first run as it is written adds its updates; None for other runs."""
+        if self._log is None and settings == replace(AS_WRITTEN, seed=settings.seed):
+            self._log = self._host.new_log(settings.seed)
+            return self._log
+        return None
 
     def _rehearse(self) -> None:
         with generators.kept(generators.shared()), giving_seeds(), silenced():
@@ -172,11 +192,13 @@ class Script:
             **options,
         )
 
-    def __call__(self, order: Arrangement | None = None) -> tuple[Any, ScriptStep]:
+    def __call__(
+        self, order: Arrangement | None = None, log: UpdateLog | None = None
+    ) -> tuple[Any, ScriptStep]:
         """Return what a training returns: the model, and the step.
 
         The samples of each batch are in this ``order``, or micro-batches get other samples; None
-        leaves them as they are.
+        leaves them as they are. The first updates are added to a ``log``.
         """
         if self._forks.inside:
             raise ForkError("it begins another run")
@@ -185,7 +207,7 @@ class Script:
         while self._unused:
             self._unused.pop().close()
         self._collect()
-        begin = self._beginning(order=order, cut=self._cut)
+        begin = self._beginning(order=order, cut=self._cut, log=log)
         began = time.process_time()
         # It may need its samples in their order.
         execution = begun_again(begin) if self._has_begun and order is None else begin()
@@ -233,8 +255,17 @@ class Script:
                 self._unused.pop().close()
             run = partial(run_epochs, self._host, seed, draw)
             again = partial(begun_again, run) if self._has_begun else run
-            self._epochs[seed, draw] = self._host.adapting(again)
-        return self._epochs[seed, draw]
+            try:
+                self._epochs[seed, draw] = self._host.adapting(again)
+            except Disturbed as error:
+                self._epochs[seed, draw] = error
+        found = self._epochs[seed, draw]
+        if isinstance(found, Disturbed):
+            raise found
+        return found
+
+    def _known_epochs(self) -> Iterator[Epochs]:
+        return (each for each in self._epochs.values() if isinstance(each, Epochs))
 
     def rank_runs(self, make: Callable[[Script], Training]) -> RankRuns | None:
         """Run it on its ranks, once; None if it has one. ``make`` makes a training of a script.
@@ -272,18 +303,18 @@ class Script:
     @property
     def resume_option(self) -> str:
         """Its option to be resumed by, if it has saved in its epochs so far; else empty."""
-        saves = any(epochs.of(Saved) for epochs in self._epochs.values())
+        saves = any(epochs.of(Saved) for epochs in self._known_epochs())
         return self.source.resume_option if saves else ""
 
     @property
     def without_seed(self) -> tuple[str, ...]:
         """The libraries whose random numbers it has drawn in its epochs so far without a seed."""
-        return next((epochs.without_seed for epochs in self._epochs.values()), ())
+        return next((epochs.without_seed for epochs in self._known_epochs()), ())
 
     @cached_property
     def plain_run(self) -> PlainRun:
         """The run of the script in a process of its own."""
-        return self._host.plain_run()
+        return self._host.witness.whole()
 
     def close(self) -> None:
         """End all runs.
@@ -433,7 +464,7 @@ class ScriptTraining(Training):
         may differ: other parts of a script draw random numbers, too.
         """
         self.script.prepare()
-        make = partial(self.script, settings.order)
+        make = partial(self.script, settings.order, self.script.new_log(settings))
         return frameworks.registered()["torch"].begin(self.name, make, settings, None)
 
     def with_run(self, function: Callable[[Run], Result], settings: RunSettings) -> Result:
@@ -455,6 +486,15 @@ class ScriptTraining(Training):
     def plain_run(self) -> PlainRun:
         """Run the script in a process of its own, once."""
         return self.script.plain_run
+
+    def begin_witness(self, seed: int) -> None:
+        """Let a plain run begin beside the first runs, which are compared with it."""
+        self.script.begin_witness(seed)
+
+    @property
+    def disturbance(self) -> str:
+        """Where the first run as it is written parts from the plain one; empty if nowhere."""
+        return self.script.disturbance
 
     def close(self) -> None:
         """End all its runs: nothing that they have written is left."""

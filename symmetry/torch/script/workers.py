@@ -13,9 +13,12 @@ from typing import Any
 from unittest.mock import patch
 
 from torch import Tensor
+from torch.utils.data import DataLoader
 from torch.utils.data._utils import worker
 from torch.utils.data._utils.collate import collate_tensor_fn, default_collate_fn_map
 from torch.utils.data.dataloader import _BaseDataLoaderIter
+
+from symmetry.base.patches import Patch
 
 
 def in_this_process(get: Callable[[Any], Any]) -> Callable[[Any], Any]:
@@ -31,6 +34,20 @@ def in_this_process(get: Callable[[Any], Any]) -> Callable[[Any], Any]:
             return get(loader)
 
     return get_here
+
+
+def workers_here() -> tuple[Patch, ...]:
+    """Return what has to be replaced so that all loaders make their batches in this process."""
+    following = _BaseDataLoaderIter.__next__
+
+    def following_here(iterator: Any) -> Any:
+        with as_worker(iterator):
+            return following(iterator)
+
+    return (
+        (DataLoader, "_get_iterator", in_this_process(DataLoader._get_iterator)),
+        (_BaseDataLoaderIter, "__next__", following_here),
+    )
 
 
 @contextmanager

@@ -111,6 +111,11 @@ class EpochRecorder:
         return self._gradients.optimizers
 
     @property
+    def is_trying(self) -> bool:
+        """Whether an update is performed on copies."""
+        return self._rounding.is_trying
+
+    @property
     def schedulers(self) -> list[Any]:
         """The schedulers that stepped."""
         return self._schedules.schedulers

@@ -26,7 +26,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from symmetry.base.calls import calling, running
-from symmetry.base.errors import TrainingError
+from symmetry.base.errors import Disturbed, TrainingError
 from symmetry.base.raised import silenced
 from symmetry.base.randomness import generators
 from symmetry.base.randomness.unseeded import giving_seeds
@@ -51,9 +51,13 @@ def run_epochs(host: Host, seed: int = 0, draw: int | None = None) -> Epochs:
     ------
     TrainingError
         If it raises before its first update.
+    Disturbed
+        If it does not do what it does in a plain run.
     """
     shortened = WholeRun(host, BATCHES, seed, draw)
     found = shortened.go()
+    if why := host.disturbance(shortened.updates):
+        raise Disturbed(why)
     if shortened.error is None:
         return found
     if shortened.cuts:
@@ -78,6 +82,14 @@ class WholeRun:
         How many each iterator of a loader gives; None if no epoch is shortened.
     seed, draw
         The seed of all random numbers; see ``run_epochs``.
+
+    Attributes
+    ----------
+    error
+        What the script raised; None if nothing.
+    updates
+        Its first updates, as far as its loaders give what they do in a plain run; None if they are
+        not compared.
     """
 
     def __init__(
@@ -88,8 +100,12 @@ class WholeRun:
         draw: int | None,
     ) -> None:
         self._name, self._seed = host.source.name, seed
-        self._sandbox = contained(host, self._watching)
-        self.error: TrainingError | None = None  # what the script raised
+        self.updates = host.new_log(seed) if draw is None else None
+        if self.updates is not None:
+            self.updates.ended = lambda: self._recorder.loaders.differ
+            self.updates.paused = lambda: self._recorder.is_trying
+        self._sandbox = contained(host, self._watching, self.updates)
+        self.error: TrainingError | None = None
         self._log = self._new_log(self._sandbox.stack.suspend)
         self._recorder = EpochRecorder(self._log, batches, seed, draw)
 

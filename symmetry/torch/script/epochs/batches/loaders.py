@@ -93,6 +93,11 @@ class Loaders:
         self.cuts = 0
         self.rounds_are_over: Callable[[], bool] = lambda: False
 
+    @property
+    def differ(self) -> bool:
+        """Whether an epoch was shortened, or workers have had random numbers of their own."""
+        return self.cuts > 0 or any(known.workers for known in self._known)
+
     def patches(self) -> Iterator[Patch]:
         """Yield what has to be replaced while the script runs."""
         yield DataLoader, "__init__", self._noting(DataLoader.__init__)

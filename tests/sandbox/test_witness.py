@@ -8,8 +8,8 @@ from symmetry.base import ranks
 from symmetry.base.failure import Failure, PlainRun
 from symmetry.base.folders import TemporaryFolder
 from symmetry.base.processes import FOLDER
-from symmetry.sandbox.plain_run import run_plainly
 from symmetry.sandbox.source import Source
+from symmetry.sandbox.witness import Witness
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def plainly(tmp_path, monkeypatch):
         def run(text: str, *arguments: str, **more: float) -> PlainRun:
             file = tmp_path / "work" / "train.py"
             file.write_text(text)
-            found = run_plainly(Source("train.py", file, arguments), **more)
+            found = Witness(Source("train.py", file, arguments)).whole(**more)
             assert [path.name for path in file.parent.iterdir()] == ["train.py"]
             return found
 
@@ -49,9 +49,16 @@ def test_it_has_its_arguments_and_no_input(plainly):
     assert plainly(text, "--epochs", "1") == PlainRun()
 
 
-@pytest.mark.parametrize("text", ["import time; time.sleep(99)", "import os; os._exit(0)"])
-def test_nothing_is_known_of_a_run_without_an_end(plainly, text):
-    assert plainly(text, seconds=1.0) == PlainRun(is_whole=False)
+@pytest.mark.parametrize(
+    ("text", "killed"),
+    [
+        ("import time; time.sleep(99)", ""),
+        ("import os; os._exit(3)", "exit status 3"),
+        ("import os; os.kill(os.getpid(), 11)", "signal SIGSEGV"),
+    ],
+)
+def test_a_run_without_an_end_has_no_failure(plainly, text, killed):
+    assert plainly(text, seconds=1.0) == PlainRun(is_whole=False, killed=killed)
 
 
 def test_a_rank_is_not_run_alone(plainly, monkeypatch):

@@ -1,0 +1,149 @@
+"""The plain witness of a check: one process in which the script runs as its user starts it.
+
+    witness = Witness(source)
+    witness.begin()             it runs beside the first runs of the check
+    witness.first_updates()     digests of what it held behind its first updates; then it has ended
+    witness.whole()             a run to the end, or as long as the time allows
+
+Whatever speaks of failing asks it: a script that fails at the same line in it fails by itself. A
+run of the check that does not have its digests is disturbed by the check.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import select
+import signal
+import subprocess
+import time
+from contextlib import nullcontext, suppress
+
+from symmetry.base import ranks
+from symmetry.base.failure import PlainRun
+from symmetry.base.processes import ending, start, waited
+from symmetry.base.randomness import generators
+from symmetry.sandbox.plain_run import PlainOrder, Recorder, Within, run_here
+from symmetry.sandbox.source import Source
+
+_SECONDS = 60.0  # that it may take, without those in which other processes have the processor
+_BETWEEN = 0.05  # seconds between two looks at the process
+_UNKNOWN = PlainRun(is_whole=False)
+
+
+class Witness:
+    """Runs a script plainly, in processes of its own.
+
+    Parameters
+    ----------
+    source
+        The script.
+    within
+        Returns a context that gives it what the machine lacks.
+    recorder
+        Records its first updates; None for a framework without one.
+    seed
+        The seed of all random numbers.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        within: Within = nullcontext,
+        recorder: Recorder | None = None,
+        seed: int = 0,
+    ) -> None:
+        self._source, self._within, self._recorder, self._seed = source, within, recorder, seed
+        self._first: _Process | None = None
+        self._whole: PlainRun | None = None
+
+    def begin(self) -> None:
+        """Let it run up to its first updates, beside this process."""
+        if self._first is None and self._recorder is not None and self._can_run:
+            order = PlainOrder(self._source, self._within, self._recorder, self._seed)
+            self._first = _Process(order)
+
+    def first_updates(self) -> PlainRun | None:
+        """Wait for the run up to the first updates; None if it was never begun."""
+        return None if self._first is None else self._first.result()
+
+    def again(self) -> PlainRun:
+        """Return another run up to the first updates."""
+        order = PlainOrder(self._source, self._within, self._recorder, self._seed)
+        return _Process(order).result()
+
+    def whole(self, seconds: float = _SECONDS) -> PlainRun:
+        """Return a run to the script's end, or as long as the time allows, once.
+
+        A rank of several would wait for the others. A function runs in this process, and to its
+        end.
+        """
+        first = self.first_updates()
+        if self._whole is None and first is not None and first.is_whole:
+            self._whole = first
+        if self._whole is None:
+            self._whole = self._run(seconds)
+        return self._whole
+
+    def close(self) -> None:
+        """End what still runs."""
+        if self._first is not None:
+            self._first.close()
+
+    @property
+    def _can_run(self) -> bool:
+        return ranks.world() == 1 and not callable(self._source.script)
+
+    def _run(self, seconds: float) -> PlainRun:
+        order = PlainOrder(self._source, self._within, seed=self._seed)
+        if callable(self._source.script):
+            found: list[PlainRun] = []
+            with generators.kept(generators.shared()):
+                run_here(order, found.append)
+            return found[0]
+        return _Process(order, seconds).result() if self._can_run else _UNKNOWN
+
+
+class _Process:
+    """A process of a plain run; its pipes are closed with it, so that this one can be forked."""
+
+    def __init__(self, order: PlainOrder, seconds: float = _SECONDS) -> None:
+        self._process = start("symmetry.sandbox.plain_run", stderr=subprocess.DEVNULL)
+        self._seconds, self._began = seconds, time.monotonic()
+        self._found: PlainRun | None = None
+        assert self._process.stdin
+        with suppress(BrokenPipeError):
+            pickle.dump(order, self._process.stdin)
+            self._process.stdin.flush()
+
+    def result(self) -> PlainRun:
+        """Wait for its answer, as long as its time allows."""
+        if self._found is None:
+            self._found = self._answer()
+            self.close()
+        return self._found
+
+    def close(self) -> None:
+        """End the process, and those that the script has started in its group."""
+        if hasattr(os, "killpg"):
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.kill()
+        self._process.wait()
+        for pipe in (self._process.stdin, self._process.stdout):
+            with suppress(BrokenPipeError):
+                if pipe is not None:
+                    pipe.close()
+
+    def _answer(self) -> PlainRun:
+        pipe = self._process.stdout
+        assert pipe
+        while not select.select([pipe], [], [], _BETWEEN)[0]:
+            took = time.monotonic() - self._began - waited(self._process.pid)
+            if took > self._seconds:
+                return _UNKNOWN
+        answer = pipe.read()  # it may have ended without one
+        if not answer:
+            return PlainRun(is_whole=False, killed=ending(self._process.wait()))
+        run: PlainRun = pickle.loads(answer)
+        return run

@@ -1,0 +1,159 @@
+"""Digests of a run of PyTorch behind its first updates; PyTorch is not imported here.
+
+The recorder is the optimisers' own hook behind a step, and reads memory: it performs no operation,
+draws no number and changes no object.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import hashlib
+import random
+import sys
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from functools import wraps
+from typing import Any
+
+import numpy as np
+
+from symmetry.base import libraries
+from symmetry.base.importing import when_imported
+from symmetry.base.patches import patched
+from symmetry.base.updates import Digests, UpdateLog
+
+_OPTIMIZERS = "torch.optim.optimizer"
+_LOSS = "the loss"
+_to_the_end = ExitStack()  # of the process: what is freed records no more
+
+
+def record_plainly(log: UpdateLog, seed: int) -> None:
+    """Record the first updates of a process in which PyTorch is still to be imported.
+
+    Its generator is seeded, it has one thread, and loaders have no processes, as in a check: those
+    would draw other random numbers.
+    """
+
+    def begin() -> None:
+        if "torch.optim" not in sys.modules:  # a file of the user's has this name
+            return
+        for library in libraries.imported():
+            library.seed(seed)
+            if library.one_thread is not None:
+                library.one_thread()
+        from symmetry.torch.script.workers import workers_here
+
+        _to_the_end.enter_context(patched(workers_here()))
+        _to_the_end.enter_context(recorded(log))
+
+    when_imported("torch", begin)
+
+
+@contextmanager
+def recorded(log: UpdateLog) -> Iterator[None]:
+    """Add a digest behind each update, until there are enough."""
+    optimizers: Any = sys.modules[_OPTIMIZERS]
+    torch: Any = sys.modules["torch"]
+
+    def seen(backward: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(backward)
+        def seen_backward(tensors: Any, *args: Any, **kwargs: Any) -> Any:
+            with torch._C.DisableTorchFunction():
+                roots = tensors if isinstance(tensors, list | tuple) else (tensors,)
+                log.losses.extend(map(_digest_of, roots))
+            return backward(tensors, *args, **kwargs)
+
+        return seen_backward
+
+    def updated(optimizer: Any, *_: Any) -> None:
+        if not (log.is_full or log.paused()):
+            with torch._C.DisableTorchFunction():
+                digests = {_LOSS: tuple(log.losses), **_digests(optimizer), **_numbers()}
+            log.losses.clear()
+            log.add(digests)
+
+    with ExitStack() as stack:
+        stack.callback(optimizers.register_optimizer_step_post_hook(updated).remove)
+        backward = torch.autograd.backward
+        stack.enter_context(patched([(torch.autograd, "backward", seen(backward))]))
+        yield
+
+
+def _digests(optimizer: Any) -> Digests:
+    """Return digests of the parameters of an optimiser, and of all that lies in their models."""
+    held = [p for group in optimizer.param_groups for p in group["params"]]
+    found: dict[str, list[str]] = defaultdict(list)
+    named = set[int]()
+    for name, tensor in _in_models(frozenset(map(id, held))):
+        named.add(id(tensor))
+        found[name].append(_digest_of(tensor))
+    kind = type(optimizer).__name__
+    for number, parameter in enumerate(held):
+        if id(parameter) not in named:
+            found[f"parameter {number} of {kind}"].append(_digest_of(parameter))
+    return {name: tuple(sorted(digests)) for name, digests in found.items()}
+
+
+def _in_models(held: frozenset[int]) -> Iterator[tuple[str, Any]]:
+    """Yield the parameters and buffers of the models that hold some of these, by their paths."""
+    module: Any = sys.modules["torch.nn"].Module
+    modules = [each for each in gc.get_objects() if issubclass(type(each), module)]
+    modules = [each for each in modules if "_modules" in vars(each)]  # others are half made
+    inner = {id(child) for each in modules for child in each._modules.values()}
+    for root in modules:
+        if id(root) not in inner:
+            tensors = dict(_tensors(root, set()))
+            if not held.isdisjoint(map(id, tensors.values())):
+                yield from tensors.items()
+
+
+def _tensors(module: Any, seen: set[int], path: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield the tensors in a module, without a call of a method that may be the user's own."""
+    if id(module) in seen:
+        return
+    seen.add(id(module))
+    for name, tensor in (*module._parameters.items(), *module._buffers.items()):
+        if tensor is not None:
+            yield f"{path}{name}", tensor
+    for name, child in module._modules.items():
+        if child is not None:
+            yield from _tensors(child, seen, f"{path}{name}.")
+
+
+def _digest_of(tensor: Any) -> str:
+    """Return a digest of a tensor's numbers and dtype; empty where they cannot be read as bytes."""
+    torch: Any = sys.modules["torch"]
+    if type(tensor) not in (torch.Tensor, torch.nn.Parameter) or not tensor.is_cpu:
+        return ""
+    if tensor.layout is not torch.strided or not tensor.is_contiguous():
+        return ""
+    size = tensor.numel() * tensor.element_size()
+    data = ctypes.string_at(tensor.data_ptr(), size) if size else b""
+    return f"{_digest(data)} {tensor.dtype}"
+
+
+def _numbers() -> Digests:
+    """Return digests of the states of the random generators that all code shares."""
+    numpy: Any = np.random.get_state()
+    kind, words, *rest = numpy
+    states: Mapping[str, bytes] = {
+        "PyTorch": _bytes_of_generator(),
+        "NumPy": repr((kind, *rest)).encode() + words.tobytes(),
+        "Python": repr(random.getstate()).encode(),
+    }
+    return {f"the random numbers of {n}": (_digest(state),) for n, state in states.items()}
+
+
+def _bytes_of_generator() -> bytes:
+    from torch.utils._python_dispatch import _disable_current_modes
+
+    with _disable_current_modes():
+        torch: Any = sys.modules["torch"]
+        state: bytes = torch.default_generator.get_state().numpy().tobytes()
+        return state
+
+
+def _digest(data: Iterable[int]) -> str:
+    return hashlib.sha1(bytes(data), usedforsecurity=False).hexdigest()[:16]

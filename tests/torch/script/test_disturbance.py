@@ -1,0 +1,252 @@
+"""A run of a check is held against a plain run, and watchers that change it are noticed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from symmetry.base.failure import PlainRun
+from symmetry.base.patches import patched
+from symmetry.base.updates import UpdateLog, first_difference
+from symmetry.sandbox.plain_run import PlainOrder, run_here
+from symmetry.sandbox.source import Source
+from symmetry.sandbox.witness import Witness
+from symmetry.targets.script import script
+from symmetry.torch.script.epochs.recorder import EpochRecorder
+from symmetry.torch.script.execution import Execution
+from symmetry.torch.script.updates import record_plainly
+from symmetry.training.start import TrainingStart
+from tests.torch.script.epochs.helpers import HEAD
+
+SCRIPT = HEAD.replace("model = nn.Sequential(", "model = nn.Sequential(Scaled(), ").replace(
+    "torch.manual_seed(0)",
+    """torch.manual_seed(0)
+
+
+class Scaled(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("scale", torch.linspace(0.5, 1, 4))
+
+    def forward(self, x):
+        return (x * self.scale).float()
+
+""",
+)
+SCRIPT += "for epoch in range(2):\n    train()\n"
+
+
+class OnePlainRun:
+    """Stands for the witness, whose every run is the same."""
+
+    def __init__(self, run: PlainRun) -> None:
+        self.run = run
+
+    def first_updates(self) -> PlainRun:
+        return self.run
+
+    again = first_updates
+
+    def close(self) -> None: ...
+
+
+def record(log: UpdateLog, seed: int) -> None:
+    """Record the first updates, and let the run go on."""
+    log.full = lambda: None
+    record_plainly(log, seed)
+
+
+@pytest.fixture
+def held(tmp_path, monkeypatch):
+    """Hold the first run of a script against its plain run."""
+    monkeypatch.chdir(tmp_path)
+    file = tmp_path / "train.py"
+
+    def hold(text: str = SCRIPT) -> tuple[str, str]:
+        file.write_text(text)
+        answers: list[PlainRun] = []
+        run_here(PlainOrder(Source("train.py", file), recorder=record), answers.append)
+        (plain,) = answers
+        assert plain.failure is None
+        assert len(plain.updates) == 3
+        target = script("train.py")
+        training: Any = target.training
+        host = training.script._host
+        host.compares, host._witness = True, ((False, host.source), OnePlainRun(plain))
+        try:
+            _ = TrainingStart(training, "float32").baseline
+            steps = training.disturbance
+            try:
+                training.epochs(0)
+            except Exception as error:
+                return steps, str(error)
+            return steps, ""
+        finally:
+            target.close()
+
+    return hold
+
+
+def test_a_watched_run_is_the_plain_run_bit_for_bit(held):
+    assert held() == ("", "")
+
+
+@contextmanager
+def lost_write() -> Iterator[None]:
+    """BatchNorm writes its statistics into copies."""
+    original = nn.functional.batch_norm
+
+    def batch_norm(x: Any, mean: Any, variance: Any, *args: Any, **kwargs: Any) -> Any:
+        return original(x, mean.clone(), variance.clone(), *args, **kwargs)
+
+    with patched([(nn.functional, "batch_norm", batch_norm)]):
+        yield
+
+
+def hooked(see: Callable[[nn.Module], None]) -> Any:
+    @contextmanager
+    def hook() -> Iterator[None]:
+        register = nn.modules.module.register_module_forward_pre_hook
+        handle = register(lambda module, _: see(module))
+        try:
+            yield
+        finally:
+            handle.remove()
+
+    return hook
+
+
+def draw(_: nn.Module) -> None:
+    torch.rand(1)
+
+
+def promote(module: nn.Module) -> None:
+    if "scale" in module._buffers:
+        module._buffers["scale"] = module.scale.double()
+
+
+def evaluate(module: nn.Module) -> None:
+    if isinstance(module, nn.Dropout):
+        module.training = False
+
+
+@contextmanager
+def other_gradients() -> Iterator[None]:
+    """A backward that changes a gradient by one ulp."""
+    original = torch.autograd.backward
+
+    def backward(*args: Any, **kwargs: Any) -> None:
+        original(*args, **kwargs)
+        for parameter in WEIGHTS:
+            if parameter.grad is not None:
+                parameter.grad.mul_(1 + 2**-23)
+
+    with patched([(torch.autograd, "backward", backward)]):
+        yield
+
+
+WEIGHTS: list[Any] = []
+
+
+def remember(module: nn.Module) -> None:
+    WEIGHTS[:] = module.parameters()
+
+
+@contextmanager
+def left_out() -> Iterator[None]:
+    """A loader whose first batch somebody else has taken."""
+    loader = torch.utils.data.DataLoader
+    original = loader.__iter__
+
+    def begin(self: Any) -> Any:
+        batches = original(self)
+        next(batches)
+        return batches
+
+    with patched([(loader, "__iter__", begin)]):
+        yield
+
+
+@contextmanager
+def slightly_other_gradients() -> Iterator[None]:
+    with hooked(remember)(), other_gradients():
+        yield
+
+
+BROKEN = {
+    "a patched operation loses a write": lost_write,
+    "a hook draws a random number": hooked(draw),
+    "a buffer is promoted": hooked(promote),
+    "a hook leaves evaluation mode behind": hooked(evaluate),
+    "a patched backward changes a gradient": slightly_other_gradients,
+    "a watcher takes a batch": left_out,
+}
+
+
+def cases() -> Iterator[Any]:
+    """Yield the broken watchers; three kinds are quick tests."""
+    for number, (name, broken) in enumerate(BROKEN.items()):
+        yield pytest.param(broken, id=name, marks=[pytest.mark.slow] * (number >= 3))
+
+
+@pytest.mark.parametrize("broken", [*cases()])
+def test_a_broken_watcher_is_noticed(held, monkeypatch, broken):
+    for kind, name in ((Execution, "_watching"), (EpochRecorder, "watching")):
+        original = getattr(kind, name)
+
+        @contextmanager
+        def watching(self: Any, original: Any = original) -> Iterator[None]:
+            with original(self), broken():
+                yield
+
+        monkeypatch.setattr(kind, name, watching)
+    for text in held():
+        assert text.startswith("the check disturbs the script: ")
+        assert " is not the same in update 1 of a plain run" in text
+
+
+class OtherRuns(OnePlainRun):
+    """Stands for the witness of a script that is another one in each process."""
+
+    def again(self) -> PlainRun:
+        first, *others = self.run.updates
+        other = {**first, "the loss": ("another",)}
+        return replace(self.run, updates=(other, *others))
+
+
+def test_a_script_that_is_another_one_in_each_process_is_not_judged(held, tmp_path, monkeypatch):
+    monkeypatch.setattr(f"{__name__}.OnePlainRun", OtherRuns)
+    runs = tmp_path / "runs"
+    runs.write_text("")
+    counts = f"import os\nos.write(os.open({str(runs)!r}, os.O_APPEND | os.O_WRONLY), b'x')\n"
+    text = f"{counts}import torch\ntorch.manual_seed(os.path.getsize({str(runs)!r}))\n"
+    assert held(text + SCRIPT.replace("torch.manual_seed(0)", "")) == ("", "")
+
+
+def test_the_first_difference_is_told_by_update_and_array():
+    one = [{"a": ("1",), "b": ("2",)}, {"a": ("3",)}]
+    assert first_difference(one, [{"a": ("1",)}, {"a": ("4",)}]) == (2, "a")
+    assert first_difference(one, [{"c": ("1",)}]) is None
+    assert first_difference(one, one[:1]) is None
+
+
+@pytest.mark.slow
+def test_the_process_of_a_plain_run_records_its_first_updates(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    file = Path(tmp_path / "train.py")
+    file.write_text(SCRIPT)
+    witness = Witness(Source("train.py", file), recorder=record_plainly)
+    witness.begin()
+    run = witness.first_updates()
+    witness.close()
+    assert run is not None
+    assert not run.is_whole
+    assert len(run.updates) == 3
+    assert {"the loss", "0.scale", "1.weight", "2.running_mean"} <= run.updates[0].keys()
