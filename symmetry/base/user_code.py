@@ -22,9 +22,9 @@ _CALLERS: dict[tuple[str, ...], str] = {("steps", "step.py"): ""}
 _user_folder: Path | None = None
 
 
-def callers() -> Iterator[FrameType]:
-    """Yield the frames of the running code, the innermost first."""
-    frame: FrameType | None = sys._getframe(1)
+def callers(beyond: FrameType | None = None) -> Iterator[FrameType]:
+    """Yield the frames of the running code, or those that called a frame, the innermost first."""
+    frame = sys._getframe(1) if beyond is None else beyond.f_back
     while frame is not None:
         yield frame
         frame = frame.f_back

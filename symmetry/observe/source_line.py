@@ -49,14 +49,16 @@ class SourceLine:
 NOWHERE = SourceLine("", 0)
 
 
-def asked_at() -> SourceLine:
+def asked_at(beyond: FrameType | None = None) -> SourceLine:
     """Return the line behind the running operation: the innermost line of the user's own.
+
+    With a frame it is the line that called that frame.
 
     Inside of a module that a library defines it is the library's line: the user's own would be
     the same for all that a model of transformers does.
     """
     library: FrameType | None = None
-    for frame in callers():
+    for frame in callers(beyond):
         kind = kind_of(frame.f_code.co_filename)
         if kind == "user":
             return _place(frame.f_code.co_filename, frame.f_lineno)

@@ -230,6 +230,9 @@ class Loader:
     shown: int | None = None
     source: int = 0  # a number of the data set below all subsets
     indices: frozenset[int] | None = None  # its samples that are loaded; None if it is all of them
+    # Digests of its first samples, in order; none if it is the only loader, or cannot be read.
+    contents: tuple[str, ...] = ()
+    varies: bool = False  # whether a sample is another one when it is read under another seed
     # Labels of the first, middle and last batch, if they come in order and have one label each.
     classes: tuple[str, ...] = ()
 
@@ -358,12 +361,13 @@ class Initialised:
 
 @dataclass(frozen=True, kw_only=True)
 class Unfrozen:
-    """Parameters that were frozen at an update, have gradients at later ones, and stay."""
+    """Parameters that were frozen or absent at an update, have gradients later, and stay."""
 
     at: SourceLine  # of the first of these updates
     model: str  # the name of its class; optimisers hold other parameters of it
     names: tuple[str, ...]
     updates: int  # with a gradient of the first of them
+    is_new: bool = False  # whether the first of them was absent at the first update
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -375,6 +379,7 @@ class SteppedOptimizer:
     variable: str = ""  # that holds it in the script; empty if it is not known
     parameters: int  # how many tensors it holds
     has_state: bool
+    held: frozenset[int] = frozenset()  # the numbers of those that a backward has reached
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -425,7 +430,7 @@ class Epochs:
     rounded: tuple[Rounded, ...] = ()
     identities: tuple[SameFunction, ...] = ()
     initialised: tuple[Initialised, ...] = ()
-    unfrozen: tuple[Unfrozen, ...] = ()  # and no optimiser holds them
+    unfrozen: tuple[Unfrozen, ...] = ()  # or made late, and no optimiser holds them
     # Lines that compute running averages whose old value is another one in a later call.
     averages: frozenset[SourceLine] = frozenset()
     # Lines that compute running averages, where an evaluation reads the old value of the start.
@@ -454,6 +459,26 @@ class Epochs:
     def of(self, *kinds: type[LoopEvent]) -> tuple[LoopEvent, ...]:
         """Return the events of these kinds."""
         return tuple(event for event in self.events if isinstance(event, kinds))
+
+    @cached_property
+    def evaluations(self) -> frozenset[int]:
+        """The numbers of the calls that evaluate: their results lead to no backward.
+
+        Calls that record gradients only count if each later backward is known to leave them out,
+        and if one came later: the last calls of a run that ends early may still lead to one.
+        """
+        leads, last, unknown = set[int](), -1, -1
+        for number, event in enumerate(self.events):
+            if isinstance(event, Backward):
+                last = number
+                unknown = number if event.calls is None else unknown
+                leads |= event.calls or set()
+        return frozenset(
+            number
+            for number, event in enumerate(self.events)
+            if isinstance(event, Called)
+            if not event.gradient or (unknown < number < last and number not in leads)
+        )
 
     @cached_property
     def training_loaders(self) -> frozenset[int]:

@@ -33,6 +33,12 @@ SHUFFLE = NoteKind(
     meaning="A loader does not shuffle, and its data is sorted: whole batches have one label. Pass "
     "shuffle=True.",
 )
+ORDER = NoteKind(
+    "loop/order",
+    meaning="A loader of a whole data set gives the batches of each epoch in the same order: it "
+    "does not shuffle. Pass shuffle=True, unless the order has a meaning.",
+    unless=("loop/shuffle",),
+)
 SAME_ROWS = NoteKind(
     "loop/same-rows",
     meaning="Every update is given the same rows of a tensor, and nothing reads the others. The "
@@ -58,6 +64,7 @@ def batches(epochs: Epochs) -> Judgement:
     _judge_seeds(epochs, judgement)
     _judge_keys(epochs, judgement)
     _judge_orders(epochs, training, judgement)
+    _note_orders(epochs, training, judgement)
     return judgement
 
 
@@ -67,7 +74,7 @@ INVARIANT = loop_invariant(
         statement="updates see other batches, orders and random numbers than those before",
         reason="nothing is learnt from the same ones again, and seeds are set once",
         witness="a DataLoader, or a seed",
-        notes=(SHUFFLE, SAME_ROWS),
+        notes=(SHUFFLE, ORDER, SAME_ROWS),
     ),
     batches,
 )
@@ -197,6 +204,25 @@ def _judge_orders(epochs: Epochs, training: list[Loader], judgement: Judgement) 
                 continue  # a seed in the loop explains it
             text = "the loader shuffles, but two epochs come in the same order"
             judgement.accuse(f"{text}. {cure}", loader.at)
+
+
+def _note_orders(epochs: Epochs, training: list[Loader], judgement: Judgement) -> None:
+    """Note loaders that give the same batches, one after the other, in each of several epochs."""
+    seen: dict[tuple[SourceLine, int], list[tuple[str, ...]]] = defaultdict(list)
+    for _, given, optimizer in _epochs_of(epochs):
+        loader, digests = epochs.loaders[given[0].loader], tuple(b.digest for b in given)
+        if loader not in training or loader.sampler != "SequentialSampler" or optimizer is None:
+            continue
+        if (loader.batches or 0) > 1 and len({*digests}) > 1 and all(digests):
+            seen[loader.at, optimizer].append(digests)
+    for (at, _), orders in seen.items():
+        if len(orders) > 1 and len({*orders}) == 1:
+            judgement.note(
+                ORDER,
+                f"the batches of {len(orders)} epochs come in the same order: the loader does not "
+                "shuffle. Pass shuffle=True, unless the order has a meaning.",
+                at,
+            )
 
 
 def _epochs_of(epochs: Epochs) -> list[tuple[int, list[Batch], int | None]]:

@@ -48,7 +48,14 @@ OWN_BATCH = NoteKind(
     "new running statistics that it computes: a score depends on which samples share a batch. "
     "Evaluate with the running statistics.",
 )
+AUGMENTED = NoteKind(
+    "loop/augmented",
+    meaning="The samples of a loader for evaluation are drawn anew each time, as by a random crop "
+    "or flip: two evaluations of one model differ. Augment only training samples.",
+)
 _MODE = "the mode of "
+_SOME = 32  # samples of an evaluation whose contents are looked for among those of a training
+_SHARE = 0.5  # of them are found: small data has some equal samples by chance
 
 
 def evaluations(epochs: Epochs) -> Judgement:
@@ -62,7 +69,7 @@ INVARIANT = loop_invariant(
         statement="a trained model is evaluated in evaluation mode, and stays as it is",
         reason="dropouts make the result random, and what evaluation data teach is no test",
         witness="a loader whose batches lead to no backward, or evaluate of a function",
-        notes=(OVERLAP, STATISTICS, OWN_BATCH),
+        notes=(OVERLAP, STATISTICS, OWN_BATCH, AUGMENTED),
     ),
     evaluations,
     of_functions=True,
@@ -171,10 +178,17 @@ def _note_overlap(epochs: Epochs, judgement: Judgement) -> None:
     trains = [loader for loader in epochs.loaders if loader.number in training]
     evaluates = [x for x in epochs.loaders if x.number in used and x.number not in training]
     for one in evaluates:
+        if one.varies:
+            judgement.note(
+                AUGMENTED,
+                f"the samples of the loader made at {one.at} are drawn anew each time, and it only "
+                "evaluates: two evaluations of one model differ. Augment only training samples.",
+                one.at,
+            )
         for other in trains:
             if _is_of_another_model(epochs, one.number, other.number):
                 continue
-            if one.source == other.source and (common := _common(one, other)):
+            if common := _common(one, other):
                 judgement.note(
                     OVERLAP,
                     f"{common} of the loader made at {one.at} are training samples, too (the "
@@ -196,7 +210,16 @@ def _is_of_another_model(epochs: Epochs, evaluates: int, trains: int) -> bool:
 
 
 def _common(one: Loader, other: Loader) -> str:
-    """Say how many samples two loaders of the same data share; nothing if they share no sample."""
+    """Say how many samples two loaders share; nothing if they share no sample.
+
+    Those of the same data are compared by their indices, others by their contents.
+    """
+    if one.source != other.source:
+        first, others = one.contents[:_SOME], frozenset(other.contents)
+        shared = sum(digest in others for digest in first)
+        distinct = len({*first}) > _SHARE * len(first)
+        found = distinct and shared > _SHARE * len(first)
+        return f"{shared} of the first {len(first)} samples" if found else ""
     if one.indices is None or other.indices is None:
         return "all samples" if one.indices is None and other.indices is None else "some samples"
     shared = len(one.indices & other.indices)

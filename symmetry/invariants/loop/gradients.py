@@ -5,7 +5,12 @@ or line of the user's reads them. A backward that also reaches other leaves may 
 inputs, and is not judged. Only a line that does so again and again is reported.
 
 No update reads the gradients of parameters that a script unfreezes where the optimiser was made
-before, of those that required a gradient. Give them to it by ``optimizer.add_param_group(...)``.
+before, of those that required a gradient, nor those of layers that are replaced later. Give them to
+it by ``optimizer.add_param_group(...)``.
+
+A backward that is made for one optimiser may reach the parameters of another one, as the loss of a
+critic reaches the generator if its samples are not detached. Clear these gradients before the
+backward that is made for the other one.
 """
 
 from __future__ import annotations
@@ -38,6 +43,7 @@ def gradients(epochs: Epochs) -> Judgement:
     _judge_lost(epochs, judgement)
     _judge_unread(epochs, judgement)
     _judge_leftover(epochs, judgement)
+    _judge_leaks(epochs, judgement)
     _judge_unfrozen(epochs, judgement)
     judge_clips(epochs, judgement)
     return judgement
@@ -132,14 +138,66 @@ def _judge_leftover(epochs: Epochs, judgement: Judgement) -> None:
             )
 
 
+def _judge_leaks(epochs: Epochs, judgement: Judgement) -> None:
+    """Accuse updates that also read the backward that was made for another optimiser.
+
+    A backward is made for the optimiser that reads it first. It leaks into a later update of
+    another one if that one's own backward reaches the first one's parameters, too, which never
+    read it: the script keeps the two losses apart, but for this direction. Parts of a network that
+    both losses are meant to train are reached by more of the other one's loss than by the leak.
+    """
+    backwards = {e.number: e for e in epochs.events if isinstance(e, Backward)}
+    readers: dict[int, set[int]] = defaultdict(set)  # by backward, the optimisers that read it
+    held = {each.number: each.held for each in epochs.optimizers}
+    updates = [e for e in epochs.events if isinstance(e, Updated)]
+    leaks: dict[tuple[SourceLine, SourceLine], list[SourceLine]] = defaultdict(list)
+    for update in updates:
+        for number in update.backwards:
+            readers[number].add(update.optimizer)
+    first: dict[int, int] = {}  # by backward, the optimiser that read it first
+    for update in updates:
+        if len(update.backwards) < 2:
+            others, own, mine = [], -1, frozenset[int]()
+        else:
+            *others, own = update.backwards
+            mine = backwards[own].reached & held[update.optimizer]
+        for number in others:
+            other = first.get(number, update.optimizer)
+            leak, for_this = backwards[number], backwards[own]
+            if (
+                other != update.optimizer
+                and other not in readers[own]
+                and not for_this.reached.isdisjoint(held[other])
+                and mine <= leak.reached
+                and leak.at != for_this.at
+            ):
+                leaks[update.at, leak.at].append(for_this.at)
+        for number in update.backwards:
+            first.setdefault(number, update.optimizer)
+    for (at, leak_at), own_lines in leaks.items():
+        if len(own_lines) >= _AGAIN:
+            judgement.accuse(
+                f"this update also adds the gradients of another optimiser's loss ({leak_at}) to "
+                f"those of its own loss ({own_lines[0]}), in {count(len(own_lines), 'update')}. "
+                "detach() the input of that loss, or call zero_grad() before the own backward().",
+                at,
+            )
+
+
 def _judge_unfrozen(epochs: Epochs, judgement: Judgement) -> None:
     """Accuse parameters that are unfrozen, and that no optimiser holds."""
     for each in epochs.unfrozen:
         if each.updates >= _AGAIN:
             more = f" and {len(each.names) - 1} more" if len(each.names) > 1 else ""
-            judgement.accuse(
+            text = (
                 f"{each.names[0]}{more} of {each.model} were frozen at first, have gradients here, "
                 "and no optimiser holds them: they stay as they are. Give them to it by "
-                "optimizer.add_param_group(...) when they are unfrozen, or from the start.",
-                each.at,
+                "optimizer.add_param_group(...) when they are unfrozen, or from the start."
             )
+            if each.is_new:
+                text = (
+                    f"{each.names[0]}{more} of {each.model} were made after the first update, have "
+                    "gradients here, and no optimiser holds them: they stay as they are. Make the "
+                    "optimiser anew, or call optimizer.add_param_group(...)."
+                )
+            judgement.accuse(text, each.at)

@@ -73,7 +73,7 @@ class _Mode:
         self.switched = True
 
     def evaluate(self) -> None:
-        """See a call without gradients."""
+        """See a call that leads to no backward."""
         if self.eval_at is not None and not self.evaluated:
             self.evaluated = True
             self.evaluations[self.eval_at] += 1
@@ -86,18 +86,18 @@ def modes(epochs: Epochs) -> Judgement:
     judgement, known = Judgement(), {m.number: _Mode() for m in epochs.models}
     judgement.applies = epochs.has_modes
     judgement.why = "" if epochs.has_modes else "nothing switches the mode of a model"
-    for event in epochs.events:
+    for number, event in enumerate(epochs.events):
         if isinstance(event, Switched):
             known[event.model].switch(event)
         elif isinstance(event, Called):
             mode = known[event.model]
-            if event.gradient:
-                mode.pending.append(event)
-            else:
+            if number in epochs.evaluations:
                 mode.evaluate()
+            else:
+                mode.pending.append(event)
         elif isinstance(event, Updated):
-            for number, mode in known.items():
-                _judge(epochs, number, mode, judgement)
+            for model, mode in known.items():
+                _judge(epochs, model, mode, judgement)
                 mode.pending = []
     _note_eval_from_the_start(epochs, known, judgement)
     _note_training_on_another_loader(epochs, judgement)
@@ -179,9 +179,9 @@ def _note_training_on_another_loader(epochs: Epochs, judgement: Judgement) -> No
         calls = [c for c in calls if c.gradient and c.batch is not None]
         calls = [c for c in calls if (b := _backward_of(epochs, c)) and b.number in read]
         trains, evaluates = ([c for c in calls if c.training is mode] for mode in (True, False))
-        others = {c.loader for c in trains}
+        others = {_made(epochs, c.loader) for c in trains}
         for call in evaluates if trains else ():
-            if call.loader is not None and call.loader not in others:
+            if call.loader is not None and _made(epochs, call.loader) not in others:
                 judgement.note(
                     EVAL_MODE,
                     f"{model.name} is trained in evaluation mode with the loader made at "
@@ -190,6 +190,11 @@ def _note_training_on_another_loader(epochs: Epochs, judgement: Judgement) -> No
                     "step().",
                     call.at,
                 )
+
+
+def _made(epochs: Epochs, loader: int | None) -> tuple[SourceLine, int] | None:
+    """Return the line and the data of a loader, which may be made anew in each epoch."""
+    return None if loader is None else (epochs.loaders[loader].at, epochs.loaders[loader].source)
 
 
 def _leads_to_backward(epochs: Epochs, call: Called) -> bool:

@@ -14,7 +14,8 @@ The rate is zero after a quarter of the training. Step a schedule where the opti
 violation only if the numbers coincide: the schedule has as many steps as there are updates in all
 epochs, and takes several with each. It is a note if it has as many steps as there are batches, and
 takes one with each update, or as many as there are updates, and takes one with each epoch, so that
-it never ends; or if it ends long before the first epoch does.
+it never ends; if it ends long before the first epoch does; or if a cosine has come down before the
+loop ends, and goes up again.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from collections import Counter
 from symmetry.invariants.loop.judgement import Judgement, loop_invariant
 from symmetry.law.invariant import Statement
 from symmetry.law.note import NoteKind
+from symmetry.observe.source_line import SourceLine
 from symmetry.training.events import (
     Batch,
     Epochs,
@@ -37,6 +39,7 @@ SCHEDULE = NoteKind("loop/schedule")
 _VANISHED = 1.001e-3  # of the largest rate so far
 _CURE = "Step it where the optimiser steps."
 _FEWEST = 4  # updates in all epochs: few numbers coincide by chance
+_UP = 0.05  # of all steps come behind the lowest rate: one more at the end does nothing
 
 
 def schedule(epochs: Epochs, cure: str = _CURE) -> Judgement:
@@ -69,12 +72,29 @@ def _judge_end(epochs: Epochs, scheduler: Scheduler, cure: str, judgement: Judge
         return
     if (usual := _usual(epochs, scheduler)) is None:
         return
-    pieces, times = usual
-    lengths = _batches(epochs)
+    # A library counts the steps of epochs as the run has shortened them.
+    for lengths in (_batches(epochs), _batches(epochs, shown=True)):
+        _compare_end(epochs, scheduler, scheduler.steps, *usual, lengths, cure, judgement)
+
+
+def _compare_end(
+    epochs: Epochs,
+    scheduler: Scheduler,
+    steps: int,
+    pieces: int,
+    times: int,
+    lengths: list[int],
+    cure: str,
+    judgement: Judgement,
+) -> None:
+    """Compare the end of a scheduler with updates of some backwards, and some steps each."""
     fewest, most = (sum(n // pieces for n in lengths), sum(-(-n // pieces) for n in lengths))
-    steps, kind, at = scheduler.steps, scheduler.kind, _steps_of(epochs, scheduler)[0].at
+    kind, at = scheduler.kind, _steps_of(epochs, scheduler)[0].at
     if fewest < _FEWEST:
         return
+    if scheduler.kind == "CosineAnnealingLR":
+        total = times * most if times else len(_steps_of(epochs, scheduler))
+        _note_rise(steps, total, judgement, at)
     if times > 1 and fewest <= steps <= most:
         judgement.accuse(
             f"{kind} is made for {steps} steps, as many as there are updates in all epochs, but it "
@@ -95,6 +115,18 @@ def _judge_end(epochs: Epochs, scheduler: Scheduler, cure: str, judgement: Judge
             SCHEDULE,
             f"{kind} is made for {steps} steps, as many as there are updates in all epochs, but "
             f"it takes one with each of {len(lengths)} epochs. {_CURE}",
+            at,
+        )
+
+
+def _note_rise(steps: int, total: int, judgement: Judgement, at: SourceLine) -> None:
+    """Note a cosine that has come down before the training ends."""
+    if total - steps > max(1.0, _UP * total):
+        judgement.note(
+            SCHEDULE,
+            f"CosineAnnealingLR has its lowest rate after {steps} of {total} steps, and then the "
+            "rate goes up again. Set T_max to the number of its steps, or use "
+            "CosineAnnealingWarmRestarts.",
             at,
         )
 
@@ -120,9 +152,13 @@ def _usual(epochs: Epochs, scheduler: Scheduler) -> tuple[int, int] | None:
     return max(pieces.most_common(1)[0][0], 1), times.most_common(1)[0][0]
 
 
-def _batches(epochs: Epochs) -> list[int]:
-    """Return how many batches each epoch has that is trained on; nothing if it is not known."""
-    lengths = [epochs.loaders[loader].batches for loader, _ in _ended(epochs)]
+def _batches(epochs: Epochs, shown: bool = False) -> list[int]:
+    """Return how many batches each epoch has that is trained on; nothing if it is not known.
+
+    Or how many a library's loop is ``shown``.
+    """
+    loaders = [epochs.loaders[loader] for loader, _ in _ended(epochs)]
+    lengths = [loader.shown if shown else loader.batches for loader in loaders]
     return [n for n in lengths if n is not None] if None not in lengths else []
 
 

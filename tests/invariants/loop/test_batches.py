@@ -151,3 +151,23 @@ def test_one_batch_for_all_pieces_of_an_update_is_accused():
 )
 def test_other_pieces_are_not(losses, facts):
     assert pieces(losses, **facts) == []
+
+
+@pytest.mark.parametrize(
+    ("sampler", "digests", "noted"),
+    [
+        ("SequentialSampler", ("a", "b"), True),
+        ("RandomSampler", ("a", "b"), False),
+        ("SequentialSampler", ("a", "a"), False),  # nothing to exchange
+    ],
+)
+def test_epochs_in_one_order_have_a_note(sampler, digests, noted):
+    events = []
+    for n in range(2):
+        for digest in digests:
+            events += [event(Batch, 4, iterator=n, digest=digest), event(Called), event(Backward)]
+            events += [event(Updated, 8)]
+        events += [event(Exhausted, iterator=n)]
+    loaders = (loader(0, sampler=sampler, shuffles=False), loader(1))
+    notes = batches(epochs(*events, loaders=loaders)).notes
+    assert [note.name for note in notes] == ["loop/order"] * noted

@@ -98,3 +98,26 @@ def test_a_loader_that_is_left_early_evaluates_if_its_calls_lead_to_no_backward(
     known = epochs(*validated, *trained, event(Backward, calls=frozenset({3})))
     assert known.training_loaders == {0}
     assert epochs(*validated, *trained, event(Backward)).training_loaders == {0, 1}
+
+
+@pytest.mark.parametrize(
+    ("validation", "found"),
+    [
+        ("abcd", "4 of the first 4 samples"),
+        ("abcx", "3 of the first 4 samples"),
+        ("abxy", ""),  # half of them: chance
+        ("aaaa", ""),  # all samples are alike
+        ("", ""),
+    ],
+)
+def test_samples_of_two_data_sets_are_compared_by_their_contents(validation, found):
+    loaders = (loader(0, contents=tuple("abcdefgh")), loader(1, contents=tuple(validation)))
+    notes = evaluation(epochs(*TRAINED, BATCH, evaluated(), loaders=loaders)).notes
+    assert [note.text.startswith(found) for note in notes] == [True] * bool(found)
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_only_samples_of_an_evaluation_have_to_stay(number):
+    loaders = tuple(loader(n, varies=n == number) for n in range(2))
+    notes = evaluation(epochs(*TRAINED, BATCH, evaluated(), loaders=loaders)).notes
+    assert [note.name for note in notes] == ["loop/augmented"] * number

@@ -13,6 +13,7 @@ from symmetry.training.events import (
     Cleared,
     Clipped,
     Exhausted,
+    SteppedOptimizer,
     Unfrozen,
     Updated,
 )
@@ -121,3 +122,51 @@ def test_updates_with_gradients_of_earlier_ones_are_accused():
     assert "zero_grad() is missing" in accusation.text
     twice = [event(Updated, 8, backwards=(0,), again=(0,))] * 2  # two steps on one gradient
     assert not gradients(epochs(event(Backward), *twice)).accusations
+
+
+def alternating(own=(0, 1, 2), leak=(0, 1, 2), *, cleared=True, lines=(5, 6)):
+    """Return a run of two optimisers, each with a loss; their losses reach these parameters.
+
+    The first one holds parameters 0 and 1, and its loss is the second one; the other holds 2.
+    """
+    events = []
+    for n in range(0, 6, 2):
+        events += [event(Backward, lines[0], number=n, reached=frozenset(leak))]
+        events += [event(Updated, 7, optimizer=1, backwards=(n,))]
+        events += [event(Backward, lines[1], number=n + 1, reached=frozenset(own))]
+        numbers = (n, n + 1) if cleared else (*range(n + 2),)
+        events += [event(Updated, 8, optimizer=0, backwards=numbers)]
+    optimizers = tuple(
+        SteppedOptimizer(number=n, kind="Adam", parameters=2, has_state=True, held=frozenset(held))
+        for n, held in enumerate([(0, 1), (2,)])
+    )
+    return gradients(epochs(*events, optimizers=optimizers))
+
+
+def test_an_update_that_also_reads_the_loss_of_another_optimiser_is_accused():
+    (accusation,) = alternating().accusations
+    assert accusation.at == at(8)
+    assert accusation.text == (
+        "this update also adds the gradients of another optimiser's loss (train.py:5) to those of "
+        "its own loss (train.py:6), in 3 updates. detach() the input of that loss, or call "
+        "zero_grad() before the own backward()."
+    )
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {"own": (0, 1)},  # its own loss leaves the other one's parameters alone
+        {"leak": (1, 2)},  # a part that both losses are meant to train
+        {"lines": (5, 5)},  # one loss
+    ],
+)
+def test_losses_that_share_parameters_may_be_meant(facts):
+    assert not alternating(**facts).accusations
+
+
+def test_layers_that_are_made_late_are_accused():
+    late = Unfrozen(at=at(8), model="Net", names=("0.weight", "0.bias"), updates=2, is_new=True)
+    (accusation,) = gradients(epochs(event(Backward), event(Updated), unfrozen=(late,))).accusations
+    assert accusation.at == at(8)
+    assert "0.weight and 1 more of Net were made after the first update" in accusation.text

@@ -129,3 +129,21 @@ def test_a_schedule_of_updates_that_is_stepped_with_each_epoch_has_a_note():
 def test_other_schedules_are_sound(facts):
     judgement = pieces(4, **facts)
     assert (judgement.accusations, judgement.notes) == ([], [])
+
+
+def test_the_steps_of_a_library_are_those_of_shortened_epochs():
+    loaders = (loader(0, batches=24, shown=2),)
+    judgement = pieces(1, steps=6, each_batch=False, each_epoch=True, loaders=loaders)
+    (note,) = judgement.notes
+    assert "is made for 6 steps, as many as there are updates in all epochs" in note.text
+    other = (loader(0, batches=24),)
+    assert not pieces(1, steps=6, each_batch=False, each_epoch=True, loaders=other).notes
+
+
+@pytest.mark.parametrize(("steps", "noted"), [(10, True), (45, True), (47, False), (48, False)])
+def test_a_cosine_that_rises_again_has_a_note(steps, noted):
+    cosine = (Scheduler(number=0, kind="CosineAnnealingLR", steps=steps),)
+    notes = pieces(1, steps=steps, each_batch=False, schedulers=cosine).notes
+    assert [f"lowest rate after {steps} of 48 steps" in note.text for note in notes] == [
+        True
+    ] * noted

@@ -31,6 +31,8 @@ class _Follower:
     def look(self) -> None:
         """See how far the copy went since the last update, on the way to the trained weights."""
         now, target = _flat(self.copy), _flat(self.model)
+        if not now.numel() == target.numel() == self.before.numel():
+            return  # one of them has got other layers
         way, moved = target - self.before, now - self.before
         self.before = now
         length = float(way @ way)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dis
 import threading
 from collections.abc import Callable, Collection, Iterator
-from types import CodeType
+from types import CodeType, FrameType
 from typing import Any
 
 import torch
@@ -13,7 +13,7 @@ from torch import nn
 
 from symmetry.base.patches import Patch
 from symmetry.base.user_code import callers, is_user_code
-from symmetry.observe.source_line import asked_at
+from symmetry.observe.source_line import SourceLine, asked_at
 from symmetry.torch.script.epochs.batches.recent import RecentBatches
 from symmetry.torch.script.epochs.drift import Drift
 from symmetry.torch.script.epochs.log import Log, Numbers, digest_of, shapes_of, tensors_of
@@ -67,6 +67,8 @@ class Forwards:
         self._models, self._drift = Numbers(), Drift()
         self._inside = self._switching = False
         self._last: dict[int, tuple[nn.Module, Arguments]] = {}
+        # A forward that the script has called itself, while its layers are called; and its event.
+        self._direct: tuple[FrameType, int] | None = None
         self._thread = threading.get_ident()
 
     def patches(self) -> Iterator[Patch]:
@@ -80,8 +82,7 @@ class Forwards:
             if self._inside or self._log.ended or not self._counts(module):
                 return _call(module, *args, **kwargs)
             self._before()
-            self._see(module, args, kwargs)
-            event, first = len(self._log.events) - 1, _next_node()
+            event, first = self._event_of(module, args, kwargs), _next_node()
             self._inside = True
             nn.Module.__call__ = _call  # what torch.compile looks for
             try:
@@ -103,11 +104,31 @@ class Forwards:
             return False
         return next(module.parameters(), None) is not None
 
-    def _see(self, module: nn.Module, args: Any, kwargs: Any) -> None:
+    def _event_of(self, module: nn.Module, args: Any, kwargs: Any) -> int:
+        """Return the number of the event of a call; a layer is part of its model's forward."""
+        frame = _direct_forward(module)
+        if frame is None:
+            self._see(module, args, kwargs, asked_at())
+            return len(self._log.events) - 1
+        if self._direct is None or self._direct[0] is not frame:
+            names = frame.f_code.co_varnames[1 : frame.f_code.co_argcount]
+            given = tuple(frame.f_locals.get(name) for name in names)
+            self._see(frame.f_locals["self"], given, {}, asked_at(frame), frame)
+            self._direct = frame, len(self._log.events) - 1
+        return self._direct[1]
+
+    def _see(
+        self,
+        module: nn.Module,
+        args: Any,
+        kwargs: Any,
+        at: SourceLine,
+        frame: FrameType | None = None,
+    ) -> None:
         if not self._begun:
             self._begun = True
             self._begin()
-        at = asked_at()
+        self._direct = None
         self._models.look(module)
         self._last.pop(id(module), None)
         self._last[id(module)] = module, (args, kwargs)
@@ -124,7 +145,7 @@ class Forwards:
             statistics=tuple(name for name, m in statistics if m.training),
             batch=batch,
             loader=loader,
-            is_used=_is_used(),
+            is_used=_is_used(frame),
             shapes=shapes_of((args, kwargs)),
             digest=digest_of((args, kwargs)),
         )
@@ -200,9 +221,22 @@ def _drops_out(module: nn.Module) -> bool:
     return isinstance(module, nn.RNNBase | nn.MultiheadAttention) and bool(module.dropout)
 
 
-def _is_used() -> bool:
+def _direct_forward(module: nn.Module) -> FrameType | None:
+    """Return the outermost forward that runs and whose model holds a module.
+
+    The script has called it as ``model.forward(x)``; otherwise the model itself is called first.
+    """
+    found = None
+    for frame in callers():
+        owner = frame.f_locals.get("self") if frame.f_code.co_name == "forward" else None
+        if isinstance(owner, nn.Module) and any(each is module for each in owner.modules()):
+            found = frame
+    return found
+
+
+def _is_used(beyond: FrameType | None = None) -> bool:
     """Return whether the user's line does anything with what a call returns."""
-    frame = next((f for f in callers() if is_user_code(f.f_code.co_filename)), None)
+    frame = next((f for f in callers(beyond) if is_user_code(f.f_code.co_filename)), None)
     return frame is None or not _throws_away(frame.f_code, frame.f_lasti)
 
 

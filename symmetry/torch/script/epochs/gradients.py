@@ -191,6 +191,11 @@ class GradientReads:
                 variable=self._optimizers.name_of(number),
                 parameters=len(held_by(optimizer)),
                 has_state=self._stepped[number],
+                held=frozenset(
+                    known
+                    for p in held_by(optimizer)
+                    if (known := self._numbers.known(p)) is not None
+                ),
             )
             for number, optimizer in enumerate(self._optimizers)
             if number in self._stepped

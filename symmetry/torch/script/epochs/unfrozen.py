@@ -1,15 +1,16 @@
-"""Parameters that a script unfreezes after its first update, and that no optimiser holds.
+"""Parameters that a script trains only after its first update, and that no optimiser holds.
 
 Example: a backbone is frozen, and the optimiser made of what requires a gradient.
 
     optimizer = Adam(p for p in model.parameters() if p.requires_grad)
     ...
     model.backbone.requires_grad_(True)    the optimiser does not hold it: it stays as it is
+    model.head = nn.Linear(64, 20)         nor a layer that is made anew
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Set
+from collections.abc import Iterable, Iterator, Sequence, Set
 from typing import Any
 
 import torch
@@ -21,11 +22,11 @@ from symmetry.training.events import Unfrozen
 _grad: Any = Tensor.grad
 
 
-class _Unfrozen:
+class _Late:
     """A parameter, its numbers at the first update with a gradient, and those updates."""
 
-    def __init__(self, parameter: Tensor, at: SourceLine) -> None:
-        self.parameter, self.at, self.updates = parameter, at, 0
+    def __init__(self, parameter: Tensor, at: SourceLine, *, is_new: bool) -> None:
+        self.parameter, self.at, self.updates, self.is_new = parameter, at, 0, is_new
         self.before = parameter.detach().clone()
 
     @property
@@ -35,29 +36,49 @@ class _Unfrozen:
 
 
 class UnfrozenParameters:
-    """Sees which parameters are frozen at an update, and have gradients at later ones."""
+    """Sees which parameters are frozen or absent at an update, and have gradients at later ones."""
 
     def __init__(self) -> None:
+        # Parameters by id: those that were frozen at an update, and all of the first update. They
+        # are kept alive, so that no other one gets the id.
         self._frozen: dict[int, Tensor] = {}
-        self._found: dict[int, _Unfrozen] = {}
+        self._first: dict[int, Tensor] | None = None
+        self._trained: dict[int, nn.Module] = {}  # of which an optimiser held parameters
+        self._found: dict[int, _Late] = {}
 
-    def look(self, modules: Iterable[nn.Module], held: Set[int]) -> None:
+    def look(self, modules: Sequence[nn.Module], held: Set[int]) -> None:
         """See the parameters of all modules before an update; optimisers hold those of some ids."""
-        for parameter in (p for module in modules for p in module.parameters()):
-            key = id(parameter)
+        for module in modules:
+            if not held.isdisjoint(map(id, module.parameters())):
+                self._trained[id(module)] = module
+        parameters = [p for module in modules for p in module.parameters()]
+        if self._first is None:
+            self._first = {id(p): p for p in parameters}
+        for parameter in parameters:
+            key, is_new = id(parameter), id(parameter) not in self._first
             if not parameter.requires_grad:
                 self._frozen[key] = parameter
-            elif key in self._frozen and key not in held and _grad.__get__(parameter) is not None:
+                continue
+            is_late = is_new or key in self._frozen
+            if is_late and key not in held and _grad.__get__(parameter) is not None:
                 if key not in self._found:
-                    self._found[key] = _Unfrozen(parameter, asked_at())
+                    self._found[key] = _Late(parameter, asked_at(), is_new=is_new)
                 self._found[key].updates += 1
 
     def records(self, modules: Iterable[nn.Module], held: Set[int]) -> Iterator[Unfrozen]:
-        """Yield those of each module of which an optimiser holds other parameters."""
+        """Yield those of each module of which an optimiser has held other parameters."""
         for module in modules:
+            if id(module) not in self._trained:
+                continue
             named = {name: id(parameter) for name, parameter in module.named_parameters()}
             found = {n: self._found[key] for n, key in named.items() if key in self._found}
             names = [n for n, each in found.items() if named[n] not in held and each.stays]
-            if names and not held.isdisjoint(named.values()):
+            if names:
                 first, model = found[names[0]], type(module).__name__
-                yield Unfrozen(at=first.at, model=model, names=(*names,), updates=first.updates)
+                yield Unfrozen(
+                    at=first.at,
+                    model=model,
+                    names=(*names,),
+                    updates=first.updates,
+                    is_new=first.is_new,
+                )

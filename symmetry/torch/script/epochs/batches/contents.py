@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
+import time
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from itertools import islice
 from typing import Any
 
+import numpy as np
 from torch import Tensor
 from torch.utils.data import (
     IterableDataset,
@@ -17,7 +22,10 @@ from torch.utils.data import (
 from torch.utils.data.distributed import DistributedSampler
 
 from symmetry.base.randomness import generators
+from symmetry.torch.state import bytes_of
 
+_READ, _SECONDS = 4096, 0.5  # samples of a loader that are read, and CPU seconds for them
+_TWICE = 4  # of them under another seed
 _WHOLE = (RandomSampler, SequentialSampler, DistributedSampler)  # they take all samples
 
 
@@ -96,6 +104,50 @@ def classes_of(loader: Any) -> tuple[str, ...]:
                 return ()
             found.append(str(labels.pop()))
     return tuple(found) if len(found) == 3 else ()
+
+
+def samples_of(loader: Any) -> tuple[tuple[str, ...], bool]:
+    """Return digests of the first samples of a loader, and whether another seed gives others."""
+    with suppress(Exception), generators.kept(generators.shared()):  # a data set may do anything
+        if isinstance(loader.dataset, IterableDataset):
+            return (), False
+        data, indices = loader.dataset, _taken_by(sampler_of(loader))
+        order = range(len(data)) if indices is None else indices
+        first = tuple(islice(_digests(data, order, seed=0), _READ))
+        again = tuple(islice(_digests(data, order, seed=1), _TWICE))
+        return first, again != first[:_TWICE]
+    return (), False
+
+
+def _digests(data: Any, order: Any, seed: int) -> Iterator[str]:
+    """Yield digests of samples, as long as there is time."""
+    generators.seed_all(seed)
+    began = time.process_time()
+    for index in order:
+        digest = hashlib.blake2b(digest_size=8)
+        for part in _parts_of(data[index]):
+            digest.update(part)
+        yield digest.hexdigest()
+        if time.process_time() - began > _SECONDS:
+            return
+
+
+def _parts_of(value: Any) -> Iterator[bytes]:
+    """Yield the bytes of all tensors, arrays, texts and numbers in a sample."""
+    if isinstance(value, Tensor):
+        yield bytes_of(value)
+    elif isinstance(value, np.ndarray):
+        yield value.tobytes()
+    elif isinstance(value, Mapping):
+        for key in sorted(value, key=str):
+            yield from _parts_of(value[key])
+    elif isinstance(value, tuple | list):
+        for each in value:
+            yield from _parts_of(each)
+    elif value is None or isinstance(value, str | bytes | bool | int | float | np.generic):
+        yield repr(value).encode()
+    else:
+        raise TypeError(f"no digest of a {type(value).__name__}")
 
 
 def _label(sample: Any) -> int | None:

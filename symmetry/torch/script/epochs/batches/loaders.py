@@ -18,6 +18,7 @@ from symmetry.torch.script.epochs.batches.contents import (
     classes_of,
     length_of,
     sampler_of,
+    samples_of,
     shuffles,
     source_of,
     weights_of,
@@ -231,6 +232,8 @@ class Loaders:
     def _record(self, number: int) -> Loader:
         loader, known = self._numbers.objects[number], self._known[number]
         data, indices = source_of(loader)
+        # Nothing is compared where one loader is all there is.
+        contents, varies = samples_of(loader) if len(self._known) > 1 else ((), False)
         batch_size = getattr(loader.batch_sampler, "batch_size", None) or loader.batch_size
         return Loader(
             number=number,
@@ -252,6 +255,8 @@ class Loaders:
             why=known.emulation.why,
             source=self._sources.of(data),
             indices=indices,
+            contents=contents,
+            varies=varies,
             classes=classes_of(loader),
             shown=self._shown.get(id(loader)),
         )

@@ -17,6 +17,7 @@ from torch.utils.data import (
 from symmetry.torch.script.epochs.batches.contents import (
     classes_of,
     length_of,
+    samples_of,
     shuffles,
     source_of,
     weights_of,
@@ -105,3 +106,33 @@ def test_labels_in_order_are_those_of_three_batches(data):
 )
 def test_other_loaders_have_no_labels_in_order(loader):
     assert classes_of(loader) == ()
+
+
+class Jittered(torch.utils.data.Dataset):
+    def __len__(self):
+        return 8
+
+    def __getitem__(self, index):
+        return {"x": torch.full((3,), index) + torch.rand(3), "text": f"row {index}"}
+
+
+def test_samples_have_digests_by_their_contents():
+    first, varies = samples_of(DataLoader(DATA, 4))
+    assert len({*first}) == 12
+    assert not varies
+    x, y = DATA.tensors
+    part, _ = samples_of(DataLoader(TensorDataset(x[4:8].clone(), y[4:8].clone()), 2))
+    assert part == first[4:8]
+    chosen, _ = samples_of(DataLoader(DATA, 2, sampler=SubsetRandomSampler([7, 2])))
+    assert chosen == (first[7], first[2])
+
+
+def test_samples_that_are_drawn_anew_vary():
+    state = torch.get_rng_state()
+    assert samples_of(DataLoader(Jittered(), 2))[1]
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+@pytest.mark.parametrize("data", [Endless(), [object()] * 3])
+def test_samples_that_cannot_be_read_have_no_digests(data):
+    assert samples_of(DataLoader(data, 2)) == ((), False)
