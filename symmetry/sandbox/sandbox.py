@@ -16,7 +16,7 @@ from typing import Any, Generic, Protocol, TypeVar
 from symmetry.base.calls import calling
 from symmetry.base.errors import NotCheckable, TrainingError
 from symmetry.base.raised import failure_of, gpu_hint, in_one_line, line_of, place_of
-from symmetry.sandbox.confinement.confined import forget_refusals, refusal
+from symmetry.sandbox.confinement.confined import refusal
 from symmetry.sandbox.folder_mirror import code_of
 from symmetry.sandbox.mirror_pool import MirrorPool
 from symmetry.sandbox.process_state import ProcessState, Switch
@@ -137,7 +137,6 @@ class Sandbox(Generic[OwnStack]):
             switches=switches,
         )
         self.stack, self._closed = stack(self._run), False
-        forget_refusals()
 
     def _import_path(self, homes: Sequence[str]) -> Iterator[str]:
         """Yield the import path behind the script's folder.

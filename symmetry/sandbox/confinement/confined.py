@@ -84,12 +84,6 @@ def refusal(name: str) -> NotCheckable | None:
     )
 
 
-def forget_refusals() -> None:
-    """Let only refusals from now on count."""
-    if _address is not None:
-        ask(_address, "forget")
-
-
 def _elsewhere(name: str, *arguments: Any) -> None:
     """Let the supervisor do something with files."""
     assert _address

@@ -76,8 +76,6 @@ class Supervisor:
                 threading.Thread(target=self._decide, args=numbers, daemon=True).start()
             elif question == "refused":
                 returned = [*self._refused]
-            elif question == "forget":
-                self._refused.clear()
             else:
                 _FILES[question](*values)
         except Exception as error:
