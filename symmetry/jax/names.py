@@ -150,11 +150,11 @@ def owners_of(
     """Return the parameter that each leaf follows, if any; ``names_of`` has the arguments.
 
     The one whose gradient makes the next value of a leaf of its shape owns it, if that is only one.
-    Otherwise the tree of an optimiser maps to that of the parameters: below some path there are
-    leaves whose paths from there are all paths of a model's leaves. Some may be missing, where an
+    Otherwise the tree of an optimiser maps to the model's: below some path there are leaves whose
+    paths from there are all paths of the model's leaves. Some may be missing, where an
     optimiser is masked, unless all paths are numbers; or there are several arrays in the place of
     each. The largest such tree counts; then a model whose gradients make the leaf,
-    arrays of its shape, paths that end alike, and the model that is nearest in the state.
+    arrays of its shape, the longest end of both paths, and the model that is nearest in the state.
     """
     below: dict[Path, set[Path]] = {}  # the paths from a path to its leaves
     for path in paths:
