@@ -26,9 +26,9 @@ def moved(a: Tensor, b: Tensor) -> Moved:
 
 def _unequal(a: Tensor, b: Tensor) -> Tensor:
     """Return where two tensors differ by more than rounding; NaN equals NaN."""
+    a, b = a.detach().to_dense(), b.detach().to_dense()  # sparse ones have no largest entry
     if a.dtype == torch.bool or not (a.is_floating_point() or a.is_complex()):
         return a != b
-    a, b = a.detach(), b.detach()
     finite = torch.nan_to_num(a.abs(), posinf=0.0)
     allowed = TOLERANCE * (float(finite.max()) if a.numel() else 0.0)
     same = (a == b) | (a.isnan() & b.isnan())

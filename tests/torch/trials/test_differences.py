@@ -31,3 +31,9 @@ def test_differences_within_others():
     x, y = changed(4, 5, where=(1,))
     assert differs_within(a, b, x, y)
     assert not differs_within(x, y, a, b)
+
+
+def test_sparse_tensors_differ_by_their_entries():
+    one = torch.eye(3).to_sparse()
+    assert not differ(one, one.clone())
+    assert moved(one, (one * torch.tensor([1.0, 1.0, 2.0])).to_sparse()).nonzero()[0].tolist() == [2]
