@@ -119,10 +119,11 @@ def explain_check(plan: Plan, checked: Checked) -> Explained | None:
     for verdict in checked.verdicts:
         if verdict.kind == "violated" and verdict.repeats:
             violated.setdefault((verdict.invariant, verdict.case), verdict)  # once in both dtypes
-    for verdict in violated.values():
-        explained: Explained | None = plan.target.explanation_of(verdict, checked.coverage)
-        if explained is not None:
-            return explained if explained.step is not None else None
+    with suppress(BudgetSpent):
+        for verdict in violated.values():
+            explained: Explained | None = plan.target.explanation_of(verdict, checked.coverage)
+            if explained is not None:
+                return explained if explained.step is not None else None
     return None
 
 

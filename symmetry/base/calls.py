@@ -33,6 +33,7 @@ class Running:
     evaluations = 0
     evaluated = 0.0
     evaluates = ""
+    device = ""  # in place of which a script runs on the CPU; empty if it runs as it is
     # Called when a call begins, and when it has returned; None leaves that out.
     listener: Callable[[], None] | None = None
     # The CPU seconds of this process and its children after which no call begins.
@@ -78,6 +79,7 @@ class Pace(NamedTuple):
     used: float = 0.0
     limit: float = math.inf
     beside: int = 0
+    device: str = ""
 
 
 class Surroundings(Protocol):

@@ -23,14 +23,16 @@ class Substitution:
     mapped: tuple[str, ...] = ()  # what it uses of this device, and gets in another form
     alone: bool = False  # whether it is one rank that needs several
     ranks: int = 1  # on how many it runs as well
+    branches: bool = False  # whether it has branches for CUDA that it does not take here
 
     @property
     def words(self) -> str:
-        """How it runs, in a few words."""
+        """How it runs, in a few words; empty if it runs as it is."""
         on_cpu = f"on the CPU in place of {self.device}" if self.device else ""
         several = f" and on {self.ranks} ranks" if self.ranks > 1 else ""
         as_one = f"as one rank{several}" if self.alone or several else ""
-        return f"run {', '.join(filter(None, (on_cpu, as_one)))}"
+        how = ", ".join(filter(None, (on_cpu, as_one)))
+        return f"run {how}" if how else ""
 
     @property
     def untested(self) -> tuple[str, ...]:
@@ -38,6 +40,7 @@ class Substitution:
         on_device = ("GPU kernels", *(each for each in _idle() if each in self.mapped))
         return (
             *on_device * bool(self.device),
+            *("its branches for CUDA (--device cuda-on-cpu)",) * self.branches,
             *("several ranks (--ranks 2)",) * (self.alone and self.ranks == 1),
         )
 
@@ -67,4 +70,5 @@ def united(found: Iterable[Substitution | None]) -> Substitution | None:
     device = next(filter(None, (each.device for each in several)), "")
     mapped = dict.fromkeys(chain.from_iterable(each.mapped for each in several))
     alone = any(each.alone for each in several)
-    return replace(several[0], device=device, mapped=tuple(mapped), alone=alone)
+    branches = any(each.branches for each in several)
+    return replace(several[0], device=device, mapped=tuple(mapped), alone=alone, branches=branches)

@@ -29,6 +29,10 @@ class SymmetryError(ReadableError):
     """
 
 
+class Unjudged(SymmetryError):  # noqa: N818
+    """An invariant cannot be judged on this machine: a check without it proves too little."""
+
+
 class BudgetSpent(BaseException):
     """A check has used its CPU seconds. No exception, so that nothing takes it for a failure."""
 

@@ -31,3 +31,4 @@ class PlainRun:
     is_whole: bool = True  # whether it ended by itself
     updates: tuple[Digests, ...] = ()  # what it held behind its first updates
     killed: str = ""  # how its process ended, if that was before the script did
+    why_none: str = ""  # why another failure of it is no fault of the training

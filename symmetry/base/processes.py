@@ -128,6 +128,17 @@ def cpu_seconds() -> float:
     return sum(os.times()[:4])
 
 
+def tree_seconds(number: int) -> float:
+    """Return the CPU seconds of a process and of those that it has started; 0 if unknown."""
+    seconds = 0.0
+    with suppress(OSError, ValueError, IndexError):
+        fields = Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()
+        seconds += sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
+        for file in Path(f"/proc/{number}/task").glob("*/children"):
+            seconds += sum(map(tree_seconds, map(int, file.read_text().split())))
+    return seconds
+
+
 def waited(number: int) -> float:
     """Return how many seconds a process has waited for a processor; 0 if that is unknown."""
     try:

@@ -20,6 +20,7 @@ from symmetry.base.errors import (
     NotCheckable,
     SymmetryError,
     TargetError,
+    Unjudged,
 )
 from symmetry.base.failure import Failure
 from symmetry.base.memory import give_back, refuse_beyond_memory
@@ -96,7 +97,21 @@ class TrainingExaminer(Examiner):
         """Run it on its ranks, and resume it; then see in which precisions it runs as one.
 
         There it has to fit into memory, and to give finite losses.
+
+        Raises
+        ------
+        SymmetryError
+            If nothing can be checked. The message begins with how it ran, if it lacks a device.
         """
+        try:
+            self._begin()
+        except SymmetryError as error:
+            how = self._training.substitution
+            if how is None or not how.device:
+                raise
+            raise SymmetryError(f"{how.words}: {error}") from error
+
+    def _begin(self) -> None:
         if self.plan.options.witness:
             self._training.begin_witness(self.plan.options.seed)
         if any(_entry(each).ranks for each in self.invariants):
@@ -271,8 +286,10 @@ class TrainingExaminer(Examiner):
                 if isinstance(error, ExtrasError | NotCheckable):
                     raise SymmetryError(str(error)) from error
                 if not self._fails_by_itself(error):
-                    otherwise = self._training.plain_run().failure  # as for want of a GPU
-                    alone = "" if otherwise else ", and not by itself"
+                    plain = self._training.plain_run()
+                    if plain.why_none:
+                        raise SymmetryError(plain.why_none) from error
+                    alone = "" if plain.failure else ", and not by itself"  # for want of a GPU
                     raise SymmetryError(f"it fails as it is checked{alone}: {error}") from error
             self._broken[dtype] = str(error), error.failure
             if isinstance(error, LossNotFinite):
@@ -386,9 +403,13 @@ class TrainingExaminer(Examiner):
         except NotCheckable as error:
             disturbed = isinstance(error, Disturbed)
             return replace(blank, message=str(error), own_error=disturbed)
+        except Unjudged as error:
+            return replace(blank, kind="not finished", message=str(error))
         except TargetError as error:
             if self._fails_by_itself(error):
                 return _failed(blank, str(error), error.failure)
+            if why := self._training.plain_run().why_none:
+                return replace(blank, kind="not finished", message=why)
             own = f"it fails only in a run of this check: {error}"
             return replace(blank, message=own, own_error=True)
         except SymmetryError:

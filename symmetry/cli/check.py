@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,7 +32,6 @@ from symmetry.cli.options import (
     words_to_resume,
 )
 from symmetry.cli.screen import current, say, terminal
-from symmetry.sandbox.confinement.confined import watch
 
 if TYPE_CHECKING:
     from symmetry.api import Report
@@ -47,8 +45,8 @@ _SECTIONS = {
     "What fails": "--strict --gate --require --exact --expect-units --expect-failure --baseline "
     "--update-baseline",
     "Output": "--quiet --verbose --format --json --output",
-    "How it runs": "--budget --seed --dtype --steps --timeout --device --writable --ranks "
-    "--resume-with --no-explain --in-process",
+    "How it runs": "--budget --seed --dtype --steps --timeout --device --ranks --resume-with "
+    "--no-explain --in-process",
     "Drawn sizes, and two-layer steps": "--draw --examples --case --min-samples",
     "Several targets": "--jobs --time-limit --memory --results --since --scheduler",
 }
@@ -140,12 +138,27 @@ class _Check(Isolated):
 
     def interrupted(self, params: Mapping[str, Any], account: Account) -> None:
         """Print and write what is proved so far, as at the end of a budget."""
-        if len(params["targets"]) > 1 or (found := account.interrupted()) is None:
+        cut, why = "until it was interrupted", "not reached: it was interrupted"
+        if len(params["targets"]) > 1 or (found := account.cut_short(cut, why)) is None:
             return
         from symmetry.cli.outcome import Output, conclude
 
-        with suppress(SymmetryError):  # so far nothing is proved
+        try:
             conclude(found, None, Output.of({**params, "output": None}))
+        except SymmetryError:  # so far nothing is proved
+            if account.substitution is not None:
+                say(f"{account.target}, {account.substitution.words}", err=True)
+
+    def spent(self, params: Mapping[str, Any], account: Account) -> int:
+        """Print and write what is proved so far."""
+        seconds = f"{params['budget']:g}"
+        why = f"not reached within {seconds} CPU seconds (--budget)"
+        found = account.cut_short(f"within {seconds} s", why)
+        if found is None:
+            raise SymmetryError(f"{account.target}: nothing was {why.removeprefix('not ')}")
+        from symmetry.cli.outcome import Output, conclude
+
+        return conclude(found, None, Output.of({**params}))
 
 
 @click.command("check", cls=_Check, short_help="Check a training, or a two-layer step.")
@@ -322,8 +335,6 @@ def command(
         from symmetry.cli.campaign.several import check_several
 
         return check_several(names, left_out, output, baseline, **several)
-    if isinstance(current(), Remote):
-        watch()
     given = None if cases is None else read_cases(cases)
     jobs, remote = several["jobs"], isinstance(current(), Remote)
     asked = Options(**options, cases=given, processes=_processes(jobs), witness=remote)

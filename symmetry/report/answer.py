@@ -59,7 +59,8 @@ def headline(checked: Checked, found: tuple[Problem, ...]) -> str:
     """
     if found and found[0].fails:
         others = f"{count(len(found) - 1, 'more problem')}, " if found[1:] else ""
-        fails = f"{checked.target}{' fails' if found[0].place else ''}: {found[0].sentence}"
+        how = _how(checked)
+        fails = f"{checked.target}{' fails' if found[0].place else ''}{how}: {found[0].sentence}"
         return f"{fails} ({others}{judged(checked)})"
     code = checked.status
     answer = conclusion(checked)
@@ -67,10 +68,15 @@ def headline(checked: Checked, found: tuple[Problem, ...]) -> str:
         answer = and_notes(count(len(found), "problem"), checked)
     if code == FAILED and not answer.startswith(NOT_CHECKED):
         answer = answer.partition(":")[0]
-    how = f", {checked.substitution.words}" if checked.substitution else ""
     # An answer that is only true so far says itself how far.
     far = "" if code == OK and checked.cut else f" ({judged(checked)})"
-    return f"{checked.target}: {answer}{far}{how}"
+    return f"{checked.target}: {answer}{far}{_how(checked)}"
+
+
+def _how(checked: Checked) -> str:
+    """Say how a training ran that lacks a device, or ranks."""
+    words = checked.substitution.words if checked.substitution else ""
+    return f", {words}" if words else ""
 
 
 def _rest(verdicts: Sequence[Verdict]) -> Iterator[str]:

@@ -176,7 +176,7 @@ def remarks(checked: Checked) -> tuple[str, ...]:
 
 def _substitution(checked: Checked) -> tuple[str, ...]:
     found = checked.substitution
-    return (found.words, *found.lines()) if found is not None else ()
+    return (*filter(None, [found.words]), *found.lines()) if found is not None else ()
 
 
 def limits(checked: Checked) -> tuple[str, ...]:

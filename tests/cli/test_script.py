@@ -386,9 +386,8 @@ def waiting(folder, text, law, *options):
     (folder / "waits.py").write_text(WAITS)
     temporary = folder.parent / "temporary"
     pids = temporary / "pids"
-    words = "--verbose", "--only", law, "--writable", str(temporary), *options
     process = subprocess.Popen(
-        [*INTERRUPTIBLE, "check", "train.py", *words],
+        [*INTERRUPTIBLE, "check", "--verbose", "train.py", "--only", law, *options],
         cwd=folder,
         env=environment(TMPDIR=str(temporary), PIDS=str(pids)),
         stdout=subprocess.PIPE,

@@ -10,10 +10,11 @@ from itertools import groupby
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
+from symmetry.base.devices import Substitution
+
 if TYPE_CHECKING:
     from symmetry.checker.verdict import Checked, Kind, Verdict
 
-_INTERRUPTED = "not reached: it was interrupted"
 _pickled = pickle.dumps  # code under test may replace it
 
 
@@ -36,6 +37,8 @@ class Ending:
     limited: bool = False
     # Whether the check itself failed. The target has not failed then, either.
     own: bool = False
+    # Whether it has used the CPU seconds of ``--budget``, which is no failure of the check either.
+    spent: bool = False
 
     @property
     def kind(self) -> Kind:
@@ -66,6 +69,7 @@ class Account:
 
     target: str = ""  # the name of the target that is loaded or checked; empty before the first one
     planned: str = ""  # the check before it runs: each of its verdicts says that it was not run
+    device: str = ""  # in place of which the target runs on the CPU; empty if it runs as it is
     running: str = ""  # the verdict on what is being run, if that ends the process
     examined: list[str] = field(default_factory=list)  # verdicts so far
     # Those that were shown, as they were: an expected failure, for example.
@@ -113,10 +117,19 @@ class Account:
         remarks = (*planned.remarks, *late)
         whole = (*shown.values(), *settled)
         complete = end.kind == "error"
-        return replace(planned, verdicts=whole, remarks=remarks, complete=complete), len(shown)
+        whole_check = replace(planned, verdicts=whole, remarks=remarks, complete=complete)
+        return replace(whole_check, substitution=self.substitution), len(shown)
 
-    def interrupted(self) -> Checked | None:
-        """Return the check as far as it came; None without a plan."""
+    @property
+    def substitution(self) -> Substitution | None:
+        """How the target runs, as far as it is known."""
+        return Substitution(self.device) if self.device else None
+
+    def cut_short(self, cut: str, why: str) -> Checked | None:
+        """Return the check as far as it came; None without a plan.
+
+        ``cut`` says how far that is, and ``why`` is the message of the verdicts to come.
+        """
         if not self.planned:
             return None
         from symmetry.checker.ignored import IgnoredLines
@@ -124,11 +137,18 @@ class Account:
 
         planned: Checked = unpacked(self.planned)
         found = {_key(v): v for v in (*self.verdicts(), *map(unpacked, self.shown))}
-        rest = (replace(v, kind="not reached", message=_INTERRUPTED) for v in planned.verdicts)
+        rest = (replace(v, kind="not reached", message=why) for v in planned.verdicts)
         verdicts = tuple(found.get(_key(verdict), verdict) for verdict in rest)
         notes = tuple(notes_of(verdicts, IgnoredLines(planned.ignored)))
-        cut = "until it was interrupted"
-        return replace(planned, verdicts=verdicts, notes=notes, complete=False, cut=cut)
+        complete = len(found) == len(planned.verdicts)  # only an explanation was under way
+        return replace(
+            planned,
+            verdicts=verdicts,
+            notes=notes,
+            complete=complete,
+            cut="" if complete else cut,
+            substitution=self.substitution,
+        )
 
     def _first_missing(self, planned: Checked, found: Mapping[tuple[str, str], Verdict]) -> int:
         """Return the index of the verdict that was running, or of the one after the last."""

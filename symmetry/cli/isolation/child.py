@@ -33,6 +33,7 @@ class Command:
     live: bool  # whether progress is shown
     # Targets, of several, that end a process as they are loaded, and how.
     broken: dict[str, str] = field(default_factory=dict)
+    budget: float | None = None  # CPU seconds that it may take, from its start
 
 
 def _end() -> None:

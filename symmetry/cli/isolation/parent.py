@@ -18,7 +18,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack, closing, suppress
+from contextlib import closing, suppress
 from typing import IO, Any
 
 import click
@@ -28,7 +28,7 @@ from symmetry.base.calls import Pace
 from symmetry.base.choices import AUTO, DEVICE, DEVICES
 from symmetry.base.errors import OK, SymmetryError
 from symmetry.base.folders import TemporaryFolder
-from symmetry.base.names import RECORDED, split_tail, with_arguments, words_of
+from symmetry.base.names import RECORDED, split_tail, with_arguments
 from symmetry.base.processes import (
     FOLDER,
     adopt_orphans,
@@ -37,6 +37,7 @@ from symmetry.base.processes import (
     ending,
     ends_as_interrupted,
     start,
+    tree_seconds,
     waited,
 )
 from symmetry.cli.isolation import child
@@ -44,13 +45,13 @@ from symmetry.cli.isolation.account import Account, Ending
 from symmetry.cli.isolation.child import Command
 from symmetry.cli.isolation.limits import Limits
 from symmetry.cli.options import flag, option
-from symmetry.cli.screen import Screen, current, say, terminal
-from symmetry.sandbox.confinement.confined import NEITHER, is_possible, watch
-from symmetry.sandbox.confinement.supervisor import ADDRESS, Supervisor
-from symmetry.sandbox.shared import WRITABLE
+from symmetry.cli.screen import Screen, current, terminal
 
 _FIRST = 5  # times as long as any other may a first call take: it may import and compile
 _START = 60  # seconds until a process has begun: what it imports then is ours, on a busy machine
+# A process ends by itself once its budget is used, unless one call takes longer: then it is killed
+# at this multiple of the budget. A check ends within 1.2 times the budget, its own start included.
+_PATIENT = 1.12
 _MOST_PRINTED = 10_000  # bytes of what a target prints
 _RUNS = 55  # that a check of a training makes, about
 # How many of them begin at the first line of a script that is slow to begin; others are forks.
@@ -80,9 +81,6 @@ class Isolated(click.Command):
         )
         choice = click.Choice(DEVICES)
         option("--device", None, what, AUTO, choice)(self)
-        what = "Let the target write into FOLDER itself, in place of a mirror."
-        kind = click.Path(exists=True, file_okay=False, resolve_path=True)
-        option("--writable", "FOLDER", what, (), kind, multiple=True)(self)
         what = "Run the target in this process, for debuggers: a crash ends the command, too."
         flag("--in-process", what)(self)
 
@@ -106,14 +104,12 @@ class Isolated(click.Command):
         return rest
 
     def invoke(self, ctx: click.Context) -> Any:
-        names = "timeout", "in_process", "device", "writable"
-        timeout, in_process, device, writable = (ctx.params.pop(name) for name in names)
+        names = "timeout", "in_process", "device"
+        timeout, in_process, device = (ctx.params.pop(name) for name in names)
         limits = Limits()
         if ctx.params.get("line"):  # one target; what checks several has no limits itself
             limits = Limits(ctx.params["time_limit"], ctx.params["memory"])
         if in_process or isinstance(current(), child.Remote):
-            if isinstance(current(), child.Remote) and self.name != "check":
-                watch()
             with DEVICE.set(device):
                 return super().invoke(ctx)
         if ranks.world() > 1:  # torchrun starts the processes, and ends them
@@ -125,18 +121,14 @@ class Isolated(click.Command):
             ends_as_interrupted(),
             terminal() as screen,
             TemporaryFolder() as folder,
-            ExitStack() as ends,
         ):
-            variables = {WRITABLE: os.pathsep.join(writable)} if writable else {}
-            if device != AUTO:
-                variables |= _WITHOUT_GPU
-            if is_possible():
-                variables |= {ADDRESS: ends.enter_context(closing(Supervisor())).address}
-            elif not writable and any(map(words_of, ctx.params.get("targets") or ())):
-                say(NEITHER, err=True)
-            work = _Work(ctx.find_root().obj, timeout, limits, screen, folder, variables)
+            hidden = {} if device == AUTO else _WITHOUT_GPU
+            budget = ctx.params.get("budget")
+            work = _Work(ctx.find_root().obj, timeout, limits, screen, folder, hidden, budget)
             try:
                 while isinstance(ended := work.run(), Ending):
+                    if ended.spent:
+                        return self.spent(ctx.params, work.account)
                     if not (self.goes_on(ctx.params) and work.leave_out(ended)):
                         return self.ended(ctx.params, work.account, ended)
             except KeyboardInterrupt:
@@ -151,6 +143,10 @@ class Isolated(click.Command):
     def ended(self, params: Mapping[str, Any], account: Account, end: Ending) -> int:  # noqa: ARG002
         """Report a process that ended early; return the exit status."""
         raise SymmetryError(f"{account.doing()}: {end.message}")
+
+    def spent(self, params: Mapping[str, Any], account: Account) -> int:
+        """Report a process that has used the CPU seconds of its budget; return the exit status."""
+        raise SymmetryError(f"{account.doing()}: not done within {params['budget']:g} CPU seconds")
 
     def interrupted(self, params: Mapping[str, Any], account: Account) -> None:
         """Write what there is after a Ctrl-C: nothing, for most commands."""
@@ -167,13 +163,13 @@ class _Work:
         screen: Screen,
         folder: str,
         variables: Mapping[str, str],
+        budget: float | None,
     ) -> None:
-        self._command = Command(os.urandom(8).hex(), list(arguments), screen.live)
+        self._command = Command(os.urandom(8).hex(), list(arguments), screen.live, budget=budget)
         self._limits = limits
         self._timeout, self._screen = timeout, screen
         alike = {"PYTHONHASHSEED": str(int.from_bytes(os.urandom(4)))}  # also in plain runs
-        own = {FOLDER: folder, "TMPDIR": folder, **variables}
-        self._environment = {**_IDLE_THREADS, **alike, **os.environ, **own}
+        self._environment = {**_IDLE_THREADS, **alike, **os.environ, FOLDER: folder, **variables}
         self._left = _MOST_PRINTED
         self.account = Account()
         self._doing: list[Any] = []  # what was last said of it
@@ -201,6 +197,8 @@ class _Work:
         calls, since, first, loading = 0, process.seconds(), True, True
         while True:
             kind, *values = process.receive() or ["silence"]
+            if self._is_spent(process):
+                return Ending("", spent=True)
             if over := self._limits.exceeded(values[-1] if kind == "call" else 0):
                 return Ending(over, limited=True)
             if kind == "call":
@@ -226,6 +224,11 @@ class _Work:
                 return Ending(str(values[0]), own=kind == "failed")
             self._show(kind, *values)
 
+    def _is_spent(self, process: _Process) -> bool:
+        """Return whether a process goes on, with all of its budget used."""
+        budget = self._command.budget
+        return budget is not None and process.used() > _PATIENT * budget
+
     def _show(self, kind: str, *values: Any) -> None:
         """Show a message of the process, or add it to the account."""
         if kind == "text":
@@ -238,6 +241,7 @@ class _Work:
 
     def _tell(self, pace: Pace) -> None:
         """Report the progress of a training, and once that its runs are slow."""
+        self.account.device = pace.device
         if self._command.arguments[:1] != ["check"]:  # another command makes fewer runs
             return
         if pace.run and self._doing:
@@ -313,6 +317,10 @@ class _Process:
         On a machine with much other work a call that only waits for its turn does not hang.
         """
         return time.monotonic() - waited(self._process.pid)
+
+    def used(self) -> float:
+        """Return the CPU seconds of the process, and of all that it has started."""
+        return tree_seconds(self._process.pid)
 
     def receive(self) -> list[Any] | None:
         """Return the next message, ["gone", why] after the last; None if none comes for a while."""

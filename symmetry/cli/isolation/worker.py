@@ -6,6 +6,7 @@ It obeys the same command line, and shows what it finds to the process that has 
 
 from __future__ import annotations
 
+import math
 import os
 import pickle
 import threading
@@ -19,18 +20,17 @@ from symmetry.base.raised import in_one_line
 from symmetry.cli import execute
 from symmetry.cli.isolation.child import SECONDS, Remote
 from symmetry.cli.screen import showing
-from symmetry.sandbox.confinement.confined import confine
 
 _exit, _sleep = os._exit, time.sleep  # code under test may replace them
 
 
 def main() -> None:
     """Obey the command line that comes through standard input, and answer its exit status."""
-    confine()
     questions, answers = take_pipes()
     order = pickle.load(questions)
     remote = Remote(order, answers)
     keep()
+    running.limit = math.inf if order.budget is None else order.budget
     threading.Thread(target=_beat, args=(remote,), daemon=True).start()
     try:
         with showing(remote):

@@ -11,6 +11,7 @@ checks say nothing of what comes behind it.
 
 from __future__ import annotations
 
+from symmetry.base.errors import Unjudged
 from symmetry.base.failure import Failure
 from symmetry.invariants.invariant import WRITTEN, TrainingInvariant
 from symmetry.law.measurement import Measurement, Violation
@@ -30,6 +31,8 @@ def runs(start: TrainingStart) -> Measurement:
     plain = start.target.plain_run()
     if epochs.failure.repeats(plain.failure):
         return Measurement.violated(Violation.failing(plain.failure or epochs.failure))
+    if plain.why_none:
+        raise Unjudged(plain.why_none)
     if epochs.refused:  # epochs as they are do not fail so soon
         notes = () if plain.is_whole else (_later(epochs.failure),)
         return Measurement(counted=True, notes=notes)

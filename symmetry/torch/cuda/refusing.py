@@ -7,6 +7,7 @@ import traceback
 from typing import NoReturn
 
 from symmetry.base.errors import NotCheckable
+from symmetry.base.failure import Failure
 from symmetry.base.raised import line_of
 from symmetry.base.user_code import spell, user_place
 
@@ -17,6 +18,19 @@ _ON_GPUS = (
 )
 _NO_HALF = re.compile(r'"(\w+?)(?:_cpu|_out)*" not implemented for \'Half\'|Unsupported dtype Half')
 _EXTENSIONS = "cpp_extension.py"
+# Words of devices, and of the objects that stand for parts of CUDA.
+_OF_DEVICES = re.compile(
+    r"[\w.]*cuda[\w.]*|nvidia[\w-]*|nccl|\bgpus?\b|devices?\b|\bhalf\b|float16|not implemented for"
+    r"|SimpleNamespace|<locals>|<lambda>|\b_(?:Stream|Event|Scope|Statistics)\b|triton",
+    re.IGNORECASE,
+)
+_OF_THE_DRIVER = re.compile(r"nvidia", re.IGNORECASE)  # a machine without a GPU has none of it
+# Mistakes of Python, which a GPU would not change, if they have no word of devices.
+_MISTAKES = (
+    "IndexError KeyError NameError UnboundLocalError ZeroDivisionError StopIteration TypeError "
+    "AttributeError FileNotFoundError FileExistsError ModuleNotFoundError ImportError"
+)
+_OF_SHAPES = re.compile(r"\b(?:shapes?|sizes?|dimensions?|out of (?:range|bounds))\b")
 
 
 def refuse(why: str, error: BaseException | None = None) -> NoReturn:
@@ -31,6 +45,26 @@ def refusal(error: BaseException, *, on_cpu: bool) -> NotCheckable | None:
     """
     text = _reason(error, on_cpu=on_cpu)
     return NotCheckable(f"{spell(*line)} {text}") if text and (line := line_of(error)) else None
+
+
+def why_of_devices(failure: Failure, line: str) -> str:
+    """Say why a failure on the CPU in place of CUDA need not be one on a GPU; else nothing.
+
+    ``line`` is the source line that fails.
+    """
+    text = f"{failure.text} {line}"
+    word = _OF_DEVICES.search(text)
+    is_mistake = failure.kind in _MISTAKES.split() or _OF_SHAPES.search(failure.text)
+    if word is None and is_mistake:
+        return ""
+    place = "" if failure.file is None else f"{failure.file}:{failure.line} "
+    about = f"is about {word[0]!r}" if word else "may be about its device"
+    return f"{place}{failure.text}; this {about}, and a GPU need not do so: check it on one"
+
+
+def is_of_the_driver(failure: Failure, line: str) -> bool:
+    """Return whether a failure is for want of programs that come with a GPU."""
+    return _OF_THE_DRIVER.search(f"{failure.text} {line}") is not None
 
 
 def _reason(error: BaseException, *, on_cpu: bool) -> str:

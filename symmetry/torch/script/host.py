@@ -9,29 +9,33 @@ from __future__ import annotations
 import linecache
 import logging
 import re
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
 from copy import copy
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, wraps
 from pathlib import Path
 from typing import TypeVar
 
 import torch
 
 from symmetry.base import ranks
+from symmetry.base.calls import running
 from symmetry.base.choices import AUTO, CUDA_ON_CPU
 from symmetry.base.devices import Substitution
 from symmetry.base.errors import SymmetryError, TrainingError
-from symmetry.base.patches import patched
+from symmetry.base.failure import PlainRun
+from symmetry.base.patches import Patch, patched
 from symmetry.base.raised import line_of
 from symmetry.base.updates import UpdateLog, first_difference
 from symmetry.sandbox.folder_mirror import WrittenFiles
 from symmetry.sandbox.mirror_pool import MirrorPool
 from symmetry.sandbox.source import Source
 from symmetry.sandbox.witness import Witness
+from symmetry.torch.cuda.branches import has_branches
 from symmetry.torch.cuda.cuda_on_cpu import CudaOnCpu
-from symmetry.torch.cuda.refusing import refusal
+from symmetry.torch.cuda.refusing import is_of_the_driver, refusal, why_of_devices
 from symmetry.torch.script.process_group import ProcessGroup
 from symmetry.torch.script.updates import record_plainly
 
@@ -83,16 +87,18 @@ class Host:
                 "CUDA_VISIBLE_DEVICES to nothing before it is imported"
             )
         if source.device == CUDA_ON_CPU:
-            self._cuda = CudaOnCpu()
+            self._map_cuda()
+        self._depending: set[str] = set()  # files of the user's that depend on a GPU
 
     @property
     def substitution(self) -> Substitution | None:
         """How it runs, where the machine lacks something; None if it runs as it is."""
         mapped = () if self._cuda is None else tuple(self._cuda.uses)
-        if not (mapped or self._group.alone or self.source.ranks > 1):
+        device = "" if self._cuda is None else "CUDA"
+        branches = self._can_map_cuda and any(map(has_branches, self._depending))
+        if not (device or self._group.alone or self.source.ranks > 1 or branches):
             return None
-        device = "CUDA" if mapped else ""
-        return Substitution(device, mapped, self._group.alone, self.source.ranks)
+        return Substitution(device, mapped, self._group.alone, self.source.ranks, branches)
 
     @contextmanager
     def entered(self) -> Iterator[None]:
@@ -100,8 +106,23 @@ class Host:
         with ExitStack() as stack:
             if self._cuda is not None:
                 stack.enter_context(self._cuda.entered())
+            elif self._can_map_cuda:
+                stack.enter_context(patched(self._questions()))
             stack.enter_context(patched([*self._group.patches(), (_META, "disabled", True)]))
             yield
+
+    def _questions(self) -> Iterator[Patch]:
+        """Yield the functions that say whether there is a GPU: they note who calls them."""
+        for name in ("is_available", "device_count"):
+            yield torch.cuda, name, self._noting(getattr(torch.cuda, name))
+
+    def _noting(self, plain: Callable[[], Outcome]) -> Callable[[], Outcome]:
+        @wraps(plain)
+        def asked() -> Outcome:
+            self._depending.add(sys._getframe(1).f_code.co_filename)
+            return plain()
+
+        return asked
 
     def leave_runs(self) -> None:
         """Leave all runs, and their files, to the process that this one is a fork of."""
@@ -160,6 +181,7 @@ class Host:
                 if sure:
                     raise
                 self.source, self._cuda = before
+                running.device = "CUDA" * (self._cuda is not None)
                 raise error from error.__cause__
 
     def lacks(self, error: TrainingError) -> bool:
@@ -207,6 +229,23 @@ class Host:
             "plain run"
         )
 
+    def plain_run(self) -> PlainRun:
+        """Run the script in a process of its own, as its user does, with what it lacks here.
+
+        A failure on the CPU in place of CUDA counts if it is plainly not about devices, or if the
+        script fails at the same line with ``--device cpu``.
+        """
+        mapped = self.witness.whole()
+        if self._cuda is None or (failed := mapped.failure) is None:
+            return mapped
+        file = self.source.folder / (failed.file or "")
+        line = linecache.getline(str(file), failed.line or 0)
+        why = why_of_devices(failed, line)
+        on_cpu = Witness(self.source, seed=self.seed)
+        if why and (is_of_the_driver(failed, line) or not failed.repeats(on_cpu.whole().failure)):
+            return PlainRun(why_none=why)
+        return mapped
+
     @property
     def _can_be_alone(self) -> bool:
         return ranks.world() == 1 and not self.source.variables
@@ -224,9 +263,13 @@ class Host:
                 self.source = replace(self.source, variables=_ONE_RANK)
                 return True
             if self._can_map_cuda and _OF_CUDA.search(found):
-                self._cuda = CudaOnCpu()
+                self._map_cuda()
                 return True
         return False
+
+    def _map_cuda(self) -> None:
+        self._cuda = CudaOnCpu()
+        running.device = "CUDA"
 
     @cached_property
     def _source_text(self) -> str:

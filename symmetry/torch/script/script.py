@@ -84,7 +84,7 @@ class Script:
     @property
     def substitution(self) -> Substitution | None:
         """How it runs, where the machine lacks something."""
-        return self._host.substitution if self._prepared else None
+        return self._host.substitution if "_host" in vars(self) else None
 
     def prepare(self) -> None:
         """Run the first step once: where steps begin, what updates, what it lacks, what a batch is.
@@ -314,7 +314,7 @@ class Script:
     @cached_property
     def plain_run(self) -> PlainRun:
         """The run of the script in a process of its own."""
-        return self._host.witness.whole()
+        return self._host.plain_run()
 
     def close(self) -> None:
         """End all runs.

@@ -121,12 +121,30 @@ def test_verdicts_that_were_shown_stay_as_they_were_shown() -> None:
 
 
 def test_an_interrupted_check_says_how_far_it_came() -> None:
-    found = account(("examined", HOLDS), attempt("symmetry/clones")).interrupted()
+    found = account(("examined", HOLDS), attempt("symmetry/clones")).cut_short(
+        "until it was interrupted", "not reached: it was interrupted"
+    )
     assert found is not None
     assert [v.kind for v in found.verdicts] == ["holds", "not reached", "not reached"]
     assert headline(found, ()) == "mine: sound so far: 1 of 3 checks until it was interrupted"
     assert not found.complete
-    assert Account().interrupted() is None
+    assert Account().cut_short("until it was interrupted", "not reached") is None
+
+
+def test_a_check_that_is_cut_short_says_how_it_ran() -> None:
+    heard = account(("examined", HOLDS))
+    heard.device = "CUDA"
+    found = heard.cut_short("within 9 s", "not reached")
+    assert found is not None
+    assert headline(found, ()).endswith("within 9 s, run on the CPU in place of CUDA")
+
+
+def test_only_the_explanation_of_a_whole_check_is_cut_short() -> None:
+    examined = [("examined", replace(verdict, kind="holds")) for verdict in PLANNED]
+    found = account(*examined).cut_short("within 9 s", "not reached")
+    assert found is not None
+    assert found.complete
+    assert not found.cut
 
 
 def test_a_comment_excuses_a_note_of_an_interrupted_check_too() -> None:
@@ -134,7 +152,7 @@ def test_a_comment_excuses_a_note_of_an_interrupted_check_too() -> None:
     comment = Ignored("train.py", 3, range(3, 4), ("loop/modes",), "on purpose")
     heard = account(("examined", replace(HOLDS, notes=notes)))
     heard.hear("planned", packed(Checked("mine", 0, None, PLANNED, ignored=(comment,))))
-    found = heard.interrupted()
+    found = heard.cut_short("until it was interrupted", "not reached: it was interrupted")
     assert found is not None
     assert [note.line for note in found.notes] == [7]
 
