@@ -4,11 +4,14 @@ import os
 import stat
 import tempfile
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from symmetry.base.errors import SymmetryError
+
+# Calls a function of this module, by its name, in another process; None where this one may write.
+elsewhere: Callable[..., None] | None = None
 
 
 def write_all(contents: Mapping[Path, str | bytes]) -> None:
@@ -22,6 +25,9 @@ def write_all(contents: Mapping[Path, str | bytes]) -> None:
     renames leaves some old and some new. So a copy of this process does it, in a session of its
     own, which no Ctrl-C reaches.
     """
+    if elsewhere is not None:
+        elsewhere("write_all", dict(contents))
+        return
     encoded = {
         Path(os.path.realpath(path)): c.encode() if isinstance(c, str) else c
         for path, c in contents.items()
@@ -31,6 +37,19 @@ def write_all(contents: Mapping[Path, str | bytes]) -> None:
             _replace(encoded)
     except OSError as error:
         raise SymmetryError(f"cannot write {error.filename}: {error.strerror}") from error
+
+
+def append(file: Path, line: bytes) -> None:
+    """Append a line, behind the end of a line that was not finished."""
+    if elsewhere is not None:
+        elsewhere("append", file, line)
+        return
+    with file.open("a+b") as opened:
+        if opened.tell():
+            opened.seek(-1, 2)
+            if opened.read(1) != b"\n":
+                opened.write(b"\n")
+        opened.write(line + b"\n")
 
 
 def _done_apart(contents: Mapping[Path, bytes]) -> bool:
@@ -117,6 +136,9 @@ def _rename(contents: Mapping[Path, bytes]) -> None:
 
 def writable_directory(path: Path, *names: str) -> None:
     """Make a directory unless it exists, and try to write into it, and files of these names."""
+    if elsewhere is not None:
+        elsewhere("writable_directory", path, *names)
+        return
     try:
         path.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError) as error:
@@ -132,9 +154,12 @@ def writable_files(*paths: Path | None) -> None:
 
     The path - stands for standard output.
     """
+    paths = tuple(path for path in paths if path is not None and str(path) != "-")
+    if elsewhere is not None:
+        elsewhere("writable_files", *paths)
+        return
     for path in paths:
-        if path is None or str(path) == "-":
-            continue
+        assert path
         try:
             if not path.parent.is_dir():
                 raise SymmetryError(f"cannot write {path}: {path.parent} is not a directory")

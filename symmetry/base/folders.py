@@ -19,6 +19,7 @@ except ImportError:  # on Windows nothing is known of an owner
     fcntl = None
 
 PREFIX, INNER = "symmetry-run-", "files"
+_SHORT = "m"  # the prefix inside of one: names of sockets have at most 107 bytes
 _rmtree = shutil.rmtree  # a script may find another one
 _NEW = 60  # seconds in which a folder may be without its lock: it is just being made
 
@@ -36,7 +37,7 @@ class TemporaryFolder:
     """
 
     def __init__(self, inside: str | None = None) -> None:
-        made = os.path.realpath(tempfile.mkdtemp(prefix=PREFIX, dir=inside))
+        made = os.path.realpath(tempfile.mkdtemp(prefix=_SHORT if inside else PREFIX, dir=inside))
         lock = None if inside else _lock(made)
         self.remove = weakref.finalize(self, _remove, made, lock)
         # Its real path. It is not locked itself, since whoever writes files locks their folder.

@@ -32,6 +32,7 @@ from symmetry.cli.options import (
     words_to_resume,
 )
 from symmetry.cli.screen import current, say, terminal
+from symmetry.sandbox.confinement.confined import watch
 
 if TYPE_CHECKING:
     from symmetry.api import Report
@@ -45,8 +46,8 @@ _SECTIONS = {
     "What fails": "--strict --gate --require --exact --expect-units --expect-failure --baseline "
     "--update-baseline",
     "Output": "--quiet --verbose --format --json --output",
-    "How it runs": "--budget --seed --dtype --steps --timeout --device --ranks --resume-with "
-    "--no-explain --in-process",
+    "How it runs": "--budget --seed --dtype --steps --timeout --device --writable --ranks "
+    "--resume-with --no-explain --in-process",
     "Drawn sizes, and two-layer steps": "--draw --examples --case --min-samples",
     "Several targets": "--jobs --time-limit --memory --results --since --scheduler",
 }
@@ -335,6 +336,8 @@ def command(
         from symmetry.cli.campaign.several import check_several
 
         return check_several(names, left_out, output, baseline, **several)
+    if isinstance(current(), Remote):
+        watch()
     given = None if cases is None else read_cases(cases)
     jobs, remote = several["jobs"], isinstance(current(), Remote)
     asked = Options(**options, cases=given, processes=_processes(jobs), witness=remote)

@@ -26,6 +26,7 @@ from typing import Any
 import numpy as np
 
 from symmetry.base.errors import SymmetryError
+from symmetry.base.files import write_all
 from symmetry.base.ranks import rank
 from symmetry.comparison.side import Draws, LiveSide, Responses, Side
 from symmetry.training import frameworks
@@ -135,7 +136,7 @@ def write(file: Path, sides: Iterable[LiveSide], max_size: float) -> tuple[str, 
     }
     about["digest"] = _digest(arrays.numbered)
     if rank() == 0:  # the others have taken part in the runs
-        file.write_bytes(save(arrays.numbered, {_KEY: json.dumps(about)}))
+        write_all({file: save(arrays.numbered, {_KEY: json.dumps(about)})})
     return tuple(left_out)
 
 

@@ -21,7 +21,7 @@ import numpy as np
 from symmetry.base.errors import TrainingError
 from symmetry.jax.jaxprs.interpreter import is_key
 from symmetry.jax.made import MadeTraining, is_array, is_number
-from symmetry.jax.names import Path, path_of
+from symmetry.jax.names import Path, keyed_leaves
 
 _PLAIN = int | float | complex  # a boolean is an int
 
@@ -51,11 +51,11 @@ class UserStep:
     def __init__(self, name: str, made: MadeTraining, plain: Collection[int] = ()) -> None:
         self.made, self._name, self._plain = made, name, frozenset(plain)
         self.kept: frozenset[int] = frozenset()
-        keyed, self._tree = jax.tree_util.tree_flatten_with_path(made.state)
+        keyed, self._tree = keyed_leaves(made.state), jax.tree.structure(made.state)
         self._values = [value for _, value in keyed]
         numbers = [n for n, value in enumerate(self._values) if is_number(value)]
         self._places = [n for n in numbers if n not in self._plain]
-        self.paths: list[Path] = [path_of(keyed[n][0]) for n in self._places]
+        self.paths: list[Path] = [keyed[n][0] for n in self._places]
         self.start = [as_leaf(self._values[n]) for n in self._places]
 
     @property
@@ -107,8 +107,7 @@ def as_leaf(value: Any) -> Any:
 
 def numbers_in(beside: Any) -> list[tuple[Path, Any]]:
     """Return the numbers among what a step returns beside the state, with their paths."""
-    found = jax.tree_util.tree_flatten_with_path(beside)[0]
-    return [(path_of(keys), value) for keys, value in found if is_number(value)]
+    return [(path, value) for path, value in keyed_leaves(beside) if is_number(value)]
 
 
 def loss_among(values: Sequence[tuple[Path, Any]]) -> int | None:

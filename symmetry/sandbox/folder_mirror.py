@@ -13,7 +13,6 @@ import os
 import shutil
 import stat
 import sys
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -26,7 +25,7 @@ from symmetry.base.folders import TemporaryFolder
 from symmetry.base.libraries import registered
 from symmetry.base.processes import FOLDER
 from symmetry.sandbox.originals import Known, Originals, known_of
-from symmetry.sandbox.shared import is_shared
+from symmetry.sandbox.shared import is_below, shared_places
 
 _FILES = 1000  # that are mirrored one by one; a folder with more is one link
 _WHOLE = {".git", "node_modules", "__pycache__"}  # one link each, and each environment
@@ -134,6 +133,7 @@ class FolderMirror:
     ) -> None:
         self._folder = TemporaryFolder(os.environ.get(FOLDER))
         self.top, self.remove = self._folder.path, self._folder.remove
+        self._shared = [*shared_places()]
         self._told, self._originals = told, originals or Originals()
         self._drive = os.path.splitdrive(folders[0])[0]
         self._copied = 0  # bytes
@@ -142,12 +142,11 @@ class FolderMirror:
         ]
         self._tops = [f"{folder}{os.sep}" for folder in self._folders]
         self._given = len(self._tops)  # others follow: where a script has written
-        self._temporary = os.path.realpath(tempfile.gettempdir())
         for folder in dict.fromkeys(self._folders):
             self._fill(folder)
             for above in [*folder.parents][:_ABOVE]:
                 self._link_beside(above)
-        self.temporary = self.of(f"{os.sep}.temporary")
+        self.temporary = self.of(f"{os.sep}.t")  # short, as names of sockets have to be
         _make_folder(self.temporary)
         self._made = dict(_entries(self.top))
 
@@ -336,26 +335,34 @@ class FolderMirror:
         if not isinstance(path, str | os.PathLike | bytes):
             return path
         whole = os.path.abspath(os.fsdecode(path))
-        if whole.startswith(self.top + os.sep) or is_shared(whole, self._temporary):
+        if whole.startswith(self.top + os.sep) or is_below(
+            whole, (*self._shared, *shared_places())
+        ):
             return path
-        if not self._mirrors_too(os.path.dirname(whole)):
+        if not self._mirrors_too(whole):
             self._told(whole)
             return path
         return self.of(whole)
 
-    def _mirrors_too(self, folder: str) -> bool:
+    def _mirrors_too(self, path: str) -> bool:
         """Mirror a folder elsewhere, or the nearest one above that exists; return whether it is.
 
-        Not the top of the file system, and no folder with very many entries.
+        In the top of the file system, and in a folder with very many entries, only the next one on
+        the way to the file is mirrored.
         """
-        while not os.path.isdir(folder):
-            folder = os.path.dirname(folder)
+        below = path
+        while not os.path.isdir(folder := os.path.dirname(below)):
+            below = folder
         with suppress(OSError), _scandir(folder) as entries:
-            if os.path.dirname(folder) != folder and sum(1 for _ in entries) <= _FILES:
-                self._own(self.of(folder))
+            few = os.path.dirname(folder) != folder and sum(1 for _ in entries) <= _FILES
+            self._own(self.of(folder))
+            os.makedirs(self.of(folder), exist_ok=True)
+            if few:
                 self._link_beside(Path(folder))
-                self._tops.append(folder + os.sep)
-                return True
+            elif os.path.lexists(below) and not os.path.lexists(self.of(below)):
+                _link(below, self.of(below))
+            self._tops.append((folder if few else below) + os.sep)
+            return True
         return False
 
     def _reading(self, call: Callable[..., Any]) -> Any:

@@ -26,6 +26,8 @@ from symmetry.base.processes import FOLDER, TERMINAL
 from symmetry.base.user_code import is_user_code, set_user_folder, user_folder
 from symmetry.sandbox import libraries
 from symmetry.sandbox.clock import Clock
+from symmetry.sandbox.confinement.supervisor import ADDRESS
+from symmetry.sandbox.shared import WRITABLE
 
 _ENVIRONMENT = {
     "WANDB_MODE": "disabled",
@@ -36,6 +38,7 @@ _ENVIRONMENT = {
     "TQDM_DISABLE": "1",
     "TOKENIZERS_PARALLELISM": "false",
 }
+_OURS = (FOLDER, TERMINAL, ADDRESS, WRITABLE)  # variables that a script does not see
 _PRINTED = 4000  # characters of what a script prints last, that are kept
 _LINES = 20
 _MAIN = "__main__"
@@ -86,11 +89,12 @@ class ProcessState:
         own, self._clock = _OwnModules(mirror, tuple(homes)), Clock()
         shared = os.environ.get(FOLDER, tempfile.gettempdir())  # by all runs
         caches = (library.cache for library in registered() if library.cache)
-        named = {name: f"{folder}_{getpass.getuser()}" for name, folder in caches}
+        named = {name: f"{folder}_{_user()}" for name, folder in caches}
         own_caches = {name: os.path.join(shared, folder) for name, folder in named.items()}
-        environment = {**own_caches, **os.environ, **_ENVIRONMENT, **variables}
-        environment.pop(FOLDER, None)
-        environment.pop(TERMINAL, None)
+        own_folder = {"TMPDIR": temporary}  # of the programs that it starts
+        environment = {**own_caches, **os.environ, **own_folder, **_ENVIRONMENT, **variables}
+        for name in _OURS:
+            environment.pop(name, None)
         logs = _handlers()
         self._theirs = {id(handler) for handlers in logs.values() for handler in handlers}
         entries: list[tuple[Switch, Any]] = [
@@ -198,6 +202,14 @@ class _OwnModules:
         if not isinstance(file, str) or not file.startswith(self._homes):
             return False
         return is_user_code(file) or not os.path.splitext(file)[1]  # a folder
+
+
+def _user() -> str:
+    """Return the name of the user, or the number: a container may have no entry for it."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # the one before Python 3.13, the other since then
+        return str(os.getuid())
 
 
 def _attribute(owner: Any, name: str) -> Switch:

@@ -16,6 +16,7 @@ from typing import Any, Generic, Protocol, TypeVar
 from symmetry.base.calls import calling
 from symmetry.base.errors import NotCheckable, TrainingError
 from symmetry.base.raised import failure_of, gpu_hint, in_one_line, line_of, place_of
+from symmetry.sandbox.confinement.confined import refusal
 from symmetry.sandbox.folder_mirror import code_of
 from symmetry.sandbox.mirror_pool import MirrorPool
 from symmetry.sandbox.process_state import ProcessState, Switch
@@ -88,7 +89,7 @@ class Sandbox(Generic[OwnStack]):
         Makes a stack that a function runs on.
     switches
         What its framework has in a process.
-    refusal
+    lacking
         Returns why a script that has raised something cannot be checked here, if that is so.
     is_final
         Whether an error ends the check: else what the script has printed is not shown.
@@ -111,10 +112,10 @@ class Sandbox(Generic[OwnStack]):
         *,
         stack: Callable[[Callable[[], None]], OwnStack],
         switches: Sequence[Switch] = (),
-        refusal: Callable[[Exception], TrainingError | None] = lambda _: None,
+        lacking: Callable[[Exception], TrainingError | None] = lambda _: None,
         is_final: Callable[[TrainingError], bool] = lambda _: True,
     ) -> None:
-        self._refusal, self._is_final = refusal, is_final
+        self._refusal, self._is_final = lacking, is_final
         self.main = ModuleType("__main__")
         self._source = source
         self._watching: Callable[[], AbstractContextManager[None]] = watching
@@ -174,7 +175,7 @@ class Sandbox(Generic[OwnStack]):
             if end.code not in (None, 0):
                 raise self._exited(end) from end
         except Exception as raised:
-            told = self._refusal(raised) or self._raised(raised)
+            told = refusal(self._source.name) or self._refusal(raised) or self._raised(raised)
             told.__cause__ = raised
             if error is None and self.stack.as_written and self._is_final(told):
                 for line in self.printed:
@@ -183,6 +184,8 @@ class Sandbox(Generic[OwnStack]):
 
     def _exited(self, end: SystemExit) -> TrainingError:
         """Return the error of a script that exits with a status, or lacks an argument."""
+        if refused := refusal(self._source.name):
+            return refused
         last = "".join(f": {line}" for line in self.printed[-1:])
         text = f"{self._source.name}: it exits with {end.code!r}{last}"
         if _USAGE in "".join((str(end.code), *self.printed)).lower():

@@ -1,30 +1,43 @@
-"""Paths that a script shares with all others: caches, temporary files, and those of the system."""
+"""Paths that a script shares with all others: caches, and folders that its user names.
+
+Files that are written there stay there. All others go into the mirror of the script.
+"""
+
+from __future__ import annotations
 
 import os
-from pathlib import Path
+from collections.abc import Iterable, Iterator
 
 from symmetry.base.libraries import registered
+from symmetry.base.processes import FOLDER
 
-_SYSTEM = ("/dev/", "/proc/", "/sys/")
-_FOLDERS = {"__pycache__", "site-packages", "dist-packages"}
+WRITABLE = "SYMMETRY_WRITABLE"  # in the environment: what --writable names
+SYSTEM = ("/dev", "/proc")
 # Variables of the environment that name caches, beside those that libraries register.
-_CACHES = ("HF_HOME", "HF_HUB_CACHE", "HF_DATASETS_CACHE", "KERAS_HOME", "NLTK_DATA")
+_CACHES = (
+    *("XDG_CACHE_HOME", "HF_HOME", "HF_HUB_CACHE", "HF_DATASETS_CACHE", "KERAS_HOME", "NLTK_DATA"),
+    *("TRITON_CACHE_DIR", "NUMBA_CACHE_DIR", "CUDA_CACHE_PATH", "MPLCONFIGDIR"),
+)
+# Where libraries keep what they download or compile if no variable says so, in the user's folder.
+_IN_HOME = (".cache", ".keras", ".triton", ".nv", ".config/matplotlib", "nltk_data")
 
 
-def is_shared(path: str, temporary: str) -> bool:
-    """Return whether a file is no result of a script: what is written there stays there.
+def shared_places() -> Iterator[str]:
+    """Yield the folders of caches, and those that the user lets a script write to.
 
-    Parameters
-    ----------
-    path
-        The whole path.
-    temporary
-        The folder of temporary files.
+    They are those of the environment now: a script has one of its own.
     """
-    if path.startswith((temporary + os.sep, *_SYSTEM)):
-        return True
-    if any(part.startswith(".") or part in _FOLDERS for part in Path(path).parts):
-        return True
-    names = (*_CACHES, *(name for library in registered() for name in library.homes))
-    caches = (os.path.abspath(os.environ[name]) for name in names if os.environ.get(name))
-    return any(path.startswith(cache + os.sep) for cache in caches)
+    yield from SYSTEM
+    given = (os.environ.get(FOLDER, ""), *os.environ.get(WRITABLE, "").split(os.pathsep))
+    yield from filter(None, given)
+    names = [*_CACHES, *(name for library in registered() for name in library.homes)]
+    names += [library.cache[0] for library in registered() if library.cache]
+    yield from (os.path.abspath(os.environ[name]) for name in names if os.environ.get(name))
+    home = os.path.expanduser("~")
+    if os.path.isabs(home):
+        yield from (os.path.join(home, name) for name in _IN_HOME)
+
+
+def is_below(path: str, places: Iterable[str]) -> bool:
+    """Return whether a whole path leads below one of some places."""
+    return any(path.startswith(place + os.sep) for place in places)

@@ -386,8 +386,9 @@ def waiting(folder, text, law, *options):
     (folder / "waits.py").write_text(WAITS)
     temporary = folder.parent / "temporary"
     pids = temporary / "pids"
+    words = "--verbose", "--only", law, "--writable", str(temporary), *options
     process = subprocess.Popen(
-        [*INTERRUPTIBLE, "check", "--verbose", "train.py", "--only", law, *options],
+        [*INTERRUPTIBLE, "check", "train.py", *words],
         cwd=folder,
         env=environment(TMPDIR=str(temporary), PIDS=str(pids)),
         stdout=subprocess.PIPE,

@@ -33,7 +33,7 @@ def test_of_two_networks_the_one_beside_an_array_owns_it():
     leaves = {"g.params.w": (2,), "g.mu.w": (2,), "d.params.w": (2,), "d.mu.params.w": (2,)}
     assert named(leaves, ["g.params.w", "d.params.w"]) == [
         "model.g.params.w",
-        "g.mu.w",
+        "g.mu.g.params.w",
         "model.d.params.w",
         "d.mu.d.params.w",
     ]

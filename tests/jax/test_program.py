@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+import symmetry
 from symmetry.training.run import RunSettings
 from symmetry.training.target import FunctionTraining
 from tests.conftest import needs
@@ -60,3 +61,28 @@ def test_keys_that_no_loss_reads_are_no_constants():
 
     (constant,) = begun(step, jnp.ones(3)).constants_outside_forward(2)
     assert constant.random  # by these keys
+
+
+@pytest.mark.parametrize("period", [1, 5])
+def test_a_network_that_is_replaced_by_the_model_at_some_steps_has_its_units(period):
+    import jax
+    import jax.numpy as jnp
+
+    w, v = jax.random.split(jax.random.key(0))
+    params = {"w": jax.random.normal(w, (4, 16)), "v": jax.random.normal(v, (16, 2))}
+
+    def outputs(params, x):
+        return jax.nn.relu(x @ params["w"]) @ params["v"]
+
+    def step(state, _):
+        params, target, count = state
+        is_due = count % period == 0
+        target = jax.lax.cond(is_due, lambda new, _: new, lambda _, old: old, params, target)
+        x = jax.random.normal(jax.random.fold_in(jax.random.key(1), count), (8, 4))
+        goal = jax.lax.stop_gradient(outputs(target, x + 1).max(1, keepdims=True))
+        gradient = jax.grad(lambda p: ((outputs(p, x) - goal) ** 2).mean())(params)
+        return (jax.tree.map(lambda p, g: p - 0.1 * g, params, gradient), target, count + 1)
+
+    start = params, params, jnp.zeros((), jnp.int32)
+    coverage = symmetry.find_units(lambda: (start, step))
+    assert [len(group.parts) for group in coverage.groups] == [4, 2]  # hidden, outputs

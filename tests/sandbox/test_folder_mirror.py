@@ -104,7 +104,7 @@ def test_what_lies_three_folders_above_is_linked(tmp_path, told):
     ],
     ids=["new", "remove all", "remove", "rename", "folders", "by number", "copy"],
 )
-def test_folders_elsewhere_stay_as_they_are(work, told, tmp_path_factory, monkeypatch, change):
+def test_folders_elsewhere_stay_as_they_are(work, told, tmp_path_factory, change):
     folder = tmp_path_factory.mktemp("elsewhere")
     (folder / "old").mkdir()
     (folder / "old" / "weights.txt").write_text("weights")
@@ -117,7 +117,6 @@ def test_folders_elsewhere_stay_as_they_are(work, told, tmp_path_factory, monkey
 
     before = contents(folder)
     mirror = FolderMirror(work, told=told.append)
-    monkeypatch.setattr(mirror, "_temporary", "/nowhere")
     for _ in range(2):  # the second run finds all as the first one did
         with entered(mirror):
             assert contents(folder) == before
@@ -129,38 +128,50 @@ def test_folders_elsewhere_stay_as_they_are(work, told, tmp_path_factory, monkey
     assert (contents(folder), told) == (before, [])
 
 
-def test_a_file_elsewhere_that_is_continued_is_a_copy(inside, tmp_path_factory):
+@pytest.fixture
+def elsewhere(tmp_path_factory):
+    """A folder of the user's with three files."""
     elsewhere = tmp_path_factory.mktemp("elsewhere")
     for name in ("one.txt", "two.txt", "deep/three.txt"):
         (elsewhere / name).parent.mkdir(exist_ok=True)
         (elsewhere / name).write_text("old")
-    with patch.object(inside, "_temporary", "/nowhere"):
-        for name in ("one.txt", "two.txt", "deep/three.txt"):
-            with (elsewhere / name).open("a") as file:
-                file.write(" and new")
-            assert (elsewhere / name).read_text() == "old and new"
-            assert (elsewhere / name).stat().st_size == len("old and new")
-        assert {path.name for path in elsewhere.iterdir()} == {"deep", "one.txt", "two.txt"}
+    return elsewhere
 
 
-def test_a_file_in_a_folder_with_very_many_is_told(inside, told, few, tmp_path_factory):
-    elsewhere = tmp_path_factory.mktemp("elsewhere")
+def test_a_file_elsewhere_that_is_continued_is_a_copy(elsewhere, inside):
+    for name in ("one.txt", "two.txt", "deep/three.txt"):
+        with (elsewhere / name).open("a") as file:
+            file.write(" and new")
+        assert (elsewhere / name).read_text() == "old and new"
+        with folder_mirror._open(elsewhere / name) as file:  # as it is outside of runs
+            assert file.read() == "old"
+    assert {path.name for path in elsewhere.iterdir()} == {"deep", "one.txt", "two.txt"}
+
+
+def test_a_file_in_a_folder_with_very_many_is_mirrored_by_itself(elsewhere, inside, told, few):
     for number in range(MANY):
-        (elsewhere / f"{number}.txt").write_text("")
-    with patch.object(inside, "_temporary", "/nowhere"):
-        (elsewhere / "file.txt").write_text("x")
-    assert told == [str(elsewhere / "file.txt")]
-    assert (elsewhere / "file.txt").read_text() == "x"
+        with folder_mirror._open(elsewhere / f"{number}.txt", "w"):
+            pass
+    for name in ("one.txt", "new.txt", "made/new.txt"):
+        (elsewhere / name).parent.mkdir(exist_ok=True)
+        (elsewhere / name).write_text("x")
+        assert (elsewhere / name).read_text() == "x"
+    assert (elsewhere / "two.txt").read_text() == "old"
+    with folder_mirror._open(elsewhere / "one.txt") as file:
+        assert (file.read(), told) == ("old", [])
+    with folder_mirror._scandir(elsewhere) as entries:
+        assert {"made", "new.txt"}.isdisjoint(entry.name for entry in entries)
 
 
-@pytest.mark.parametrize("name", [".cache/a.txt", "site-packages/a.txt", "hub/a.txt"])
-def test_caches_are_shared(inside, told, tmp_path_factory, monkeypatch, name):
-    elsewhere = tmp_path_factory.mktemp("elsewhere")
+@pytest.mark.parametrize(("name", "shares"), [("hub/a.txt", True), (".ssh/a.txt", False)])
+def test_only_caches_are_shared(elsewhere, inside, told, monkeypatch, name, shares):
     monkeypatch.setenv("HF_HOME", str(elsewhere / "hub"))
-    with patch.object(inside, "_temporary", "/nowhere"):
-        (file := elsewhere / name).parent.mkdir()
-        file.write_text("x")
+    file = elsewhere / name
+    folder_mirror._make_folder(file.parent)
+    file.write_text("x")
     assert (file.read_text(), told) == ("x", [])
+    with folder_mirror._scandir(file.parent) as entries:
+        assert len([*entries]) == shares
 
 
 def test_code_has_the_name_of_the_users_file(inside, work, monkeypatch):

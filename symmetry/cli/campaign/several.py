@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from symmetry.base.errors import OK, SymmetryError
-from symmetry.base.files import writable_files
+from symmetry.base.files import append, writable_files
 from symmetry.base.folders import TemporaryFolder
 from symmetry.base.processes import command, cores
 from symmetry.cli.options import as_typed, typed_options
@@ -171,7 +171,7 @@ def check_all(
             line, text = _result(future, missing[futures.index(future)])
             known[line["target"]] = line
             if results is not None:
-                _append(results, line)
+                append(results, json.dumps(line).encode())
             show(line["target"], text)
             current().doing("targets", number, len(missing))
     return [known[target] for target in targets]
@@ -198,16 +198,6 @@ def read_lines(file: Path) -> dict[str, Line]:
             line = json.loads(text)
             lines[line["target"]] = line
     return lines
-
-
-def _append(file: Path, line: Mapping[str, Any]) -> None:
-    """Append a line, behind the end of a line that was not finished."""
-    with file.open("a+b") as opened:
-        if opened.tell():
-            opened.seek(-1, 2)
-            if opened.read(1) != b"\n":
-                opened.write(b"\n")
-        opened.write(json.dumps(line).encode() + b"\n")
 
 
 def _result(future: Any, target: str) -> tuple[Line, str]:

@@ -18,7 +18,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Mapping
-from contextlib import closing, suppress
+from contextlib import ExitStack, closing, suppress
 from typing import IO, Any
 
 import click
@@ -28,7 +28,7 @@ from symmetry.base.calls import Pace
 from symmetry.base.choices import AUTO, DEVICE, DEVICES
 from symmetry.base.errors import OK, SymmetryError
 from symmetry.base.folders import TemporaryFolder
-from symmetry.base.names import RECORDED, split_tail, with_arguments
+from symmetry.base.names import RECORDED, split_tail, with_arguments, words_of
 from symmetry.base.processes import (
     FOLDER,
     adopt_orphans,
@@ -45,7 +45,10 @@ from symmetry.cli.isolation.account import Account, Ending
 from symmetry.cli.isolation.child import Command
 from symmetry.cli.isolation.limits import Limits
 from symmetry.cli.options import flag, option
-from symmetry.cli.screen import Screen, current, terminal
+from symmetry.cli.screen import Screen, current, say, terminal
+from symmetry.sandbox.confinement.confined import NEITHER, is_possible, watch
+from symmetry.sandbox.confinement.supervisor import ADDRESS, Supervisor
+from symmetry.sandbox.shared import WRITABLE
 
 _FIRST = 5  # times as long as any other may a first call take: it may import and compile
 _START = 60  # seconds until a process has begun: what it imports then is ours, on a busy machine
@@ -81,6 +84,9 @@ class Isolated(click.Command):
         )
         choice = click.Choice(DEVICES)
         option("--device", None, what, AUTO, choice)(self)
+        what = "Let the target write into FOLDER itself, in place of a mirror."
+        kind = click.Path(exists=True, file_okay=False, resolve_path=True)
+        option("--writable", "FOLDER", what, (), kind, multiple=True)(self)
         what = "Run the target in this process, for debuggers: a crash ends the command, too."
         flag("--in-process", what)(self)
 
@@ -104,12 +110,14 @@ class Isolated(click.Command):
         return rest
 
     def invoke(self, ctx: click.Context) -> Any:
-        names = "timeout", "in_process", "device"
-        timeout, in_process, device = (ctx.params.pop(name) for name in names)
+        names = "timeout", "in_process", "device", "writable"
+        timeout, in_process, device, writable = (ctx.params.pop(name) for name in names)
         limits = Limits()
         if ctx.params.get("line"):  # one target; what checks several has no limits itself
             limits = Limits(ctx.params["time_limit"], ctx.params["memory"])
         if in_process or isinstance(current(), child.Remote):
+            if isinstance(current(), child.Remote) and self.name != "check":
+                watch()
             with DEVICE.set(device):
                 return super().invoke(ctx)
         if ranks.world() > 1:  # torchrun starts the processes, and ends them
@@ -121,10 +129,17 @@ class Isolated(click.Command):
             ends_as_interrupted(),
             terminal() as screen,
             TemporaryFolder() as folder,
+            ExitStack() as ends,
         ):
-            hidden = {} if device == AUTO else _WITHOUT_GPU
+            variables = {WRITABLE: os.pathsep.join(writable)} if writable else {}
+            if device != AUTO:
+                variables |= _WITHOUT_GPU
+            if is_possible():
+                variables |= {ADDRESS: ends.enter_context(closing(Supervisor())).address}
+            elif not writable and any(map(words_of, ctx.params.get("targets") or ())):
+                say(NEITHER, err=True)
             budget = ctx.params.get("budget")
-            work = _Work(ctx.find_root().obj, timeout, limits, screen, folder, hidden, budget)
+            work = _Work(ctx.find_root().obj, timeout, limits, screen, folder, variables, budget)
             try:
                 while isinstance(ended := work.run(), Ending):
                     if ended.spent:
@@ -169,7 +184,8 @@ class _Work:
         self._limits = limits
         self._timeout, self._screen = timeout, screen
         alike = {"PYTHONHASHSEED": str(int.from_bytes(os.urandom(4)))}  # also in plain runs
-        self._environment = {**_IDLE_THREADS, **alike, **os.environ, FOLDER: folder, **variables}
+        own = {FOLDER: folder, "TMPDIR": folder, **variables}
+        self._environment = {**_IDLE_THREADS, **alike, **os.environ, **own}
         self._left = _MOST_PRINTED
         self.account = Account()
         self._doing: list[Any] = []  # what was last said of it

@@ -20,12 +20,14 @@ from symmetry.base.raised import in_one_line
 from symmetry.cli import execute
 from symmetry.cli.isolation.child import SECONDS, Remote
 from symmetry.cli.screen import showing
+from symmetry.sandbox.confinement.confined import confine
 
 _exit, _sleep = os._exit, time.sleep  # code under test may replace them
 
 
 def main() -> None:
     """Obey the command line that comes through standard input, and answer its exit status."""
+    confine()
     questions, answers = take_pipes()
     order = pickle.load(questions)
     remote = Remote(order, answers)

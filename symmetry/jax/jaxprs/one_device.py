@@ -8,7 +8,8 @@
         in (d,) }] a
 
 Each device's part becomes a row of ``jax.vmap`` over an axis of the same name. So the gradients,
-draws and units of such a step are seen like those of a step on one device.
+draws and units of such a step are seen like those of a step on one device. A mesh of one device
+has no rows: the map's function is run on the whole arrays.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from symmetry.jax.jaxprs.walk import called, closed, equations_in, equations_ins
 _NO_MESH = jax.sharding.AbstractMesh((), ())
 _SUMS = ("psum", "psum_invariant")
 _PLACES = {"sharding", "out_sharding"}  # parameters that say where a result lies
+_RESHAPING = ("squeeze", "reshape", "broadcast_in_dim", "expand_dims")
 _CASTS = ("pvary", "pcast", "pbroadcast")  # of a type: it says whether devices hold the same
 
 
@@ -47,6 +49,10 @@ def on_one_device(jaxpr: ClosedJaxpr) -> ClosedJaxpr:
 class _Unmapping(Interpreter):
     """Evaluates maps over devices as maps over rows; calls and loops without devices stay."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._reshaped: dict[int, tuple[Any, Any]] = {}  # by the id of a result: itself, and before
+
     def equation(self, equation: Any, args: Sequence[Any]) -> Sequence[Any]:
         """Return the results of an equation, which are placed on no mesh: arrays may have one."""
         with jax.sharding.use_abstract_mesh(_NO_MESH):
@@ -66,7 +72,18 @@ class _Unmapping(Interpreter):
                 return self.run(called(equation), *args)
             if name in LOOPS:
                 return LOOPS[name](self, equation, args)
+        if name in _RESHAPING and equation.outvars[0].aval.size == equation.invars[0].aval.size:
+            return [self._as_before(equation, args, params)]
         return bind(equation, args, params)
+
+    def _as_before(self, equation: Any, args: Sequence[Any], params: Any) -> Any:
+        """Return an array in another shape: the same one if it had the shape before."""
+        _, before = self._reshaped.get(id(args[0]), (None, args[0]))
+        if before.shape == equation.outvars[0].aval.shape:
+            return before
+        (result,) = bind(equation, args, params)
+        self._reshaped[id(result)] = result, before
+        return result
 
     def _rows(self, params: Any, names: Sequence[str], *args: Any) -> Sequence[Any]:
         """Return the results of a map over some axes of its mesh."""
@@ -74,6 +91,11 @@ class _Unmapping(Interpreter):
             return self.run(closed(params["jaxpr"]), *args)
         name, *inner = names
         size = params["mesh"].shape[name]
+        if size == 1:  # only its number has a row
+            alone = jax.vmap(
+                partial(self._rows, params, inner), None, axis_name=name, axis_size=size
+            )
+            return [result.squeeze(0) for result in alone(*args)]
         takes, gives = (
             [_axis_of(name, spec) for spec in params[specs]] for specs in ("in_specs", "out_specs")
         )

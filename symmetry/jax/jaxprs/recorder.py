@@ -88,8 +88,15 @@ class JaxprRecorder(Walk[Value]):
             if kind in ("loss", "aux"):
                 self._losses.append(self._number(value))
             elif names[int(number)] in self.leaves:
-                self.leaves[names[int(number)]] = value
+                self.leaves[names[int(number)]] = self._as_own(names[int(number)], value)
         return {name: value.array for name, value in outputs.items()}
+
+    def _as_own(self, name: str, value: Value) -> Value:
+        """Return a value that is no other leaf: a copy, where a leaf takes the place of another."""
+        if value.number is None or value is self.leaves[name]:
+            return value
+        others = {number for leaf, number in self.trace.leaves.items() if leaf != name}
+        return self._performed([value], list, "copy")[0] if value.number in others else value
 
     def end(self) -> Trace:
         """Add the weighted sum of all losses, and return the trace."""
@@ -194,7 +201,7 @@ class JaxprRecorder(Walk[Value]):
         return [*carry, *stacked]
 
     def _performed(
-        self, args: Sequence[Value], run: _Run, name: str, place: SourceLine
+        self, args: Sequence[Value], run: _Run, name: str, place: SourceLine = NOWHERE
     ) -> Sequence[Value]:
         return self._add(args, run, run([arg.array for arg in args]), name, place)
 

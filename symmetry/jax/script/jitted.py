@@ -26,6 +26,7 @@ class Jitted:
     function: Callable[..., Any]
     call: Callable[..., Any]
     arguments: Arguments  # how it takes them
+    by_rows: bool = False  # whether each device has a row of its arguments and of its results
     tree: Any = None  # the tree of its arguments, which are in a dictionary by their names
     first: list[Any] = field(default_factory=list)  # the leaves of the arguments of the first call
     # The leaves of the arguments of each call; those of the state are left out.

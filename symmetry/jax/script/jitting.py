@@ -40,16 +40,23 @@ class Jitting(ABC):
 
     def pmap(self, function: Any, axis_name: Any = None, **options: Any) -> Any:
         """Map a function over devices, as ``jax.pmap`` does, and record its calls."""
-        return self._recording(self._pmap, function, {"axis_name": axis_name, **options})
+        by_rows = all(options.get(axes, 0) == 0 for axes in ("in_axes", "out_axes"))
+        options = {"axis_name": axis_name, **options}
+        return self._recording(self._pmap, function, options, by_rows=by_rows)
 
     def _recording(
-        self, compiler: Callable[..., Any], function: Any, options: Mapping[str, Any]
+        self,
+        compiler: Callable[..., Any],
+        function: Any,
+        options: Mapping[str, Any],
+        *,
+        by_rows: bool = False,
     ) -> Any:
         if not self.donates:
             options = {name: value for name, value in options.items() if name not in _DONATED}
         call = compiler(function, **options)
         name = getattr(function, "__name__", type(function).__name__)
-        jitted = Jitted(name, function, call, arguments_of(function, options))
+        jitted = Jitted(name, function, call, arguments_of(function, options), by_rows=by_rows)
 
         @wraps(function)
         def recorded(*args: Any, **kwargs: Any) -> Any:

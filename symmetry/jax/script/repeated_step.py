@@ -20,7 +20,8 @@ from symmetry.jax.jaxprs.interpreter import is_key
 from symmetry.jax.made import has_numbers, is_array
 from symmetry.jax.script.calls import CALLS
 from symmetry.jax.script.jitted import Jitted
-from symmetry.jax.script.round import RecordedCall, Round, round_of
+from symmetry.jax.script.on_one_device import Calls, without_rows
+from symmetry.jax.script.round import RecordedCall, round_of
 
 _WRITE = (
     "write the training as a function that returns (state, step), where step(state, i) returns the "
@@ -52,10 +53,10 @@ def training_of(
     if found or step.unsteady or step.is_varied:
         whole = round_of(step, log)
         if whole is not None:
-            return RepeatedStep(name, whole).training()
+            return RepeatedStep(name, without_rows(whole)).training()
         what = f"takes {found}" if found else "is not always called with its last results"
         raise NotCheckable(f"{name}: its step {step.name} {what}: {_WRITE}")
-    return RepeatedStep(name, step).training()
+    return RepeatedStep(name, without_rows(step)).training()
 
 
 def lacks_gradients(functions: Sequence[Jitted]) -> bool:
@@ -77,7 +78,7 @@ def _from_results(step: Jitted, functions: Sequence[Jitted]) -> str:
     return ""
 
 
-def _copies_in(step: Jitted | Round) -> list[int]:
+def _copies_in(step: Calls) -> list[int]:
     """Return the leaves that are copies of its state, and that it is given as well."""
     mine = [step.first[place] for place in step.state]
     return [
@@ -125,7 +126,7 @@ class RepeatedStep:
         The numbers of the arguments that are its state.
     """
 
-    def __init__(self, name: str, jitted: Jitted | Round) -> None:
+    def __init__(self, name: str, jitted: Calls) -> None:
         self._name, self._jitted = name, jitted
         copies, fixed = _copies_in(jitted), self._static()
         if any(self._moves(place) for place in copies):

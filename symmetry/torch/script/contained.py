@@ -50,7 +50,7 @@ def contained(
         watched,
         stack=Coroutine,
         switches=_SWITCHES,
-        refusal=host.refusal,
+        lacking=host.refusal,
         is_final=lambda error: not (host.in_fork or host.lacks(error)),
     )
 

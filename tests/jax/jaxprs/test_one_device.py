@@ -172,3 +172,29 @@ def test_its_units_are_judged(clip, kind):
     checked = check_target(target, only="symmetry/permutation", dtype="float32")
     assert [verdict.kind for verdict in checked.verdicts] == [kind]
     assert len(checked.coverage.groups) == 2  # the outputs, too, which are squared alike
+
+
+def test_a_mesh_of_one_device_adds_no_axis():
+    import jax
+    import jax.numpy as jnp
+    from jax.sharding import PartitionSpec
+
+    from symmetry.jax.jaxprs.one_device import on_one_device
+    from symmetry.jax.jaxprs.walk import equations_in
+
+    def step(x: Any, w: Any) -> Any:
+        gradient = jax.lax.pmean(jax.grad(lambda w: ((x @ w) ** 2).sum())(w), "a")
+        return w - gradient, x + jax.lax.axis_index("a"), jax.lax.all_gather(x.sum(), "a")
+
+    mesh, rows, whole = jax.sharding.AbstractMesh((1,), ("a",)), PartitionSpec("a"), PartitionSpec()
+    mapped = jax.shard_map(
+        step, mesh=mesh, in_specs=(rows, whole), out_specs=(whole, rows, rows), check_vma=False
+    )
+    found = on_one_device(jax.make_jaxpr(jax.jit(mapped))(jnp.ones((8, 4)), jnp.ones(4)))
+    (product, *_) = (e for _, e in equations_in(found.jaxpr) if e.primitive.name == "dot_general")
+    assert [atom.aval.shape for atom in product.invars] == [(8, 4), (4,)]
+    x, w = jax.random.normal(jax.random.key(0), (8, 4)), jnp.arange(4.0)
+    after, same, total = jax.core.eval_jaxpr(found.jaxpr, found.consts, x, w)
+    np.testing.assert_allclose(after, w - 2 * x.T @ (x @ w), rtol=1e-5)
+    np.testing.assert_allclose(same, x)
+    np.testing.assert_allclose(total, x.sum()[None], rtol=1e-5)

@@ -80,6 +80,32 @@ def test_its_state_its_step_and_its_batches_are_told(made):
     assert not np.array_equal(after["w1"], state["w1"])
 
 
+ON_DEVICES = """
+from functools import partial
+
+@partial(jax.pmap, axis_name="devices", static_broadcasted_argnums=3)
+def step(params, batch, key, rate):
+    x, y = batch
+    x = x + 0.01 * jax.random.normal(key, x.shape)
+    gradient = jax.lax.pmean(jax.grad(loss_of)(params, x, y), "devices")
+    return jax.tree.map(lambda p, g: p - rate * g, params, gradient)
+
+params = jax.tree.map(lambda w: w[None], params)
+for n, (x, y) in enumerate(batches(30)):
+    params = step(params, (x[None], y[None]), jax.random.PRNGKey(n)[None], 0.1)
+"""
+
+
+def test_a_step_that_is_mapped_over_one_device_is_that_of_one_row(made):
+    state, step, extras = made(ON_DEVICES)
+    assert {name: np.shape(array) for name, array in state.items()} == {"w1": (5, 6), "w2": (6, 3)}
+    given = extras["batch"](0)
+    assert [leaf.shape for leaf in leaves_of(given["batch"])] == [(8, 5), (8,)]
+    after, _ = step(state, given)
+    assert np.shape(after["w1"]) == (5, 6)
+    assert not np.array_equal(after["w1"], state["w1"])
+
+
 WITH_A_COPY = LOOP.replace("step(params, x, y)", "step(params, x, y, old)").replace(
     "for x, y", "old = params\nfor x, y"
 )
