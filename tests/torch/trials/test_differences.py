@@ -36,4 +36,6 @@ def test_differences_within_others():
 def test_sparse_tensors_differ_by_their_entries():
     one = torch.eye(3).to_sparse()
     assert not differ(one, one.clone())
-    assert moved(one, (one * torch.tensor([1.0, 1.0, 2.0])).to_sparse()).nonzero()[0].tolist() == [2]
+    assert moved(one, (one * torch.tensor([1.0, 1.0, 2.0])).to_sparse()).nonzero()[0].tolist() == [
+        2
+    ]
