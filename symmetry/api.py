@@ -25,7 +25,7 @@ from symmetry.law.case import Case
 from symmetry.law.target import ExplanationOptions
 from symmetry.report import answer, compared, explained
 from symmetry.report import units as units_report
-from symmetry.report.record import to_json
+from symmetry.report.brief import to_json
 from symmetry.targets.resolve import as_target, resolve_training
 from symmetry.training import frameworks
 from symmetry.training.events import Epochs
@@ -94,7 +94,7 @@ class Report(Checked):
 
     def to_json(self) -> str:
         """Return the text that ``symmetry check --json`` writes."""
-        return to_json(self)
+        return to_json(self, self.explained) + "\n"
 
     def __repr__(self) -> str:
         """Return what the command prints; without ``explained`` as with ``--no-explain``."""

@@ -13,7 +13,6 @@ a date such as "2027-01-31", accepts nothing after that day.
 from __future__ import annotations
 
 import json
-import linecache
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
@@ -23,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from symmetry.base.errors import SymmetryError
 from symmetry.base.names import words_of
+from symmetry.base.notebooks import text_lines
 from symmetry.checker.renamed import current
 
 if TYPE_CHECKING:  # the waiting process of `check` reads files of accepted failures, too
@@ -59,8 +59,8 @@ def found_of(verdict: Verdict, file: str | None, line: int | None) -> str:
 
     The array that deviates most may be another one on another machine, the units are the same.
     """
-    linecache.checkcache(file or "")  # it may have been edited since
-    source = linecache.getline(file, line) if file and line else ""
+    lines = text_lines(file) if file and line else []  # it may have been edited since
+    source = lines[line - 1] if line and line <= len(lines) else ""
     return " ".join(source.split()) or _NUMBER.sub("#", verdict.group or verdict.message)
 
 

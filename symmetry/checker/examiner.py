@@ -9,6 +9,7 @@ from dataclasses import replace
 from symmetry.base.devices import Substitution
 from symmetry.checker.arguments import TriedSizes
 from symmetry.checker.budget import Budget
+from symmetry.checker.covered import Covered
 from symmetry.checker.plan import Plan
 from symmetry.checker.progress import Progress
 from symmetry.checker.verdict import Kind, Verdict
@@ -28,6 +29,7 @@ class Examiner(ABC):
     substitution: Substitution | None = None  # of a training that lacks a device, or ranks
     resume_option = ""  # of a training that saves, by which it may be resumed and was not
     without_seed: tuple[str, ...] = ()  # libraries whose random numbers a script does not seed
+    covered = Covered()  # which parts of a training were seen at work
     sizes: TriedSizes | None = None  # of trainings with drawn arguments, once they were run
     examples: int | None = None  # in each dtype; None for a target that nothing is drawn for
 

@@ -17,6 +17,7 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from symmetry.base.errors import SymmetryError
+from symmetry.base.notebooks import cell_of, code_in
 from symmetry.base.user_code import shorten
 
 _SIGN = b"symmetry: ignore"
@@ -43,7 +44,13 @@ class Ignored:
     @property
     def words(self) -> str:
         """The line of the comment, and the comment without its reason."""
-        return f"{self.file}:{self.at}: symmetry: ignore[{', '.join(self.names)}]"
+        cell = cell_of(self.file, self.at)
+        where = (
+            f"{self.file}, cell {cell.cell}, line {cell.line}"
+            if cell
+            else (f"{self.file}:{self.at}")
+        )
+        return f"{where}: symmetry: ignore[{', '.join(self.names)}]"
 
 
 class IgnoredLines:
@@ -90,11 +97,11 @@ def ignored_in(files: Iterable[Path], names: Callable[[], Sequence[str]]) -> tup
 
 def _comments(file: Path, names: Callable[[], Sequence[str]]) -> Iterator[Ignored]:
     try:
-        text = file.read_bytes()
+        text = code_in(file)
         if _SIGN not in text:
             return
         tree, tokens = ast.parse(text), [*tokenize.tokenize(io.BytesIO(text).readline)]
-    except (OSError, ValueError, SyntaxError, tokenize.TokenError):
+    except (OSError, ValueError, SyntaxError, tokenize.TokenError, SymmetryError):
         return  # who imports it says what is wrong
     for token in tokens:
         match = _COMMENT.match(token.string) if token.type == tokenize.COMMENT else None

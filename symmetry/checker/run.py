@@ -1,5 +1,6 @@
 """Running a plan: one verdict for each invariant and dtype."""
 
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -18,6 +19,7 @@ from symmetry.finding.coverage import Coverage
 from symmetry.law.invariant import Invariant
 from symmetry.law.note import Note
 
+_clock = time.monotonic  # code under test may replace it
 GuiltyLine = tuple[str | None, int | None]  # the file, and the line from 1
 
 
@@ -26,6 +28,7 @@ def run(plan: Plan, progress: Progress | None = None, examiner: Examiner | None 
 
     An examiner of a larger plan, which has begun, goes on; whoever began it ends it.
     """
+    began = _clock()
     progress = progress or Progress()
     progress.begin(plan.heading)
     begins = examiner is None
@@ -41,7 +44,8 @@ def run(plan: Plan, progress: Progress | None = None, examiner: Examiner | None 
     progress.planned(record)
     ignored = IgnoredLines(plan.ignored)
     verdicts, remarks = _verdicts(plan, examiner, progress, ignored, begins=begins)
-    return _concluded(replace(record, verdicts=verdicts, remarks=remarks), plan, examiner, ignored)
+    record = replace(record, verdicts=verdicts, remarks=remarks, seconds=_clock() - began)
+    return _concluded(record, plan, examiner, ignored)
 
 
 def _verdicts(
@@ -88,6 +92,9 @@ def _concluded(record: Checked, plan: Plan, examiner: Examiner, ignored: Ignored
         resume_option=examiner.resume_option,
         without_seed=examiner.without_seed,
         unmet=tuple(unmet(plan.options, judged)),
+        covered=examiner.covered.with_parameters(
+            examiner.coverage.parameters if examiner.coverage is not None else 0
+        ),
     )
 
 

@@ -27,6 +27,7 @@ from symmetry.base.memory import give_back, refuse_beyond_memory
 from symmetry.base.raised import in_one_line, missing_package
 from symmetry.base.user_code import shorten
 from symmetry.checker.ahead import Ahead
+from symmetry.checker.covered import Covered, covered_by
 from symmetry.checker.examiner import Examiner, verdict_of
 from symmetry.checker.plan import Plan
 from symmetry.checker.progress import Progress
@@ -56,6 +57,7 @@ class _Shown(NamedTuple):
     substitution: Substitution | None
     without_seed: tuple[str, ...]
     resume_option: str
+    covered: Covered
 
 
 _Found = tuple[Measurement, _Shown]
@@ -205,7 +207,12 @@ class TrainingExaminer(Examiner):
     def _own_shown(self) -> _Shown:
         """Return what the runs of this process have shown so far."""
         training = self._training
-        return _Shown(training.substitution, training.without_seed, training.resume_option)
+        return _Shown(
+            training.substitution,
+            training.without_seed,
+            training.resume_option,
+            covered_by(training.epochs_so_far, self.plan.options.steps),
+        )
 
     def _judged(self, blank: Verdict, entry: TrainingInvariant) -> Verdict:
         self.progress.case(entry.name, blank.dtype, self._examined, len(self.planned()), None)
@@ -235,6 +242,7 @@ class TrainingExaminer(Examiner):
         shown = [self._own_shown(), *self._shown]
         self.substitution = united(each.substitution for each in shown)
         self.without_seed = next(filter(None, (each.without_seed for each in shown)), ())
+        self.covered = max((each.covered for each in shown), key=lambda each: each.updates)
         if not self._training.resumes:
             self.resume_option = next(filter(None, (each.resume_option for each in shown)), "")
         self._training.close()

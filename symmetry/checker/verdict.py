@@ -2,12 +2,13 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from symmetry.base.devices import Substitution
 from symmetry.base.errors import FAILED, FOUND, OK
 from symmetry.checker.arguments import Smallest, TriedSizes
+from symmetry.checker.covered import Covered
 from symmetry.checker.ignored import Ignored
 from symmetry.finding.coverage import Coverage
 from symmetry.law.case import Case
@@ -185,6 +186,8 @@ class Checked:
     resume_option: str = ""  # of a training that saves, by which it may be resumed and was not
     without_seed: tuple[str, ...] = ()  # libraries whose random numbers a script does not seed
     unmet: tuple[str, ...] = ()  # requirements of the user that it does not meet, in words
+    covered: Covered = field(default_factory=Covered)  # which parts of a training were seen at work
+    seconds: float = field(default=0.0, compare=False)  # of a clock
 
     @property
     def status(self) -> int:

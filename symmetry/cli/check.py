@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +13,7 @@ import click
 from click.core import ParameterSource
 
 from symmetry.base.choices import RANKS, RESUMING
-from symmetry.base.errors import OK, SymmetryError
+from symmetry.base.errors import INTERRUPTED, OK, SymmetryError
 from symmetry.base.names import words_of
 from symmetry.base.processes import cores
 from symmetry.base.ranks import forget, launcher, rank, world
@@ -45,7 +47,7 @@ _SECTIONS = {
     "Which checks": "--only --skip --fast --list --about",
     "What fails": "--strict --gate --require --exact --expect-units --expect-failure --baseline "
     "--update-baseline",
-    "Output": "--quiet --verbose --format --json --output",
+    "Output": "--quiet --verbose --format --json --json1 --output",
     "How it runs": "--budget --seed --dtype --steps --timeout --device --writable --ranks "
     "--resume-with --no-explain --in-process",
     "Drawn sizes, and two-layer steps": "--draw --examples --case --min-samples",
@@ -87,7 +89,17 @@ class _Check(Isolated):
                 formatter.write_dl(rows)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Take what is not typed from pyproject.toml."""
+        """Take what is not typed from pyproject.toml; report an error in the format as well."""
+        try:
+            return self._parsed(ctx, args)
+        except click.UsageError as error:
+            _refuse_unread(args, error.format_message())
+            raise
+        except SymmetryError as error:
+            _refuse_unread(args, str(error))
+            raise
+
+    def _parsed(self, ctx: click.Context, args: list[str]) -> list[str]:
         found = {} if _INFORMING.intersection(args) else configuration(self)
         if "--line" in args:  # another process checks several targets, and writes their files
             found = {name: value for name, value in found.items() if name not in OF_SEVERAL}
@@ -112,7 +124,11 @@ class _Check(Isolated):
             root = ctx.find_root()
             root.obj = [root.obj[0], "--ranks", str(number), *root.obj[1:]]
             ctx.params["ranks"] = number
-        status = super().invoke(ctx)
+        try:
+            status = super().invoke(ctx)
+        except (SymmetryError, click.UsageError) as error:
+            _refuse(ctx.params, error)
+            raise
         if number > 1 and status and rank() == 0:
             say(_OF_LAUNCHER.format(launcher().name, status), err=True)
         return status
@@ -139,13 +155,15 @@ class _Check(Isolated):
 
     def interrupted(self, params: Mapping[str, Any], account: Account) -> None:
         """Print and write what is proved so far, as at the end of a budget."""
-        cut, why = "until it was interrupted", "not reached: it was interrupted"
-        if len(params["targets"]) > 1 or (found := account.cut_short(cut, why)) is None:
-            return
-        from symmetry.cli.outcome import Output, conclude
+        from symmetry.cli.outcome import Output, conclude, refuse
 
+        cut, why = "until it was interrupted", "not reached: it was interrupted"
+        output = Output.of({**params, "output": None})
+        if len(params["targets"]) > 1 or (found := account.cut_short(cut, why)) is None:
+            refuse(" ".join(params["targets"]), "interrupted", output, INTERRUPTED)
+            return
         try:
-            conclude(found, None, Output.of({**params, "output": None}))
+            conclude(found, None, output, INTERRUPTED)
         except SymmetryError:  # so far nothing is proved
             if account.substitution is not None:
                 say(f"{account.target}, {account.substitution.words}", err=True)
@@ -162,6 +180,32 @@ class _Check(Isolated):
         return conclude(found, None, Output.of({**params}))
 
 
+def _refuse(params: Mapping[str, Any], error: Exception) -> None:
+    """Report in the format of a check why it could not do its work, unless it has done so."""
+    from symmetry.cli.outcome import NothingProvedError, Output, refuse
+
+    if isinstance(error, NothingProvedError) or params["list_"] or params["about"]:
+        return
+    why = error.format_message() if isinstance(error, click.UsageError) else str(error)
+    with suppress(SymmetryError, click.UsageError):
+        refuse(" ".join(params["targets"]), why, Output.of({**params}))
+
+
+def _refuse_unread(args: Sequence[str], why: str) -> None:
+    """Report in the format that a command line names why it could not be read."""
+    from symmetry.cli.outcome import Output, refuse
+
+    words = [part for word in args for part in word.split("=", 1)]
+    values = dict(pairwise(words))
+    format_ = values.get("--format", "json" if values.get("--json") == "-" else "text")
+    targets = [word for word in args if word.endswith(".py")]
+    refuse(
+        " ".join(targets),
+        why,
+        Output(verbose=False, format_=format_, json=None, json1=None, output=None),
+    )
+
+
 @click.command("check", cls=_Check, short_help="Check a training, or a two-layer step.")
 @click.argument("targets", nargs=-1, metavar="[NAME]...")
 @declared_options(Options, Keywords)
@@ -175,14 +219,15 @@ class _Check(Isolated):
 @click.option(
     "--format",
     "format_",
-    type=click.Choice(("text", "json", "github", "sarif", "junit")),
+    type=click.Choice(("text", "json", "json1", "github", "sarif", "junit", "line")),
     default="text",
     show_default=True,
-    help="Format of the printed result.",
+    help="Format of the printed result; json1 is of the release before, for one more.",
 )
 @option("--about", "NAME", "Print the meaning of an invariant or a note, with examples.")
 @flag("--no-explain", "Do not look for the operation behind the first violation that repeats.")
-@option("--json", "FILE", "Write the result to FILE as JSON; - is --format json.", kind=PATH)
+@option("--json", "FILE", "Write the result to FILE as short JSON; - is --format json.", kind=PATH)
+@option("--json1", "FILE", "Write it in the schema of the release before, for one more.", kind=PATH)
 @option("--output", "DIR", "Write a report in Markdown into DIR.", kind=PATH)
 @flag("--list", "Print the invariants, all facts with --verbose, and check nothing.", "list_")
 @option(
@@ -249,6 +294,8 @@ def command(
     NAME is a script that trains with PyTorch or JAX, such as train.py: it runs unchanged, stopped
     after a few updates, in a mirror of its folder. Its own arguments follow --, and -m MODULE
     stands for python -m MODULE: `symmetry check -m package.train -- --epochs 1`.
+
+    A notebook is checked as a script: its cells in order, without magics.
 
     NAME may also be a function, as package.module:attribute or path/to/file.py:attribute; or numba
     (the default: this project's own core), numpy, torch, torch-autograd or jax. A training in

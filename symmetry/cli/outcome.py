@@ -28,7 +28,8 @@ class Output:
 
     verbose: bool  # whether every verdict is printed
     format_: str  # the format of the printed result
-    json: Path | None  # file of the verdicts
+    json: Path | None  # file of the result
+    json1: Path | None  # the same in the schema of the release before
     output: Path | None  # directory of the Markdown report
     # File of the line that a process sends to the one that checks several targets.
     line: Path | None = None
@@ -67,7 +68,7 @@ class Output:
 
         if self.json and self.output and self.json.resolve() == self.output.resolve():
             raise click.UsageError("--json and --output are to be different paths.")
-        writable_files(self.json)
+        writable_files(self.json, self.json1)
         if self.output is not None:
             writable_directory(self.output, report)
 
@@ -80,12 +81,18 @@ class Output:
             say(f"wrote {file}", err=not self.text)
 
 
-def conclude(checked: Checked, explained: Explained | None, output: Output) -> int:
-    """Print a check, write its files, and return the exit status.
+class NothingProvedError(SymmetryError):
+    """A check that was printed, and proved nothing."""
+
+
+def conclude(
+    checked: Checked, explained: Explained | None, output: Output, status: int | None = None
+) -> int:
+    """Print a check, write its files, and return the exit status: its own, or ``status``.
 
     Raises
     ------
-    SymmetryError
+    NothingProvedError
         If the check proved nothing.
     """
     from symmetry.report.formats.formats import render
@@ -94,19 +101,33 @@ def conclude(checked: Checked, explained: Explained | None, output: Output) -> i
     if output.quiet and output.text and checked.status == OK:
         pass
     elif not output.text:
-        say(render(output.format_, checked, explained))
+        text = render(output.format_, checked, explained, status=status, whole=output.verbose)
+        if text:
+            say(text)
         _log_answer(checked, explained, output)
     elif output.verbose:
         _print_details(checked, explained)
     else:
         _print_answer(checked, explained)
-    _write(checked, output)
+    _write(checked, explained, output, status)
     code = checked.status
     if code == FAILED:
-        raise SymmetryError(conclusion(checked))
+        raise NothingProvedError(conclusion(checked))
     if output.listing:
         say(f"{conclusion(checked)} ({judged(checked)}; verdicts: {summary(checked.verdicts)})")
     return code
+
+
+def refuse(target: str, why: str, output: Output, status: int = FAILED) -> None:
+    """Print and write that a target could not be checked: programs get their format always."""
+    from symmetry.base.files import write_all
+    from symmetry.report.brief import failed_json
+    from symmetry.report.formats.formats import render_failed
+
+    if not output.text and (text := render_failed(output.format_, target, why, status)):
+        say(text)
+    if output.json is not None and output.line is None:
+        write_all({output.json: f"{failed_json(target, why, status)}\n"})
 
 
 def _log_answer(checked: Checked, explained: Explained | None, output: Output) -> None:
@@ -147,18 +168,22 @@ def _print_details(checked: Checked, explained: Explained | None) -> None:
         say(text)
 
 
-def _write(checked: Checked, output: Output) -> None:
+def _write(
+    checked: Checked, explained: Explained | None, output: Output, status: int | None
+) -> None:
     """Write the files that were asked for."""
     from symmetry.base.files import write_all
     from symmetry.report.checked import render_checked
-    from symmetry.report.record import to_json
+    from symmetry.report.formats.formats import render
     from symmetry.report.table import line_of
 
     contents: dict[Path, str | bytes] = {}
-    if output.json is not None:
-        contents[output.json] = to_json(checked)
+    for name, file in (("json", output.json), ("json1", output.json1)):
+        if file is not None:
+            text = render(name, checked, explained, status=status, whole=output.verbose)
+            contents[file] = f"{text}\n"
     if output.output is not None:
         contents |= render_checked(checked, as_typed()).contents(output.output)
     output.write(contents)
     if output.line is not None:
-        write_all({output.line: dump({**line_of(checked), **used()})})
+        write_all({output.line: dump({**line_of(checked, explained), **used()})})

@@ -28,6 +28,9 @@ class Statement:
     statement: str  # the invariant in one line
     reason: str  # why it holds
     witness: str  # a start without it proves nothing by holding
+    # The usual reason for a violation, and an instruction, where its message has none.
+    cause: str = ""
+    cure: str = ""
     # The targets for which it is true.
     targets: str = "any activation, loss and elementwise optimiser"
     # The meaning of a deviation beyond rounding: it completes "the step ...".

@@ -7,6 +7,8 @@ CLONES = Statement(
     statement="units that start identical stay identical, whatever the others hold",
     reason="exchanging them leaves the start as it is, so it leaves every state as it is",
     witness="two clones that moved, and a different unit",
+    cause="an operation at this line treats one of several equal units in another way",
+    cure="Apply the operation to all units of the layer, or to none.",
     exchanges="units",
     example="Example: ``grad[:-1].clamp_(-1, 1)`` leaves out the last unit.\n\nUnits of a layer "
     "are started as copies of one, clones, beside a unit that differs. Nothing in a training tells "
@@ -19,6 +21,8 @@ PERMUTATION = Statement(
     statement="permuting equal units before a step permutes the result and changes nothing else",
     reason="a sound step treats equal units equally; only rounding depends on their order",
     witness="differing units that are rearranged, and a state that moved",
+    cause="an operation at this line depends on the number of a unit: a slice, an index, a mask",
+    cure="Apply the operation to all units of the layer, or to none.",
     exchanges="units",
     example="Example: a mask of one layer that is applied to another one, or "
     "``grad[:-1].clamp_(-1, 1)``, which leaves out the last unit.\n\nThe units of each layer are "
@@ -31,6 +35,8 @@ SAMPLES = Statement(
     statement="rearranging the samples changes nothing",
     reason="the loss is a mean over samples; only rounding depends on their order",
     witness="samples that differ, and a state that moved",
+    cause="a sample is left out or counts twice, or the order of the samples matters",
+    cure="Give all samples of a batch the same weight and treatment.",
     targets="any step that treats its samples equally",
     failure="treats samples differently",
     exchanges="samples",
@@ -44,6 +50,8 @@ REPEATABLE = Statement(
     statement="the same run gives the same bits: on fresh objects, and after another run",
     reason="everything random is seeded, nothing races, and nothing outlives a run",
     witness="something that moved",
+    cause="a generator without a seed, a cache, a race, or an operation that varies",
+    cure="Seed each generator that draws, and keep no state between two runs.",
     targets="any deterministic step",
     example="Example: ``np.random.default_rng()`` without a seed, or a cache in a module that "
     "outlives a run.\n\nThe same training is run twice, under the same seeds of all shared random "

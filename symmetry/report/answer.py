@@ -11,7 +11,8 @@ from symmetry.checker.verdict import JUDGED, LOSS_NOT_FINITE, Checked, Verdict
 from symmetry.explanation.explained import Explained
 from symmetry.report.failures import details
 from symmetry.report.filling import command_line, fill_in
-from symmetry.report.problems import Problem, folded, problems, rendered
+from symmetry.report.folding import folded
+from symmetry.report.problems import Problem, problems, rendered
 from symmetry.report.verdicts import (
     NOT_CHECKED,
     and_notes,
@@ -36,13 +37,15 @@ def lines(checked: Checked, explained: Explained | None = None) -> Iterator[str]
 def blocks(checked: Checked, explained: Explained | None = None) -> Iterator[tuple[str, ...]]:
     """Yield the answer in one line, each problem, the notes, and the rest."""
     found = problems(checked, explained)
-    yield (headline(checked, found), *(checked.substitution or Substitution()).lines())
+    conditions = (checked.substitution or Substitution()).lines()
+    yield tuple(line for text in (headline(checked, found), *conditions) for line in folded(text))
     yield from (tuple(rendered(problem)) for problem in found)
     if shown := tuple(line for note in notes(checked) for line in folded(note_line(note))):
         yield shown
     rest = tuple(_rest(checked.verdicts))
     limited = (line for line in limits(checked) if not any(line in each for each in rest))
-    yield *limited, *rest, *_seeding(checked), *_resuming(checked)
+    prose = (line for text in (*limited, *rest, *_seeding(checked)) for line in folded(text))
+    yield *prose, *_resuming(checked)
 
 
 def to_html(checked: Checked, explained: Explained | None = None) -> str:

@@ -8,9 +8,8 @@ from symmetry.base.errors import SymmetryError
 from symmetry.checker.verdict import Checked
 from symmetry.law.invariant import Invariant
 from symmetry.law.note import NoteKind
+from symmetry.report.folding import WIDTH
 from symmetry.report.problems import problems, rendered
-
-_WIDTH = 100
 
 
 def describe(name: str, invariants: Sequence[Invariant]) -> Iterator[str]:
@@ -79,4 +78,4 @@ def law_lines(checked: Checked) -> Iterator[str]:
 
 def _folded(text: str) -> Iterator[str]:
     for line in text.splitlines():
-        yield from textwrap.wrap(line, _WIDTH) if len(line) > _WIDTH else (line,)
+        yield from textwrap.wrap(line, WIDTH.get()) if len(line) > WIDTH.get() else (line,)

@@ -6,23 +6,33 @@ the command that repeats it. Terminal, pytest and the formats of CI systems rend
 
 from __future__ import annotations
 
-import linecache
-import textwrap
+import hashlib
+import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Literal
 
+from symmetry.base.notebooks import cell_of, text_lines
 from symmetry.base.user_code import spell
 from symmetry.checker.verdict import Checked, Verdict
 from symmetry.explanation.explained import Culprit, Explained
 from symmetry.law.invariant import Invariant
 from symmetry.law.measurement import FAILS, Violation
+from symmetry.law.note import Note
 from symmetry.law.statements import CLONES
+from symmetry.report.cures import parted
+from symmetry.report.edits.edit import Edit, edit_at
 from symmetry.report.failures import Fact, Verbosity, command_for, facts_of_case, next_step
 from symmetry.report.filling import command_line
+from symmetry.report.folding import folded
+from symmetry.report.verdicts import notes
 
-WIDTH = 100  # characters of a line of prose
+Level = Literal["violation", "note"]
 _WORDS = ((1e9, "billion"), (1e6, "million"))
 _WRITTEN = {"float32": "as written", "float64": "in float64"}
+_MEND = "Correct the line; if it is not known, run the script by itself."
+_NUMBER = re.compile(r"\d+(?:[,.]\d+)*(?:e[+-]?\d+)?")
 
 
 @dataclass(frozen=True)
@@ -45,10 +55,18 @@ class Problem:
     continues: bool = False
     # Whether the target fails by itself: it raises, exits with a status, or is killed.
     fails: bool = False
+    level: Level = "violation"  # a note is one that does not fail the check
+    operation: str = ""  # in words, that splits units, if it is known
+    statement: str = ""  # the law that is broken
+    usual_cause: str = ""  # the usual reason for a violation of it
+    usual_cure: str = ""  # an instruction that usually mends one
+    twin: int = 0  # how many problems of the check came before with the same names and line text
 
     @property
     def place(self) -> str:
-        """``file:line``; empty if the line is not known."""
+        """``file:line``, or the cell of a notebook; empty if the line is not known."""
+        if cell := cell_of(self.file, self.line):
+            return f"{self.file}, cell {cell.cell}, line {cell.line}"
         if self.file and self.line:
             return f"{self.file}:{self.line}"
         return self.file or ""
@@ -59,6 +77,56 @@ class Problem:
         return ", ".join(self.invariants)
 
     @property
+    def check(self) -> str:
+        """The invariant, or the note, that names it."""
+        return self.invariants[0]
+
+    @property
+    def about(self) -> str:
+        """The command that prints the meaning of its invariant."""
+        return f"symmetry check --about {self.check}"
+
+    @property
+    def id(self) -> str:
+        """A name that stays if other lines of the file change."""
+        where = " ".join(self.source.split()) or _NUMBER.sub("#", self.text)
+        words = "\0".join((self.check, self.file or "", where, str(self.twin)))
+        return hashlib.sha256(words.encode()).hexdigest()[:12]
+
+    @property
+    def fact(self) -> str:
+        """The fact that was measured, without its cause and its cure."""
+        if self.continues and self.certainty and not self.fails:
+            return self.certainty
+        fact, _ = (self.text, "") if self.fails else parted(self.text)
+        return f"{fact}. {self.certainty}" if self.certainty else fact
+
+    @property
+    def cause(self) -> str:
+        """The usual reason for it; the operation that was found, where units are told apart."""
+        if self.continues and self.certainty and not self.fails:
+            return f"this line {self.text}{self.operation and f' ({self.operation})'}"
+        return self.usual_cause
+
+    @property
+    def cure(self) -> str:
+        """An instruction that usually mends it."""
+        if self.fails:
+            return _MEND
+        example = f"Read the example and its cure: {self.about}"
+        return parted(self.text)[1] or self.usual_cure or example
+
+    @property
+    def further_cure(self) -> str:
+        """The cure of a violation whose text has none; empty if it has one."""
+        return "" if self.fails or self.level == "note" or parted(self.text)[1] else self.usual_cure
+
+    @cached_property
+    def edit(self) -> Edit | None:
+        """An edit of the file that mends it, where one is certain."""
+        return edit_at(self.text, self.file, self.line)
+
+    @property
     def sentence(self) -> str:
         """The text behind its line; it is the rest of a sentence if it begins with a verb."""
         if not self.place:
@@ -67,7 +135,9 @@ class Problem:
 
 
 def problems(checked: Checked, explained: Explained | None = None) -> tuple[Problem, ...]:
-    """Return the problems of a check: a failure of the target first, then those with a known line.
+    """Return the problems of a check.
+
+    A failure of the target comes first, then those that an edit mends, then those with a line.
 
     ``explained`` is the explanation of its first violation that has one.
     """
@@ -77,17 +147,41 @@ def problems(checked: Checked, explained: Explained | None = None) -> tuple[Prob
         if verdict.gates:
             groups.setdefault(_cause(verdict), []).append(verdict)
     found = [_problem(checked, verdicts, culprit) for verdicts in groups.values()]
-    notes = tuple(
-        Problem(
-            note.text,
-            (note.name,),
-            file=note.file,
-            line=note.line,
-            source=_source(note.file, note.line),
-        )
-        for note in checked.gating
+    found += [_noted(checked, note, "violation") for note in checked.gating]
+    return _told_apart(
+        sorted(found, key=lambda each: (not each.fails, each.edit is None, not each.place))
     )
-    return tuple(sorted((*found, *notes), key=lambda each: (not each.fails, not each.place)))
+
+
+def all_problems(checked: Checked, explained: Explained | None = None) -> tuple[Problem, ...]:
+    """Return the problems of a check, and behind them the notes that do not fail it."""
+    others = (_noted(checked, note, "note") for note in notes(checked))
+    return _told_apart((*problems(checked, explained), *others))
+
+
+def _noted(checked: Checked, note: Note, level: Level) -> Problem:
+    source = _source(note.file, note.line)
+    told = Problem(
+        note.text, (note.name,), file=note.file, line=note.line, source=source, level=level
+    )
+    givers = (v.about for v in checked.verdicts if note.name in {k.name for k in v.about.notes})
+    giver = next(givers, None)
+    return told if giver is None else _of_law(told, giver)
+
+
+def _of_law(problem: Problem, law: Invariant) -> Problem:
+    """Return a problem with the words of the law that it breaks."""
+    return replace(problem, usual_cause=law.cause, usual_cure=law.cure, statement=law.statement)
+
+
+def _told_apart(found: Iterable[Problem]) -> tuple[Problem, ...]:
+    """Return problems with ids of their own, also where the texts of their lines are the same."""
+    apart: dict[str, Problem] = {}
+    for problem in found:
+        while problem.id in apart:
+            problem = replace(problem, twin=problem.twin + 1)
+        apart[problem.id] = problem
+    return tuple(apart.values())
 
 
 def _cause(verdict: Verdict) -> object:
@@ -131,7 +225,7 @@ def _problem(checked: Checked, verdicts: Sequence[Verdict], culprit: Culprit | N
         more = command_line("explain", _target(checked, first))
     elif not (more or first.about.two_layer or first.about.exchanges):
         more = f"symmetry check --about {first.invariant}"
-    return Problem(
+    told = Problem(
         text,
         names,
         file=file or None,
@@ -143,7 +237,9 @@ def _problem(checked: Checked, verdicts: Sequence[Verdict], culprit: Culprit | N
         more=more,
         facts=(*_other_lines(verdicts), *(() if violation is None else _facts(first, known))),
         continues=continues,
+        operation="" if known is None else _operation(known),
     )
+    return _of_law(told, first.about)
 
 
 def _target(checked: Checked, verdict: Verdict) -> str:
@@ -153,7 +249,8 @@ def _target(checked: Checked, verdict: Verdict) -> str:
 
 def _source(file: str | None, line: int | None) -> str:
     """Return the text of a line, from the folder in which the command runs."""
-    return linecache.getline(file, line).strip() if file and line else ""
+    lines = text_lines(file) if file and line else []
+    return lines[line - 1].strip() if line and line <= len(lines) else ""
 
 
 def _fails(verdict: Verdict) -> bool:
@@ -178,6 +275,8 @@ def _failure(verdict: Verdict, names: tuple[str, ...], repeat: str, more: str) -
         more=more,
         continues=bool(file),
         fails=True,
+        statement=verdict.about.statement,
+        usual_cause="the script fails by itself, without the check as well",
     )
 
 
@@ -216,8 +315,8 @@ def _certainty(verdicts: Sequence[Verdict]) -> str:
     doing = {"units": "Renumbering these equal units", "samples": "Rearranging the samples"}
     subject = doing.get(worst.about.exchanges, "This")
     return (
-        f"{subject} changes the {worst.about.noun} by {_times(worst.ratio or 0.0)} times what "
-        f"rounding can do (limit {worst.threshold:g})."
+        f"{subject} changes the {worst.about.noun} {_times(worst.ratio or 0.0)} times as far as "
+        f"rounding moves it ({worst.threshold:g} times is the limit)."
     )
 
 
@@ -254,8 +353,12 @@ def _other_lines(verdicts: Sequence[Verdict]) -> Iterable[tuple[str, str]]:
 
 def _facts(verdict: Verdict, culprit: Culprit | None) -> Iterable[Fact]:
     if culprit is not None:
-        yield "operation", culprit.operation + (f": {culprit.cause}" if culprit.cause else "")
+        yield "operation", _operation(culprit)
     yield from facts_of_case(verdict, Verbosity.ANSWER)
+
+
+def _operation(culprit: Culprit) -> str:
+    return culprit.operation + (f": {culprit.cause}" if culprit.cause else "")
 
 
 def rendered(problem: Problem, verbosity: Verbosity = Verbosity.ANSWER) -> Iterator[str]:
@@ -271,25 +374,17 @@ def rendered(problem: Problem, verbosity: Verbosity = Verbosity.ANSWER) -> Itera
     yield from folded(problem.sentence)
     if problem.source:
         yield f"      {problem.source}"
-    if problem.certainty:
-        yield f"  {problem.certainty}"
+    yield from folded(problem.certainty, "  ", "")
     where = f", {problem.where}" if problem.where else ""
     facts: list[Fact] = [("found by", f"{problem.found_by}{where}")]
-    facts += [*problem.facts, ("repeat", problem.repeat), ("more", problem.more)]
-    yield from (f"  {label:<9} {text}" for label, text in facts if text)
+    if cure := problem.further_cure:
+        facts.append(("cure", cure))
+    for label, fact in (*facts, *problem.facts):
+        yield from folded(f"{label:<9} {fact}" if fact else "", "  ", " " * 10)
+    commands = ("repeat", problem.repeat), ("more", problem.more)
+    yield from (f"  {label:<9} {command}" for label, command in commands if command)
 
 
 def message(problem: Problem) -> str:
     """Return a problem as one message of a CI system."""
     return "\n".join(rendered(problem, Verbosity.MESSAGE))
-
-
-def folded(text: str) -> list[str]:
-    """Break long sentences between words; lines that a reader copies stay in one piece."""
-    return [
-        line
-        for part in text.splitlines()
-        for line in textwrap.wrap(
-            part, WIDTH, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
-        )
-    ]

@@ -12,6 +12,8 @@ from typing import Any
 from symmetry.base.errors import FAILED, FOUND, OK
 from symmetry.base.records import dump
 from symmetry.checker.verdict import Checked, Verdict, exit_code_accepting
+from symmetry.explanation.explained import Explained
+from symmetry.report.brief import merged, to_json
 from symmetry.report.files import ReportFiles
 from symmetry.report.filling import fill_in, render
 from symmetry.report.record import record
@@ -32,7 +34,7 @@ _SUSPICIONS = (  # the worst first
     "vacuous",
     "sound",
 )
-_OF_A_RUN = {"table", "seconds", "cpu_seconds", "memory", "ended"}
+_OF_A_RUN = {"table", "brief", "seconds", "cpu_seconds", "memory", "ended"}
 _NO_NEWS = {"largest", "exit_code_accepting"}
 _ENDS = {  # what the messages say of a check that is not whole
     "time": "(--time-limit)",
@@ -41,7 +43,7 @@ _ENDS = {  # what the messages say of a check that is not whole
 }
 
 
-def line_of(checked: Checked) -> dict[str, Any]:
+def line_of(checked: Checked, explained: Explained | None = None) -> dict[str, Any]:
     """Return the record of a check for the process that checks many targets."""
     table = {
         "exit_code": checked.status,
@@ -54,7 +56,7 @@ def line_of(checked: Checked) -> dict[str, Any]:
         "parameters": checked.coverage.parameters if checked.coverage else None,
         "notes": list(checked.remarks),
     }
-    return {**record(checked), "table": table}
+    return {**record(checked), "table": table, "brief": to_json(checked, explained)}
 
 
 def ended(line: Line) -> str:
@@ -121,6 +123,13 @@ def render_models(lines: Sequence[Line], left_out: Sequence[str], command: str) 
 
 def table_json(lines: Sequence[Line]) -> str:
     """Return an array with one object a target, each as ``check --json`` writes it alone."""
+    texts = (line["brief"] for line in lines if "brief" in line)
+    others = ((line["trainer"], line["error"]) for line in lines if "brief" not in line)
+    return merged(texts, others) + "\n"
+
+
+def table_json1(lines: Sequence[Line]) -> str:
+    """Return the same in the schema before."""
     kept = [{k: v for k, v in line.items() if k not in _OF_A_RUN} for line in lines]
     return dump(kept) + "\n"
 

@@ -23,6 +23,7 @@ from typing import Any, Literal, NamedTuple
 
 from symmetry.base.folders import TemporaryFolder
 from symmetry.base.libraries import registered
+from symmetry.base.notebooks import SUFFIX, code_in
 from symmetry.base.processes import FOLDER
 from symmetry.sandbox.originals import Known, Originals, known_of
 from symmetry.sandbox.shared import is_below, shared_places
@@ -471,8 +472,12 @@ def code_of(file: str) -> CodeType:
     """Compile a Python file: once for all runs."""
     key = file, known_of(file)
     if key not in _codes:
-        with _open(file, "rb") as source:
-            _codes[key] = compile(source.read(), file, "exec", dont_inherit=True)
+        if file.endswith(SUFFIX):
+            text = code_in(file)
+        else:
+            with _open(file, "rb") as source:
+                text = source.read()
+        _codes[key] = compile(text, file, "exec", dont_inherit=True)
     return _codes[key]
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from symmetry.base.choices import DEVICE, RANKS, RESUMING
+from symmetry.base.notebooks import code_in
 
 _RESUMES = re.compile(
     r"--(?:[\w-]*(?:resum|restor|continue|ckpt|checkpoint)|(?:[\w-]*[_-])?(?:re)?load(?!er))[\w-]*"
@@ -40,7 +41,7 @@ class Source:
         """The option by which it may be resumed, read off its text; empty if it has no such."""
         if not isinstance(self.script, Path):
             return ""
-        nodes = ast.walk(ast.parse(self.script.read_bytes()))
+        nodes = ast.walk(ast.parse(code_in(self.script)))
         texts = (n.value for n in nodes if isinstance(n, ast.Constant) and isinstance(n.value, str))
         found = [text for text in texts if _RESUMES.fullmatch(text)]
         return next((text for text in found if "resum" in text), next(iter(found), ""))

@@ -20,7 +20,7 @@ from symmetry.base.errors import SymmetryError
 from symmetry.base.names import split_arguments, words_of
 from symmetry.law.target import Target
 from symmetry.sandbox.mirrored_calls import MirroredCalls
-from symmetry.targets.folder import training_scripts
+from symmetry.targets.folder import left_out, training_scripts
 from symmetry.targets.load import load_file, load_module, nearest, readable
 from symmetry.targets.script import script_named
 from symmetry.targets.sizes.arguments import Arguments, read
@@ -105,7 +105,7 @@ def expand(name: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     If there is no target, or the module cannot be imported, that is a ``SymmetryError``.
     """
     if Path(name).is_dir():
-        return _scripts_in(name), ()
+        return _scripts_in(name), left_out(Path(name))
     if ":" not in name or words_of(name) is not None or split_arguments(name)[1]:
         return (name,), ()
     source, pattern, item = _parts(name)
@@ -118,29 +118,30 @@ def expand(name: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
         return tuple(found), ()
     if not is_pattern(name):
         return (name,), ()
-    found, left_out = [], []
+    found, others = [], []
     for attribute, value in vars(module).items():
         private = attribute[0] == "_" and pattern[0] != "_"
         if private or not fnmatchcase(attribute, pattern) or inspect.ismodule(value):
             continue
         if callable(value) and not _is_own(value, module):
-            left_out.append(f"{source}:{attribute} is imported")
+            others.append(f"{source}:{attribute} is imported")
             continue
         try:
             as_target(value, f"{source}:{attribute}")
             found.append(f"{source}:{attribute}")
         except SymmetryError as error:
-            left_out.append(str(error))
+            others.append(str(error))
     if not found:
-        why = "; ".join(left_out) or f"{source} defines no such name"
+        why = "; ".join(others) or f"{source} defines no such name"
         raise SymmetryError(f"nothing to check in {name!r}: {why}")
-    return tuple(found), tuple(left_out)
+    return tuple(found), tuple(others)
 
 
 def _scripts_in(folder: str) -> tuple[str, ...]:
     scripts = training_scripts(Path(folder))
     if not scripts:
-        raise SymmetryError(f"nothing to check in {folder!r}: none of its scripts trains")
+        others = "".join(f"; {text}" for text in left_out(Path(folder)))
+        raise SymmetryError(f"nothing to check in {folder!r}: none of its scripts trains{others}")
     return tuple(shlex.quote(str(Path(folder, script))) for script in scripts)
 
 
@@ -228,7 +229,7 @@ def _meant(name: str) -> str:
     if attribute:
         return _did_you_mean([f"{source}:{attribute}"])
     if source.partition(":")[0].endswith(".ipynb"):
-        return ", a notebook: export it as a Python file first"
+        return ", a notebook: it is checked as a script, without a name behind it"
     if file.is_file():
         if (tree := tree_of(file)) is None:
             return ", a file that is not valid Python"

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from symmetry.base.choices import DEVICE, DEVICES, RANKS, RESUMING
 from symmetry.base.errors import SymmetryError
+from symmetry.base.notebooks import SUFFIX, cell_of, code_in
 from symmetry.sandbox.source import Source
 from symmetry.targets.imports import file_of, framework_of
 from symmetry.targets.load import nearest
@@ -104,10 +105,10 @@ def script(
 
 def _readable(name: str, file: Path) -> Path:
     """Return the file of a script, unless it cannot be one."""
-    if file.suffix == ".ipynb":
-        raise SymmetryError(f"{name!r} is a notebook: export it as a script first")
     if not file.is_file():
         raise SymmetryError(f"{name!r}: there is no file {file}{nearest(file)}")
+    if file.suffix == SUFFIX:
+        code_in(file)  # it says which line is no Python
     if tree_of(file) is None:
         raise SymmetryError(f"{name!r}: {file} is not valid Python{_error_in(file)}")
     return file
@@ -116,9 +117,11 @@ def _readable(name: str, file: Path) -> Path:
 def _error_in(file: Path) -> str:
     """Return what is wrong in a file that cannot be read as Python, and its line."""
     try:
-        ast.parse(file.read_bytes())
+        ast.parse(code_in(file))
     except SyntaxError as error:
-        return f": {error.msg} (line {error.lineno})"
+        cell = cell_of(str(file), error.lineno)
+        where = f"cell {cell.cell}, line {cell.line}" if cell else f"line {error.lineno}"
+        return f": {error.msg} ({where})"
     except (OSError, ValueError) as error:
         return f": {error}"
     return ""

@@ -6,6 +6,9 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
+from symmetry.base.errors import SymmetryError
+from symmetry.base.notebooks import code_in
+
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 _MAY_BE_ONE = (ast.Lambda, ast.Name, ast.Attribute, ast.Subscript)
 _TRAINS = {"backward", "fit", "train"}
@@ -15,8 +18,8 @@ _SHOWN = 3  # names of functions in one line
 def tree_of(file: Path) -> ast.Module | None:
     """Return the syntax tree of a file; None if it cannot be read as Python."""
     try:
-        return ast.parse(file.read_bytes())
-    except (OSError, ValueError, SyntaxError):
+        return ast.parse(code_in(file))
+    except (OSError, ValueError, SyntaxError, SymmetryError):
         return None
 
 

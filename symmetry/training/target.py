@@ -104,6 +104,11 @@ class Training(ABC):
         return ""
 
     @property
+    def epochs_so_far(self) -> tuple[Epochs, ...]:
+        """The runs over whole epochs so far."""
+        return ()
+
+    @property
     def without_seed(self) -> tuple[str, ...]:
         """The libraries whose random numbers a script has drawn so far without a seed."""
         return ()
@@ -230,6 +235,11 @@ class FunctionTraining(Training):
             f"{self.name}: its attribute expect_units must map names of units to their numbers, "
             f'such as {{"fc1": 33}}, but it is {pins!r}'
         )
+
+    @property
+    def epochs_so_far(self) -> tuple[Epochs, ...]:
+        """The runs with ``evaluate`` between the steps so far."""
+        return tuple(each for each in self.cache.values() if isinstance(each, Epochs))
 
     def expecting(self, pins: Mapping[str, int]) -> Self:
         """Return the same training, with required numbers of units for some modules."""

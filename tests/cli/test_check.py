@@ -77,7 +77,7 @@ def results(folder: Path) -> dict[tuple[str, str], dict]:
 
 
 def test_the_core_by_default(tmp_path: Path) -> None:
-    arguments = ("--exact", "--examples", 10, "--json", "out.json", "--output", "new/reports")
+    arguments = ("--exact", "--examples", 10, "--json1", "out.json", "--output", "new/reports")
     finished = symmetry("check", "--verbose", *arguments, cwd=tmp_path)
     assert finished.status == 0
     (line,) = finished.err.splitlines()  # and no progress
@@ -99,13 +99,13 @@ def test_the_core_by_default(tmp_path: Path) -> None:
     assert len(results(tmp_path)) == 2 * number
     report = (tmp_path / "new/reports/invariants.md").read_text()
     assert (
-        "`symmetry check --verbose --exact --examples 10 --json out.json --output new/reports`"
+        "`symmetry check --verbose --exact --examples 10 --json1 out.json --output new/reports`"
         in report
     )
 
 
 def test_a_violation_is_told_and_can_be_repeated(folder: Path) -> None:
-    arguments = ("check", "--verbose", "steps:broken", *W2_ROWS, "--json", "out.json")
+    arguments = ("check", "--verbose", "steps:broken", *W2_ROWS, "--json1", "out.json")
     finished = symmetry(*arguments, cwd=folder)
     assert finished.status == 1
     lines = finished.out.splitlines()
@@ -137,7 +137,7 @@ def test_the_same_command_prints_the_same_bytes(folder: Path) -> None:
         2,
         "--dtype",
         "float32",
-        "--json",
+        "--json1",
         "out.json",
     )
     first = process(*arguments, cwd=folder)
@@ -173,7 +173,7 @@ def test_rounding_passes_unless_all_must_hold_exactly(folder: Path) -> None:
         *W2_ROWS,
         "--examples",
         10,
-        "--json",
+        "--json1",
         "out.json",
     )
     passed = symmetry(*arguments, cwd=folder)
@@ -191,7 +191,7 @@ def test_rounding_passes_unless_all_must_hold_exactly(folder: Path) -> None:
 
 def test_nothing_was_checked(folder: Path) -> None:
     finished = symmetry(
-        "check", "--verbose", "steps:frozen", "--examples", 5, "--json", "out.json", cwd=folder
+        "check", "--verbose", "steps:frozen", "--examples", 5, "--json1", "out.json", cwd=folder
     )
     assert_one_line(finished, "nothing was checked")
     assert "the step returns w1 and w2 as they came" in finished.out.splitlines()
@@ -223,7 +223,7 @@ def test_a_step_that_does_not_repeat_itself(folder: Path) -> None:
 
 @pytest.mark.slow
 def test_a_step_that_ends_its_process_passes_nothing_and_hides_nothing(folder: Path) -> None:
-    arguments = ("--dtype", "float32", "--examples", 2, "--json", "out.json")
+    arguments = ("--dtype", "float32", "--examples", 2, "--json1", "out.json")
     few = ("--only", "symmetry/pure", "--only", "*/w1-columns", "--only", "symmetry/permutation")
     finished = process("check", "--verbose", "steps:exits", *few, *arguments, cwd=folder)
     assert finished.status == 1
@@ -283,7 +283,7 @@ def test_a_replayed_case_is_run_as_it_is(folder: Path) -> None:
         "steps:broken",
         "--case",
         CASE.to_json(),
-        "--json",
+        "--json1",
         "out.json",
         cwd=folder,
     )
@@ -319,7 +319,7 @@ def test_another_seed_and_number_of_examples(folder: Path) -> None:
         "--examples",
         3,
     )
-    finished = symmetry(*arguments, "--json", "out.json", cwd=folder)
+    finished = symmetry(*arguments, "--json1", "out.json", cwd=folder)
     assert finished.out.startswith(
         "steps:sound: 1 invariant on 3 cases in float32 and in float64, "
     )
@@ -362,7 +362,7 @@ def test_a_pattern_stands_for_each_target_that_the_file_defines(folder: Path) ->
         *W2_ROWS,
         "--examples",
         5,
-        "--json",
+        "--json1",
         "out.json",
         "--output",
         ".",
@@ -480,7 +480,7 @@ def test_what_cannot_be_done_is_said_in_one_line(
 
 @pytest.mark.slow
 def test_an_interruption_leaves_the_verdicts_that_there_are(folder: Path) -> None:
-    arguments = ("check", "--verbose", "steps:slow", "--json", "out.json", "--output", ".")
+    arguments = ("check", "--verbose", "steps:slow", "--json1", "out.json", "--output", ".")
     started = subprocess.Popen(
         [*SYMMETRY, *arguments],
         cwd=folder,
@@ -540,7 +540,7 @@ def _read(terminal: int) -> bytes:
 def test_torch_splits_its_units_by_rounding_and_keeps_to_the_formulas(tmp_path: Path) -> None:
     """On processors whose kernels do not, there is nothing to see."""
     arguments = ("check", "--verbose", "torch", "--dtype", "float32", "--examples", 10)
-    finished = symmetry(*arguments, "--json", "out.json", cwd=tmp_path)
+    finished = symmetry(*arguments, "--json1", "out.json", cwd=tmp_path)
     assert finished.status == 0
     verdicts = {name: result["verdict"] for (name, _), result in results(tmp_path).items()}
     exact = {"symmetry/w1-columns", "symmetry/w2-rows", "symmetry/clones"}

@@ -186,3 +186,21 @@ def test_an_empty_path_is_not_the_working_directory(
 ) -> None:
     assert_one_line(symmetry(*arguments, cwd=tmp_path), "it is empty", "--help")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("format_", ["json", "sarif", "github", "junit", "line"])
+def test_a_program_gets_its_format_if_nothing_can_be_checked(tmp_path, format_):
+    done = symmetry("check", "none.py", "--format", format_, cwd=tmp_path)
+    assert done.status == 2
+    assert "there is no file" in done.out
+    assert "there is no file" in done.err
+    if format_ == "json":
+        found = json.loads(done.out)
+        assert (found["verdict"], found["exit_status"]) == ("cannot-judge", 2)
+
+
+def test_a_wrong_option_is_json_as_well(tmp_path):
+    done = symmetry("check", "none.py", "--bugdet", "3", "--format", "json", cwd=tmp_path)
+    found = json.loads(done.out)
+    assert (done.status, found["verdict"], found["problems"]) == (2, "cannot-judge", [])
+    assert "No such option" in found["conclusion"]

@@ -28,8 +28,8 @@ def test_what_tells_units_apart_is_one_problem_at_its_line() -> None:
     assert problem.source == "parameter.grad[:-1].clamp_(-1, 1)"
     assert problem.invariants == ("symmetry/permutation", "symmetry/clones")
     assert problem.certainty == (
-        "Renumbering these equal units changes the training by 1.8 million times what rounding can "
-        "do (limit 30)."
+        "Renumbering these equal units changes the training 1.8 million times as far as rounding "
+        "moves it (30 times is the limit)."
     )
     assert problem.facts == (("operation", "clamp_: it leaves out the last unit"),)
     assert problem.repeat == "symmetry check train.py --only symmetry/permutation"
@@ -120,4 +120,6 @@ def test_a_step_names_its_units_and_its_case() -> None:
     ],
 )
 def test_large_numbers_are_in_words(ratio: float, text: str) -> None:
-    assert f"by {text} what" in problems(checked(replace(PERMUTED, ratio=ratio)))[0].certainty
+    assert (
+        f"training {text} as far" in problems(checked(replace(PERMUTED, ratio=ratio)))[0].certainty
+    )

@@ -1,4 +1,4 @@
-"""The schema of the JSON of a check: results obey it, and it allows nothing else."""
+"""The schemas of the JSON of a check: results obey them, and they allow nothing else."""
 
 from __future__ import annotations
 
@@ -11,13 +11,16 @@ import pytest
 
 import symmetry
 from symmetry.checker.verdict import Checked
-from symmetry.report.record import SCHEMA, to_json
+from symmetry.report import brief
+from symmetry.report.formats.formats import render, render_failed
+from symmetry.report.record import SCHEMA
 from symmetry.report.verdicts import KINDS
 from tests.report import checks
 from tests.report.verdicts import ERROR, HOLDS, VACUOUS, VIOLATED
 
-FILE = Path(symmetry.__file__).parent / "report" / "check.schema.json"
-READ = json.loads(FILE.read_text())
+FOLDER = Path(symmetry.__file__).parent / "report"
+READ = json.loads((FOLDER / "check.schema1.json").read_text())
+BRIEF = json.loads((FOLDER / "check.schema.json").read_text())
 TYPES: dict[str, tuple[type, ...]] = {
     "object": (dict,),
     "array": (list,),
@@ -52,7 +55,12 @@ def faults(value: Any, schema: dict[str, Any], where: str = "") -> list[str]:
 
 
 def record(checked: Checked) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(to_json(checked))
+    found: dict[str, Any] = json.loads(render("json1", checked))
+    return found
+
+
+def in_short(checked: Checked) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(render("json", checked))
     return found
 
 
@@ -64,12 +72,18 @@ CHECKS = [
 
 
 @pytest.mark.parametrize("checked", CHECKS)
-def test_results_obey_the_schema(checked):
+def test_results_obey_the_schemas(checked):
     assert faults(record(checked), READ) == []
+    assert faults(in_short(checked), BRIEF) == []
+
+
+def test_a_target_that_cannot_be_checked_obeys_the_schema():
+    assert faults(json.loads(render_failed("json", "train.py", "no such file", 2)), BRIEF) == []
 
 
 def test_the_schema_is_of_this_version():
     assert READ["properties"]["schema"]["const"] == SCHEMA
+    assert BRIEF["properties"]["schema"]["const"] == brief.SCHEMA
     results = READ["properties"]["results"]["items"]["properties"]
     assert results["verdict"]["enum"] == [*KINDS]
 

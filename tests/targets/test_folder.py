@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
-from symmetry.targets.folder import training_scripts
+from symmetry.targets.folder import left_out, training_scripts
 from tests.cli.inside import symmetry
 from tests.cli.process import assert_one_line
 
@@ -68,3 +69,39 @@ def test_without_such_a_script_the_core_is_checked(tmp_path: Path) -> None:
     assert finished.err.startswith("no script in this folder trains, so numba is checked")
     named = symmetry("check", "numba", "--only", "*/pure", "--examples", 1, cwd=tmp_path)
     assert "no script" not in named.err
+
+
+TRAINER = "from transformers import Trainer\ntrainer = Trainer(model)\ntrainer.train()\n"
+
+
+def notebook(*cells):
+    texts = [{"cell_type": "code", "source": cell} for cell in cells]
+    return json.dumps({"cells": [{"cell_type": "markdown", "source": "# A title"}, *texts]})
+
+
+def test_a_folder_says_which_files_it_leaves_out_and_why(tmp_path):
+    files = {
+        "trainer.py": TRAINER,
+        "book.ipynb": notebook("import torch", "for x in y:\n    f(x).backward()"),
+        "magic.ipynb": notebook("import torch", "x = 1\n!pip install torch"),
+        "helpers.py": "def f():\n    pass\n",
+        "model.py": "import torch\ndef f(loss):\n    loss.backward()\n",
+        "plot.py": "import torch\nprint(torch.ones(3))\n",
+        "broken.py": "def (\n",
+        "test_it.py": "import torch\nfor x in y:\n    x.backward()\n",
+        "more/train.py": SCRIPT,
+    }
+    (tmp_path / "more").mkdir()
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+    assert training_scripts(tmp_path) == ("book.ipynb", "trainer.py")
+    found = dict(line.removeprefix(f"{tmp_path}/").split(": ", 1) for line in left_out(tmp_path))
+    assert found.pop("more").startswith("a folder; to check its scripts, symmetry check ")
+    assert found == {
+        "magic.ipynb": "cell 3, line 2 is no Python: !pip install torch; leave it out",
+        "helpers.py": "it imports no framework that is known",
+        "model.py": "it only defines functions and classes, and calls none",
+        "plot.py": "it calls nothing that trains",
+        "broken.py": "it is not valid Python: invalid syntax (line 1)",
+        "test_it.py": "it has tests",
+    }

@@ -112,7 +112,7 @@ NOT_THERE = ", a file that is not there"
         ("place", ", a folder"),
         ("place/", ", a folder"),
         ("scripts", ", a folder, did you mean 'scripts/train.py'?"),
-        ("book.ipynb:step", ", a notebook: export it as a Python file first"),
+        ("book.ipynb:step", ", a notebook: it is checked as a script, without a name behind it"),
     ],
 )
 def test_names_that_lead_to_no_attribute(folder, name, hint):

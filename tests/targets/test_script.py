@@ -48,7 +48,7 @@ def test_it_is_a_path_or_a_module(given):
     ("name", "text", "message"),
     [
         ("trian.py", None, r"there is no file .*trian\.py"),
-        ("notebook.ipynb", "{}", "is a notebook: export it as a script first"),
+        ("notebook.ipynb", "{}", "is no notebook that can be read"),
         ("broken.py", "x = 1\ndef (", r"is not valid Python: .* \(line 2\)"),
     ],
 )

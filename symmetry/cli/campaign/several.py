@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from symmetry.cli.outcome import Output
 
 _OURS = (
-    *("jobs", "results", "since", "scheduler", "json", "output", "in_process", "line"),
+    *("jobs", "results", "since", "scheduler", "json", "json1", "output", "in_process", "line"),
     "update_baseline",
 )
 Line = dict[str, Any]
@@ -102,12 +102,16 @@ def check_several(
         _print_table(lines, left_out, since, before)
     elif not to.text:
         _print_merged(lines, printed, to.format_)
+        for text in left_out:
+            say(f"left out: {text}", err=True)
     if to.logged and not silent:
         for text in table.table_lines(table.by_suspicion(lines), left_out):
             say(text, err=True)
     contents: dict[Path, str | bytes] = {}
     if to.json is not None:
         contents[to.json] = table.table_json(lines)
+    if to.json1 is not None:
+        contents[to.json1] = table.table_json1(lines)
     if to.output is not None:
         contents |= table.render_models(lines, left_out, as_typed()).contents(to.output)
     to.write(contents)
@@ -137,10 +141,11 @@ def _print_table(
 def _print_merged(lines: Sequence[Line], printed: Mapping[str, str], format_: str) -> None:
     """Print what the processes have printed in one format as one text."""
     from symmetry.report.formats.formats import merge
-    from symmetry.report.table import table_json
+    from symmetry.report.table import table_json, table_json1
 
-    if format_ == "json":
-        say(table_json(lines).rstrip("\n"))
+    if format_ in ("json", "json1"):
+        text = table_json1(lines) if format_ == "json1" else table_json(lines)
+        say(text.rstrip("\n"))
         return
     failed = [(line["trainer"], line["error"]) for line in lines if "error" in line]
     texts = [printed[line["target"]].rstrip("\n") for line in lines if "error" not in line]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import pickle
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from itertools import groupby
@@ -74,13 +75,14 @@ class Account:
     examined: list[str] = field(default_factory=list)  # verdicts so far
     # Those that were shown, as they were: an expected failure, for example.
     shown: list[str] = field(default_factory=list)
+    began: float = field(default_factory=time.monotonic)  # when the check was planned
 
     def hear(self, kind: str, *values: str) -> None:
         """Take a message of the process, if it is about its target."""
         if kind == "target":
             self.target, self.running = values[0], ""
         elif kind == "planned":
-            self.planned = values[0]
+            self.planned, self.began = values[0], time.monotonic()
         elif kind == "attempt":
             self.running = values[0]
         elif kind == "examined":
@@ -117,8 +119,13 @@ class Account:
         remarks = (*planned.remarks, *late)
         whole = (*shown.values(), *settled)
         complete = end.kind == "error"
-        whole_check = replace(planned, verdicts=whole, remarks=remarks, complete=complete)
-        return replace(whole_check, substitution=self.substitution), len(shown)
+        ended = replace(planned, verdicts=whole, remarks=remarks, complete=complete)
+        return replace(ended, **self._facts()), len(shown)
+
+    def _facts(self) -> dict[str, Any]:
+        """Return how the target runs, and the seconds since the check was planned."""
+        seconds = time.monotonic() - self.began
+        return {"substitution": self.substitution, "seconds": seconds}
 
     @property
     def substitution(self) -> Substitution | None:
@@ -147,7 +154,7 @@ class Account:
             notes=notes,
             complete=complete,
             cut="" if complete else cut,
-            substitution=self.substitution,
+            **self._facts(),
         )
 
     def _first_missing(self, planned: Checked, found: Mapping[tuple[str, str], Verdict]) -> int:

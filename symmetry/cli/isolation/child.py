@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from symmetry.base.errors import SymmetryError
 from symmetry.cli.isolation.account import packed
 from symmetry.cli.screen import Screen
+from symmetry.report.folding import MOST
 
 if TYPE_CHECKING:
     from symmetry.checker.verdict import Checked, Verdict
@@ -31,6 +32,7 @@ class Command:
     token: str  # begins each of its messages, so that no other bytes are taken for one
     arguments: list[str]  # the command line
     live: bool  # whether progress is shown
+    width: int = MOST  # letters of a line of prose
     # Targets, of several, that end a process as they are loaded, and how.
     broken: dict[str, str] = field(default_factory=dict)
     budget: float | None = None  # CPU seconds that it may take, from its start

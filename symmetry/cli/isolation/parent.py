@@ -45,7 +45,8 @@ from symmetry.cli.isolation.account import Account, Ending
 from symmetry.cli.isolation.child import Command
 from symmetry.cli.isolation.limits import Limits
 from symmetry.cli.options import flag, option
-from symmetry.cli.screen import Screen, current, say, terminal
+from symmetry.cli.screen import Screen, current, on_terminal, say, terminal
+from symmetry.report.folding import MOST, WIDTH, terminal_width
 from symmetry.sandbox.confinement.confined import NEITHER, is_possible, watch
 from symmetry.sandbox.confinement.supervisor import ADDRESS, Supervisor
 from symmetry.sandbox.shared import WRITABLE
@@ -112,13 +113,14 @@ class Isolated(click.Command):
     def invoke(self, ctx: click.Context) -> Any:
         names = "timeout", "in_process", "device", "writable"
         timeout, in_process, device, writable = (ctx.params.pop(name) for name in names)
+        width = terminal_width() if on_terminal() else MOST
         limits = Limits()
         if ctx.params.get("line"):  # one target; what checks several has no limits itself
             limits = Limits(ctx.params["time_limit"], ctx.params["memory"])
         if in_process or isinstance(current(), child.Remote):
             if isinstance(current(), child.Remote) and self.name != "check":
                 watch()
-            with DEVICE.set(device):
+            with DEVICE.set(device), WIDTH.set(WIDTH.get() if not in_process else width):
                 return super().invoke(ctx)
         if ranks.world() > 1:  # torchrun starts the processes, and ends them
             with terminal(quiet=ranks.rank() > 0), DEVICE.set(device):
@@ -130,6 +132,7 @@ class Isolated(click.Command):
             terminal() as screen,
             TemporaryFolder() as folder,
             ExitStack() as ends,
+            WIDTH.set(width),
         ):
             variables = {WRITABLE: os.pathsep.join(writable)} if writable else {}
             if device != AUTO:
@@ -180,7 +183,9 @@ class _Work:
         variables: Mapping[str, str],
         budget: float | None,
     ) -> None:
-        self._command = Command(os.urandom(8).hex(), list(arguments), screen.live, budget=budget)
+        self._command = Command(
+            os.urandom(8).hex(), list(arguments), screen.live, WIDTH.get(), budget=budget
+        )
         self._limits = limits
         self._timeout, self._screen = timeout, screen
         alike = {"PYTHONHASHSEED": str(int.from_bytes(os.urandom(4)))}  # also in plain runs

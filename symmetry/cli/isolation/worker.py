@@ -20,6 +20,7 @@ from symmetry.base.raised import in_one_line
 from symmetry.cli import execute
 from symmetry.cli.isolation.child import SECONDS, Remote
 from symmetry.cli.screen import showing
+from symmetry.report.folding import WIDTH
 from symmetry.sandbox.confinement.confined import confine
 
 _exit, _sleep = os._exit, time.sleep  # code under test may replace them
@@ -35,7 +36,7 @@ def main() -> None:
     running.limit = math.inf if order.budget is None else order.budget
     threading.Thread(target=_beat, args=(remote,), daemon=True).start()
     try:
-        with showing(remote):
+        with showing(remote), WIDTH.set(order.width):
             status = execute(order.arguments)
     except BaseException as error:  # whatever code under test has done to us
         try:

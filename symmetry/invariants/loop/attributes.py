@@ -28,6 +28,8 @@ INVARIANT = loop_invariant(
         statement="attributes that are set on parameters, modules and optimisers are there",
         reason="Python lets any attribute be set, and PyTorch does not read it",
         witness="an update",
+        cause="the name of the attribute is misspelt, or belongs to another object",
+        cure="Set the attribute that is there.",
     ),
     attributes,
 )

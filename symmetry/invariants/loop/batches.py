@@ -74,6 +74,8 @@ INVARIANT = loop_invariant(
         statement="updates see other batches, orders and random numbers than those before",
         reason="nothing is learnt from the same ones again, and seeds are set once",
         witness="a DataLoader, or a seed",
+        cause="a seed, an iterator or an epoch is set at the wrong place of the loop",
+        cure="Seed once before the loop, and make one iterator for each epoch.",
         notes=(SHUFFLE, ORDER, SAME_ROWS),
     ),
     batches,

@@ -69,6 +69,8 @@ INVARIANT = loop_invariant(
         statement="states that are restored or saved are copies of the model's",
         reason="what shares the model's memory changes with each update",
         witness="a state that is restored or saved",
+        cause="state_dict() returns the model's own tensors, and no copy",
+        cure="Take copy.deepcopy(model.state_dict()).",
         notes=(CHECKPOINT, AVERAGE, AVERAGE_BUFFERS, UNTRAINED),
     ),
     copies,

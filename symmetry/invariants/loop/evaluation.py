@@ -69,6 +69,8 @@ INVARIANT = loop_invariant(
         statement="a trained model is evaluated in evaluation mode, and stays as it is",
         reason="dropouts make the result random, and what evaluation data teach is no test",
         witness="a loader whose batches lead to no backward, or evaluate of a function",
+        cause="eval() is missing before an evaluation",
+        cure="Call eval() before, and train() after the evaluation.",
         notes=(OVERLAP, STATISTICS, OWN_BATCH, AUGMENTED),
     ),
     evaluations,

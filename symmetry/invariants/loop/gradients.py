@@ -55,6 +55,8 @@ INVARIANT = loop_invariant(
         statement="gradients are clipped and read by an update before they are cleared",
         reason="a backward or a clip that no update reads does nothing",
         witness="a backward",
+        cause="zero_grad(), backward(), clipping and step() are not in this order",
+        cure="Write zero_grad(), backward(), clipping, step(), in this order.",
         notes=(WINDOW, CLIPS),
     ),
     gradients,

@@ -74,6 +74,8 @@ INVARIANT = loop_invariant(
         "is saved or merged computes what it did",
         reason="with strict=False names that do not agree are left out, and nothing is raised",
         witness="a state that is loaded before the first update, or a model saved behind it",
+        cause="the names of the file are not those of the model, and strict=False hides it",
+        cure="Rename the keys, and leave out strict=False.",
         notes=(FILES, INITIALISED),
     ),
     loaded,

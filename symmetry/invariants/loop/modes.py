@@ -112,6 +112,8 @@ INVARIANT = loop_invariant(
         statement="a model that is trained in training mode at first stays in it",
         reason="an evaluation that calls eval() is followed by train()",
         witness="an update",
+        cause="train() is missing behind an evaluation",
+        cure="Call train() before each epoch.",
         notes=(EVAL_MODE, FROZEN, RATIO),
     ),
     modes,

@@ -60,6 +60,8 @@ INVARIANT = loop_invariant(
         statement="a schedule that is made for the updates of a loop is stepped with each of them",
         reason="it ends where the loop ends",
         witness="a scheduler that is stepped",
+        cause="the schedule counts epochs, and is stepped with batches, or the other way round",
+        cure="Step the scheduler as often as its length says.",
         notes=(SCHEDULE,),
     ),
     schedule,

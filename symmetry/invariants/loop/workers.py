@@ -53,6 +53,8 @@ INVARIANT = loop_invariant(
         statement="workers draw different random numbers, and share an iterable data set",
         reason="each has a copy of the data set, with the generators in it",
         witness="a loader with two workers",
+        cause="each worker has a copy of the same generator, or of the whole stream",
+        cure="Seed by torch.initial_seed() in worker_init_fn, and share by get_worker_info().",
     ),
     workers,
 )

@@ -58,6 +58,8 @@ INVARIANT = loop_invariant(
         statement="results that are computed with a gradient are used",
         reason="a term that reaches no backward trains nothing",
         witness="a backward",
+        cause="a term of the loss is computed, and not added",
+        cure="Add the result to the loss, or leave it out.",
         notes=(UNUSED,),
     ),
     unused,

@@ -71,6 +71,8 @@ INVARIANT = TrainingInvariant(
     statement="after model.eval() the model drops nothing out and writes no running statistics",
     reason="in evaluation what a model makes of a sample depends on the sample alone",
     witness="dropout or running statistics that are active in training",
+    cause="a dropout or a normalisation does not follow the mode of its module",
+    cure="Pass training=self.training, or use a module of torch.nn.",
     targets="PyTorch trainings",
     notes=(EVALUATION_MODE, KEPT_DROPOUT, DRAWS),
     needs=(Trial,),

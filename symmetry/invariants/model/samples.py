@@ -46,6 +46,8 @@ INVARIANT = TrainingInvariant(
     statement="what the model makes of one sample in evaluation does not depend on others",
     reason="a model is evaluated on one sample at a time, or on any batch",
     witness="two samples that differ, and outputs with an axis of the samples",
+    cause="an operation runs over the axis of the samples",
+    cure="Give the operation another axis, or make the layer with batch_first=True.",
     targets="PyTorch and JAX trainings",
     notes=(MIXED_SAMPLES,),
     needs=(Sampling,),

@@ -52,6 +52,8 @@ INVARIANT = TrainingInvariant(
     statement="a backward computes the same again as the forward",
     reason="the gradient belongs to the forward that made the loss",
     witness="a module that runs again, or a state that moved",
+    cause="the recomputed forward draws other random numbers, or reads state that has changed",
+    cure="Keep preserve_rng_state=True, and change no state in a checkpointed function.",
     targets="PyTorch trainings",
     failure="computes something else again",
     needs=(Configuring, Recomputing),

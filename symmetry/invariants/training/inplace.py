@@ -43,6 +43,8 @@ INVARIANT = TrainingInvariant(
     statement="a run with modules that do not work in place is the same",
     reason="what a module overwrites is read by nothing else",
     witness="a state that moved",
+    cause="a module writes into a tensor that something else reads",
+    cure="Leave out inplace=True.",
     targets="PyTorch trainings",
     needs=(Configuring,),
     measure=inplace,

@@ -30,6 +30,8 @@ def _unaffected_by(setting: Setting, framework: str) -> TrainingInvariant:
         statement=f"a run {words} is the same",
         reason=setting.reason,
         witness="a state that moved",
+        cause="the code depends on a setting that must not matter",
+        cure=f"Compare a run {words} with the run as it is, and correct what differs.",
         targets=f"{framework} trainings",
         failure="depends on what must not matter",
         example=f"The training is run {words}, and as it is written. After each step the states "

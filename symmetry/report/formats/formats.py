@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from symmetry.checker.verdict import Checked
 from symmetry.explanation.explained import Explained
-from symmetry.report.formats import github, junit, sarif
-from symmetry.report.record import to_json
+from symmetry.report import brief, record
+from symmetry.report.formats import github, junit, line, sarif
 
 Failed = tuple[str, str]  # a target that could not be checked, and why
 
@@ -22,20 +22,41 @@ class Format:
     merge: Callable[[Sequence[str], Sequence[Failed]], str]
 
 
-def render(name: str, checked: Checked, explained: Explained | None = None) -> str:
-    """Return a check in the format of this name, without the end of its last line."""
+def render(
+    name: str,
+    checked: Checked,
+    explained: Explained | None = None,
+    *,
+    status: int | None = None,
+    whole: bool = False,
+) -> str:
+    """Return a check in the format of this name, without the end of its last line.
+
+    JSON has the exit ``status`` of the command, if it is not the one that the check means, and the
+    ``whole`` of the reasons why laws are not judged.
+    """
     if name == "json":
-        return to_json(checked).rstrip("\n")
+        return brief.to_json(checked, explained, status=status, whole=whole)
+    if name == "json1":
+        return record.to_json(checked).rstrip("\n")
     return FORMATS[name].render(checked, explained)
 
 
 def merge(name: str, texts: Sequence[str], failed: Sequence[Failed]) -> str:
     """Return the checks of several targets in one text of this format."""
-    return FORMATS[name].merge(texts, failed)
+    return brief.merged(texts, failed) if name == "json" else FORMATS[name].merge(texts, failed)
+
+
+def render_failed(name: str, target: str, why: str, status: int) -> str:
+    """Return in a format that a target could not be checked; empty in one that has no such."""
+    if name == "json":
+        return brief.failed_json(target, why, status)
+    return merge(name, (), [(target, why)]) if name in FORMATS else ""
 
 
 FORMATS: Mapping[str, Format] = {
     "github": Format(github.render, github.merge),
     "sarif": Format(sarif.render, sarif.merge),
     "junit": Format(junit.render, junit.merge),
+    "line": Format(line.render, line.merge),
 }

@@ -7,24 +7,17 @@ from collections.abc import Sequence
 from symmetry.base.errors import FAILED
 from symmetry.checker.verdict import Checked
 from symmetry.explanation.explained import Explained
-from symmetry.report.problems import message, problems
-from symmetry.report.verdicts import conclusion, notes
+from symmetry.report.problems import Problem, all_problems, message
+from symmetry.report.verdicts import conclusion
 
 
 def render(checked: Checked, explained: Explained | None = None) -> str:
     """Return an error for each problem and a warning for each note."""
-    lines = [
-        _command(
-            "error", f"{checked.target}: {', '.join(p.invariants)}", message(p), p.file, p.line
-        )
-        for p in problems(checked, explained)
-    ]
+    found = all_problems(checked, explained)
+    lines = [_annotation(checked, problem) for problem in found if problem.level == "violation"]
     if checked.status == FAILED:
         lines.append(_command("error", checked.target, conclusion(checked)))
-    lines += [
-        _command("warning", f"{checked.target}: {note.name}", note.text, note.file, note.line)
-        for note in notes(checked)
-    ]
+    lines += [_annotation(checked, problem) for problem in found if problem.level == "note"]
     if checked.cut:
         lines.append(_command("notice", checked.target, conclusion(checked)))
     return "\n".join(lines or [f"{checked.target}: {conclusion(checked)}"])
@@ -33,6 +26,12 @@ def render(checked: Checked, explained: Explained | None = None) -> str:
 def merge(texts: Sequence[str], failed: Sequence[tuple[str, str]]) -> str:
     """Return the commands of several checks, and an error for each target that has none."""
     return "\n".join([*texts, *(_command("error", target, why) for target, why in failed)])
+
+
+def _annotation(checked: Checked, problem: Problem) -> str:
+    kind = "error" if problem.level == "violation" else "warning"
+    title = f"{checked.target}: {', '.join(problem.invariants)}"
+    return _command(kind, title, message(problem), problem.file, problem.line)
 
 
 def _command(

@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 
 from symmetry.checker.verdict import Checked, Verdict
 from symmetry.explanation.explained import Explained
-from symmetry.report.problems import message, problems
+from symmetry.report.problems import message, problems  # notes that do not gate are no tests
 from symmetry.report.verdicts import gist
 
 Element = ElementTree.Element

@@ -11,8 +11,9 @@ from urllib.parse import quote
 from symmetry.base.errors import FAILED
 from symmetry.checker.verdict import Checked
 from symmetry.explanation.explained import Explained
-from symmetry.report.problems import message, problems
-from symmetry.report.verdicts import conclusion, notes
+from symmetry.report.edits.edit import Edit
+from symmetry.report.problems import Problem, all_problems, message
+from symmetry.report.verdicts import conclusion
 
 _SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 _PACKAGE = "unit-symmetry"
@@ -20,25 +21,18 @@ _PACKAGE = "unit-symmetry"
 
 def render(checked: Checked, explained: Explained | None = None) -> str:
     """Return a log of one run: problems are errors, notes are warnings."""
-    results = [
-        _result(problem.invariants[0], "error", message(problem), problem.file, problem.line)
-        for problem in problems(checked, explained)
-    ]
-    results += [
-        _result(note.name, "warning", note.text, note.file, note.line) for note in notes(checked)
-    ]
-    statements = {v.invariant: v.about.statement for v in checked.verdicts}
-    rules = dict.fromkeys(result["ruleId"] for result in results)
-    described = {rule: statements.get(rule) or rule for rule in rules}
+    found = all_problems(checked, explained)
+    rules = {problem.check: _rule(problem) for problem in reversed(found)}
+    rules = {problem.check: rules[problem.check] for problem in found}
     failed = checked.status == FAILED
     told = conclusion(checked) if failed or checked.cut else ""
-    return _log([_run(results, described, told, failed=failed)])
+    return _log([_run([*map(_result, found)], [*rules.values()], told, failed=failed)])
 
 
 def merge(texts: Sequence[str], failed: Sequence[tuple[str, str]]) -> str:
     """Return one log of several checks; a target that has none is a run that did not succeed."""
     runs = [run for text in texts for run in json.loads(text)["runs"]]
-    return _log([*runs, *(_run([], {}, f"{target}: {why}", failed=True) for target, why in failed)])
+    return _log([*runs, *(_run([], [], f"{target}: {why}", failed=True) for target, why in failed)])
 
 
 def _log(runs: list[dict[str, Any]]) -> str:
@@ -47,13 +41,13 @@ def _log(runs: list[dict[str, Any]]) -> str:
 
 
 def _run(
-    results: list[dict[str, Any]], rules: dict[str, str], told: str, *, failed: bool
+    results: list[dict[str, Any]], rules: list[dict[str, Any]], told: str, *, failed: bool
 ) -> dict[str, Any]:
     """Return a run; what is told says why it proved nothing, or how far it came."""
     driver = {
         "name": _PACKAGE,
         "version": version(_PACKAGE),
-        "rules": [{"id": rule, "shortDescription": {"text": text}} for rule, text in rules.items()],
+        "rules": rules,
     }
     invocation: dict[str, Any] = {"executionSuccessful": not failed}
     if told:
@@ -62,11 +56,50 @@ def _run(
     return {"tool": {"driver": driver}, "invocations": [invocation], "results": results}
 
 
-def _result(rule: str, level: str, text: str, file: str | None, line: int | None) -> dict[str, Any]:
-    result: dict[str, Any] = {"ruleId": rule, "level": level, "message": {"text": text}}
-    if file is not None:
-        place: dict[str, Any] = {"artifactLocation": {"uri": quote(file.replace("\\", "/"))}}
-        if line is not None:
-            place["region"] = {"startLine": line}
-        result["locations"] = [{"physicalLocation": place}]
+def _rule(problem: Problem) -> dict[str, Any]:
+    """Return a rule with its help: the usual cause, the cure, and the command that says more."""
+    cause, cure = problem.usual_cause, problem.usual_cure
+    usual = [("Usual cause", cause), ("Cure", cure), ("An example", problem.about)]
+    parts = [(label, text) for label, text in usual if text]
+    described = {
+        "text": " ".join(f"{label}: {text.rstrip('.')}." for label, text in parts),
+        "markdown": "\n\n".join(f"**{label}:** {text}" for label, text in parts),
+    }
+    statement = {"text": problem.statement or problem.check}
+    return {"id": problem.check, "shortDescription": statement, "help": described}
+
+
+def _result(problem: Problem) -> dict[str, Any]:
+    result: dict[str, Any] = {
+        "ruleId": problem.check,
+        "level": "error" if problem.level == "violation" else "warning",
+        "message": {"text": _text(problem)},
+        "partialFingerprints": {"symmetry/v1": problem.id},
+    }
+    if problem.file is not None:
+        location: dict[str, Any] = {"artifactLocation": _artifact(problem.file)}
+        if problem.line is not None:
+            location["region"] = {"startLine": problem.line}
+        result["locations"] = [{"physicalLocation": location}]
+    if problem.edit is not None:
+        result["fixes"] = [_fix(problem.cure, problem.edit)]
     return result
+
+
+def _text(problem: Problem) -> str:
+    """Return the message of a problem, with its cure if the message has none."""
+    text = message(problem)
+    return f"{text}\ncure: {problem.further_cure}" if problem.further_cure else text
+
+
+def _artifact(file: str) -> dict[str, str]:
+    return {"uri": quote(file.replace("\\", "/"))}
+
+
+def _fix(cure: str, edit: Edit) -> dict[str, Any]:
+    """Return an edit: whole lines are deleted, and others inserted."""
+    last = edit.line + edit.old.count("\n") + 1
+    deleted = {"startLine": edit.line, "startColumn": 1, "endLine": last, "endColumn": 1}
+    replacement = {"deletedRegion": deleted, "insertedContent": {"text": f"{edit.new}\n"}}
+    change = {"artifactLocation": _artifact(edit.file), "replacements": [replacement]}
+    return {"description": {"text": cure}, "artifactChanges": [change]}

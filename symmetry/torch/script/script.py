@@ -307,6 +307,11 @@ class Script:
         return self.source.resume_option if saves else ""
 
     @property
+    def epochs_so_far(self) -> tuple[Epochs, ...]:
+        """The runs over whole epochs so far."""
+        return tuple(self._epochs.values())
+
+    @property
     def without_seed(self) -> tuple[str, ...]:
         """The libraries whose random numbers it has drawn in its epochs so far without a seed."""
         return next((epochs.without_seed for epochs in self._known_epochs()), ())
@@ -438,6 +443,11 @@ class ScriptTraining(Training):
     def resume_option(self) -> str:
         """The script's option to be resumed by, if it has saved so far; else empty."""
         return self.script.resume_option
+
+    @property
+    def epochs_so_far(self) -> tuple[Epochs, ...]:
+        """The runs over whole epochs so far."""
+        return self.script.epochs_so_far
 
     @property
     def without_seed(self) -> tuple[str, ...]:

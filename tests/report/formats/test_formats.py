@@ -28,7 +28,8 @@ CHECK = checked(HOLDS, LOGITS, *UNITS, IDLE, notes=(NOTE,))
 
 
 def test_json_is_what_the_file_of_json_holds() -> None:
-    assert json.loads(render("json", CHECK))["trainer"] == "train.py"
+    assert json.loads(render("json", CHECK))["target"] == "train.py"
+    assert json.loads(render("json1", CHECK))["trainer"] == "train.py"
 
 
 def test_github_shows_problems_and_notes_at_their_lines() -> None:
@@ -153,4 +154,8 @@ def test_several_targets_are_one_text(name: str) -> None:
         suites = ElementTree.fromstring(text.encode())
         assert [suite.get("name") for suite in suites] == ["train.py", "train.py", "other.py"]
     else:
-        assert text.splitlines()[-1] == "::error title=other.py::no such file"
+        last = {
+            "github": "::error title=other.py::no such file",
+            "line": "other.py:1: error: no such file",
+        }
+        assert text.splitlines()[-1] == last[name]

@@ -65,7 +65,7 @@ def _with_result(words: Sequence[str], result: Path) -> list[str]:
     """Return the words of a command that also writes its result into a file, if it is a check."""
     if words[0] != "check" or any(word.partition("=")[0] == "--json" for word in words):
         return [*words]
-    return [words[0], "--json", str(result), *words[1:]]
+    return [words[0], "--json1", str(result), *words[1:]]
 
 
 def _verdicts(result: Path) -> list[tuple[str, str]]:

@@ -1,0 +1,1 @@
+"""Edits of the user's code that mend a problem, where one is certain."""

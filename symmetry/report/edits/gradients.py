@@ -1,0 +1,96 @@
+"""Edits of loops whose gradients are cleared, clipped or read in the wrong order."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from symmetry.report.edits.source import Lines, Source, calls_of, first_of
+
+
+def _clipped_late(source: Source, clip: ast.stmt, text: str) -> Lines | None:
+    """Move clipping before the step that it follows."""
+    if "clipped after step()" not in text:
+        return None
+    step = first_of(source.siblings(clip, -1), lambda s: calls_of(s, "step"))
+    return None if step is None else source.moved(clip, step)
+
+
+def _clipped_early(source: Source, clip: ast.stmt, text: str) -> Lines | None:
+    """Move clipping behind the backward that it comes before."""
+    if "no parameter has a gradient yet" not in text:
+        return None
+    backward = first_of(source.siblings(clip, 1), lambda s: calls_of(s, "backward"))
+    return None if backward is None else source.moved(clip, backward, behind=True)
+
+
+def _cleared_before_the_step(source: Source, backward: ast.stmt, text: str) -> Lines | None:
+    """Move ``zero_grad()`` before the backward whose gradients it clears."""
+    if "cleared" not in text or not calls_of(backward, "backward"):
+        return None
+    between = list[ast.stmt]()
+    for statement in source.siblings(backward, 1):
+        if calls_of(statement, "step"):
+            clears = [s for s in between if _only_calls(s, "zero_grad")]
+            return source.moved(clears[0], backward) if len(clears) == 1 else None
+        between.append(statement)
+    return None
+
+
+def _cleared_with_each_piece(source: Source, backward: ast.stmt, text: str) -> Lines | None:
+    """Move ``zero_grad()`` behind a step that comes after several backwards."""
+    if "cleared" not in text or not calls_of(backward, "backward"):
+        return None
+    clear = first_of(source.siblings(backward, -1), lambda s: _only_calls(s, "zero_grad"))
+    steps = [s for s in _guarded(source, backward) if calls_of(s, "step")]
+    if clear is None or len(steps) != 1:
+        return None
+    return source.moved(clear, steps[0], behind=True)
+
+
+def _guarded(source: Source, statement: ast.stmt) -> Iterator[ast.stmt]:
+    """Yield the statements under an ``if`` behind a statement."""
+    for other in source.siblings(statement, 1):
+        if isinstance(other, ast.If):
+            yield from other.body
+
+
+def _never_cleared(source: Source, step: ast.stmt, text: str) -> Lines | None:
+    """Clear the gradients of an optimiser before the first backward of its update."""
+    optimizer = _stepped(source, step)
+    if "zero_grad() is missing" not in text or not optimizer:
+        return None
+    first = None
+    for statement in source.siblings(step, -1):
+        if calls_of(statement, "step"):
+            break
+        if calls_of(statement, "backward"):
+            first = statement
+    clear = f"{optimizer}.zero_grad()"
+    if first is None:
+        return source.inserted(step, clear, behind=True)
+    return source.inserted(first, clear)
+
+
+def _stepped(source: Source, statement: ast.stmt) -> str:
+    """Return the name of the optimiser that a statement steps, as it is written."""
+    call = statement.value if isinstance(statement, ast.Expr) else None
+    if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Attribute):
+        return ""
+    if call.func.attr != "step":
+        return ""
+    return source.text(call.args[0] if call.args else call.func.value)
+
+
+def _only_calls(statement: ast.stmt, name: str) -> bool:
+    """Return whether a statement is a call of this method, and nothing else."""
+    return isinstance(statement, ast.Expr) and calls_of(statement, name)
+
+
+CURES = (
+    _clipped_late,
+    _clipped_early,
+    _cleared_before_the_step,
+    _cleared_with_each_piece,
+    _never_cleared,
+)

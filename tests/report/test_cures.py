@@ -1,0 +1,37 @@
+"""Facts and cures of messages, and the usual cause of each law."""
+
+from __future__ import annotations
+
+import pytest
+
+from symmetry.report.cures import parted
+from tests.catalogues import select_trainings
+
+ENDS = "Call train() before each epoch."
+
+
+@pytest.mark.parametrize(
+    ("text", "fact", "cure"),
+    [
+        ("this clips nothing: there is none. Clip later.", "this clips nothing: there is none", ""),
+        (f"it is never undone: a.py:3 trains. {ENDS}", "it is never undone: a.py:3 trains", ENDS),
+        ("it is given probabilities: give it the logits", "it is given probabilities", ""),
+        ("two losses. If it is not meant, call train().", "two losses", ""),
+        ("the loss is a sum, and a mean", "the loss is a sum, and a mean", None),
+        ("a layer of 3. It has no gradient", "a layer of 3. It has no gradient", None),
+    ],
+)
+def test_a_message_is_parted_into_its_fact_and_its_cure(text, fact, cure):
+    found, end = parted(text)
+    assert found == fact
+    if cure is None:
+        assert end == ""
+    else:
+        assert end
+        assert end.lower().rstrip(".") in text.lower()
+        assert cure in ("", end)
+
+
+def test_each_law_of_trainings_has_a_usual_cause_and_a_cure():
+    laws = select_trainings(["*"])
+    assert [each.name for each in laws if not (each.cause and each.cure.endswith("."))] == []
