@@ -309,7 +309,7 @@ class Script:
     @property
     def epochs_so_far(self) -> tuple[Epochs, ...]:
         """The runs over whole epochs so far."""
-        return tuple(self._epochs.values())
+        return tuple(each for each in self._epochs.values() if isinstance(each, Epochs))
 
     @property
     def without_seed(self) -> tuple[str, ...]:
