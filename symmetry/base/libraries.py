@@ -64,6 +64,7 @@ class Library:
     """A library that scripts compute or train with."""
 
     imports: tuple[str, ...]  # the first words of its imports
+    title: str = ""  # its name in texts, if it has random numbers that all code shares
     trains_with: str = ""  # the framework that it is a trainer of, by its import
     decides: bool = False  # whether a script that imports it trains with nothing else
     packages: frozenset[str] = frozenset()  # whose files are nothing that a user has installed

@@ -13,6 +13,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from symmetry.base import libraries
 from symmetry.base.calls import calling, running
 from symmetry.base.errors import TrainingError
 from symmetry.base.raised import place_of
@@ -128,7 +129,8 @@ class Maker:
         return self.again
 
     def made_again(self, *, anew: bool = False) -> Program:
-        """Call the function once more."""
+        """Call the function once more; again if it has imported what has to be seeded before."""
+        known = _seeded_libraries()
         choosing = SEEDS.choosing(other=self.other)
         with generators.kept(generators.shared()), giving_seeds(), choosing:
             generators.seed_all(self.seed)
@@ -136,6 +138,8 @@ class Maker:
             with called[0], called[1], self.executables.known():
                 user_step = UserStep(self.name, self._made(), self.plain)
             states = RandomStates(generators.states_of(generators.shared()))
+        if _seeded_libraries() != known:
+            return self.made_again(anew=anew)
         how = {"by_number": self.by_number, "anew": anew}
         return Program(self.name, user_step, states, self.steps, **how)
 
@@ -165,6 +169,10 @@ class Maker:
         if self.plain == numbers:
             return program
         return self.made_again() if self.plain else made
+
+
+def _seeded_libraries() -> list[str]:
+    return [each.title for each in libraries.imported() if each.title]
 
 
 def _is_pure(program: Program, again: Program) -> bool:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from symmetry.base import libraries
 from symmetry.jax.library import JAX
+from symmetry.jax.tensorflow import TENSORFLOW
 from symmetry.training import frameworks
 from symmetry.training.frameworks import Setting
 
@@ -29,7 +30,7 @@ SETTINGS = (
 
 def register() -> None:
     """Let runs of JAX trainings begin here."""
-    libraries.register(JAX)
+    libraries.register(JAX, TENSORFLOW)
     frameworks.register(
         "jax",
         frameworks.Framework(

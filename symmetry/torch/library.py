@@ -77,6 +77,7 @@ def _array(text: str, dtype: str) -> str:
 
 TORCH = Library(
     imports=("torch",),
+    title="PyTorch",
     packages=frozenset({"torch"}),
     phases={"torch/autograd": "backward", "torch/optim": "optimizer", "torch/nn": "forward"},
     callers={("torch", "run.py"): "step"},

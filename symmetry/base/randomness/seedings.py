@@ -6,8 +6,9 @@ torch.manual_seed(int(time.time()))     each run has another number: this line e
 
 from __future__ import annotations
 
+import pickle
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import wraps
 from typing import Any
@@ -16,6 +17,7 @@ import numpy as np
 
 from symmetry.base import libraries
 from symmetry.base.patches import patched
+from symmetry.base.randomness.generators import states_of
 from symmetry.base.user_code import user_place
 
 Seedings = dict[str, list[Any]]  # the numbers, by line
@@ -34,6 +36,48 @@ def seedings() -> Iterator[Seedings]:
         functions += library.seeders()
     with patched((owner, name, _seen(getattr(owner, name), found)) for owner, name in functions):
         yield found
+
+
+@contextmanager
+def unseeded() -> Iterator[list[str]]:
+    """Name the libraries whose shared generator the block draws from, and never seeds.
+
+    Python's is drawn from by much that is no part of a training. The list is filled at the end.
+    """
+    found: list[str] = []
+    seeded: set[str] = set()
+    own = {"NumPy": (lambda: [np.random], [(np.random, "seed")])} | {
+        library.title: (library.generators, library.seeders())
+        for library in libraries.imported()
+        if library.title
+    }
+    before = {title: _states_of(each()) for title, (each, _) in own.items()}
+    replaced = (
+        (owner, name, _noting(getattr(owner, name), seeded, title))
+        for title, (_, functions) in own.items()
+        for owner, name in functions
+    )
+    try:
+        with patched(replaced):
+            yield found
+    finally:
+        drawn = [title for title, (each, _) in own.items() if _states_of(each()) != before[title]]
+        found += [title for title in drawn if title not in seeded]
+
+
+def _states_of(generators: Sequence[Any]) -> list[bytes]:
+    states = states_of(generators)  # a pickle of a tensor has the id of its memory
+    return [pickle.dumps(s.numpy() if hasattr(s, "numpy") else s) for s in states]
+
+
+def _noting(seed: Callable[..., Any], seeded: set[str], title: str) -> Callable[..., Any]:
+    @wraps(seed)
+    def seen(*args: Any, **kwargs: Any) -> Any:
+        if args or kwargs:
+            seeded.add(title)
+        return seed(*args, **kwargs)
+
+    return seen
 
 
 def changing(one: Seedings, other: Seedings) -> str:

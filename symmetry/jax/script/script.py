@@ -194,8 +194,17 @@ class JaxScriptTraining(FunctionTraining):
         """The script's option to be resumed by, if it has saved so far; else empty."""
         if not isinstance(self.make, JaxScript):
             return ""
-        runs = (each for each in self.cache.values() if isinstance(each, Epochs))
-        return self.make.source.resume_option if any(each.has_saved for each in runs) else ""
+        saved = any(each.has_saved for each in self._whole_runs)
+        return self.make.source.resume_option if saved else ""
+
+    @property
+    def without_seed(self) -> tuple[str, ...]:
+        """The libraries whose random numbers it has drawn so far without a seed."""
+        return next((each.without_seed for each in self._whole_runs), ())
+
+    @property
+    def _whole_runs(self) -> list[Epochs]:
+        return [each for each in self.cache.values() if isinstance(each, Epochs)]
 
     def resumed(self, seed: int = 0) -> ResumedRuns | None:
         """Resume the script from its own files, once."""

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from symmetry.base.randomness.seedings import changing, seedings
+from symmetry.base.randomness.generators import kept, shared
+from symmetry.base.randomness.seedings import changing, seedings, unseeded
 
 SEEDERS = {
     "torch": lambda number: torch.manual_seed(number),
@@ -40,3 +41,22 @@ def test_nothing_is_replaced_afterwards() -> None:
     assert (torch.manual_seed, np.random.seed, random.Random.seed) == before
     torch.manual_seed(1)
     assert found == {}
+
+
+@pytest.mark.parametrize(
+    ("run", "libraries"),
+    [
+        (lambda: None, []),
+        (lambda: torch.rand(2), ["PyTorch"]),
+        (lambda: (np.random.permutation(4), torch.randperm(4)), ["NumPy", "PyTorch"]),
+        (lambda: (np.random.seed(3), np.random.permutation(4)), []),
+        (lambda: (torch.manual_seed(3), torch.rand(2), np.random.rand()), ["NumPy"]),
+        (lambda: np.random.default_rng(0).normal(), []),
+        (lambda: random.random(), []),
+    ],
+)
+def test_libraries_that_are_drawn_from_and_never_seeded_are_named(run, libraries) -> None:
+    with kept(shared()):
+        with unseeded() as found:
+            run()
+        assert found == libraries

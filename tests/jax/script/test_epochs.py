@@ -397,3 +397,47 @@ def train(params, mean, key):
 train(params, mean, jax.random.key(0))
 """
     assert training(text).epochs() is None
+
+
+ROWS = "rows = torch.utils.data.TensorDataset(*map(torch.tensor, (X, Y)))\n"
+LOADERS = {
+    "torch": (
+        "import torch",
+        ROWS + "loader = torch.utils.data.DataLoader(rows, 4, shuffle=True)\n",
+        "((x.numpy(), y.numpy()) for x, y in loader)",
+        "torch.manual_seed(0)\n",
+        "PyTorch",
+    ),
+    "tensorflow": (
+        "import tensorflow as tf",
+        "loader = tf.data.Dataset.from_tensor_slices((X, Y)).shuffle(80).batch(4)\n",
+        "loader.as_numpy_iterator()",
+        "tf.random.set_seed(0)\n",
+        "TensorFlow",
+    ),
+}
+LOOP_OF = """
+for epoch in range(6):
+    for x, y in {batches}:
+        params, mean, loss = step(params, mean, x, y, jax.random.key(epoch))
+"""
+
+
+@pytest.mark.parametrize("is_seeded", [False, True])
+@pytest.mark.parametrize(
+    "library", ["torch", pytest.param("tensorflow", marks=needs("tensorflow"))]
+)
+def test_loaders_without_a_seed_are_the_same_in_each_run_and_named(library, is_seeded, tmp_path):
+    imports, loader, batches, seed, title = LOADERS[library]
+    head = SCRIPT[: SCRIPT.index("key = jax.random.key(1)")]
+    text = f"{imports}\n{head}{seed if is_seeded else ''}{loader}{LOOP_OF.format(batches=batches)}"
+    (file := tmp_path / "train.py").write_text(text)
+    script = JaxScript(Source("train.py", file, (), folder=tmp_path))
+    training = JaxScriptTraining("train.py", script, {}, cache_of("jax"))
+    try:
+        checked = check_target(training, only="symmetry/repeatable", dtype="float32")
+        assert [verdict.kind for verdict in checked.verdicts] == ["holds"]
+        training.epochs()
+        assert training.without_seed == (() if is_seeded else (title,))
+    finally:
+        training.close()

@@ -117,6 +117,8 @@ class LoopCalls(Jitting):
         The mirror that the script writes into.
     has_saved
         Whether a function that saves was called.
+    without_seed
+        The libraries whose shared random numbers were drawn and never seeded.
     """
 
     most: ClassVar[int] = 40  # updates that are computed
@@ -128,6 +130,7 @@ class LoopCalls(Jitting):
         self.ended, self.is_limited = "", False
         self.mirror: FolderMirror | None = None
         self.has_saved = self._is_saving = False
+        self.without_seed: list[str] = []
         self._until, self._seconds = time.process_time() + seconds, seconds
         self._variants: dict[Hashable, Variant] = {}
         self._calls = 0

@@ -59,6 +59,7 @@ def epochs_of(
         is_whole=not run.ended and error is None,
         is_limited=run.is_limited,
         has_saved=run.has_saved,
+        without_seed=tuple(run.without_seed),
         error="" if error is None else str(error),
         failure=None if error is None else error.failure,
         has_modes=any(isinstance(each, ModeSwitch) for each in run.log),

@@ -9,6 +9,7 @@ from symmetry.base.calls import calling
 from symmetry.base.errors import TrainingError
 from symmetry.base.raised import silenced
 from symmetry.base.randomness import generators
+from symmetry.base.randomness.seedings import unseeded
 from symmetry.base.randomness.unseeded import giving_seeds
 from symmetry.jax.executables import Executables
 from symmetry.jax.script.calls import Enough
@@ -59,10 +60,12 @@ def go(
     TrainingError
         If it raises.
     """
+    names = unseeded()
 
     @contextmanager
     def watching() -> Iterator[None]:
-        with run.watching(), EagerWatch(run).watching(), executables.known():
+        with run.watching(), EagerWatch(run).watching(), executables.known(), names as drawn:
+            run.without_seed = drawn
             yield
 
     with generators.kept(generators.shared()), giving_seeds(), silenced():
