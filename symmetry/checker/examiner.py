@@ -30,6 +30,7 @@ class Examiner(ABC):
     resume_option = ""  # of a training that saves, by which it may be resumed and was not
     without_seed: tuple[str, ...] = ()  # libraries whose random numbers a script does not seed
     covered = Covered()  # which parts of a training were seen at work
+    held: tuple[str, ...] = ()  # what all its runs get in a check, and no other run, in lines
     sizes: TriedSizes | None = None  # of trainings with drawn arguments, once they were run
     examples: int | None = None  # in each dtype; None for a target that nothing is drawn for
 

@@ -91,6 +91,7 @@ def _concluded(record: Checked, plan: Plan, examiner: Examiner, ignored: Ignored
         substitution=examiner.substitution,
         resume_option=examiner.resume_option,
         without_seed=examiner.without_seed,
+        held=examiner.held,
         unmet=tuple(unmet(plan.options, judged)),
         covered=examiner.covered.with_parameters(
             examiner.coverage.parameters if examiner.coverage is not None else 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import time
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import NamedTuple
@@ -58,6 +58,7 @@ class _Shown(NamedTuple):
     without_seed: tuple[str, ...]
     resume_option: str
     covered: Covered
+    held_seeds: Mapping[str, float]
 
 
 _Found = tuple[Measurement, _Shown]
@@ -90,6 +91,7 @@ class TrainingExaminer(Examiner):
         # Names and places of random operations inside modules, and where other noise is drawn.
         self._random: dict[tuple[str, str], None] = {}
         self._noise: dict[str, None] = {}
+        self._held: dict[str, None] = {}  # what all runs get, in lines
         self._tasks = [(verdict.about, verdict.dtype) for verdict in self.planned()]
         self._seconds: dict[str, float] = {}  # of CPU, that the first run took
         self._ahead = Ahead[_Found](self._measured_ahead, 0)
@@ -212,6 +214,7 @@ class TrainingExaminer(Examiner):
             training.without_seed,
             training.resume_option,
             covered_by(training.epochs_so_far, self.plan.options.steps),
+            dict(training.held_seeds),
         )
 
     def _judged(self, blank: Verdict, entry: TrainingInvariant) -> Verdict:
@@ -243,6 +246,8 @@ class TrainingExaminer(Examiner):
         self.substitution = united(each.substitution for each in shown)
         self.without_seed = next(filter(None, (each.without_seed for each in shown)), ())
         self.covered = max((each.covered for each in shown), key=lambda each: each.updates)
+        seeds = {line: number for each in shown for line, number in each.held_seeds.items()}
+        self.held = (*self._held, *(_seeding(*each) for each in seeds.items()))
         if not self._training.resumes:
             self.resume_option = next(filter(None, (each.resume_option for each in shown)), "")
         self._training.close()
@@ -431,6 +436,7 @@ class TrainingExaminer(Examiner):
             measured = replace(measured, note=self._why_no_units())
         self._random |= dict.fromkeys(measured.random)
         self._noise |= dict.fromkeys(measured.noise)
+        self._held |= dict.fromkeys(measured.held)
         violation = measured.violation
         rounding = violation is not None and bool(violation.rounding)
         verdict = verdict_of(
@@ -452,6 +458,10 @@ def _failed(blank: Verdict, message: str, failure: Failure | None) -> Verdict:
     """Return the verdict that a training fails by itself."""
     violation = None if failure is None else Violation.failing(failure)
     return replace(blank, kind="error", cases=1, message=message, violation=violation)
+
+
+def _seeding(line: str, number: float) -> str:
+    return f"{line} seeds with another number in each run: in this check with {number}"
 
 
 def _own_error(error: Exception) -> str:

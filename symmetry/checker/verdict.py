@@ -185,6 +185,7 @@ class Checked:
     substitution: Substitution | None = None  # of a training that runs in place of another device
     resume_option: str = ""  # of a training that saves, by which it may be resumed and was not
     without_seed: tuple[str, ...] = ()  # libraries whose random numbers a script does not seed
+    held: tuple[str, ...] = ()  # what all its runs get in a check, and no other run, in lines
     unmet: tuple[str, ...] = ()  # requirements of the user that it does not meet, in words
     covered: Covered = field(default_factory=Covered)  # which parts of a training were seen at work
     seconds: float = field(default=0.0, compare=False)  # of a clock

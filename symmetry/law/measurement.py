@@ -105,6 +105,9 @@ class Measurement:
     random: tuple[tuple[str, str], ...] = ()  # operations that were replaced by their means, where
     noise: tuple[str, ...] = ()  # where noise is drawn without which it was judged
     notes: tuple[Note, ...] = ()  # true facts that are usually mistakes
+    held: tuple[
+        str, ...
+    ] = ()  # lines of the answer: what all runs of the check get, and others not
 
     @classmethod
     def violated(cls, violation: Violation, **facts: Any) -> Measurement:

@@ -129,6 +129,7 @@ def _not_tested(verdicts: Sequence[Verdict]) -> Iterator[str]:
 
 def _seeding(checked: Checked) -> Iterator[str]:
     """Yield that two runs of a script draw other numbers, if it seeds nothing itself."""
+    yield from checked.held
     if checked.without_seed:
         libraries = " and ".join(checked.without_seed)
         yield (

@@ -23,6 +23,7 @@ from symmetry.base.failure import PlainRun
 from symmetry.base.processes import take_pipes
 from symmetry.base.raised import silenced
 from symmetry.base.randomness import generators
+from symmetry.base.randomness.held_seeds import HeldSeeds, Numbers
 from symmetry.base.randomness.unseeded import giving_seeds
 from symmetry.base.updates import UpdateLog
 from symmetry.sandbox.mirror_pool import MirrorPool
@@ -30,7 +31,9 @@ from symmetry.sandbox.sandbox import Sandbox, Uninterrupted
 from symmetry.sandbox.source import Source
 
 Within = Callable[[], AbstractContextManager[None]]  # it can be pickled
-Recorder = Callable[[UpdateLog, int], None]  # begins to record; it can be pickled
+Around = Callable[[], AbstractContextManager[None]]
+# Begins to record, around the rest of the process, with a seed; it can be pickled.
+Recorder = Callable[[UpdateLog, int, Around], None]
 _exit = os._exit  # the script may replace it
 
 
@@ -42,6 +45,7 @@ class PlainOrder:
     within: Within = nullcontext  # gives the script what the machine lacks
     recorder: Recorder | None = None  # of its first updates, behind which the run ends
     seed: int = 0  # of all random numbers
+    numbers: Numbers | None = None  # that its lines seed generators with; None for its own
 
 
 def main() -> None:
@@ -79,7 +83,8 @@ def run_here(order: PlainOrder, answer: Callable[[PlainRun], None]) -> None:
             generators.seed_all(order.seed)
             if order.recorder is not None:
                 log.full = enough
-                order.recorder(log, order.seed)
+                held = HeldSeeds(order.numbers)
+                order.recorder(log, order.seed, held.of_run() if order.numbers else nullcontext)
                 for name in _shadowed(order.source):
                     del sys.modules[name]
             sandbox.resume()

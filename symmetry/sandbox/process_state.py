@@ -9,6 +9,7 @@ import logging
 import multiprocessing.context
 import os
 import signal
+import socket
 import sys
 import tempfile
 import threading
@@ -27,6 +28,7 @@ from symmetry.base.user_code import is_user_code, set_user_folder, user_folder
 from symmetry.sandbox import libraries
 from symmetry.sandbox.clock import Clock
 from symmetry.sandbox.confinement.supervisor import ADDRESS
+from symmetry.sandbox.ports import sharing
 from symmetry.sandbox.shared import WRITABLE
 
 _ENVIRONMENT = {
@@ -113,6 +115,7 @@ class ProcessState:
             ((libraries.event_loop, libraries.set_event_loop), libraries.NO_LOOP),
             # Setting it twice is an error.
             (_attribute(multiprocessing.context._default_context, "_actual_context"), None),
+            (_attribute(socket.socket, "bind"), sharing(socket.socket.bind)),
             (_attribute(rich, "_console"), None),  # it holds the bars of progress that go on
             (_attribute(atexit, "register"), _leaving_out_users(atexit.register)),
             *((_attribute(time, name), of) for name, of in self._clock.functions()),

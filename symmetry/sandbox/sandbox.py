@@ -262,6 +262,8 @@ def _hint(text: str) -> str:
     """Return what a script needs, by its exception; empty if it has all."""
     if text.startswith("EOFError"):
         return "it reads standard input, which is empty here: pass the input by its arguments"
+    if "Inappropriate ioctl for device" in text:  # os.get_terminal_size(), say
+        return "its standard output is no terminal here"
     return gpu_hint(text).removeprefix("; ")
 
 

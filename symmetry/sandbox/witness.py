@@ -23,6 +23,7 @@ from symmetry.base import ranks
 from symmetry.base.failure import PlainRun
 from symmetry.base.processes import ending, start, waited
 from symmetry.base.randomness import generators
+from symmetry.base.randomness.held_seeds import Numbers
 from symmetry.sandbox.plain_run import PlainOrder, Recorder, Within, run_here
 from symmetry.sandbox.source import Source
 
@@ -67,9 +68,9 @@ class Witness:
         """Wait for the run up to the first updates; None if it was never begun."""
         return None if self._first is None else self._first.result()
 
-    def again(self) -> PlainRun:
-        """Return another run up to the first updates."""
-        order = PlainOrder(self._source, self._within, self._recorder, self._seed)
+    def again(self, numbers: Numbers | None = None) -> PlainRun:
+        """Return another run up to the first updates; its lines seed with these numbers."""
+        order = PlainOrder(self._source, self._within, self._recorder, self._seed, numbers)
         return _Process(order).result()
 
     def whole(self, seconds: float = _SECONDS) -> PlainRun:

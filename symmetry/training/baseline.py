@@ -10,6 +10,8 @@ from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import Any
 
+import numpy as np
+
 from symmetry.base.errors import LossNotFinite, TrainingError
 from symmetry.base.raised import heard
 from symmetry.base.randomness.unseeded import Unseeded
@@ -22,8 +24,9 @@ from symmetry.training.losses import LossProbe, Observed
 from symmetry.training.observers import OBSERVERS, Observer, observed
 from symmetry.training.run import Run, RunSettings, needed
 from symmetry.training.target import Result, Training
-from symmetry.units.state import Array, State, has_moved
+from symmetry.units.state import Array, State, difference, has_moved, largest
 
+_ROUNDED = 30  # ulps of the largest entry of an array, as many as responses in float32
 JUDGED = 2  # steps: a bug on odd steps shows, and chaos has no time to grow
 
 States = list[dict[str, Array]]
@@ -65,6 +68,8 @@ class FirstRuns:
         self._as_written: States | None = None
         self._noiseless: States | None = None
         self._observed: dict[Observer[Any], Any] | None = None  # by observers, until it is used
+        self.differ = False  # whether two runs differ by rounding
+        self.held: State = {}  # arrays that all runs begin from, as they differ by rounding
 
     @property
     def baseline(self) -> Baseline:
@@ -166,7 +171,24 @@ class FirstRuns:
         return self.target.begin(replace(self.settings, noise=noise))
 
     def _with_run(self, function: Callable[[Run], Result], *, noise: bool) -> Result:
-        return self.target.with_run(function, replace(self.settings, noise=noise))
+        def called(run: Run) -> Result:
+            run.load(self.held)
+            return function(run)
+
+        return self.target.with_run(called, replace(self.settings, noise=noise))
+
+    def hold_start(self) -> str | None:
+        """Let all runs begin from the first one's arrays, if those of others differ by rounding.
+
+        Return such an array; None if all are the same, or one differs by more.
+        """
+        first, other = self.baseline.state, self._begin(noise=True).state()
+        differing = [n for n, a in first.items() if n in other and difference(a, other[n])]
+        written = dict.fromkeys(first, float(np.finfo(np.float32).eps))  # it is promoted later
+        if not differing or not by_rounding(first, other, written):
+            return None
+        self.held = first
+        return differing[0]
 
     def _states(self, *, noise: bool) -> States:
         return self._with_run(judged_states, noise=noise)
@@ -179,6 +201,15 @@ class FirstRuns:
         with heard() as warned:
             baseline, states = _observed(run, None)
         return replace(baseline, warnings=tuple(warned.values())), states
+
+
+def by_rounding(one: State, other: State, precision: Mapping[str, float]) -> bool:
+    """Return whether two states differ by a few ulps of the largest entry of each array."""
+    return all(
+        difference(array, other.get(name)) <= _ROUNDED * eps * largest(array)
+        for name, array in one.items()
+        if (eps := precision.get(name)) is not None
+    )
 
 
 def judged_states(run: Run) -> States:

@@ -117,7 +117,7 @@ class Origin:
 
     def _moved(self, run: Run, changed: State | None) -> Run:
         """Return a run that begins here, and no more where the training does."""
-        run.load({**self.changed, **(changed or {})})
+        run.load({**self.first.held, **self.changed, **(changed or {})})
         if self.averaged:
             run.average_constants(self.averaged)
         return run

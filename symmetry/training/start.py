@@ -264,6 +264,19 @@ class TrainingStart:
             run = self.begin(noise=True)
         return run.states(JUDGED, copy=False)
 
+    def hold_start(self) -> str | None:
+        """Let all runs begin from the first one's arrays: see ``FirstRuns.hold_start``."""
+        return self._origin.first.hold_start()
+
+    def let_runs_differ(self) -> None:
+        """Judge nothing any more that needs two runs with the same bits."""
+        self._origin.first.differ = True
+
+    @property
+    def runs_differ(self) -> bool:
+        """Whether two runs differ by rounding."""
+        return self._origin.first.differ
+
     def runs_from_other_starts(self) -> Iterator[Iterator[State]]:
         """Yield a run from another start, which begins when it is first read."""
         yield self._response.first_draw()

@@ -36,7 +36,7 @@ from typing import Any, ClassVar, Self, TypeVar
 
 from symmetry.base.devices import Substitution
 from symmetry.base.errors import TargetError, TrainingError
-from symmetry.base.failure import PlainRun
+from symmetry.base.failure import Failure, PlainRun
 from symmetry.training import frameworks
 from symmetry.training.events import Epochs
 from symmetry.training.rank_runs import RankRuns
@@ -113,6 +113,16 @@ class Training(ABC):
         """The libraries whose random numbers a script has drawn so far without a seed."""
         return ()
 
+    @property
+    def held_seeds(self) -> Mapping[str, float]:
+        """Lines that seed with another number in each run, and the numbers that all runs get."""
+        return {}
+
+    @property
+    def is_seeded(self) -> bool:
+        """Whether a line of it seeds a generator, with the same number in each run."""
+        return True
+
     def resumed(self, seed: int = 0) -> ResumedRuns | None:  # noqa: ARG002
         """Run it whole, interrupted and resumed, once; None if it is not known how to resume it.
 
@@ -183,6 +193,11 @@ class Training(ABC):
     def disturbance(self) -> str:
         """Where the first run as it is written parts from the plain one; empty if nowhere."""
         return ""
+
+    @property
+    def failing_plainly(self) -> Failure | None:
+        """The failure in which each plain run ends before its first updates; None without one."""
+        return None
 
     @abstractmethod
     def plain_run(self) -> PlainRun:

@@ -12,7 +12,15 @@ from pathlib import Path
 
 import pytest
 
-from symmetry.base.processes import children, command, end_children, ending, start, waited
+from symmetry.base.processes import (
+    children,
+    command,
+    end_children,
+    ending,
+    start,
+    take_pipes,
+    waited,
+)
 
 
 @pytest.mark.parametrize(
@@ -108,3 +116,26 @@ def test_children_are_ended_but_those_that_were_there() -> None:
     kept.kill()
     kept.wait()
     ended.wait()
+
+
+@pytest.mark.skipif(not hasattr(os, "openpty"), reason="there are no terminals")
+def test_a_process_has_the_terminal_of_its_user_as_standard_input():
+    ours, theirs = os.openpty()
+    code = """
+import sys
+from symmetry.base.processes import start
+process = start("tests.base.test_processes")
+sys.exit(process.communicate()[0].decode() != "True")
+"""
+    for stream, status in ((theirs, 0), (subprocess.DEVNULL, 1)):
+        command = [sys.executable, "-c", code]
+        assert subprocess.run(command, stdin=stream, check=False).returncode == status
+    os.close(ours)
+    os.close(theirs)
+
+
+def main() -> None:
+    """Answer whether standard input is a terminal."""
+    _, answers = take_pipes()
+    answers.write(str(os.isatty(0)).encode())
+    answers.flush()

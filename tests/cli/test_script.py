@@ -297,11 +297,11 @@ def test_a_script_that_must_stay_on_its_gpu_is_no_failure(folder):
     assert_one_line(done, "let it choose the device that there is")
 
 
-def assert_an_error(folder, line, message, run, *more):
+def assert_an_error(folder, line, message, run, *more, status=1):
     text = scripts.PLAIN.replace("parser = ", f"{line}\nparser = ", 1)
     (folder / "train.py").write_text(text)
     done = run(folder, "check", "--verbose", "train.py", "--only", "training/moves", *more)
-    assert done.status == 1, done
+    assert done.status == status, done
     assert message in done.out
 
 
@@ -330,14 +330,32 @@ def test_a_script_that_cannot_be_checked_need_not_be_wrong(folder):
     [
         slow("import os; os._exit(7)", "ended its process (exit status 7)"),
         slow("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", "signal SIGKILL"),
-        slow(
-            "while True:\n    try:\n        1 / 0\n    except:\n        pass",
-            "did not return within 10 seconds",
-        ),
     ],
 )
-def test_a_script_that_ends_or_hangs_its_process_is_an_error(folder, line, message):
-    assert_an_error(folder, line, message, process, "--timeout", 2)
+def test_a_script_that_ends_its_process_is_an_error(folder, line, message):
+    assert_an_error(folder, line, message, process)
+
+
+@pytest.mark.slow
+def test_a_script_that_ends_its_process_only_in_a_check_is_no_error(folder):
+    line = "import os, sys; 'symmetry.cli' in sys.modules and os._exit(7)"
+    message = "stopped by an error of symmetry itself"
+    assert_an_error(folder, line, message, process, status=2)
+
+
+@pytest.mark.slow
+def test_a_script_that_goes_on_is_not_finished(folder):
+    line = "while True:\n    try:\n        1 / 0\n    except:\n        pass"
+    message = "not finished within 2.5 seconds (--timeout)"
+    assert_an_error(folder, line, message, process, "--timeout", 0.5, status=2)
+
+
+@pytest.mark.slow
+def test_a_file_beside_the_script_that_hides_pytorch_fails_by_itself(folder):
+    (folder / "torch.py").write_text("raise RuntimeError('notes')")
+    done = process(folder, "check", "train.py", "--only", "training/*", "--no-explain")
+    assert done.status == 1, done
+    assert "train.py fails: torch.py:1 raises RuntimeError: notes" in done.out
 
 
 def test_a_missing_package_is_no_failure_of_the_training(folder):

@@ -29,6 +29,7 @@ from symmetry.base.patches import Patch, patched
 from symmetry.base.user_code import is_user_code, shorten
 
 _BYTES = 16  # of a seed
+_OWN = (str(Path(__file__).parent), random.__file__)  # files that seed for others
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,11 @@ class Seeds:
         self._start: tuple[int, bool] = seed, self.other
         self._made: Counter[tuple[str, ...]] = Counter()
         self._lines: dict[Unseeded, None] = {}
+
+    @property
+    def start(self) -> tuple[int, bool]:
+        """The seed that it began from, and whether its seeds are others."""
+        return self._start
 
     def getstate(self) -> Any:
         """Return what ``setstate`` goes on with."""
@@ -131,7 +137,7 @@ def _seeding(cure: str, seed: Callable[[int], Any]) -> Callable[[], Any]:
 def _needed_by(cure: str) -> tuple[tuple[str, ...], Unseeded]:
     """Return the function that needs a seed, and the line of the user's code behind it."""
     frame: FrameType | None = sys._getframe(2)
-    while frame is not None and frame.f_code.co_filename in (__file__, random.__file__):
+    while frame is not None and frame.f_code.co_filename.startswith(_OWN):
         frame = frame.f_back
     maker = frame
     while frame is not None and not is_user_code(frame.f_code.co_filename):

@@ -19,7 +19,9 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack, closing, suppress
+from dataclasses import replace
 from typing import IO, Any
+from unittest.mock import patch
 
 import click
 
@@ -147,6 +149,7 @@ class Isolated(click.Command):
                 while isinstance(ended := work.run(), Ending):
                     if ended.spent:
                         return self.spent(ctx.params, work.account)
+                    ended = _by_itself(work.account, ended, {FOLDER: folder, **variables})
                     if not (self.goes_on(ctx.params) and work.leave_out(ended)):
                         return self.ended(ctx.params, work.account, ended)
             except KeyboardInterrupt:
@@ -232,6 +235,8 @@ class _Work:
             if kind == "silence":  # a sign of life during a call does not say that it returns
                 limit = self._timeout * (_FIRST if loading or first else 1)
                 if process.seconds() - since >= limit:
+                    if words_of(self.account.target):  # a script that goes on is not wrong
+                        return Ending(f"within {limit:g} seconds (--timeout)", limited=True)
                     if self.account.target:
                         why = f"the target did not return within {limit:g} seconds (--timeout)"
                         return Ending(why)
@@ -368,6 +373,24 @@ class _Process:
             return f"the target ended its process ({ending(status)})"
         memory = ", as the system does when memory runs out" if -status == signal.SIGKILL else ""
         return f"the target's process was killed ({ending(status)}{memory})"
+
+
+def _by_itself(account: Account, end: Ending, variables: Mapping[str, str]) -> Ending:
+    """Return how a process ended: a script that does not end so in a plain run has not failed."""
+    if end.kind != "error" or not words_of(account.target):
+        return end
+    from symmetry.targets.resolve import resolve_training
+
+    try:
+        scripts = "only scripts run plainly"
+        with (
+            patch.dict(os.environ, variables),
+            closing(resolve_training(account.target, scripts)) as target,
+        ):
+            killed = target.training.plain_run().killed
+    except SymmetryError:  # it can no longer be read
+        return end
+    return end if killed and killed in end.why else replace(end, own=True)
 
 
 def _whole(pace: Pace) -> float:

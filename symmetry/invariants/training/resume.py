@@ -64,6 +64,8 @@ def resume(start: TrainingStart) -> Measurement:
     if not violated:
         note = f"in {start.steps} steps some gradients always wait for a later update"
         return Measurement(counted=False, note=note)
+    if start.runs_differ:
+        return Measurement.cannot_judge("two runs differ by rounding")
     violated = [each for each in violated if each[1] is not _HANDED_ON]
     if not violated:
         why = f"wherever it was saved, {_HANDED_ON.message}, as a hidden state or a rollout"

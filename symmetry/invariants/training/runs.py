@@ -5,8 +5,9 @@ epoch, hours after the start.
 
 The script is run over whole, shortened epochs. If it raises there, or exits with another status, it
 is run once more in a process of its own, as its user runs it: nothing is shortened, promoted or
-observed. Only a failure at the same line is one of the script's own. Mend that line; the other
-checks say nothing of what comes behind it.
+observed. Only a failure at the same line is one of the script's own. A script that already fails
+there before its first update, as by a file ``torch.py`` beside it, is accused, too. Mend that line;
+the other checks say nothing of what comes behind it.
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ def runs(start: TrainingStart) -> Measurement:
     if epochs is None:
         return Measurement.not_applicable("only a script is run to its end")
     if epochs.failure is None:
+        if (failure := start.target.failing_plainly) is not None:
+            return Measurement.violated(Violation.failing(failure))
         return Measurement(counted=not epochs.error, note=epochs.error)
     plain = start.target.plain_run()
     if epochs.failure.repeats(plain.failure):

@@ -35,16 +35,18 @@ def contained(
 
     Its first updates are added to a ``log``.
     """
+    holding = host.seeds.of_run(lambda: sandbox.stack.rearranged)
 
     @contextmanager
     def watched() -> Iterator[None]:
         # PyTorch traces a model once more to compare two graphs: our modes change these.
         unchecked = patch.object(torch.jit._trace, "_check_trace", lambda *_, **__: None)
         recording = nullcontext() if log is None else recorded(log)
-        with host.entered(), unchecked, _compiling_in_parts(), recording, watching():
+        parts = _compiling_in_parts()
+        with host.entered(), unchecked, parts, holding(), recording, watching():
             yield
 
-    return Sandbox(
+    sandbox = Sandbox(
         host.source,
         host.mirrors,
         watched,
@@ -53,6 +55,7 @@ def contained(
         lacking=host.refusal,
         is_final=lambda error: not (host.in_fork or host.lacks(error)),
     )
+    return sandbox
 
 
 @contextmanager

@@ -25,9 +25,10 @@ from symmetry.base.calls import running
 from symmetry.base.choices import AUTO, CUDA_ON_CPU
 from symmetry.base.devices import Substitution
 from symmetry.base.errors import SymmetryError, TrainingError
-from symmetry.base.failure import PlainRun
+from symmetry.base.failure import Failure, PlainRun
 from symmetry.base.patches import Patch, patched
 from symmetry.base.raised import line_of
+from symmetry.base.randomness.held_seeds import HeldSeeds
 from symmetry.base.updates import UpdateLog, first_difference
 from symmetry.sandbox.folder_mirror import WrittenFiles
 from symmetry.sandbox.mirror_pool import MirrorPool
@@ -71,6 +72,8 @@ class Host:
         Whether another process repeats what fails here.
     seed
         The seed of the plain witness.
+    seeds
+        The numbers that it seeds generators with, in all its runs.
     compares
         Whether its first updates are compared with those of runs here.
     """
@@ -78,6 +81,7 @@ class Host:
     def __init__(self, source: Source) -> None:
         self.source, self.mirrors = source, MirrorPool(*source.homes)
         self.in_fork, self.seed, self.compares = False, 0, False
+        self.seeds = HeldSeeds()
         self._witness: tuple[tuple[bool, Source], Witness] | None = None
         self._group = ProcessGroup()
         self._cuda: CudaOnCpu | None = None
@@ -132,6 +136,7 @@ class Host:
     def resumed(self, arguments: tuple[str, ...], files: WrittenFiles) -> Host:
         """Return where the script goes on with other arguments, from files that it has written."""
         other = copy(self)
+        other.seeds = HeldSeeds()
         other.source = replace(self.source, arguments=arguments)
         other.mirrors = self.mirrors.filled(files)
         return other
@@ -205,6 +210,14 @@ class Host:
             self._witness = key, Witness(self.source, within, record_plainly, self.seed)
         return self._witness[1]
 
+    @property
+    def failing_plainly(self) -> Failure | None:
+        """The failure in which each plain run ends before its first updates; None without one."""
+        first = self.witness.first_updates() if self.compares else None
+        if first is None or first.failure is None or first.updates:
+            return None
+        return first.failure if first.failure.repeats(self.witness.again().failure) else None
+
     def new_log(self, seed: int) -> UpdateLog | None:
         """Return where a run adds its first updates; None if there is nothing to compare."""
         return UpdateLog() if self.compares and seed == self.seed else None
@@ -220,7 +233,10 @@ class Host:
         at = first_difference(plain.updates, log.updates)
         if at is None:
             return ""
-        own = first_difference(plain.updates, self.witness.again().updates)
+        other = self.witness.again(self.seeds.numbers)  # the first one has its own time, say
+        if (at := first_difference(other.updates, log.updates)) is None:
+            return ""
+        own = first_difference(plain.updates, other.updates)
         if own is not None and own[0] <= at[0]:
             return ""
         number, array = at

@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 from symmetry.base import ranks
 from symmetry.base.calls import calling, running
 from symmetry.base.errors import Disturbed, NotCheckable, TrainingError
-from symmetry.base.failure import PlainRun
+from symmetry.base.failure import Failure, PlainRun
 from symmetry.base.fork import ForkError, held
 from symmetry.base.raised import silenced
 from symmetry.base.randomness import generators
+from symmetry.base.randomness.held_seeds import HeldSeeds
 from symmetry.base.randomness.unseeded import giving_seeds
 from symmetry.base.updates import UpdateLog
 from symmetry.sandbox.libraries import begun_again
@@ -301,6 +302,11 @@ class Script:
         return self._resumed_runs
 
     @property
+    def failing_plainly(self) -> Failure | None:
+        """The failure in which each plain run ends before its first updates; None without one."""
+        return self._host.failing_plainly
+
+    @property
     def resume_option(self) -> str:
         """Its option to be resumed by, if it has saved in its epochs so far; else empty."""
         saves = any(epochs.of(Saved) for epochs in self._known_epochs())
@@ -315,6 +321,11 @@ class Script:
     def without_seed(self) -> tuple[str, ...]:
         """The libraries whose random numbers it has drawn in its epochs so far without a seed."""
         return next((epochs.without_seed for epochs in self._known_epochs()), ())
+
+    @property
+    def seeds(self) -> HeldSeeds:
+        """The numbers that it seeds generators with."""
+        return self._host.seeds
 
     @cached_property
     def plain_run(self) -> PlainRun:
@@ -454,6 +465,16 @@ class ScriptTraining(Training):
         """The libraries whose random numbers the script has drawn so far without a seed."""
         return self.script.without_seed
 
+    @property
+    def held_seeds(self) -> Mapping[str, float]:
+        """Lines that seed with another number in each run, and the numbers that all runs get."""
+        return self.script.seeds.changing
+
+    @property
+    def is_seeded(self) -> bool:
+        """Whether a line of it seeds a generator, with the same number in each run."""
+        return self.script.seeds.fixed
+
     def resumed(self, seed: int = 0) -> ResumedRuns | None:
         """Resume the script from its own files, once."""
         return self.script.resumed_runs(seed)
@@ -492,6 +513,11 @@ class ScriptTraining(Training):
     def epochs(self, seed: int = 0, draw: int | None = None) -> Epochs | None:
         """Run the script over whole epochs, once."""
         return self.script.epochs(seed, draw)
+
+    @property
+    def failing_plainly(self) -> Failure | None:
+        """The failure in which each plain run ends before its first updates; None without one."""
+        return self.script.failing_plainly
 
     def plain_run(self) -> PlainRun:
         """Run the script in a process of its own, once."""

@@ -13,7 +13,7 @@ import random
 import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from functools import wraps
 from typing import Any
 
@@ -29,11 +29,13 @@ _LOSS = "the loss"
 _to_the_end = ExitStack()  # of the process: what is freed records no more
 
 
-def record_plainly(log: UpdateLog, seed: int) -> None:
+def record_plainly(
+    log: UpdateLog, seed: int, around: Callable[[], AbstractContextManager[None]]
+) -> None:
     """Record the first updates of a process in which PyTorch is still to be imported.
 
     Its generator is seeded, it has one thread, and loaders have no processes, as in a check: those
-    would draw other random numbers.
+    would draw other random numbers. The script runs ``around`` from then on.
     """
 
     def begin() -> None:
@@ -45,6 +47,7 @@ def record_plainly(log: UpdateLog, seed: int) -> None:
                 library.one_thread()
         from symmetry.torch.script.workers import workers_here
 
+        _to_the_end.enter_context(around())
         _to_the_end.enter_context(patched(workers_here()))
         _to_the_end.enter_context(recorded(log))
 

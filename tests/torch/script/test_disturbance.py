@@ -52,15 +52,16 @@ class OnePlainRun:
     def first_updates(self) -> PlainRun:
         return self.run
 
-    again = first_updates
+    def again(self, _: object) -> PlainRun:
+        return self.run
 
     def close(self) -> None: ...
 
 
-def record(log: UpdateLog, seed: int) -> None:
+def record(log: UpdateLog, *rest: Any) -> None:
     """Record the first updates, and let the run go on."""
     log.full = lambda: None
-    record_plainly(log, seed)
+    record_plainly(log, *rest)
 
 
 @pytest.fixture
@@ -215,7 +216,7 @@ def test_a_broken_watcher_is_noticed(held, monkeypatch, broken):
 class OtherRuns(OnePlainRun):
     """Stands for the witness of a script that is another one in each process."""
 
-    def again(self) -> PlainRun:
+    def again(self, _: object) -> PlainRun:
         first, *others = self.run.updates
         other = {**first, "the loss": ("another",)}
         return replace(self.run, updates=(other, *others))
