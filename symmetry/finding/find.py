@@ -1,13 +1,14 @@
 """Finding the groups of interchangeable units of a training, and the reasons for all other axes."""
 
 import math
-from dataclasses import replace
-from functools import cache
+from dataclasses import dataclass, replace
+from functools import cache, cached_property
 
 import numpy as np
 
 from symmetry.base.errors import TrainingError
 from symmetry.finding.coverage import Coverage, Tell, capacity
+from symmetry.finding.first_steps.losses import PROMOTED
 from symmetry.finding.groups import GroupSearch
 from symmetry.finding.idle import dead_layers, modules_without_gradient, units_without_gradient
 from symmetry.finding.naming import named
@@ -24,6 +25,8 @@ _BLIND = (
     "the value of its loss is the same for all parameters, and only its gradient depends on them, "
     "as with a ratio to its own detached value: an exchange of units cannot be proved by it"
 )
+_SHOWN = 0.5  # times what is detached: a ratio to its own value becomes its root
+_DETACHING = "detach"  # in the names of operations that cut a graph
 _FEW = 8  # samples of a batch, in whose trace groups are looked for
 
 
@@ -47,20 +50,14 @@ def find(training: Training, progress: Tell = lambda *_: None) -> Coverage:
         exchanged one by one.
     """
     progress("first steps", 0, 1)
-    few = FewSamples(_FEW)
-    rehearsal = Rehearsal.begin(training, few)
-    trained, gradients = rehearsal.first.trained, rehearsal.first.gradients.entries
-    trace, thinned = rehearsal.trace(few)
-    solver, search, groups, complete = _search(rehearsal, trace, progress)
-    if thinned and not complete:
-        trace, _ = rehearsal.trace()
-        solver, search, groups, _ = _search(rehearsal, trace, progress)
-    progress("modules in lists", 0, 1)
-    reasons = Reasons(solver, search.unused, trained, rehearsal.gradients, rehearsal.layers)
-    groups += _modules(rehearsal, solver, search, reasons, groups)
-    received = any(entries.any() for entries in gradients.values())
-    if received and not groups and rehearsal.steps.agreed(rehearsal.is_blind):
+    found = _found(Rehearsal.begin(training, FewSamples(_FEW)), progress)
+    if found.may_be_blind:
+        shown = replace(PROMOTED, detached=_SHOWN)
+        found = _found(Rehearsal.begin(training, FewSamples(_FEW), shown), progress)
+    if found.is_blind:
         raise TrainingError(f"{training.name}: {_BLIND}")
+    rehearsal, trace, groups, reasons = found.rehearsal, found.trace, found.groups, found.reasons
+    trained, gradients = rehearsal.first.trained, rehearsal.first.gradients.entries
     shapes = {name: array.shape for name, array in rehearsal.start.items()}
     idle = modules_without_gradient(trained, rehearsal.gradients)
     groups = named(groups, shapes, rehearsal.output_on_axis_1)
@@ -77,6 +74,55 @@ def find(training: Training, progress: Tell = lambda *_: None) -> Coverage:
         sum(math.prod(shapes[name]) for name in trained if name in shapes),
         dict(reasons.stops(groups)),
     )
+
+
+@dataclass(frozen=True)
+class _Found:
+    """The groups that are found in some steps."""
+
+    rehearsal: Rehearsal
+    trace: Trace
+    groups: list[Units]
+    reasons: Reasons
+
+    @cached_property
+    def is_blind(self) -> bool:
+        """Whether there is none, as the losses depend on no parameter, and gradients do."""
+        gradients = self.rehearsal.first.gradients.entries
+        received = any(entries.any() for entries in gradients.values())
+        if not received or self.groups:
+            return False
+        blind: bool = self.rehearsal.steps.agreed(self.rehearsal.is_blind)
+        return blind
+
+    @property
+    def may_be_blind(self) -> bool:
+        """Whether there is none, and the losses may cancel values that they depend on.
+
+        A mean of advantages that are 0 together is no number, but rounding.
+        """
+        trace = self.trace
+        detaching = (node for node in trace.nodes if _DETACHING in node.operation)
+        cancels = any(
+            not trace.into_loss.isdisjoint(node.outputs)
+            and not trace.from_leaves.isdisjoint(node.inputs)
+            for node in detaching
+        )
+        return self.is_blind or bool(self.rehearsal.steps.agreed(not self.groups and cancels))
+
+
+def _found(rehearsal: Rehearsal, progress: Tell) -> _Found:
+    """Search the steps, those of few samples first."""
+    trace, thinned = rehearsal.trace(FewSamples(_FEW))
+    solver, search, groups, complete = _search(rehearsal, trace, progress)
+    if thinned and not complete:
+        trace, _ = rehearsal.trace()
+        solver, search, groups, _ = _search(rehearsal, trace, progress)
+    progress("modules in lists", 0, 1)
+    trained = rehearsal.first.trained
+    reasons = Reasons(solver, search.unused, trained, rehearsal.gradients, rehearsal.layers)
+    groups += _modules(rehearsal, solver, search, reasons, groups)
+    return _Found(rehearsal, trace, groups, reasons)
 
 
 def _search(

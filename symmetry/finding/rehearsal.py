@@ -23,6 +23,7 @@ from symmetry.finding.first_steps.gradients import (
     take_first_steps,
 )
 from symmetry.finding.first_steps.losses import (
+    PROMOTED,
     LossSteps,
     StepResults,
     begin_steps,
@@ -31,7 +32,7 @@ from symmetry.finding.first_steps.losses import (
 from symmetry.training.capabilities.batching import FewSamples, Thinning
 from symmetry.training.capabilities.model import Layered
 from symmetry.training.capabilities.observing import Tracing
-from symmetry.training.run import Run, needed
+from symmetry.training.run import Run, RunSettings, needed
 from symmetry.training.target import Training
 from symmetry.training.trace import Trace
 from symmetry.units.state import State
@@ -64,7 +65,12 @@ class Rehearsal:
     gradients: Mapping[str, NDArray[np.bool_]]
 
     @classmethod
-    def begin(cls, training: Training, few: FewSamples | None = None) -> Rehearsal:
+    def begin(
+        cls,
+        training: Training,
+        few: FewSamples | None = None,
+        settings: RunSettings = PROMOTED,
+    ) -> Rehearsal:
         """Take the first steps of a training, and find a generic start.
 
         With ``few``, that is chosen on few samples if there are many, and steps are dear.
@@ -77,7 +83,7 @@ class Rehearsal:
             If the parameters need more memory than there is.
         """
         first = take_first_steps(training)
-        steps, run, start, results = begin_steps(training, first.gradients.ends)
+        steps, run, start, results = begin_steps(training, first.gradients.ends, settings)
         for i, loss in enumerate(results.losses):
             if not math.isfinite(loss):
                 raise TrainingError(f"{training.name}: the loss of step({i}) is {loss}")

@@ -270,20 +270,37 @@ def test_what_does_not_fit_into_memory_is_refused_beforehand(monkeypatch):
         find(FunctionTraining("mlp", models.mlp))
 
 
-def test_a_loss_whose_value_depends_on_no_parameter_proves_nothing():
+def ratio_to_itself(own, advantages):
+    """Return a training whose loss is the same for all parameters, by what it calls its own."""
+
     def training():
         model = nn.Sequential(nn.Linear(6, 8), nn.GELU(), nn.Linear(8, 1))
         optimizer = torch.optim.SGD(model.parameters(), 0.01)
 
         def step(i):
             torch.manual_seed(i)
-            x, advantages = torch.randn(7, 6), torch.randn(7)
-            chosen = model(x)[:, 0]
+            chosen = model(torch.randn(7, 6))[:, 0]
             optimizer.zero_grad()
-            (-(chosen - chosen.detach()).exp() * advantages).mean().backward()
+            (-(chosen - own(chosen)).exp() * advantages()).mean().backward()
             optimizer.step()
 
         return model, step
 
+    return FunctionTraining("training", training)
+
+
+def centred():
+    advantages = torch.randn(7)
+    return advantages - advantages.mean()  # so that the loss is 0, but for rounding
+
+
+@pytest.mark.parametrize("advantages", [lambda: torch.randn(7), centred], ids=["drawn", "centred"])
+def test_a_loss_that_cancels_its_own_value_is_proved_by_its_gradients(advantages):
+    training = ratio_to_itself(lambda chosen: chosen.detach(), advantages)
+    assert [(units.name, units.count) for units in find(training).groups] == [("layer 0 units", 8)]
+
+
+def test_a_loss_whose_value_depends_on_no_parameter_proves_nothing():
+    training = ratio_to_itself(lambda chosen: chosen.data, lambda: torch.randn(7))
     with pytest.raises(TrainingError, match="as with a ratio to its own detached value"):
-        find(FunctionTraining("training", training))
+        find(training)

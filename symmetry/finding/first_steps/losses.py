@@ -20,7 +20,7 @@ from symmetry.training.trace import weights
 from symmetry.units.state import Array, State
 
 STEPS = 2  # a group has to hold on their batches: those that the invariants of units visit
-_PROMOTED = RunSettings(dtype="float64", noise=False)
+PROMOTED = RunSettings(dtype="float64", noise=False)
 
 
 class Manner(NamedTuple):
@@ -70,6 +70,7 @@ class LossSteps:
     gathering: Gathering = by_itself  # from all ranks
     few: FewSamples | None = None  # how many samples of each batch are kept; None for all
     dear: bool = False  # whether they take longer than a start: then few samples save time
+    settings: RunSettings = PROMOTED  # of its runs
 
     def run(self, start: State) -> Run:
         """Begin a run from a start."""
@@ -88,7 +89,7 @@ class LossSteps:
 
     @property
     def _settings(self) -> RunSettings:
-        return replace(_PROMOTED, order=self.few)
+        return replace(self.settings, order=self.few)
 
     def step(self, run: Run) -> None:
         """Take the next step of a run."""
@@ -133,7 +134,7 @@ class LossSteps:
 
 
 def begin_steps(
-    training: Training, ends: Sequence[tuple[int, int]]
+    training: Training, ends: Sequence[tuple[int, int]], settings: RunSettings = PROMOTED
 ) -> tuple[LossSteps, Run, State, StepResults]:
     """Find a manner in which the steps can be taken, by taking them from the training's start.
 
@@ -147,11 +148,12 @@ def begin_steps(
     manners = _WHOLE_MANNERS if training.sequential else _MANNERS
     for manner in manners:
         began = time.process_time()
-        run = training.begin(_PROMOTED)
+        run = training.begin(settings)
         begun = time.process_time()
         start = needed(run, Tracing).leaves()
         buffers = tuple(name for name in start if name not in run.parameters)
-        steps = LossSteps(training, ends, manner, buffers, gathering(run))
+        gathered = gathering(run)
+        steps = LossSteps(training, ends, manner, buffers, gathered, settings=settings)
         try:
             results = steps.finish(run)
         except TrainingError:

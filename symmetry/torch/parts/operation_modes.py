@@ -13,6 +13,7 @@ from symmetry.base.randomness.generators import RandomStates
 from symmetry.base.randomness.unseeded import Unseeded
 from symmetry.torch.batches.batches import Batches
 from symmetry.torch.modes.constants import ConstantReads
+from symmetry.torch.modes.detached import scaled
 from symmetry.torch.modes.dtypes import MixedDtypes
 from symmetry.torch.modes.promotion import Promotion
 from symmetry.torch.modes.scope import ModuleScope
@@ -75,6 +76,8 @@ class OperationModes:
                 stack.enter_context(self._changing())
             for look in looks:
                 stack.enter_context(look)
+            if self._settings.detached != 1:
+                stack.enter_context(scaled(self._settings.detached))
             yield
 
     def _changing(self) -> Promotion:

@@ -213,7 +213,8 @@ class Host:
     @property
     def failing_plainly(self) -> Failure | None:
         """The failure in which each plain run ends before its first updates; None without one."""
-        first = self.witness.first_updates() if self.compares else None
+        plainly = self.compares and self._cuda is None
+        first = self.witness.first_updates() if plainly else None
         if first is None or first.failure is None or first.updates:
             return None
         return first.failure if first.failure.repeats(self.witness.again().failure) else None
