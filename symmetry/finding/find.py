@@ -87,7 +87,7 @@ class _Found:
 
     @cached_property
     def is_blind(self) -> bool:
-        """Whether there is none, as the losses depend on no parameter, and gradients do."""
+        """Whether it has no group, as the losses depend on no parameter, and gradients do."""
         gradients = self.rehearsal.first.gradients.entries
         received = any(entries.any() for entries in gradients.values())
         if not received or self.groups:
@@ -97,7 +97,7 @@ class _Found:
 
     @property
     def may_be_blind(self) -> bool:
-        """Whether there is none, and the losses may cancel values that they depend on.
+        """Whether it has no group, and the losses may cancel values that they depend on.
 
         A mean of advantages that are 0 together is no number, but rounding.
         """

@@ -43,8 +43,8 @@ class RunSettings:
     # The order of the samples in each batch, the samples of some micro-batches, or how many samples
     # a batch has; None changes nothing.
     order: Arrangement | None = None
-    # What values are multiplied with that a step detaches from its graph: where a loss cancels its
-    # own value, another number than 1 shows what it depends on.
+    # The factor of values that a step detaches from its graph: where a loss cancels its own value,
+    # another factor than 1 shows the parameters that it depends on.
     detached: float = 1.0
 
     @property

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import time
 import weakref
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
@@ -265,9 +265,6 @@ class Script:
             raise found
         return found
 
-    def _known_epochs(self) -> Iterator[Epochs]:
-        return (each for each in self._epochs.values() if isinstance(each, Epochs))
-
     def rank_runs(self, make: Callable[[Script], Training]) -> RankRuns | None:
         """Run it on its ranks, once; None if it has one. ``make`` makes a training of a script.
 
@@ -309,7 +306,7 @@ class Script:
     @property
     def resume_option(self) -> str:
         """Its option to be resumed by, if it has saved in its epochs so far; else empty."""
-        saves = any(epochs.of(Saved) for epochs in self._known_epochs())
+        saves = any(epochs.of(Saved) for epochs in self.epochs_so_far)
         return self.source.resume_option if saves else ""
 
     @property
@@ -320,7 +317,7 @@ class Script:
     @property
     def without_seed(self) -> tuple[str, ...]:
         """The libraries whose random numbers it has drawn in its epochs so far without a seed."""
-        return next((epochs.without_seed for epochs in self._known_epochs()), ())
+        return next((epochs.without_seed for epochs in self.epochs_so_far), ())
 
     @property
     def seeds(self) -> HeldSeeds:
