@@ -123,6 +123,7 @@ def test_a_process_has_the_terminal_of_its_user_as_standard_input():
     ours, theirs = os.openpty()
     code = """
 import sys
+import tests
 from symmetry.base.processes import start
 process = start("tests.base.test_processes")
 sys.exit(process.communicate()[0].decode() != "True")
