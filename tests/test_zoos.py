@@ -35,7 +35,7 @@ ELSEWHERE = {  # with the words for both
 def marked(folder: str, mark: str) -> Iterator[str]:
     """Yield the laws that are named at the ends of lines of the zoo's loops."""
     for file in (TESTS / folder / "scripts" / "loop").glob("*.py"):
-        yield from re.findall(rf"(?m)# {mark}(\w+/\w+)$", file.read_text())
+        yield from re.findall(rf"(?m)# {mark}(\w+/[\w-]+)$", file.read_text())
 
 
 CAUGHT = {

@@ -10,6 +10,7 @@ from fnmatch import fnmatchcase
 from typing import Any, ClassVar, Literal, TypeVar
 
 from symmetry.base.errors import SymmetryError
+from symmetry.law.excuse import Excuse
 from symmetry.law.measurement import Measurement
 from symmetry.law.note import NoteKind
 
@@ -37,6 +38,7 @@ class Statement:
     failure: str = "treats equal units differently"
     exchanges: Exchanged = ""  # what explain exchanges where it is violated, if anything
     notes: tuple[NoteKind, ...] = ()  # the kinds of notes that its measure can give
+    excuses: tuple[Excuse, ...] = ()  # what its measure spares
     example: str = ""  # an example and a cure; by default the documentation of its file
 
 

@@ -51,6 +51,8 @@ def _of_invariant(invariant: Invariant) -> Iterator[str]:
     yield f"  targets    {invariant.targets}"
     if invariant.notes:
         yield f"  notes      {', '.join(kind.name for kind in invariant.notes)}"
+    for excuse in invariant.excuses:
+        yield f"  spared     {excuse.name}: {excuse.sentence}"
     if invariant.selected_by:
         yield f"  default    no: it is checked with {invariant.selected_by}"
     yield ""

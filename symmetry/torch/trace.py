@@ -35,11 +35,11 @@ class Tracer:
     def before(self, operation: Operation) -> None:
         """Take operands that come from outside."""
         for tensor in operation.operands:
-            self._number(tensor)
+            self.number_of(tensor)
 
     def after(self, operation: Operation) -> None:
         """Take what the operation yields."""
-        inputs = tuple(self._number(tensor) for tensor in operation.operands)
+        inputs = tuple(self.number_of(tensor) for tensor in operation.operands)
         made, written = operation.new, operation.written
         again = _repeated(operation)
         if operation.blank or (operation.random and not self._repeats(again, inputs)):
@@ -69,19 +69,20 @@ class Tracer:
             sums = [t.double().sum() * w for t, w in zip(tensors, factors, strict=True)]
             return [torch.stack(sums).sum()]
 
-        trace, inputs = self.trace, tuple(self._number(tensor) for tensor, _ in losses)
+        trace, inputs = self.trace, tuple(self.number_of(tensor) for tensor, _ in losses)
         trace.loss = self._value(*again([self._tensors[i] for i in inputs]))
         self._add(inputs, [trace.loss], again)
-        ends = {name: self._known(tensor) for name, tensor in leaves.items()}
+        ends = {name: self.known(tensor) for name, tensor in leaves.items()}
         trace.finals = trace.leaves | {name: i for name, i in ends.items() if i is not None}
         self._alive.clear()
         return trace
 
-    def _number(self, tensor: torch.Tensor) -> int:
-        known = self._known(tensor)
+    def number_of(self, tensor: torch.Tensor) -> int:
+        """Return the number of the value that a tensor holds, which may be a new one."""
+        known = self.known(tensor)
         return self._value(tensor) if known is None else known
 
-    def _known(self, tensor: torch.Tensor) -> int | None:
+    def known(self, tensor: torch.Tensor) -> int | None:
         """Return the number of the value that a tensor holds; None if it is a new one.
 
         ``tensor.data`` is no operation, nor is its assignment: tensors with the same memory and
@@ -142,7 +143,7 @@ class Tracer:
 
     def _update_aliases(self, written: torch.Tensor, origin: tuple[str, SourceLine]) -> None:
         """Give new values to other tensors that show the memory which was written to."""
-        number = self._number(written)
+        number = self.number_of(written)
         for other in self._alive[_memory(written)]:
             old = self._numbers[id(other)]
             if other is written or _same(_to_array(other.detach()), self.trace.arrays[old]):

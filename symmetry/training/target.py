@@ -42,6 +42,7 @@ from symmetry.training.events import Epochs
 from symmetry.training.rank_runs import RankRuns
 from symmetry.training.resumed_runs import ResumedRuns
 from symmetry.training.run import AS_WRITTEN, Run, RunSettings
+from symmetry.training.updates import Updates
 from symmetry.units.dtypes import DTYPES
 
 Result = TypeVar("Result")
@@ -197,6 +198,16 @@ class Training(ABC):
     @property
     def failing_plainly(self) -> Failure | None:
         """The failure in which each plain run ends before its first updates; None without one."""
+        return None
+
+    def updates(self, seed: int = 0) -> Updates | None:  # noqa: ARG002
+        """Return its first updates on a trace; None if its framework makes none of whole updates.
+
+        Raises
+        ------
+        TrainingError
+            If it raises before its first update.
+        """
         return None
 
     @abstractmethod

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from functools import wraps
 
 from symmetry.invariants.invariant import WRITTEN, TrainingInvariant
+from symmetry.law.excuse import Excuse
 from symmetry.law.invariant import Statement
 from symmetry.law.measurement import Measurement, Violation
 from symmetry.law.note import Note, NoteKind
@@ -43,6 +44,12 @@ class Judgement:
     notes: list[Note] = field(default_factory=list)  # facts that are usually mistakes
     applies: bool = True  # whether there was anything in the run that the law speaks about
     why: str = ""  # why it does not apply, or cannot judge
+    spared: list[tuple[Excuse, SourceLine]] = field(default_factory=list)  # and where
+
+    def spare(self, excuse: Excuse, at: SourceLine) -> None:
+        """Accuse nothing at a line, for this excuse."""
+        if (excuse, at) not in self.spared:
+            self.spared.append((excuse, at))
 
     def accuse(self, text: str, at: SourceLine, mechanism: str = "") -> None:
         """Add a mistake, once a line; ``mechanism`` is explained at ``Violation``."""
@@ -119,4 +126,5 @@ def as_measurement(judgement: Judgement) -> Measurement:
         return Measurement.not_applicable(judgement.why, notes=notes)
     if judgement.why:
         return Measurement.cannot_judge(judgement.why, notes=notes)
-    return Measurement(counted=True, notes=notes)
+    excuse = "; ".join(f"{at}: {excuse.sentence}" for excuse, at in judgement.spared)
+    return Measurement(counted=True, notes=notes, note=excuse)

@@ -29,6 +29,7 @@ from symmetry.training.capabilities.batching import Arrangement
 from symmetry.training.events import Epochs, Saved
 from symmetry.training.run import AS_WRITTEN, Run, RunSettings
 from symmetry.training.target import Result, Training
+from symmetry.training.updates import Updates
 
 if TYPE_CHECKING:
     from symmetry.base.devices import Substitution
@@ -74,6 +75,7 @@ class Script:
         self._rank_runs: RankRuns | None = None
         self._resumed_runs: ResumedRuns | None = None
         self._epochs: dict[tuple[int, int | None], Epochs | Disturbed] = {}
+        self._updates: dict[int, Updates] = {}
         self._log: UpdateLog | None = None  # of the first run as it is written
 
     @cached_property
@@ -264,6 +266,17 @@ class Script:
         if isinstance(found, Disturbed):
             raise found
         return found
+
+    def updates(self, seed: int = 0) -> Updates:
+        """Run it up to its first updates, once for each seed; return them on a trace."""
+        from symmetry.torch.script.traced_updates import run_updates
+
+        if seed not in self._updates:
+            while self._unused:
+                self._unused.pop().close()
+            run = partial(run_updates, self._host, seed)
+            self._updates[seed] = begun_again(run) if self._has_begun else run()
+        return self._updates[seed]
 
     def rank_runs(self, make: Callable[[Script], Training]) -> RankRuns | None:
         """Run it on its ranks, once; None if it has one. ``make`` makes a training of a script.
@@ -515,6 +528,10 @@ class ScriptTraining(Training):
     def failing_plainly(self) -> Failure | None:
         """The failure in which each plain run ends before its first updates; None without one."""
         return self.script.failing_plainly
+
+    def updates(self, seed: int = 0) -> Updates | None:
+        """Run the script up to its first updates, once; return them on a trace."""
+        return self.script.updates(seed)
 
     def plain_run(self) -> PlainRun:
         """Run the script in a process of its own, once."""

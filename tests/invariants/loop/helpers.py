@@ -15,9 +15,14 @@ from symmetry.invariants.loop.loaded import loaded
 from symmetry.invariants.loop.modes import modes
 from symmetry.invariants.loop.schedule import schedule
 from symmetry.invariants.loop.workers import workers
+from symmetry.invariants.loss.groups import groups
+from symmetry.invariants.loss.influence import influence
+from symmetry.invariants.loss.masks import masks
+from symmetry.invariants.loss.same_policy import same_policy
 from symmetry.invariants.loss.unused import unused
 from symmetry.invariants.training.lost import lost
 from symmetry.training.events import Epochs
+from symmetry.training.updates import Updates
 from tests.sound.trainings.scripts import script
 
 LAWS = {
@@ -36,6 +41,23 @@ LAWS = {
 } | {"loss/unused": unused, "training/lost": lost}
 
 
+UPDATE_LAWS = {
+    "loss/influence": influence,
+    "loss/same-policy": same_policy,
+    "loss/groups": groups,
+    "loss/masks": masks,
+}
+
+
+@cache
+def updates_of(file: Path) -> Updates:
+    training = script(file)
+    updates = training.updates()
+    training.close()
+    assert updates is not None
+    return updates
+
+
 @cache
 def run_of(file: Path) -> Epochs:
     training = script(file)
@@ -45,5 +67,10 @@ def run_of(file: Path) -> Epochs:
     return epochs
 
 
-def judged(epochs: Epochs) -> dict[str, Judgement]:
-    return {name: law(epochs) for name, law in LAWS.items()}
+def judged(file: Path) -> dict[str, Judgement]:
+    """Return the judgements of all laws of the loop, and of updates on a trace, on a script."""
+    epochs, updates = run_of(file), updates_of(file)
+    return {
+        **{name: law(epochs) for name, law in LAWS.items()},
+        **{name: law(updates) for name, law in UPDATE_LAWS.items()},
+    }

@@ -1,0 +1,194 @@
+"""``loss/groups``: what one sample earns moves the advantages of its own group, or of all.
+
+Example: each prompt is repeated in place, and rewards are grouped as if the prompts were tiled.
+
+    rows = prompts.repeat_interleave(4, 0)               p1 p1 p1 p1 p2 p2 p2 p2
+    r = reward(rows, answers).view(4, -1)                each column mixes prompts
+    advantages = (r - r.mean(0)).flatten()
+
+    r = reward(rows, answers).view(-1, 4)                a row for each prompt
+    advantages = (r - r.mean(1, keepdim=True)).flatten()
+
+Groups are the rows of a value that repeats each prompt as often. A sample gets other draws,
+or another reward where Python computes it: the numbers that weigh gradients have to move in its
+own group only, or in all rows. If others of them move, a sample is measured against answers to
+other prompts. Group rewards as the prompts are laid out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+
+from symmetry.invariants.loop.judgement import Judgement
+from symmetry.invariants.loss.traced import update_invariant
+from symmetry.law.excuse import Excuse
+from symmetry.law.invariant import Statement
+from symmetry.training.influence import spread
+from symmetry.training.updates import Updates
+from symmetry.units.state import Array
+
+WHOLE = Excuse("all rows", "a reward moves all advantages: they are normalised over the batch")
+SEVERAL = Excuse("whole groups", "the rows that share a baseline are several whole groups")
+EXCUSES = (WHOLE, SEVERAL)
+_COLUMNS = 3  # of whole numbers in a row that is a prompt: two may be the place on a board
+_ROWS = 64  # that are tried
+_FEWEST = 4  # rows of two groups of two
+
+
+def groups(updates: Updates) -> Judgement:
+    """Judge the coefficients of gradients of samples that come in groups."""
+    judgement = Judgement(applies=False, why="no loss has rows that come in groups")
+    for u in range(len(updates.updates)):
+        members = _groups(updates, u)
+        if members is None:
+            continue
+        for k, value in _coefficients(updates, u, len(members)):
+            if _judge(updates, u, members, k, value, judgement):
+                judgement.applies, judgement.why = True, ""
+        if judgement.accusations:
+            break
+    return judgement
+
+
+INVARIANT = update_invariant(
+    Statement(
+        name="loss/groups",
+        statement="what a sample earns moves the advantages of its own group, or of all rows",
+        reason="samples of one prompt are compared with each other",
+        witness="rows that repeat each prompt as often, and a loss that they are weighed in",
+        excuses=EXCUSES,
+    ),
+    groups,
+)
+
+
+def _groups(updates: Updates, update: int) -> Array | None:
+    """Return the number of the group of each row, where an update has rows in groups."""
+    nodes = updates.updates[update].nodes
+    best: Array | None = None
+    seen = set[int]()
+    for k in updates.forward(update):
+        node = updates.trace.nodes[k]
+        for value in (*node.inputs, *node.outputs):
+            if value in seen or value in updates.from_weights:
+                continue
+            seen.add(value)
+            array = updates.array(value)
+            if array.ndim != 2 or len(array) < _FEWEST or array.shape[1] < _COLUMNS:
+                continue
+            made = updates.trace.maker.get(value)
+            outside = made is None and array.dtype.kind in "iu"
+            if outside or (made is not None and made in nodes):
+                found = _equal_rows(array, laid_out=outside)
+                if found is not None and (best is None or found.max() > best.max()):
+                    best = found
+    return best
+
+
+def _equal_rows(array: Array, *, laid_out: bool) -> Array | None:
+    """Return the group of each row of a table whose rows are all there as often; None otherwise.
+
+    A table from outside has to be laid out as repeated rows are, one after the other or by turns:
+    others have equal rows by chance.
+    """
+    _, inverse, counts = np.unique(array, axis=0, return_inverse=True, return_counts=True)
+    number, times = len(counts), int(counts.min())
+    if number < 2 or times < 2 or times != counts.max():
+        return None
+    inverse = inverse.ravel()
+    in_place = inverse.reshape(number, times)
+    by_turns = inverse.reshape(times, number)
+    is_laid_out = (in_place == in_place[:, :1]).all() or (by_turns == by_turns[:1]).all()
+    return inverse if is_laid_out or not laid_out else None
+
+
+def _coefficients(updates: Updates, update: int, rows: int) -> Iterator[tuple[int, int]]:
+    """Yield products of a loss, each with the factor that has rows and no gradient."""
+    into, live = updates.into_loss(update), updates.live(update)
+    for k in updates.forward(update):
+        node = updates.trace.nodes[k]
+        if updates.base(k) != "mul" or into.isdisjoint(node.outputs):
+            continue
+        for value in node.inputs:
+            array = updates.array(value)
+            weighs = any(other in live and other != value for other in node.inputs)
+            is_factor = weighs and value not in live and array.dtype.kind == "f"
+            if is_factor and array.shape[:1] == (rows,):
+                yield k, value
+
+
+def _judge(
+    updates: Updates, update: int, members: Array, k: int, value: int, judgement: Judgement
+) -> bool:
+    """Judge one factor; return whether a sample moves it at all."""
+    array, leaks, at, moves = updates.array(value), 0, updates.at(k), False
+    rows = len(members)
+    zero = (array.reshape(rows, -1) == 0).all(1)
+    for row in range(min(rows, _ROWS)):
+        tries = (_drawn(updates, update, rows, row), _earned(updates, update, rows, row))
+        others = (_moved(updates, update, value, dict(new)) for new in tries)
+        other = next((each for each in others if each is not None), None)
+        if other is None:
+            continue
+        moved = (other != array).reshape(rows, -1).any(1)
+        moves = moves or bool(moved.any())
+        mine = members == members[row]
+        outside = moved & ~mine
+        if not outside.any() or not (moved & mine).any():
+            continue
+        if (moved | zero).all():
+            judgement.spare(WHOLE, at)
+        elif all((moved | zero)[members == each].all() for each in {*members[moved].tolist()}):
+            judgement.spare(SEVERAL, at)
+        else:
+            leaks += 1
+    if leaks:
+        number = int(members.max()) + 1
+        judgement.accuse(
+            f"the rows are {number} prompts, each {rows // number} times, and what one sample "
+            f"earns moves the factors of other prompts here: {leaks} of {min(rows, _ROWS)} samples "
+            "do, without moving all. Group the rewards as the prompts are laid out.",
+            at,
+        )
+    return moves
+
+
+def _moved(updates: Updates, update: int, value: int, new: Mapping[int, Array]) -> Array | None:
+    """Return a factor where values are replaced, if that is known and it moves.
+
+    The change goes through rewards: what trained parameters have touched stays as it is.
+    """
+    if not new:
+        return None
+    nodes = updates.updates[update].nodes
+    held = updates.from_held
+    moved = spread(updates.trace, new, nodes, through=lambda v: v not in held, until=(value,))
+    return moved.arrays.get(value)
+
+
+def _used(updates: Updates, update: int) -> set[int]:
+    return {i for k in updates.forward(update) for i in updates.trace.nodes[k].inputs}
+
+
+def _drawn(updates: Updates, update: int, rows: int, row: int) -> Iterator[tuple[int, Array]]:
+    """Yield what a sample draws, with other numbers."""
+    for value in sorted(updates.draws.keys() & _used(updates, update)):
+        array = updates.array(value)
+        if array.dtype.kind in "iu" and array.shape[:1] == (rows,):
+            other = array.copy()
+            other[row] = (array[row] + 1) % (int(array.max()) + 1)
+            yield value, other
+
+
+def _earned(updates: Updates, update: int, rows: int, row: int) -> Iterator[tuple[int, Array]]:
+    """Yield the rewards that Python computes, with another one for a sample."""
+    entries = {entry.value for entry in updates.entries}
+    for value in sorted(_used(updates, update) - updates.draws.keys() - updates.weights - entries):
+        array = updates.array(value)
+        if value in updates.trace.maker or array.shape != (rows,) or array.dtype.kind != "f":
+            continue
+        other = array.copy()
+        other[row] += max(1.0, float(np.abs(array).max()))
+        yield value, other

@@ -1,0 +1,182 @@
+"""``loss/masks``: what is masked out of a sum is masked out of its number, too.
+
+Example: truncated answers leave the numerator, and not the denominator.
+
+    keep = mask * (~truncated)[:, None]
+    loss = (per_token * keep).sum() / mask.sum()     truncated answers make the others count less
+    loss = (per_token * keep).sum() / keep.sum()
+
+Sums of a product with a mask are followed to what divides them. If that counts another mask, of
+which the one in the sum is a part, it is a violation: the weight of what is left depends on what
+was left out. A product with a mask that is averaged over all places is a note: padding makes real
+places count less, unless the number of places is a constant on purpose.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from symmetry.invariants.loop.judgement import Judgement
+from symmetry.invariants.loss.influence import is_mask
+from symmetry.invariants.loss.traced import Repeated, update_invariant
+from symmetry.law.excuse import Excuse
+from symmetry.law.invariant import Statement
+from symmetry.law.note import NoteKind
+from symmetry.observe.source_line import SourceLine
+from symmetry.training.updates import SHAPES, Updates
+from symmetry.units.state import Array
+
+MEAN = NoteKind(
+    "loss/masked-mean",
+    meaning="A product with a mask is averaged over all places, also those that it hides: the more "
+    "padding a batch has, the less its real places count. Divide the sum by the sum of the mask.",
+)
+PARTS = Excuse("parts of one mask", "several sums share the number, and their masks make it up")
+CHANCE = Excuse("a mask by chance", "random numbers thin the mask out, as a dropout of tokens does")
+MODEL = Excuse("a mask of a model", "a model chooses what counts, as hard examples are chosen")
+EXCUSES = (PARTS, CHANCE, MODEL)
+_SUMS = SHAPES | {"sum", "neg"}
+_COUNTS = SHAPES | {"sum", "clamp", "clamp_min", "mul", "add", "maximum"}
+
+
+@dataclass(frozen=True)
+class _Quotient:
+    """A sum over a mask that is divided by the number of another one."""
+
+    above: int
+    below: int
+    update: int
+
+
+def masks(updates: Updates) -> Judgement:
+    """Judge sums and means of products with masks."""
+    judgement = Judgement(applies=False, why="no loss has a product with a mask of 0 and 1")
+    quotients: dict[SourceLine, list[_Quotient]] = {}
+    seen: Repeated[SourceLine] = Repeated()
+    for u in range(len(updates.updates)):
+        into = updates.into_loss(u)
+        for k in updates.forward(u):
+            node = updates.trace.nodes[k]
+            if into.isdisjoint(node.outputs) or not node.inputs:
+                continue
+            factor = _mask_in(updates, node.inputs[0])
+            if factor is None:
+                continue
+            if updates.base(k) == "mean":
+                judgement.applies = True
+                if factor in updates.from_weights:
+                    judgement.spare(MODEL, node.place)
+                seen.see(node.place, u, shows=factor not in updates.from_weights)
+            elif updates.base(k) == "div" and len(node.inputs) == 2:
+                below = _mask_behind(updates, node.inputs[1])
+                if below is not None:
+                    judgement.applies = True
+                    quotients.setdefault(node.place, []).append(_Quotient(factor, below, u))
+    _judge_quotients(updates, quotients, judgement)
+    for at in filter(seen.always, seen):
+        judgement.note(
+            MEAN,
+            "a product with a mask is averaged over all places, also those that it hides: padding "
+            "makes real places count less. Divide the sum by the sum of the mask.",
+            at,
+        )
+    judgement.why = "" if judgement.applies else judgement.why
+    return judgement
+
+
+INVARIANT = update_invariant(
+    Statement(
+        name="loss/masks",
+        statement="a sum over a mask is divided by the number of this mask",
+        reason="what is left out must not change the weight of what is left",
+        witness="a product with a mask of 0 and 1 that goes into a loss",
+        notes=(MEAN,),
+        excuses=EXCUSES,
+    ),
+    masks,
+)
+
+
+def _judge_quotients(
+    updates: Updates, quotients: dict[SourceLine, list[_Quotient]], judgement: Judgement
+) -> None:
+    every = [each for found in quotients.values() for each in found]
+    for at, found in quotients.items():
+        unequal = [each for each in found if _is_part(updates, each)]
+        if not unequal or any(_is_other(updates, each) for each in found):
+            continue
+        if all(_has_partners(updates, each, every) for each in unequal):
+            judgement.spare(PARTS, at)
+        elif any(each.above in updates.from_weights for each in unequal):
+            judgement.spare(MODEL, at)
+        elif any(_is_thinned(updates, each) for each in unequal):
+            judgement.spare(CHANCE, at)
+        elif len({each.update for each in unequal}) > 1:
+            judgement.accuse(
+                "a sum over one mask is divided by the number of a larger one: what the first "
+                "leaves out makes everything else count less. Divide by the sum of the mask that "
+                "is in the product.",
+                at,
+            )
+
+
+def _flat(updates: Updates, value: int) -> Array:
+    array: Array = updates.array(value).astype(bool).ravel()
+    return array
+
+
+def _is_part(updates: Updates, quotient: _Quotient) -> bool:
+    """Return whether the mask above is a part of the one below, and not all of it."""
+    above, below = _flat(updates, quotient.above), _flat(updates, quotient.below)
+    same = above.size == below.size
+    return bool(same and not np.array_equal(above, below) and not (above & ~below).any())
+
+
+def _is_other(updates: Updates, quotient: _Quotient) -> bool:
+    """Return whether the mask above is no part of the one below: the number means other things."""
+    above, below = _flat(updates, quotient.above), _flat(updates, quotient.below)
+    return bool(above.size != below.size or (above & ~below).any())
+
+
+def _has_partners(updates: Updates, quotient: _Quotient, every: list[_Quotient]) -> bool:
+    """Return whether sums over other masks are divided by the same number, and make it up."""
+    below = _flat(updates, quotient.below)
+    union = np.zeros_like(below)
+    for other in every:
+        if other.update == quotient.update and np.array_equal(_flat(updates, other.below), below):
+            above = _flat(updates, other.above)
+            union |= above if above.size == below.size else False
+    return bool((union == below).all())
+
+
+def _is_thinned(updates: Updates, quotient: _Quotient) -> bool:
+    """Return whether the mask above is drawn beyond what the one below is drawn by."""
+    above, below = (updates.trace.upstream({v}) for v in (quotient.above, quotient.below))
+    begin = updates.updates[quotient.update].nodes.start
+    times = (updates.draws[value] for value in above - below if value in updates.draws)
+    return quotient.update > 0 and any(time >= begin for time in times)  # data come before it
+
+
+def _mask_in(updates: Updates, value: int) -> int | None:
+    """Return the mask that a value is a product with, or a sum of such products."""
+    while (k := updates.trace.maker.get(value := updates.behind(value, _SUMS))) is not None:
+        inputs = updates.trace.nodes[k].inputs
+        if updates.base(k) not in ("mul", "div") or not inputs:
+            return None
+        if len(inputs) > 1:
+            factors = map(updates.behind, inputs if updates.base(k) == "mul" else ())
+            return next((factor for factor in factors if is_mask(updates, factor)), None)
+        value = inputs[0]  # a number of Python's scales it
+    return None
+
+
+def _mask_behind(updates: Updates, value: int) -> int | None:
+    """Return the mask that a number counts."""
+    while not is_mask(updates, value):
+        k = updates.trace.maker.get(value)
+        if k is None or updates.base(k) not in _COUNTS or not updates.trace.nodes[k].inputs:
+            return None
+        value = updates.trace.nodes[k].inputs[0]
+    return updates.behind(value)
