@@ -200,7 +200,10 @@ def _excused(
     """Return a violation as an expected failure, if comments excuse all its lines."""
     if verdict.kind != "violated" or verdict.violation is None:
         return verdict
-    reason = ignored.reason(verdict.invariant, (line(verdict), *verdict.violation.also))
+    lines = (line(verdict), *verdict.violation.also)
+    reason = ignored.reason(verdict.invariant, lines)
+    if reason is None and verdict.violation.kind:  # a comment excuses it from the note that it was
+        reason = ignored.reason(verdict.violation.kind, lines)
     return verdict if reason is None else replace(verdict, kind="expected failure", reason=reason)
 
 

@@ -44,4 +44,4 @@ class TrainingInvariant(Invariant):
         for need in self.needs:
             if need not in start.capabilities:
                 return Measurement.not_applicable(need.absent)
-        return self.measure(start)
+        return self.measure(start).proved(start)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from symmetry.base.failure import Failure
 from symmetry.law.note import Note
+from symmetry.law.proof import Proof
 from symmetry.observe.source_line import SourceLine
 from symmetry.units import compare
 from symmetry.units.state import Array
@@ -45,6 +46,7 @@ class Violation:
     also: tuple[tuple[str | None, int | None], ...] = ()  # other lines with the same mistake
     # A mistake that violates several laws: their violations are one problem. Empty: only this one.
     mechanism: str = ""
+    kind: str = ""  # the name of the note that a proof has made a violation; empty if none has
 
     @classmethod
     def at(
@@ -108,6 +110,28 @@ class Measurement:
     held: tuple[
         str, ...
     ] = ()  # lines of the answer: what all runs of the check get, and others not
+    proofs: tuple[Proof, ...] = ()  # of some of the notes, until they are tried
+
+    def proved(self, start: Any) -> Measurement:
+        """Return the measurement in which the first note that proves itself is the violation.
+
+        Where a violation was found already, its notes stay as they are.
+        """
+        plain = replace(self, proofs=())
+        for proof in self.proofs if self.violation is None else ():
+            if proof.succeeds(start):
+                note = proof.note
+                violation = Violation(
+                    f"{note.text} Proved: {proof.text}.",
+                    0,
+                    "",
+                    file=note.file,
+                    line=note.line,
+                    kind=note.name,
+                )
+                others = tuple(each for each in self.notes if each != note)
+                return replace(plain, counted=True, violation=violation, notes=others)
+        return plain
 
     @classmethod
     def violated(cls, violation: Violation, **facts: Any) -> Measurement:

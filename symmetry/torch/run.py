@@ -63,6 +63,7 @@ from symmetry.torch.parts.settings import TorchSettings
 from symmetry.torch.parts.step_events import TorchStepEvents
 from symmetry.torch.probes.flowing import TorchFlowing
 from symmetry.torch.probes.loss_probe import TorchLossProbe
+from symmetry.torch.probes.undoing import TorchUndoing
 from symmetry.torch.raising import readable
 from symmetry.torch.state import held
 from symmetry.torch.trials.first_calls import RunParts
@@ -78,6 +79,7 @@ from symmetry.training.capabilities.replicated import Replicated
 from symmetry.training.capabilities.rows import Rows
 from symmetry.training.capabilities.saving import Saving
 from symmetry.training.capabilities.step_events import StepEvents
+from symmetry.training.capabilities.undoing import Undoing
 from symmetry.training.losses import LossProbe
 from symmetry.training.run import Constant, Kind, RunSettings
 from symmetry.training.trial import Functions, Sampling, Trial
@@ -279,6 +281,7 @@ _CAPABILITIES: Mapping[type, Callable[[TorchRun], Any]] = {
     Layered: lambda run: TorchLayers(run.objects.model, run.parameters),
     Drawing: lambda run: TorchDrawing(run.operations, run.random_states),
     Flowing: lambda run: TorchFlowing(run.objects.model, run.parameters, run.events),
+    Undoing: lambda run: TorchUndoing(run.objects.model, run.parameters, run.events, run.step),
     LossProbe: lambda run: TorchLossProbe(run.objects.model, lambda: run.taken),
     Trial: lambda run: _trial(run),
     Sampling: lambda run: _trial(run),

@@ -371,6 +371,26 @@ class Unfrozen:
 
 
 @dataclass(frozen=True, kw_only=True)
+class SharedNoise:
+    """Random numbers without an axis of the samples that meet results of a model."""
+
+    at: SourceLine
+    shape: tuple[int, ...]
+    meets: tuple[int, ...]  # the shape of the results
+    times: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unheld:
+    """A parameter of no module that backwards reach, no optimiser holds, and nothing changes."""
+
+    at: SourceLine  # of the first of these backwards
+    variable: str  # that holds it in the script; empty if it is not known
+    shape: str
+    backwards: int  # how many reach it
+
+
+@dataclass(frozen=True, kw_only=True)
 class SteppedOptimizer:
     """An optimiser that stepped."""
 
@@ -431,6 +451,8 @@ class Epochs:
     identities: tuple[SameFunction, ...] = ()
     initialised: tuple[Initialised, ...] = ()
     unfrozen: tuple[Unfrozen, ...] = ()  # or made late, and no optimiser holds them
+    unheld: tuple[Unheld, ...] = ()
+    noise: tuple[SharedNoise, ...] = ()
     # Lines that compute running averages whose old value is another one in a later call.
     averages: frozenset[SourceLine] = frozenset()
     # Lines that compute running averages, where an evaluation reads the old value of the start.

@@ -94,6 +94,7 @@ class Mixer:
     # Whether it takes samples by their places: a product with a constant, or a selection.
     by_position: bool
     place: SourceLine  # the user's line
+    is_last: bool = False  # whether its results are the outputs, perhaps in another shape
 
 
 @dataclass(frozen=True)

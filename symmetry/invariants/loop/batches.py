@@ -44,6 +44,11 @@ SAME_ROWS = NoteKind(
     meaning="Every update is given the same rows of a tensor, and nothing reads the others. The "
     "index of the loop may be missing: x[i : i + size] instead of x[:size].",
 )
+ONE_NOISE = NoteKind(
+    "loop/one-noise",
+    meaning="Noise is drawn once for a batch, and meets results of the model for each sample. Draw "
+    "it in their shape.",
+)
 _FEW = 4  # batches that are equal
 _MOST = 0.5  # of a tensor: more may be the training part of it
 _ORDER = 8  # samples that are in the same order
@@ -57,6 +62,7 @@ def batches(epochs: Epochs) -> Judgement:
     judgement.why = "" if judgement.applies else "it has no DataLoader, and seeds nothing"
     _judge_micro_batches(epochs, judgement)
     _note_same_rows(epochs, judgement)
+    _note_noise(epochs, judgement)
     for loader in training:
         _judge_first_batches(epochs, loader, judgement)
         _judge_samples(epochs, loader, judgement)
@@ -76,7 +82,7 @@ INVARIANT = loop_invariant(
         witness="a DataLoader, or a seed",
         cause="a seed, an iterator or an epoch is set at the wrong place of the loop",
         cure="Seed once before the loop, and make one iterator for each epoch.",
-        notes=(SHUFFLE, ORDER, SAME_ROWS),
+        notes=(SHUFFLE, ORDER, SAME_ROWS, ONE_NOISE),
     ),
     batches,
 )
@@ -154,6 +160,20 @@ def _note_same_rows(epochs: Epochs, judgement: Judgement) -> None:
         f"{first.share:.0%} of it, and nothing reads the others: is the index of the loop missing?",
         calls[first.call].at,
     )
+
+
+def _note_noise(epochs: Epochs, judgement: Judgement) -> None:
+    """Note noise that all samples of a batch share, in several updates."""
+    for each in epochs.noise:
+        if each.times >= _FEW:
+            shape, meets = (" x ".join(map(str, s)) for s in (each.shape, each.meets))
+            judgement.applies = True
+            judgement.note(
+                ONE_NOISE,
+                f"random numbers of the shape {shape} meet results of the shape {meets} here: all "
+                "samples of a batch share them. Draw them in that shape.",
+                each.at,
+            )
 
 
 def _judge_first_batches(epochs: Epochs, loader: Loader, judgement: Judgement) -> None:

@@ -6,10 +6,16 @@ so that ``best = model.state_dict()`` holds the last weights, and loading it res
 
 from __future__ import annotations
 
+import ast
+from collections.abc import Collection
+from functools import partial
+from pathlib import Path
+
 from symmetry.invariants.loop.judgement import Judgement, loop_invariant
 from symmetry.law.invariant import Statement
 from symmetry.law.note import NoteKind
 from symmetry.training.events import Copy, Epochs, Restored, Saved
+from symmetry.training.start import TrainingStart
 
 CHECKPOINT = NoteKind(
     "loop/checkpoint",
@@ -110,7 +116,49 @@ def _note_position(epochs: Epochs, judgement: Judgement) -> None:
                 f"not the state of {stateful}: a run that goes on from it begins with an empty "
                 "one. Save optimizer.state_dict() as well.",
                 event.at,
+                proof="the script itself goes on from the position that it loads",
+                holds=partial(_goes_on, event=event),
             )
+
+
+def _goes_on(_: TrainingStart, event: Saved) -> bool:
+    return goes_on(event.at.file, event.keys)
+
+
+def goes_on(file: str, keys: Collection[str]) -> bool:
+    """Return whether a script counts its epochs or steps from a number of a loaded checkpoint.
+
+    Example: ``first = checkpoint["epoch"] + 1`` and ``for epoch in range(first, epochs)``.
+    """
+    try:
+        tree = ast.parse(Path(file).read_text(encoding="utf-8"))
+    except (OSError, ValueError, SyntaxError):
+        return False
+    counters = {
+        ast.unparse(target)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Assign) and _reads(node.value, keys)
+        for target in node.targets
+        if isinstance(target, ast.Name | ast.Attribute)
+    }
+    counts = (
+        node
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in ("range", "itertools.count")
+    )
+    return any(
+        _reads(argument, keys) or counters & {ast.unparse(n) for n in ast.walk(argument)}
+        for call in counts
+        for argument in call.args[:1]
+        if len(call.args) > 1 or ast.unparse(call.func) != "range"
+    )
+
+
+def _reads(value: ast.AST, keys: Collection[str]) -> bool:
+    """Return whether an expression reads the position of a checkpoint: ``saved["epoch"]``."""
+    read = (node.slice for node in ast.walk(value) if isinstance(node, ast.Subscript))
+    names = {each.value for each in read if isinstance(each, ast.Constant)}
+    return not names.isdisjoint(keys)
 
 
 def _note_untrained(epochs: Epochs, judgement: Judgement) -> None:

@@ -45,6 +45,7 @@ def gradients(epochs: Epochs) -> Judgement:
     _judge_leftover(epochs, judgement)
     _judge_leaks(epochs, judgement)
     _judge_unfrozen(epochs, judgement)
+    _judge_unheld(epochs, judgement)
     judge_clips(epochs, judgement)
     return judgement
 
@@ -183,6 +184,18 @@ def _judge_leaks(epochs: Epochs, judgement: Judgement) -> None:
                 f"those of its own loss ({own_lines[0]}), in {count(len(own_lines), 'update')}. "
                 "detach() the input of that loss, or call zero_grad() before the own backward().",
                 at,
+            )
+
+
+def _judge_unheld(epochs: Epochs, judgement: Judgement) -> None:
+    """Accuse parameters of no module that backwards reach, and that no optimiser holds."""
+    for each in epochs.unheld:
+        if each.backwards >= _AGAIN and epochs.of(Updated):
+            name = each.variable or f"a parameter ({each.shape}) of no module"
+            judgement.accuse(
+                f"{name} is an nn.Parameter, {count(each.backwards, 'backward')} reach it, and no "
+                "optimiser holds it: it stays as it is. Give it to one.",
+                each.at,
             )
 
 

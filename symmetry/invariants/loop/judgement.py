@@ -11,6 +11,7 @@ from symmetry.law.excuse import Excuse
 from symmetry.law.invariant import Statement
 from symmetry.law.measurement import Measurement, Violation
 from symmetry.law.note import Note, NoteKind
+from symmetry.law.proof import Proof
 from symmetry.observe.source_line import SourceLine
 from symmetry.training.events import Epochs, Updated
 from symmetry.training.start import TrainingStart
@@ -42,6 +43,7 @@ class Judgement:
     # Mistakes; the law holds without any.
     accusations: list[Accusation] = field(default_factory=list)
     notes: list[Note] = field(default_factory=list)  # facts that are usually mistakes
+    proofs: list[Proof] = field(default_factory=list)  # of some of them
     applies: bool = True  # whether there was anything in the run that the law speaks about
     why: str = ""  # why it does not apply, or cannot judge
     spared: list[tuple[Excuse, SourceLine]] = field(default_factory=list)  # and where
@@ -56,11 +58,20 @@ class Judgement:
         if all(each.at != at for each in self.accusations):
             self.accusations.append(Accusation(text, at, mechanism))
 
-    def note(self, kind: NoteKind, text: str, at: SourceLine) -> None:
-        """Add a note, once."""
+    def note(
+        self,
+        kind: NoteKind,
+        text: str,
+        at: SourceLine,
+        proof: str = "",
+        holds: Callable[[TrainingStart], bool] = lambda _: True,
+    ) -> None:
+        """Add a note, once; with a ``proof`` it is a violation if that ``holds``."""
         note = kind.at(text, at)
         if note not in self.notes:
             self.notes.append(note)
+            if proof:
+                self.proofs.append(Proof(note, proof, holds))
 
 
 Law = Callable[[Epochs], Judgement]
@@ -113,7 +124,7 @@ def judged(law: Law, epochs: Epochs) -> Measurement:
 
 def as_measurement(judgement: Judgement) -> Measurement:
     """Return the measurement of a judgement: its first mistake, with the lines of the others."""
-    notes = tuple(judgement.notes)
+    notes, proofs = tuple(judgement.notes), tuple(judgement.proofs)
     if judgement.accusations:
         first, *others = judgement.accusations
         text = first.text
@@ -125,6 +136,6 @@ def as_measurement(judgement: Judgement) -> Measurement:
     if not judgement.applies:
         return Measurement.not_applicable(judgement.why, notes=notes)
     if judgement.why:
-        return Measurement.cannot_judge(judgement.why, notes=notes)
+        return Measurement.cannot_judge(judgement.why, notes=notes, proofs=proofs)
     excuse = "; ".join(f"{at}: {excuse.sentence}" for excuse, at in judgement.spared)
-    return Measurement(counted=True, notes=notes, note=excuse)
+    return Measurement(counted=True, notes=notes, note=excuse, proofs=proofs)

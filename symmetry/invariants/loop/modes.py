@@ -10,14 +10,14 @@ meant.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from symmetry.invariants.loop.judgement import Judgement, loop_invariant
 from symmetry.law.invariant import Statement
 from symmetry.law.note import NoteKind
 from symmetry.observe.source_line import SourceLine
-from symmetry.training.events import Backward, Called, Epochs, Switched, Updated
+from symmetry.training.events import Backward, Called, Epochs, Model, Switched, Updated
 from symmetry.units.words import count
 
 EVAL_MODE = NoteKind(
@@ -191,7 +191,28 @@ def _note_training_on_another_loader(epochs: Epochs, judgement: Judgement) -> No
                     f"({trains[0].at}). If this loader is for evaluation, leave out backward() and "
                     "step().",
                     call.at,
+                    proof=""
+                    if not _evaluates(epochs, call, trains)
+                    else "with eval() undone "
+                    f"{_reacting(model)} in these updates, and the loader takes its samples in "
+                    "order, as for an evaluation, while the other one shuffles",
                 )
+
+
+def _evaluates(epochs: Epochs, call: Called, trains: Sequence[Called]) -> bool:
+    """Return whether the loader of a call is for evaluation by its order, unlike the others."""
+    loaders = [epochs.loaders[each.loader] for each in trains if each.loader is not None]
+    own = epochs.loaders[call.loader or 0]
+    reacts = epochs.models[call.model].dropouts or epochs.models[call.model].statistics
+    in_order = own.sampler == "SequentialSampler"
+    return bool(reacts) and in_order and all(each.shuffles for each in loaders)
+
+
+def _reacting(model: Model) -> str:
+    """Say what evaluation mode switches off, were it not there."""
+    dropouts = f"{count(model.dropouts, 'dropout')} would drop out" if model.dropouts else ""
+    learns = f"running statistics of {count(model.statistics, 'module')} would learn"
+    return dropouts or learns
 
 
 def _made(epochs: Epochs, loader: int | None) -> tuple[SourceLine, int] | None:

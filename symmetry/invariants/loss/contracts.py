@@ -102,6 +102,14 @@ def _bernoulli(call: LossCall) -> Iterator[Fault]:
         yield Fault("logits", _BERNOULLI_TWICE.format(maker=made_by(logits)))
 
 
+def _swapped(call: LossCall) -> Iterator[Fault]:
+    """Judge targets that are trained, and beyond 0 and 1: the outputs of the model are logits."""
+    labels, outputs = call.arguments["input"], call.arguments["target"]
+    bounded = made_by(outputs) in _RANGES or 0 <= outputs.least <= outputs.most <= 1
+    if outputs.trained and not labels.trained and not bounded:
+        yield Fault("target", _SWAPPED.format(loss=call.function, output=outputs))
+
+
 def _binary_targets(call: LossCall) -> Iterator[Fault]:
     """Judge whole targets; soft ones beyond 0 and 1 are used on purpose, in GANs."""
     target = call.arguments["target"]
@@ -202,6 +210,10 @@ _NO_CLASSES = (
     "the targets of {loss} lie between {target.least:g} and {target.most:g}, but it is defined on "
     "targets from 0 to 1: outside it has no minimum"
 )
+_SWAPPED = (
+    "{loss} takes the outputs of the model, between {output.least:.3g} and {output.most:.3g}, for "
+    "its targets, and the labels for its input: exchange the two arguments"
+)
 _KL_INPUT = (
     "kl_div is given probabilities as its input (they are positive and sum to one), but it is "
     "defined on their logarithms there: use log_softmax"
@@ -225,9 +237,9 @@ _OUT_OF_REACH = (
 _JUDGES: dict[str, tuple[Callable[[LossCall], Iterator[Fault]], ...]] = {
     "Bernoulli": (_bernoulli,),
     "Categorical": (_categorical,),
-    "binary_cross_entropy": (_binary_targets,),
-    "binary_cross_entropy_with_logits": (_sigmoid_inside, _binary_targets),
-    "cross_entropy": (_cross_entropy,),
+    "binary_cross_entropy": (_swapped, _binary_targets),
+    "binary_cross_entropy_with_logits": (_swapped, _sigmoid_inside, _binary_targets),
+    "cross_entropy": (_swapped, _cross_entropy),
     "ctc_loss": (_ctc_loss,),
     "kl_div": (_kl_div,),
     "nll_loss": (_nll_loss,),

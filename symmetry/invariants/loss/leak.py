@@ -52,7 +52,9 @@ def _moves(plain: _Positions, other: _Positions, cut: int, axis: int) -> bool:
     for number, array in plain.items():
         if number in other and other[number].shape == array.shape:
             a, b = (each.take(range(cut), axis) for each in (array, other[number]))
-            if float(abs(np.nan_to_num(a - b)).max(initial=0.0)) > _TOLERANCE * _largest(a):
+            with np.errstate(invalid="ignore"):  # masks hold infinities
+                gap = np.nan_to_num(a - b)
+            if _largest(gap) > _TOLERANCE * _largest(a):
                 return True
     return False
 

@@ -178,7 +178,7 @@ def _readings(start: TrainingStart, shift: Shift) -> Iterator[Reading]:
     """Yield the tokens that outputs depend on, for two places to cut the text at."""
     plain = _outputs(start, shift, shift.text)
     length = shift.text.shape[1]
-    for cut in dict.fromkeys((length // 2, length // 3)):
+    for cut in dict.fromkeys((length // 2 | 1, length // 3 | 1)):  # odd: no block begins there
         if plain is None or cut < 1:
             return
         moved = _moved(start, shift, plain, _changed(shift, cut))

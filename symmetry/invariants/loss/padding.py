@@ -14,7 +14,8 @@ first of these is left out, since it may end the text. In JAX it is also padding
 it before the loss, as with ``tokens != 0``, or if the lengths of the texts in its batch leave it
 out; and, for a note, if its number only fills the ends of rows. Labels
 belong to these places if they are the tokens themselves, or the next ones; or else if in a run with
-other tokens at padding the outputs move that the loss compares with the labels there. The last
+other tokens at padding the outputs move that the loss compares with the labels there, or if all
+outputs at padding are the same, and no others are. The last
 padding before a text, in a row that is filled up on the left, may have the first token as its
 label: it says how texts begin.
 
@@ -212,7 +213,18 @@ def _belong(start: TrainingStart, suspect: Suspect) -> bool:
     if plain is None or other is None or len(plain) != suspect.labels.size:
         return False
     rows = moved(plain, other)
-    return rows is not None and suspect.count(rows, suspect.places)
+    if rows is None:
+        return False
+    return suspect.count(rows, suspect.places) or _are_constant(plain, suspect)
+
+
+def _are_constant(outputs: Array, suspect: Suspect) -> bool:
+    """Return whether outputs are one vector at all padding, as behind pad_packed_sequence."""
+    padding = suspect.padded.padding[:, : suspect.labels.shape[1]]
+    at = (padding.T if suspect.transposed else padding).ravel()
+    vectors = outputs.reshape(len(at), -1)
+    same = (vectors == vectors[at][0]).all(1)
+    return bool(at.sum() > 1 and same[at].all() and not same[~at].any())
 
 
 def _counted(start: TrainingStart, suspect: Suspect) -> list[Array]:

@@ -26,6 +26,8 @@ class Shift:
     # Whether the tokens are (tokens, batch), and the rows of the loss in this order, too.
     transposed: bool
     counts: Array  # which labels count, (batch, labels)
+    # Which of them are the last of a row, where the tokens hold padding in place of the next one.
+    ends: Array
 
     @property
     def text(self) -> Array:
@@ -41,7 +43,7 @@ class Shift:
         words = np.zeros(self.text.shape, bool)
         later = words[:, self.places :]
         common = min(later.shape[1], self.counts.shape[1])
-        later[:, :common] = self.counts[:, :common]
+        later[:, :common] = (self.counts & ~self.ends)[:, :common]
         return words
 
     def given(self, text: Array) -> Tokens:
@@ -81,10 +83,30 @@ def _shift(loss: LossCall, labels: Array, tokens: Tokens) -> Shift | None:
             continue
         mine = labels.reshape(-1, batch).T if transposed else labels.reshape(batch, -1)
         counts = (mine != loss.options.get("ignore_index", -100)) & (mine >= 0)
-        places = [k for k in range(_CUT + 1) if _lies(text, mine, counts, k)]
+        ends = [_ends(text, counts, k) for k in range(_CUT + 1)]
+        places = [k for k, end in enumerate(ends) if _lies(text, mine, counts & ~end, k)]
         if len(places) == 1:
-            return Shift(loss, tokens, places[0], transposed, counts)
+            return Shift(loss, tokens, places[0], transposed, counts, ends[places[0]])
     return None
+
+
+def _ends(text: Array, counts: Array, places: int) -> Array:
+    """Return the last label of each row that counts, if the tokens behind it are padding.
+
+    Inputs and labels are padded apart, as ``text[:-1]`` and ``text[1:]``: only labels have the
+    end of a shorter text. Padding is one number, up to the ends of several rows.
+    """
+    ends = np.zeros(counts.shape, bool)
+    fills = dict[int, int]()
+    for row, counting in enumerate(counts):
+        last = int(np.flatnonzero(counting)[-1]) if counting.any() else 0
+        behind = text[row, last + places :]
+        if places and len(behind) and (behind == behind[0]).all():
+            fills[row] = int(behind[0])
+            ends[row, last] = True
+    if len(fills) < 2 or len({*fills.values()}) > 1:
+        ends[:] = False
+    return ends
 
 
 def _lies(text: Array, labels: Array, counts: Array, places: int) -> bool:

@@ -25,8 +25,11 @@ from symmetry.law.measurement import UNEQUAL_MEANS, Measurement
 from symmetry.law.note import NoteKind
 from symmetry.observe.terms import Terms
 from symmetry.training.capabilities.step_events import StepEvents
+from symmetry.training.capabilities.undoing import Undoing
 from symmetry.training.events import Called, Epochs
+from symmetry.training.run import needed
 from symmetry.training.start import TrainingStart
+from symmetry.units.state import Array
 
 WEIGHTS = NoteKind("loss/weights")
 ACCUMULATION = NoteKind(
@@ -160,7 +163,33 @@ def _note_sums(updates: list[UpdateInPieces], judgement: Judgement) -> None:
         f"losses ({asked}): it is {pieces} times as large as with one batch. Divide each loss by "
         f"{pieces}.",
         updates[0].updated.at,
+        proof=f"divided by {pieces}, the gradients give another update",
+        holds=lambda start: _depends_on_scale(start, pieces),
     )
+
+
+def _depends_on_scale(start: TrainingStart, pieces: int) -> bool:
+    """Return whether the first update is another one with gradients that are divided.
+
+    Adam and others like it divide by the gradients' own size: there a sum is as good as a mean.
+    """
+    one, other = (_update_with(start, factor) for factor in (1.0, 1 / pieces))
+    return any(
+        float(abs(one[name] - other[name]).max(initial=0.0))
+        > _APART * float(abs(one[name]).max(initial=0.0))
+        for name in one
+    )
+
+
+def _update_with(start: TrainingStart, factor: float) -> dict[str, Array]:
+    """Return the changes of all parameters by the first update, with scaled gradients."""
+    run = start.begin(noise=True)
+    before = run.parameter_arrays()
+    with needed(run, Undoing).scaled(factor):
+        run.step()
+    after = run.parameter_arrays()
+    run.close()
+    return {name: after[name] - before[name] for name in before}
 
 
 def _is_mean_of_means(update: UpdateInPieces, site: LossSite) -> bool:

@@ -28,7 +28,8 @@ def samples(start: TrainingStart) -> Measurement:
         other = start.begin(order=replaced(count, sample), noise=True)
         changed[sample] = needed(other, Sampling).module_inputs()
     calls = trial.with_samples(changed, count)
-    if start.baseline.doubt and any(call.mixer is not None for call in calls):
+    mixers = [call.mixer for call in calls if call.mixer is not None]
+    if start.baseline.doubt and not all(map(_are_scores, mixers)):
         return Measurement.cannot_judge(start.baseline.doubt)
     for call in calls:
         if call.mixer is not None and (text := _wrong(call.mixer, call.mode)):
@@ -56,6 +57,15 @@ INVARIANT = TrainingInvariant(
     dtypes=PROMOTED,
     runs=3,
 )
+
+
+def _are_scores(mixer: Mixer) -> bool:
+    """Return whether the outputs themselves are normalised over the samples, as over classes.
+
+    Where it is doubtful whether rows are samples or, for example, steps of time, other operations
+    may rightly take them together.
+    """
+    return mixer.kind == "softmax" and mixer.is_last
 
 
 def _wrong(mixer: Mixer, mode: str) -> str:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import combinations
 from typing import Any
 
 from symmetry.base.errors import TrainingError
+from symmetry.training.capabilities.flowing import Cut
 from symmetry.training.capabilities.model import Creation, Differentiating, Optimizing
 from symmetry.training.capabilities.step_events import StepEvents
+from symmetry.training.capabilities.undoing import Undoing
 from symmetry.training.observers import Observation, observed
 from symmetry.training.run import Run, needed
 from symmetry.training.start import TrainingStart
@@ -133,3 +135,21 @@ def responses_of(gradients: Mapping[str, Array], start: TrainingStart) -> dict[s
             gap = largest(gradient) if other is None else difference(gradient, other)
             responses[name] = max(responses[name], gap)
     return responses
+
+
+def gradients_without(start: TrainingStart, cut: Cut | None) -> dict[str, Array]:
+    """Return the gradients of the first update, without an operation that cuts some of them off."""
+    run, found, updates = start.begin(noise=True), dict[str, Array](), list[object]()
+    differentiating, events = needed(run, Differentiating), needed(run, StepEvents)
+
+    def after_backward() -> None:
+        if not updates:
+            found.update(differentiating.gradients())
+
+    with (
+        events.listening(after_backward=after_backward, before_update=updates.append),
+        nullcontext() if cut is None else needed(run, Undoing).without(cut),
+    ):
+        run.step()
+    run.close()
+    return found

@@ -5,16 +5,21 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from functools import partial
 from itertools import combinations
 from typing import Any
 
+import numpy as np
+
 from symmetry.base.errors import TrainingError
 from symmetry.base.randomness.random import Random
-from symmetry.invariants.movement.gradients import RunGradients
+from symmetry.invariants.movement.gradients import RunGradients, gradients_without
 from symmetry.law.note import Note, NoteKind
+from symmetry.law.proof import Proof
 from symmetry.observe.source_line import NOWHERE, SourceLine
 from symmetry.training.capabilities.flowing import FLAT, Cut, Flow, Flowing
 from symmetry.training.capabilities.step_events import StepEvents
+from symmetry.training.capabilities.undoing import Undoing
 from symmetry.training.run import Run, needed
 from symmetry.training.start import TrainingStart
 from symmetry.units import compare
@@ -72,8 +77,8 @@ def notes_on(
     begun: Mapping[str, Array],
     end: Mapping[str, Array],
     held: frozenset[str],
-) -> Iterator[Note]:
-    """Yield the notes on a run that has taken its steps."""
+) -> Iterator[Note | Proof]:
+    """Yield the notes on a run that has taken its steps, some of them with their proofs."""
     still = frozenset(
         name
         for name in held & start.baseline.trained & seen.rates.keys()
@@ -134,10 +139,28 @@ def _flow(start: TrainingStart, names: frozenset[str]) -> Flow | None:
     return start.with_run(flow, noise=True)
 
 
-def _cut(start: TrainingStart, idle: frozenset[str], steps: int) -> Iterator[Note]:
-    """Note parameters that change the loss, are held, and never receive a gradient."""
-    if idle and matter(start, idle):
-        yield _unreached(idle, "it never receives a gradient", cut_of(start, idle, steps))
+def _cut(start: TrainingStart, idle: frozenset[str], steps: int) -> Iterator[Note | Proof]:
+    """Note parameters that change the loss, are held, and never receive a gradient.
+
+    A detach() or a block without gradients may freeze them on purpose. A number or a copy of the
+    numbers is no way to say so.
+    """
+    if not (idle and matter(start, idle)):
+        return
+    cut = cut_of(start, idle, steps)
+    note = _unreached(idle, "it never receives a gradient", cut)
+    if cut is None or not cut.numbers:
+        yield note
+        return
+    first = min(idle).removeprefix("model.")
+    text = f"with the tensor in place of {cut.operation} the gradient of {first} is not zero"
+    yield Proof(note, text, lambda start: _is_reached(start, cut, idle))
+
+
+def _is_reached(start: TrainingStart, cut: Cut, idle: frozenset[str]) -> bool:
+    """Return whether parameters get a gradient without the operation that cuts it off."""
+    found = gradients_without(start, cut)
+    return any(largest(found.get(name, np.zeros(1))) > 0 for name in idle)
 
 
 def _flat(start: TrainingStart, zero: frozenset[str], steps: int) -> Iterator[Note]:
@@ -207,7 +230,7 @@ def _bare(name: str) -> str:
     return re.sub(r"\d+", "", name.partition(".")[2])
 
 
-def _terms(flow: Flow) -> Iterator[Note]:
+def _terms(flow: Flow) -> Iterator[Note | Proof]:
     for cut in flow.terms[:1]:
         passes = "create_graph" in cut.operation
         cure = "Pass it." if passes else "Add the tensor itself."
@@ -215,7 +238,31 @@ def _terms(flow: Flow) -> Iterator[Note]:
             f"{cut.operation}{_at(cut.place)} cuts a term of the loss off from the model: it is "
             f"added to the loss and trains nothing. {cure}"
         )
-        yield TERM.at(text, cut.place)
+        note = TERM.at(text, cut.place)
+        if not cut.numbers:  # a detach() may say that only the value is wanted
+            yield note
+            return
+        proof = "with the term itself the first gradient is another one"
+        yield Proof(note, proof, partial(_trains, cut=cut))
+
+
+def _trains(start: TrainingStart, cut: Cut) -> bool:
+    """Return whether a term changes the gradient once it is not cut off.
+
+    Where the loss also depends on the term's tensor in another way, only its value may be meant to
+    be another one, as in ``x + (y - x).detach()``.
+    """
+    run = start.begin(noise=True)
+    with needed(run, Undoing).cutting(cut) as found:
+        run.step()
+    run.close()
+    if not found.times or found.is_used:
+        return False
+    one, other = gradients_without(start, None), gradients_without(start, cut)
+    return any(
+        largest(other[name] - one.get(name, np.zeros(1))) > _FELT * largest(other[name])
+        for name in other
+    )
 
 
 def _targets(flow: Flow) -> Iterator[Note]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import NamedTuple
 
 from symmetry.invariants.invariant import WRITTEN, TrainingInvariant
@@ -20,11 +21,13 @@ from symmetry.invariants.movement.gradients import (
 from symmetry.invariants.movement.notes import cut_of, notes_on
 from symmetry.invariants.movement.undeclared import moves_undeclared
 from symmetry.law.measurement import Measurement, Violation
-from symmetry.law.note import Note, NoteKind
+from symmetry.law.note import NoteKind
+from symmetry.law.proof import Proof
 from symmetry.observe.source_line import NOWHERE, SourceLine
 from symmetry.training.capabilities.flowing import Cut, Flowing
 from symmetry.training.capabilities.model import Creation, Freezing, Layered, Optimizing
 from symmetry.training.capabilities.step_events import StepEvents
+from symmetry.training.capabilities.undoing import Undoing
 from symmetry.training.observers import Observation, observer
 from symmetry.training.run import Run, needed
 from symmetry.training.start import TrainingStart
@@ -64,7 +67,10 @@ def moves(start: TrainingStart) -> Measurement:
     found = _unmoved(start, seen, suspects, begun, held)
     if found.violation is not None:
         return found
-    return replace(found, notes=(*found.notes, *notes_on(start, seen, begun, end, held)))
+    more = [*found.proofs, *notes_on(start, seen, begun, end, held)]
+    notes = [each.note if isinstance(each, Proof) else each for each in more]
+    proofs = tuple(each for each in more if isinstance(each, Proof))
+    return replace(found, notes=tuple(notes), proofs=proofs)
 
 
 INVARIANT = TrainingInvariant(
@@ -198,7 +204,8 @@ def _unmoved(
             f"steps: {why}"
         )
         return Measurement.violated(Violation.at(message, place, seen.steps, name))
-    return Measurement(counted=True, notes=tuple(_unheld(dict.fromkeys(aside), start)))
+    proofs = tuple(_unheld(dict.fromkeys(aside), start))
+    return Measurement(counted=True, notes=tuple(each.note for each in proofs), proofs=proofs)
 
 
 def _held_twice(one: Creation, other: Creation) -> tuple[str, SourceLine]:
@@ -239,7 +246,7 @@ def _network_aside(name: str, held: frozenset[str], start: TrainingStart) -> str
     return "" if any(other.startswith(network) for other in held) else network[:-1]
 
 
-def _unheld(networks: Collection[str], start: TrainingStart) -> Iterator[Note]:
+def _unheld(networks: Collection[str], start: TrainingStart) -> Iterator[Proof]:
     """Note the networks that no optimiser holds, those of one line together."""
     if not networks:
         return
@@ -257,4 +264,21 @@ def _unheld(networks: Collection[str], start: TrainingStart) -> Iterator[Note]:
             "in a plain list belongs into an nn.ModuleList. Or, if it is frozen on purpose, call "
             f"{first}.requires_grad_(False)."
         )
-        yield UNHELD.at(text, place)
+        proof = (
+            f"its weights are random, as its layers were made, and {first} lies between what is "
+            "trained and the loss: with an optimiser it moves"
+        )
+        yield Proof(UNHELD.at(text, place), proof, partial(_is_forgotten, networks=made))
+
+
+def _is_forgotten(start: TrainingStart, networks: Collection[str]) -> bool:
+    """Return whether a network was never trained, and others are trained through it.
+
+    A network before them may be a random or a pretrained encoder, and one that was loaded may
+    judge what the others make.
+    """
+    return any(
+        needed(start.begin(noise=True), Undoing).is_initial(name)
+        and needed(start.begin(noise=True), Undoing).is_on_the_way(name)
+        for name in (network.removeprefix("model.") for network in networks)
+    )

@@ -40,6 +40,7 @@ _ELEMENTWISE = {"mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss"}
 _SUMS = {"add", "add_", "sub", "sub_", "rsub", "__add__", "__radd__", "__iadd__", "__sub__"}
 _SUMS |= {"__rsub__", "__isub__"}
 _FLAT = {"round", "sign", "sgn", "floor", "ceil", "trunc", "floor_divide"}
+_NUMBERS = ("torch.tensor()", "torch.as_tensor()", "item()")
 # The cure for an operation that cuts the gradient off.
 _CURES = {
     "torch.tensor()": "it copies the numbers and not how they were made: use torch.stack()",
@@ -217,7 +218,8 @@ def _finite(gradients: Iterable[Tensor | None]) -> bool:
 
 
 def _cut(operation: str) -> Cut:
-    return Cut(operation, users_line(), _CURES.get(operation, ""))
+    cure = _CURES.get(operation, "")
+    return Cut(operation, users_line(), cure, numbers=operation in _NUMBERS)
 
 
 def _name(func: Any) -> str:
@@ -227,6 +229,11 @@ def _name(func: Any) -> str:
         attribute: str = getattr(getattr(func, "__self__", None), "__name__", "")
         return attribute if attribute in _READ else "__set__"
     return name
+
+
+def operation_of(func: Any) -> str:
+    """Return a function as the user has written it: ``detach()``."""
+    return _word(_name(func))
 
 
 def _word(name: str) -> str:

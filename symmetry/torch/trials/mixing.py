@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from torch import Tensor, nn
@@ -63,10 +64,12 @@ class Mixing:
     ) -> Mixer | None:
         """Return what mixes first among the operations of two calls."""
         view: Mixer | None = None  # it mixes if something is done with its rows
-        for step, changed in zip(steps, others, strict=False):
+        for number, (step, changed) in enumerate(zip(steps, others, strict=False)):
             mixer = self._operation(step, changed)
             if mixer is None:
                 continue
+            if all(later.name in _MOVES for later in steps[number + 1 :]):
+                mixer = replace(mixer, is_last=True)
             if mixer.kind != "view":
                 return view if view and not self._apart(step, changed) else mixer
             view = view or mixer

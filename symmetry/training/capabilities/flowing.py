@@ -17,6 +17,8 @@ class Cut(NamedTuple):
     operation: str  # as the user has written it: ``detach()``
     place: SourceLine  # the user's line
     cure: str = ""  # what to do about it, if that is special
+    # Whether it hands on numbers, and is no way to say that the gradient has to end there.
+    numbers: bool = False
 
 
 class LossTarget(NamedTuple):

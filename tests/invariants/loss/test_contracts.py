@@ -45,6 +45,11 @@ COLUMN = trained([0.3], [0.9])
             call("binary_cross_entropy", input=PROBABILITIES, target=data([-1, 1, 1])),
             "between -1 and 1",
         ),
+        (
+            call("binary_cross_entropy_with_logits", input=data([0, 1, 1]), target=LOGITS),
+            "between -2 and 1, for its targets, and the labels for its input",
+        ),
+        (call("cross_entropy", input=SOFT, target=LOGITS), "exchange the two arguments"),
         (call("kl_div", input=PROBABILITIES, target=SOFT), "use log_softmax"),
         (
             call("Categorical", logits=PROBABILITIES),
@@ -102,6 +107,8 @@ def test_what_is_usually_a_mistake_is_no_violation(odd, text):
         call("binary_cross_entropy", input=PROBABILITIES, target=SOFT),
         call("binary_cross_entropy_with_logits", input=LOGITS, target=data([0.0, 1.1, 0.9])),
         call("binary_cross_entropy_with_logits", input=LOGITS, target=data([0, 1, 1])),
+        call("binary_cross_entropy", input=SOFT, target=PROBABILITIES),  # its learned targets
+        call("cross_entropy", input=data([3.0, -1.0, 0.2]), target=trained([0.2, 0.5, 0.3])),
         call("kl_div", {"log_target": False}, input=LOGARITHMS, target=SOFT),
         call("kl_div", {"log_target": True}, input=LOGARITHMS, target=data(*np.log([[0.5, 0.5]]))),
         call("Categorical", logits=LOGITS),

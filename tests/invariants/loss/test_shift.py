@@ -59,3 +59,17 @@ def test_a_text_that_repeats_itself_and_few_labels_say_nothing():
     same = np.full((2, 6), 4)
     assert found(same, same) == []
     assert found(np.where(np.arange(6) < 5, -100, TEXT)) == []
+
+
+def test_the_last_label_of_a_shorter_text_may_stand_where_the_tokens_are_padding():
+    texts = [[4, 7, 1, 9, 3, 2], [5, 2, 6, 2], [8, 3, 1, 2]]
+    given = np.array([[*t[:-1], *[0] * (6 - len(t))] for t in texts])
+    labels = np.array([[*t[1:], *[-100] * (6 - len(t))] for t in texts])
+    (shift,) = found(labels, given)
+    assert (shift.places, shift.ends.sum()) == (1, 2)
+    assert not shift.words[given == 0].any()
+    other = labels.copy()
+    other[1, 1] = 9  # no last one
+    assert found(other, given) == []
+    given[1, 3:] = 1  # two kinds of padding
+    assert found(labels, given) == []

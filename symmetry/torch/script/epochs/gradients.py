@@ -23,6 +23,7 @@ from symmetry.torch.script.epochs.by_hand import ByHand
 from symmetry.torch.script.epochs.log import Log, Numbers, states
 from symmetry.torch.script.epochs.measuring import Measuring
 from symmetry.torch.script.epochs.terms import LossTerms
+from symmetry.torch.script.epochs.unheld import UnheldParameters
 from symmetry.torch.watch.calls import in_backward
 from symmetry.training.events import (
     Backward,
@@ -56,6 +57,7 @@ class GradientReads:
         self._log, self._measuring, self._reach = log, measuring, reach
         self._optimizers = Numbers()
         self.terms, self._numbers = LossTerms(), Numbers()
+        self.unheld = UnheldParameters()
         self._stepped: dict[int, bool] = {}  # optimisers by number: whether they keep a state
         # By parameter: the backwards and clips whose numbers are in its gradient now.
         self._within: dict[int, set[int]] = {}
@@ -283,10 +285,11 @@ class GradientReads:
             return True, None
         nodes = begin | behind
         leaves = (getattr(node, "variable", None) for node in nodes)
-        beside = any(leaf is not None and id(leaf) not in held for leaf in leaves)
+        others = [leaf for leaf in leaves if leaf is not None and id(leaf) not in held]
+        self.unheld.reached(others)
         numbers = [node._sequence_nr() for node in nodes]
         self._reach(numbers)
-        return beside, self._log.calls_of(numbers) or None
+        return bool(others), self._log.calls_of(numbers) or None
 
     def _seen_zero(self, zero: Callable[..., Any]) -> Callable[..., Any]:
         def seen_zero(owner: Any, *args: Any, **kwargs: Any) -> Any:

@@ -21,6 +21,7 @@ from symmetry.torch.script.epochs.initialised import InitialisedWeights
 from symmetry.torch.script.epochs.log import Log
 from symmetry.torch.script.epochs.measuring import Measuring
 from symmetry.torch.script.epochs.misspelling import Misspelling
+from symmetry.torch.script.epochs.noise import SharedDraws
 from symmetry.torch.script.epochs.ratios import Ratios
 from symmetry.torch.script.epochs.restoring import Restoring
 from symmetry.torch.script.epochs.rounding import RoundedUpdates
@@ -98,6 +99,7 @@ class EpochRecorder:
         )
         self._misspelling, self._following = Misspelling(log), Following()
         self._seeding, self._schedules = Seeding(log), Schedules(log)
+        self._noise = SharedDraws()
         self._rounding, self._unfrozen = RoundedUpdates(), UnfrozenParameters()
 
     @property
@@ -156,6 +158,8 @@ class EpochRecorder:
             identities=self._identities.records(),
             initialised=self._initialised.records(),
             unfrozen=(*self._unfrozen.records(self.roots, self._gradients.held),),
+            noise=self._noise.records,
+            unheld=(*self._gradients.unheld.records([*self._modules], self._gradients.held),),
             ended=ended or "the script's end",
             is_whole=not ended,
             shortened=shortened,
@@ -187,7 +191,7 @@ class EpochRecorder:
 
     def _see_function(self, *call: Any) -> None:
         """See a function of PyTorch with its result: one mode costs less than several."""
-        for part in (self._scores, self._unused, self._ratios):
+        for part in (self._scores, self._unused, self._ratios, self._noise):
             part.see_function(*call)
 
     def _begins(self, optimizer: Any) -> None:

@@ -209,8 +209,12 @@ def _state_of(module: nn.Module) -> Iterator[tuple[str, Tensor]]:
 def _elsewhere(module: nn.Module, tensors: Mapping[str, Tensor]) -> tuple[tuple[str, str], ...]:
     """Return the names that differ from those of tensors of a module by a prefix, and the latter.
 
-    Both tensors have the same shape, and no other one of the module fits.
+    One of them has none; or, where no name is the module's, all have one prefix in place of
+    another. Both tensors have the same shape, and no other one of the module fits.
     """
+    matched = any(name in tensors for name, _ in _state_of(module))
+    prefixes = {name.partition(".")[0] for name in tensors}
+    renamed = not matched and len(prefixes) == 1
     own = {name: tuple(t.shape) for name, t in _state_of(module) if name not in tensors}
     found = []
     for name, tensor in tensors.items():
@@ -218,7 +222,11 @@ def _elsewhere(module: nn.Module, tensors: Mapping[str, Tensor]) -> tuple[tuple[
             other
             for other, shape in own.items()
             if shape == tuple(tensor.shape)
-            and (name.endswith(f".{other}") or other.endswith(f".{name}"))
+            and (
+                name.endswith(f".{other}")
+                or other.endswith(f".{name}")
+                or (renamed and name.partition(".")[2] == other.partition(".")[2] != "")
+            )
         ]
         found += [(name, fit) for fit in fits if len(fits) == 1]
     return tuple(found)
