@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
@@ -117,17 +117,19 @@ def _refuse_requirements(
             raise SymmetryError(f"--require {required} can never be met: it is not selected")
 
 
-def unmet(options: Options, judged: Mapping[str, str]) -> Iterator[str]:
+def unmet(options: Options, judged: Mapping[str, str], idle: Collection[str] = ()) -> Iterator[str]:
     """Yield the requirements that a check does not meet, in words.
 
     ``judged`` has the names of all its invariants, and why they were not judged; if they were, an
-    empty text.
+    empty text. A pattern requires those of its invariants that apply: others are ``idle``.
     """
     proved = sum(not why for why in judged.values())
     for required in options.require:
         if required.isdecimal() and proved < int(required):
             yield f"--require {required}: only {count(proved, 'invariant')} could be judged"
-        for name in () if required.isdecimal() else _matching(required, [*judged]):
+        matching = [] if required.isdecimal() else _matching(required, [*judged])
+        applying = [name for name in matching if name not in idle]
+        for name in applying or matching:
             if judged[name]:
                 yield f"--require {required}: {name} was not judged: {judged[name]}"
 

@@ -92,7 +92,7 @@ def _concluded(record: Checked, plan: Plan, examiner: Examiner, ignored: Ignored
         resume_option=examiner.resume_option,
         without_seed=examiner.without_seed,
         held=examiner.held,
-        unmet=tuple(unmet(plan.options, judged)),
+        unmet=tuple(unmet(plan.options, judged, _idle(record.verdicts))),
         covered=examiner.covered.with_parameters(
             examiner.coverage.parameters if examiner.coverage is not None else 0
         ),
@@ -129,6 +129,12 @@ def _judged(verdicts: Sequence[Verdict]) -> dict[str, str]:
     """Return all invariants by name, with the reason if none of its verdicts says something."""
     judged = {verdict.invariant: verdict.message for verdict in reversed(verdicts)}
     return judged | {verdict.invariant: "" for verdict in verdicts if verdict.kind in JUDGED}
+
+
+def _idle(verdicts: Sequence[Verdict]) -> set[str]:
+    """Return the invariants that do not apply in any precision."""
+    applying = {verdict.invariant for verdict in verdicts if verdict.kind != "not applicable"}
+    return {verdict.invariant for verdict in verdicts} - applying
 
 
 def _names_of(plan: Plan, judged: Mapping[str, str]) -> set[str]:

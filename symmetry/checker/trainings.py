@@ -37,6 +37,7 @@ from symmetry.invariants.invariant import TrainingInvariant
 from symmetry.law.invariant import Invariant
 from symmetry.law.measurement import UNSEEDED, Measurement, Violation
 from symmetry.observe.source_line import SourceLine
+from symmetry.training.promoted import departure
 from symmetry.training.start import TrainingStart
 from symmetry.training.target import Training
 from symmetry.units.words import count
@@ -84,6 +85,7 @@ class TrainingExaminer(Examiner):
         self._told = False  # whether it was said why a plain run does not work
         self._unjudged = ""  # why nothing else is judged
         self._on_ranks = False  # whether it was run on several ranks
+        self._departed = ""  # where its promoted runs are another training
         self._not_alone = ""  # why it is not judged as one rank
         self._disturbed = ""  # where its runs part from a plain one
         self._searched = False  # whether units were looked for
@@ -166,6 +168,9 @@ class TrainingExaminer(Examiner):
             return self._beside_loss(blank, self._loss)
         if dtype in self._broken:
             return self._broken_verdict(blank)
+        if dtype == "float64" and self._departed:
+            text = f"nothing is judged in float64: {self._departed}"
+            return replace(blank, kind="not applicable", message=text)
         if self._unjudged and self._unjudged != invariant.stops:
             return replace(blank, message=f"not judged: {self._unjudged}")
         verdict = self._judged(blank, entry)
@@ -287,6 +292,8 @@ class TrainingExaminer(Examiner):
             began = time.process_time()
             baseline = self._starts[dtype].baseline
             self._seconds[dtype] = time.process_time() - began
+            if dtype == "float64" and written is not None and "float32" not in self._broken:
+                self._departed = departure(written, self._starts[dtype])
             self.warnings |= {text: text for text in baseline.warnings}
             self.part = baseline.part
         except (SymmetryError, TargetError) as error:

@@ -50,6 +50,8 @@ class Baseline:
     nothing_hidden: str  # why no token can be replaced that a mask hides; empty if one may be
     observed: Observed | None  # its losses and tokens, where it is promoted
     unseeded: tuple[Unseeded, ...]  # what makes random generators without a seed
+    loss: float | None = None  # of the first step
+    draws: bool = True  # whether the first step may draw random numbers
     part: str = ""  # which part of the user's step its steps are, in words; empty for all
     warnings: tuple[str, ...] = ()  # of a run as written; none in float64
 
@@ -247,12 +249,17 @@ def _turnable(run: Run) -> frozenset[str]:
 
 def _observed(run: Run, probe: LossProbe | None) -> tuple[Baseline, States]:
     """Take the first steps; return what they showed, and the states."""
-    start, precision, states, losses = run.state(), run.precision(), States(), []
+    start, precision, states = run.state(), run.precision(), States()
+    losses: list[float | None] = []
     observed: Observed | None = None
+    drawing, draws = run.capability(Drawing), True
+    numbers = drawing.numbers() if drawing else None
     with ExitStack() as stack:
         if probe is not None:
             observed = stack.enter_context(probe.observed())
         for state in run.states(JUDGED):
+            if not losses and drawing and numbers is not None:
+                draws = drawing.numbers() != numbers
             losses.append(run.loss)
             states.append(state)
             _refuse_growth(run, start, state)
@@ -263,7 +270,7 @@ def _observed(run: Run, probe: LossProbe | None) -> tuple[Baseline, States]:
             "does without gradients returns its loss"
         )
     platform, padding = run.capability(Platform), run.capability(Padding)
-    accumulating, drawing = run.capability(Accumulating), run.capability(Drawing)
+    accumulating = run.capability(Accumulating)
     reordering = run.capability(Reordering)
     baseline = Baseline(
         state=start,
@@ -282,6 +289,8 @@ def _observed(run: Run, probe: LossProbe | None) -> tuple[Baseline, States]:
         nothing_hidden=padding.why_nothing_hidden(JUDGED) if padding else Padding.absent,
         observed=observed,
         unseeded=drawing.unseeded if drawing else (),
+        loss=losses[0],
+        draws=draws,
         part=needed(run, StepEvents).part,
     )
     return baseline, states

@@ -102,6 +102,10 @@ class TorchDrawing(Drawing):
         """Let the model's random operations draw the same numbers as in other trainings."""
         self._operations.alike = Counter()
 
+    def numbers(self) -> str:
+        """Return the states of the run's generators, as text."""
+        return repr([getattr(s, "tolist", lambda s=s: s)() for s in self._random_states.states])
+
     @property
     def unseeded(self) -> tuple[Unseeded, ...]:
         """The lines by now that make random generators without a seed."""

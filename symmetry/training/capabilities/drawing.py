@@ -23,6 +23,10 @@ class Drawing(Capability):
         They draw by kind and shape, in the order in which they come.
         """
 
+    def numbers(self) -> str | None:
+        """Return the states of the run's generators, as text; None if it draws by keys."""
+        return None
+
     @property
     @abstractmethod
     def unseeded(self) -> tuple[Unseeded, ...]:
