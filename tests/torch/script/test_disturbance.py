@@ -23,8 +23,12 @@ from symmetry.torch.script.epochs.recorder import EpochRecorder
 from symmetry.torch.script.execution import Execution
 from symmetry.torch.script.updates import record_plainly
 from symmetry.training.start import TrainingStart
+from tests.sound.trainings import scripts
 from tests.torch.script.epochs.helpers import HEAD
 
+SOUND = sorted(
+    file for folder in (".", "loop", "nearly") for file in (scripts.FOLDER / folder).glob("*.py")
+)
 SCRIPT = HEAD.replace("model = nn.Sequential(", "model = nn.Sequential(Scaled(), ").replace(
     "torch.manual_seed(0)",
     """torch.manual_seed(0)
@@ -251,3 +255,17 @@ def test_the_process_of_a_plain_run_records_its_first_updates(tmp_path, monkeypa
     assert not run.is_whole
     assert len(run.updates) == 3
     assert {"the loss", "0.scale", "1.weight", "2.running_mean"} <= run.updates[0].keys()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("file", SOUND, ids=lambda file: file.stem)
+def test_each_sound_script_is_held_against_its_plain_run(file):
+    training = scripts.script(file)
+    try:
+        training.begin_witness(0)
+        _ = TrainingStart(training, "float32").baseline
+        assert training.disturbance == ""
+        assert training.failing_plainly is None
+        training.epochs(0)
+    finally:
+        training.close()
