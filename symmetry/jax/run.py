@@ -144,8 +144,8 @@ class JaxRun(Stepper):
         """Take ``steps`` steps; return the constants that only a backward or an update reads."""
         return constants_outside_forward(self, steps)
 
-    def nudge_by(self, seed: int) -> None:
-        """Do nothing: results of 16 bits stay inside of what is compiled."""
+    def round_by(self, seed: int | None) -> None:
+        """Do nothing: operations are inside of what is compiled."""
 
     def close(self) -> None:
         """Do nothing: a run holds nothing but its leaves."""

@@ -1,26 +1,28 @@
-"""The response of a training: how far one ulp in the parameters moves each array.
+"""The response of a training: how far each array moves if everything is rounded in another way.
 
 Example: a step makes its only parameter w four times as large. It begins at 1; e is the eps.
 
     run            start     step 1    step 2
     unperturbed    1         4         16
-    draw 0         1 + 1e    4 + 4e    16 + 16e    from a start that is 1 eps away
+    draw 0         1 + 1e    4 + 5e    16 + 22e    from a start that is 1 eps away
     draw 1         1 - 2e    4 - 8e    16 - 32e    from a start that is 2 eps away
     one ulp                  16e       16e         of the largest entry of w: the least response
     response                 16e       32e         the largest of these
 
-A start differs from the true one by up to two ulps, at random. Another run of the same training,
-whose sums are rounded otherwise, deviates by a few responses. ``THRESHOLDS`` are the limits.
+A start differs from the true one by up to two ulps, at random, and so does the result of each
+operation by up to one: a sum that cancels does not move with the start. Another run of the same
+training, whose sums are rounded otherwise, deviates by a few responses. ``THRESHOLDS`` are the
+limits.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import partial
+from functools import cached_property, partial
 
 import numpy as np
 
-from symmetry.training.baseline import JUDGED, States
+from symmetry.training.baseline import JUDGED, States, judged_states
 from symmetry.training.origin import Origin
 from symmetry.training.run import Run
 from symmetry.units.state import State, difference
@@ -44,9 +46,8 @@ Moved = list[dict[str, float]]  # how far each array moves, by step
 class Response:
     """How far perturbed runs from an origin end from the unperturbed one.
 
-    Each run begins from parameters that are moved by about one ulp. After a suspicion two more runs
-    begin further away, for arrays that no ulp has moved. Runs are taken when more draws are asked
-    for than there are.
+    Each run begins from parameters that are moved by about one ulp, and rounds each operation in
+    another way. Runs are taken when more draws are asked for than there are.
     """
 
     def __init__(
@@ -75,7 +76,7 @@ class Response:
         moved = self._at_least_one_ulp(self._moved[known])
         if draws > known:
             for draw in range(known, draws):
-                self._draw(moved, draw, nudged=draws > DRAWS)
+                self._draw(moved, draw)
             if draws > DRAWS:
                 self._draw_far(moved)
             self._moved[draws] = moved
@@ -103,13 +104,30 @@ class Response:
 
     def first_draw(self) -> Iterator[State]:
         """Yield the states of the first perturbed run, which is taken in this process."""
-        moved, result = self._at_least_one_ulp(()), self._origin.result
+        moved, result = self._at_least_one_ulp(()), self._unperturbed
         run = self._origin.begin(self._origin.nearby(0))
+        run.round_by(0)
         states = run.states(JUDGED, copy=False)
         for response, state, other in zip(moved, result, states, strict=True):
             _enlarge(response, _gap(state, other))
             yield other
         self._moved[GLANCE] = moved
+
+    @cached_property
+    def _unperturbed(self) -> States:
+        """The states that perturbed runs are compared with.
+
+        Nothing is compiled where operations are rounded in another way: what is wrong with a
+        compiled run would count as a response.
+        """
+        if not self._origin.first.baseline.compiles:
+            return self._origin.result
+
+        def not_compiled(run: Run) -> States:
+            run.round_by(None)
+            return judged_states(run)
+
+        return self._origin.with_run(not_compiled, {})
 
     def _one_ulp(self) -> Moved:
         scale, eps = self._origin.scale, float(np.finfo(self._origin.first.settings.dtype).eps)
@@ -120,15 +138,13 @@ class Response:
         steps = known or [{} for _ in least]
         return [{**floor, **step} for floor, step in zip(least, steps, strict=True)]
 
-    def _draw(self, moved: Moved, draw: int, *, nudged: bool) -> None:
+    def _draw(self, moved: Moved, draw: int) -> None:
         """Take one perturbed run; keep the larger deviations."""
-        result = self._origin.result
-        nudged = nudged and not self._origin.first.baseline.compiles
+        unperturbed = self._unperturbed
 
         def gaps(run: Run) -> Moved:
-            if nudged:
-                run.nudge_by(draw)  # results in 16 bits, too
-            return _gaps(run, result)
+            run.round_by(draw)
+            return _gaps(run, unperturbed)
 
         drawn = self._origin.with_run(gaps, self._origin.nearby(draw))
         for response, gap in zip(moved, drawn, strict=True):

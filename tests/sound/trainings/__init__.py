@@ -11,6 +11,7 @@ from tests.sound.trainings import (  # noqa: F401
     movement,
     packing,
     padding,
+    rounding,
     runs,
     samples,
     settings,
