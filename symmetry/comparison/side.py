@@ -18,6 +18,7 @@ from symmetry.training.capabilities.platform import Platform
 from symmetry.training.capabilities.replicated import Replicated
 from symmetry.training.observation import USED, Observation, ObservedName, bare, together
 from symmetry.training.origin import OTHER_START_ULPS, nearby
+from symmetry.training.response import DRAWS
 from symmetry.training.run import Run, RunSettings, needed
 from symmetry.training.target import Training
 from symmetry.units.state import Array, State, difference, size
@@ -120,7 +121,7 @@ class LiveSide(Side):
         if not self._response:
             self._response = floor(self.dtype, self.kept, self.scale)
         for draw in range(self._draws, draws):
-            near = self.run(draw)
+            near = self.run(draw, closely=draws > DRAWS)
             for response, here, there in zip(self._response, self._unperturbed, near, strict=True):
                 for key, parts in here.parts.items():
                     change = apart(parts, there.parts.get(key))
@@ -134,7 +135,12 @@ class LiveSide(Side):
         return [*self.run(compiled=False, copy=True)] if self._compiles else self.kept
 
     def run(
-        self, draw: int | None = None, *, compiled: bool = True, copy: bool = False
+        self,
+        draw: int | None = None,
+        *,
+        compiled: bool = True,
+        closely: bool = False,
+        copy: bool = False,
     ) -> Iterator[Observation]:
         """Yield the observations of each step of a fresh run, perhaps of a perturbed one.
 
@@ -144,7 +150,7 @@ class LiveSide(Side):
         if draw is not None:
             self._move(run, draw)
         if draw is not None or not compiled:
-            run.round_by(draw)
+            run.round_by(draw, closely=closely)
         for _ in range(self.asked.steps):
             each = self._step(run)
             each.loss = run.loss

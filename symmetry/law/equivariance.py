@@ -270,9 +270,11 @@ def holds(start: Start, found: States, beside: Container[str] = ()) -> bool:
     return all(map(finite, found)) and max(counting, default=0.0) <= start.limit
 
 
-def largest_ratio(start: Start, found: States, expected: States) -> tuple[float, int, str]:
-    """Return the largest deviation by response, not looked at closely, with its step and array."""
-    ratios = _ratios((found, expected), start.responses())
+def largest_ratio(
+    start: Start, found: States, expected: States, *, closely: bool = False
+) -> tuple[float, int, str]:
+    """Return the largest deviation by response, with its step and array."""
+    ratios = _ratios((found, expected), start.responses(closely=closely))
     step, array = worst(ratios, start.limit)
     return ratios[step][array], step, array
 

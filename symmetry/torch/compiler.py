@@ -1,4 +1,4 @@
-"""What torch.compile has done so far in this process."""
+"""The work of torch.compile in this process."""
 
 import sys
 

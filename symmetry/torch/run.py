@@ -217,7 +217,7 @@ class TorchRun:
                 seen.step_ends()
         return seen.outside_forward(self.arrays.tensors_and_attributes())
 
-    def round_by(self, seed: int | None) -> None:
+    def round_by(self, seed: int | None, *, closely: bool = False) -> None:  # noqa: ARG002
         """Round each operation in another way, at random; with None as it is, but not compiled."""
         self.operations.rounding = rounding_by(seed, promoted=self.settings.promotes)
 

@@ -17,8 +17,8 @@ limits.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import cached_property, partial
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 
 import numpy as np
 
@@ -33,12 +33,6 @@ from symmetry.units.state import State, difference
 THRESHOLDS = {"float32": 30.0, "float64": 1000.0}
 # Draws of the response: for a glance, for a look where that leaves doubt, and after a suspicion.
 GLANCE, DRAWS, MORE_DRAWS = 1, 4, 12
-# Ulps: a bias that all scores of a softmax share has a gradient of rounding alone, and an optimiser
-# scales that up. One ulp may be too little to round the chances differently; these, about 1 % and
-# the root of eps, are enough where the scores of a new model are nearly equal.
-FAR_ULPS = {"float32": 2.0**16, "float64": 2.0**26}
-FAR_DRAWS = 2
-STILL_ULPS = 4  # ulps: an array moves by up to two as its start does
 
 Moved = list[dict[str, float]]  # how far each array moves, by step
 
@@ -76,9 +70,7 @@ class Response:
         moved = self._at_least_one_ulp(self._moved[known])
         if draws > known:
             for draw in range(known, draws):
-                self._draw(moved, draw)
-            if draws > DRAWS:
-                self._draw_far(moved)
+                self._draw(moved, draw, closely=draws > DRAWS)
             self._moved[draws] = moved
         return moved
 
@@ -88,19 +80,6 @@ class Response:
         A first guess is dear enough to be shared; a suspicion adds draws from there.
         """
         return Response(origin, guess=self)
-
-    def with_another(self, states: Sequence[State], near: Iterable[Sequence[State]]) -> Response:
-        """Return a response at least as large as another run's, which may be less accurate.
-
-        These are the run's states, and those of runs from starts close by.
-        """
-        moved = self.of(MORE_DRAWS)
-        for others in near:
-            for response, state, other in zip(moved, states, others, strict=True):
-                for name in response.keys() & state.keys():
-                    gap = difference(state[name], other.get(name))
-                    response[name] = max(response[name], gap)
-        return Response(self._origin, MORE_DRAWS, moved)
 
     def first_draw(self) -> Iterator[State]:
         """Yield the states of the first perturbed run, which is taken in this process."""
@@ -138,37 +117,17 @@ class Response:
         steps = known or [{} for _ in least]
         return [{**floor, **step} for floor, step in zip(least, steps, strict=True)]
 
-    def _draw(self, moved: Moved, draw: int) -> None:
+    def _draw(self, moved: Moved, draw: int, *, closely: bool) -> None:
         """Take one perturbed run; keep the larger deviations."""
         unperturbed = self._unperturbed
 
         def gaps(run: Run) -> Moved:
-            run.round_by(draw)
+            run.round_by(draw, closely=closely)
             return _gaps(run, unperturbed)
 
         drawn = self._origin.with_run(gaps, self._origin.nearby(draw))
         for response, gap in zip(moved, drawn, strict=True):
             _enlarge(response, gap)
-
-    def _draw_far(self, moved: Moved) -> None:
-        """Take runs from further away for the arrays that moved no more than their starts.
-
-        There a smooth training moves them as many times as far; more than that is rounding.
-        """
-        floors, far = self._one_ulp(), FAR_ULPS[self._origin.first.settings.dtype]
-        smooth = [
-            {
-                name: far * STILL_ULPS * low
-                for name, low in floor.items()
-                if step[name] <= STILL_ULPS * low
-            }
-            for step, floor in zip(moved, floors, strict=True)
-        ]
-        measured = partial(_gaps, result=self._origin.result)
-        for draw in range(FAR_DRAWS if any(smooth) else 0):
-            gaps = self._origin.with_run(measured, self._origin.nearby(MORE_DRAWS + draw, far))
-            for response, gap, limits in zip(moved, gaps, smooth, strict=False):
-                response.update({n: max(response[n], gap[n]) for n in limits if gap[n] > limits[n]})
 
 
 def _gaps(run: Run, result: States) -> Moved:

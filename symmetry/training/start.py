@@ -173,14 +173,6 @@ class TrainingStart:
         """Return the same start with the groups of units of its model."""
         return self._varied(model_units=model_units)
 
-    def responding(self, states: Sequence[State], near: Iterable[Sequence[State]]) -> TrainingStart:
-        """Return the same start, whose arrays respond at least as much as in another run.
-
-        The arguments are the states of that run, and of runs from starts close by: it may be less
-        accurate.
-        """
-        return self._varied(response=self._response.with_another(states, near))
-
     def release(self) -> None:
         """Let go of the states of runs, if they are large: later ones are computed again."""
         if self.baseline.size > LARGE:

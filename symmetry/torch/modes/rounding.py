@@ -63,7 +63,7 @@ _BITS = 31
 
 def rounding_by(seed: int | None, *, promoted: bool) -> Rounding:
     """Return the mode for a run: with several ranks replicas stay equal."""
-    return Rounding(seed, promoted=promoted, alike=world() > 1)
+    return Rounding(seed, promoted=promoted, hashed=world() > 1)
 
 
 class _Kind(NamedTuple):
@@ -83,14 +83,14 @@ class Rounding(TorchDispatchMode):
         Selects the random numbers; also an attribute. With None nothing is moved.
     promoted
         Whether everything is in float64: then what has fewer bits stays, as counters do.
-    alike
-        Whether equal numbers are moved alike, so that replicas of several ranks stay equal. Else
-        each is moved on its own, which breaks ties.
+    hashed
+        Whether a number moves by a function of its bits and of its place in its array, so that
+        equal arrays on several ranks stay equal.
     """
 
-    def __init__(self, seed: int | None, *, promoted: bool, alike: bool = False) -> None:
+    def __init__(self, seed: int | None, *, promoted: bool, hashed: bool = False) -> None:
         super().__init__()
-        self.seed, self._promoted, self._alike = seed, promoted, alike
+        self.seed, self._promoted, self._by_hash = seed, promoted, hashed
         self._random: dict[torch.device, torch.Generator] = {}
 
     @contextmanager
@@ -146,7 +146,7 @@ class Rounding(TorchDispatchMode):
         if value.is_complex():
             return torch.view_as_complex(self._change(torch.view_as_real(value), (), times))
         info = torch.finfo(value.dtype)
-        noise = self._hashed(value) if self._alike else self._drawn(value)
+        noise = self._hashed(value) if self._by_hash else self._drawn(value)
         noise *= value
         noise *= info.eps * times
         exact = value == value.trunc()
@@ -169,8 +169,9 @@ class Rounding(TorchDispatchMode):
         return torch.empty_like(value, requires_grad=False).uniform_(-1, 1, generator=random)
 
     def _hashed(self, value: Tensor) -> Tensor:
-        """Return numbers between -1 and 1 that are functions of the seed and of the entries."""
+        """Return numbers between -1 and 1: functions of the seed, the entries and their places."""
         bits = value.detach().double().view(torch.int64)
+        bits = bits ^ torch.arange(bits.numel(), device=bits.device).view(bits.shape)
         bits = (bits ^ (bits >> 32)) + (self.seed or 0) * _PRIMES[1]
         for prime in _PRIMES:
             bits = (bits & (1 << 32) - 1) * prime

@@ -67,7 +67,7 @@ class OperationModes:
         changes = not self.as_written
         looks = [mode for mode in (self.constants, *self._batches.modes) if mode is not None]
         with ExitStack() as stack:
-            if self.rounding is not None:  # it sees what the other modes perform
+            if self.rounding is not None:  # around the others: it gets their operations
                 stack.enter_context(self.rounding)
             if changes or looks:
                 stack.enter_context(self._scope.watching(promote=self._settings.promotes))
