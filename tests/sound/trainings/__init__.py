@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from symmetry.training.target import FunctionTraining
 from tests.sound.trainings import (  # noqa: F401
+    bases,
     composed,
     evaluation,
     functions,
