@@ -56,6 +56,6 @@ def _own_bases(start: TrainingStart) -> frozenset[str]:
 
 
 def _apart(one: Array, other: Array) -> float:
-    """Return how far the sizes of two arrays' numbers are apart, in their order."""
+    """Return the largest difference of the sorted sizes of two arrays' numbers."""
     a, b = (np.sort(abs(array), axis=None) for array in (one, other))
     return float(abs(a - b).max(initial=0.0)) if a.shape == b.shape else np.inf
