@@ -146,12 +146,15 @@ def _not_judged(
         yield _unjudged(others, why, f"code of this kind; each reason: {more}")
     if checked.resume_option:
         command = command_line("check", checked.target, resume_with=f"{checked.resume_option} ...")
-        yield {"checks": ["resume/*"], "why": "it saves, and was not resumed", "judgeable": command}
+        why = "it saves, and was not resumed"
+        yield {"checks": ["resume/*"], "applies": True, "why": why, "judgeable": command}
 
 
 def _unjudged(verdicts: Sequence[Verdict], why: str, judgeable: str) -> dict[str, Any]:
     names = [*dict.fromkeys(v.invariant for v in verdicts)]
-    return {"checks": names, "why": _short(why, _WHY), "judgeable": judgeable}
+    applies = any(verdict.kind != "not applicable" for verdict in verdicts)
+    why = _short(why, _WHY)
+    return {"checks": names, "applies": applies, "why": why, "judgeable": judgeable}
 
 
 def _rank(verdicts: Sequence[Verdict]) -> int:

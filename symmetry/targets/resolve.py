@@ -54,7 +54,8 @@ def resolve(
     """Return the target of that name, or wrap a callable.
 
     A name is one of ``BUILTIN``; ``package.module:attribute``, looked for in the working directory
-    first; or ``path/to/file.py:attribute``, which may import what lies beside it. The attribute may
+    first; ``hf-tiny:gpt2``, or another model type of transformers, made small; or
+    ``path/to/file.py:attribute``, which may import what lies beside it. The attribute may
     be dotted. A class is a two-layer step. Another callable is a training if it has no required
     parameters, and a step if it takes five arguments.
 
@@ -65,6 +66,8 @@ def resolve(
     Raises SymmetryError if there is no such thing, it cannot be imported, or it is neither; its one
     line says what was tried.
     """
+    if isinstance(target, str) and (training := _named(target)) is not None:
+        return training
     if isinstance(target, str) and target not in BUILTIN:
         if (words := words_of(target)) is not None:
             return drawn_script(script_named(words), draw or {}, arguments or {})
@@ -82,6 +85,15 @@ def resolve(
     else:
         resolved = as_target(target, arguments=arguments)
     return drawn_script(resolved, draw, {}) if draw else resolved
+
+
+def _named(target: str) -> TrainingTarget | None:
+    """Return a training whose name begins with a word of a framework; None for another name."""
+    for framework in frameworks.registered().values():
+        for word, make in framework.named.items():
+            if target.startswith(word):
+                return TrainingTarget(FunctionTraining(target, make(target.removeprefix(word))))
+    return None
 
 
 def resolve_training(target: str | Callable[..., Any] | Target, why: str) -> TrainingTarget:

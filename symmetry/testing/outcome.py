@@ -10,6 +10,7 @@ from symmetry.report.answer import lines as answer_lines
 from symmetry.report.explained import lines as explained_lines
 from symmetry.report.failures import failures
 from symmetry.report.verdicts import conclusion, gist
+from symmetry.testing.plugin import NO_TEST
 
 
 def end_test(plan: Plan, checked: Checked) -> None:
@@ -29,7 +30,8 @@ def end_test(plan: Plan, checked: Checked) -> None:
         pytest.fail(conclusion(checked), pytrace=False)
     if not any(verdict.kind in ("holds", "rounding") for verdict in verdicts):
         why = dict.fromkeys(f"{verdict.kind}: {gist(verdict)}" for verdict in verdicts)
-        pytest.skip("; ".join(why))
+        idle = bool(verdicts) and all(verdict.kind == "not applicable" for verdict in verdicts)
+        pytest.skip("; ".join((*([NO_TEST] if idle else []), *why)))
 
 
 def _text(checked: Checked, explained: Explained | None = None) -> str:

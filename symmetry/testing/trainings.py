@@ -29,7 +29,7 @@ from symmetry.base.raised import raised_as
 from symmetry.checker.declaration import takes
 from symmetry.checker.options import Keywords, Options
 from symmetry.law.invariant import Invariant
-from symmetry.targets.resolve import as_target
+from symmetry.targets.resolve import as_target, resolve_training
 from symmetry.targets.returned import returned_training
 from symmetry.testing.outcome import end_test
 from symmetry.training.target import FunctionTraining
@@ -39,7 +39,7 @@ _INVARIANT = "invariant"  # the argument of the test that the decorator adds
 
 @takes(Options, Keywords)
 def check_training(
-    function: Callable[..., Any] | None = None,
+    function: Callable[..., Any] | str | None = None,
     **options: Unpack[Keywords],
 ) -> Any:
     """Turn a function or a fixture that makes a training into one test for each invariant.
@@ -61,7 +61,9 @@ def check_training(
     Parameters
     ----------
     function
-        The function, or a fixture, if this is no decorator with options.
+        The function, or a fixture, if this is no decorator with options. Or ``"hf-tiny:NAME"``, for
+        a model type of transformers such as gpt2: ``test_gpt2 = check_training("hf-tiny:gpt2")``
+        trains one that is made small from its configuration, without a download.
     **options
         As ``symmetry.check`` takes them. The ``budget`` is for one test in the mean: all
         tests of the function share the sum, and those that come too late are skipped.
@@ -76,14 +78,30 @@ def check_training(
     ...         ...
     """
 
-    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
+    def decorate(function: Callable[..., Any] | str) -> Callable[..., Any]:
         try:
+            if isinstance(function, str):
+                function = _named(function)
             return _parametrized(function, Options(**options))
         except SymmetryError as error:
             # Pytest prints the message of this exception alone, without a traceback.
             raise pytest.Collector.CollectError(str(error)) from None
 
     return decorate if function is None else decorate(function)
+
+
+def _named(name: str) -> Callable[..., Any]:
+    """Return a function that makes the training of a name."""
+    training = resolve_training(name, "check_training is for trainings").training
+    if not isinstance(training, FunctionTraining):
+        raise SymmetryError(f"{name!r} is a script: pytest --symmetry {name} tests it")
+
+    def made() -> Any:
+        return training.make()
+
+    made.__name__ = made.__qualname__ = name
+    made.__doc__ = f"Check {name}."
+    return made
 
 
 def _parametrized(given: Callable[..., Any], options: Options) -> Callable[..., Any]:

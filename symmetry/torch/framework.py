@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from importlib import import_module
 from pkgutil import iter_modules
@@ -79,6 +79,7 @@ def register() -> None:
             imports=frozenset({"torch"}),
             decisive=frozenset({"backward"}),
             calls=frozenset({"backward", "fit", "train"}),
+            named={"hf-tiny:": tiny},
         ),
     )
 
@@ -94,6 +95,13 @@ def script(name: str, source: Source, pins: Mapping[str, int]) -> Training:
     from symmetry.torch.script.script import Script, ScriptTraining
 
     return ScriptTraining(name, Script(source), pins)
+
+
+def tiny(kind: str) -> Callable[[], Any]:
+    """Return the function that trains a small model of a type of transformers."""
+    from symmetry.torch.tiny_models import tiny_training
+
+    return tiny_training(kind)
 
 
 def recognises(returned: Any) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
@@ -60,6 +60,8 @@ class Framework:
     settings: tuple[Setting, ...] = ()  # that must not matter to a training, see ``Configuring``
     decisive: frozenset[str] = frozenset()
     calls: frozenset[str] = frozenset()
+    # By the beginning of a target's name, what returns the function of a training for the rest.
+    named: Mapping[str, Callable[[str], Callable[[], Any]]] = field(default_factory=dict)
 
 
 class OtherFrameworkError(TrainingError):
