@@ -7,7 +7,6 @@ import os
 import re
 import shlex
 from collections.abc import Sequence
-from pathlib import Path
 
 from symmetry.base.errors import SymmetryError
 
@@ -22,7 +21,7 @@ def words_of(name: str) -> list[str] | None:
 
     A script is a name such as ``train.py``, ``train.py --epochs 1`` or ``-m package.train``.
     """
-    if name.endswith(".py") and Path(name).is_file():
+    if name.endswith(".py") and os.path.isfile(name):  # noqa: PTH113
         return [name]
     try:
         words = shlex.split(name, posix=os.name == "posix")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -452,7 +453,7 @@ def _expand(given: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
             current().enter(name)
             found.append(expand(name))
         except SymmetryError:
-            if is_pattern(name) or Path(name).is_dir():
+            if is_pattern(name) or os.path.isdir(name):  # noqa: PTH112
                 raise
             found.append(((name,), ()))  # what is wrong with one target is no matter of the others
     return tuple(n for names, _ in found for n in names), tuple(t for _, out in found for t in out)

@@ -12,7 +12,7 @@ import numpy as np
 from symmetry.base.randomness.random import Random
 from symmetry.observe.tape import Tape
 from symmetry.units.state import Array, State
-from symmetry.units.ulps import up_or_down
+from symmetry.units.ulps import is_discrete, up_or_down
 from symmetry.units.units import Units
 
 
@@ -97,8 +97,11 @@ def with_different(
 
 
 def nudged(state: State, seed: int) -> dict[str, Array]:
-    """Return the state with every floating-point number moved by one ulp, up or down."""
-    floats = {name: array for name, array in state.items() if array.dtype.kind == "f"}
+    """Return the state with floating-point numbers moved by one ulp, up or down.
+
+    Discrete arrays stay: code may read one as a mask, or as numbers of rows.
+    """
+    floats = {n: a for n, a in state.items() if a.dtype.kind == "f" and not is_discrete(a)}
     return {**state, **up_or_down(floats, Random(seed, 8))}
 
 

@@ -36,6 +36,7 @@ from symmetry.training.run import Run, RunSettings, needed
 from symmetry.training.target import Training
 from symmetry.training.trace import Trace
 from symmetry.units.state import State
+from symmetry.units.ulps import is_discrete
 from symmetry.units.units import Units
 
 _LOSS, _ULPS = 1e-12, 30  # tolerances: relative, and in multiples of the effect of one ulp
@@ -90,7 +91,11 @@ class Rehearsal:
         resized = _resized(start, results)
         start = {name: array for name, array in start.items() if name not in resized}
         steps = replace(steps, buffers=tuple(n for n in steps.buffers if n not in resized))
-        moved = {*run.parameters} | _written(start, steps.buffers, results)
+        written = _written(start, steps.buffers, results)
+        masks = {n for n in steps.buffers if n not in written and is_discrete(start[n])}
+        start = {name: array for name, array in start.items() if name not in masks}
+        steps = replace(steps, buffers=tuple(n for n in steps.buffers if n not in masks))
+        moved = {*run.parameters} | written
         thins = few is not None and steps.agreed(steps.dear and _thins(run, few))
         generic = generic_start(steps, start, moved, few if thins else None)
         layered = needed(run, Layered)

@@ -27,6 +27,7 @@ from symmetry.base.randomness.held_seeds import HeldSeeds, Numbers
 from symmetry.base.randomness.unseeded import giving_seeds
 from symmetry.base.updates import UpdateLog
 from symmetry.sandbox.mirror_pool import MirrorPool
+from symmetry.sandbox.namesake import NAME
 from symmetry.sandbox.sandbox import Sandbox, Uninterrupted
 from symmetry.sandbox.source import Source
 
@@ -103,7 +104,7 @@ def _shadowed(source: Source) -> Iterator[str]:
     """
     folder = str(source.homes[0])
     find = importlib.machinery.PathFinder.find_spec
-    tops = {name.partition(".")[0] for name in sys.modules} - {"__main__"}
+    tops = {name.partition(".")[0] for name in sys.modules} - {"__main__", NAME}
     beside = {top for top in tops if getattr(find(top, [folder]), "has_location", False)}
     if not beside:
         return

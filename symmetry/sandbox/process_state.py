@@ -45,6 +45,8 @@ _PRINTED = 4000  # characters of what a script prints last, that are kept
 _LINES = 20
 _MAIN = "__main__"
 
+_exit = os._exit
+_TIMERS = tuple(number for name, number in vars(signal).items() if name.startswith("ITIMER_"))
 _SIGNALS = tuple(map(int, signal.valid_signals()))
 # That of ``signal`` makes an enumeration of each answer, which takes ten times as long.
 _getsignal = sys.modules["_signal"].getsignal
@@ -118,6 +120,7 @@ class ProcessState:
             (_attribute(socket.socket, "bind"), sharing(socket.socket.bind)),
             (_attribute(rich, "_console"), None),  # it holds the bars of progress that go on
             (_attribute(atexit, "register"), _leaving_out_users(atexit.register)),
+            (_attribute(os, "_exit"), self._exit),
             *((_attribute(time, name), of) for name, of in self._clock.functions()),
             (_LOGS, logs | {logging.root: []}),
             ((_on_signals, _set_on_signals), _on_signals()),
@@ -135,11 +138,18 @@ class ProcessState:
     def exchange(self) -> None:
         """Exchange the state that is kept for the state of the process."""
         self._clock.turn()
+        self._process = os.getpid()
         for number, (get, put) in enumerate(self._switches):
             now = get()
             if now is not self._others[number]:
                 put(self._others[number])
             self._others[number] = now
+
+    def _exit(self, status: int) -> None:
+        """End the script as ``os._exit`` does; another process that it has forked really ends."""
+        if os.getpid() != self._process:
+            _exit(status)
+        raise SystemExit(status)
 
     def close_logs(self) -> None:
         """Close the handlers that the script has added, as Python does at its end."""
@@ -255,16 +265,27 @@ def _set_handlers(handlers: Mapping[logging.Logger, list[logging.Handler]]) -> N
             logger.handlers = own
 
 
-def _on_signals() -> dict[int, Any]:
-    """Return the handler of each signal."""
-    return {number: _getsignal(number) for number in _SIGNALS}
+def _on_signals() -> tuple[dict[int, Any], dict[int, Any]]:
+    """Return the handler of each signal, and the timers that send some: these are stopped."""
+    timers = {number: _stopped(number) for number in _TIMERS}
+    return {number: _getsignal(number) for number in _SIGNALS}, timers
 
 
-def _set_on_signals(actions: Mapping[int, Any]) -> None:
+def _set_on_signals(state: tuple[Mapping[int, Any], Mapping[int, Any]]) -> None:
+    actions, timers = state
     if threading.current_thread() is threading.main_thread():  # another one may not
         for number, action in actions.items():
             if action is not None and action != _getsignal(number):
                 signal.signal(number, action)
+    for number, timer in timers.items():
+        if timer[0]:
+            signal.setitimer(number, *timer)
+
+
+def _stopped(timer: int) -> tuple[float, float]:
+    """Stop a timer; return the seconds that it had left, and those between its signals."""
+    left = signal.getitimer(timer)
+    return signal.setitimer(timer, 0) if left[0] else left
 
 
 @cache

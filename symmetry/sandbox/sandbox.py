@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import builtins
+import errno
 import importlib.util
 import linecache
 import os
 import sys
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
@@ -19,6 +21,7 @@ from symmetry.base.raised import failure_of, gpu_hint, in_one_line, line_of, pla
 from symmetry.sandbox.confinement.confined import refusal
 from symmetry.sandbox.folder_mirror import code_of
 from symmetry.sandbox.mirror_pool import MirrorPool
+from symmetry.sandbox.namesake import Namesake
 from symmetry.sandbox.process_state import ProcessState, Switch
 from symmetry.sandbox.routes import Route
 from symmetry.sandbox.source import Source
@@ -121,6 +124,7 @@ class Sandbox(Generic[OwnStack]):
         self._watching: Callable[[], AbstractContextManager[None]] = watching
         self._mirrors, self.mirror = mirrors, mirrors.take()
         self._route = Route(self.mirror, self.mirror.of(source.folder))
+        self._namesake = Namesake(source.homes)
         self._file = source.script
         if isinstance(source.script, Path):
             self._file = self.main.__file__ = self.mirror.of(source.script)
@@ -252,7 +256,7 @@ class Sandbox(Generic[OwnStack]):
         """Give the script its folders and process state, and watch it."""
         self._process_state.exchange()
         try:
-            with self._route.taken(), self._watching():
+            with self._route.taken(), self._namesake.imported(), self._watching():
                 yield
         finally:
             self._process_state.exchange()
@@ -264,6 +268,9 @@ def _hint(text: str) -> str:
         return "it reads standard input, which is empty here: pass the input by its arguments"
     if "Inappropriate ioctl for device" in text:  # os.get_terminal_size(), say
         return "its standard output is no terminal here"
+    if os.strerror(errno.ENOSPC) in text:
+        place = tempfile.gettempdir()
+        return f"what it writes is kept in {place} meanwhile: set TMPDIR to a folder with more room"
     return gpu_hint(text).removeprefix("; ")
 
 

@@ -4,37 +4,38 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import wraps
 from itertools import count
 from typing import Any
 from unittest.mock import patch
 
 from torch import nn
-from torch.utils.weak import WeakIdKeyDictionary
 
 from symmetry.base.patches import Patch
 from symmetry.base.user_code import callers, calls_target, kind_of
 from symmetry.observe.source_line import NOWHERE, SourceLine
 from symmetry.training.capabilities.model import UNKNOWN, Creation
 
-_MADE = WeakIdKeyDictionary()
+# By the number of the thing, which no attribute is read of: a module whose ``__getattr__`` hands on
+# to another one has not got that yet.
+_MADE: dict[int, tuple[weakref.ref[Any], Creation]] = {}
 _NUMBERS = count(1)
 
 
 def note(thing: Any) -> None:
     """Note that a module or an optimiser is made now, unless that was noted before."""
-    if thing not in _MADE:
-        _MADE[thing] = Creation(_line(thing), next(_NUMBERS))
+    if creation_of(thing) is UNKNOWN:
+        number = id(thing)
+        with suppress(TypeError):  # the user's own may have no place for a weak reference
+            gone = weakref.ref(thing, lambda _: _MADE.pop(number, None))
+            _MADE[number] = gone, Creation(_line(thing), next(_NUMBERS))
 
 
 def creation_of(thing: Any) -> Creation:
     """Return where a module or an optimiser was made, if that is known."""
-    try:
-        found: Creation = _MADE.get(thing, UNKNOWN)
-    except TypeError:  # an optimiser of the user's own may have no place for a weak reference
-        return UNKNOWN
-    return found
+    made, creation = _MADE.get(id(thing), (None, UNKNOWN))
+    return creation if made is not None and made() is thing else UNKNOWN
 
 
 @contextmanager
@@ -89,11 +90,14 @@ class Modules:
         return (module for ref in self._made if (module := ref()) is not None)
 
     def roots(self) -> list[nn.Module]:
-        """Return those with parameters that are in no other."""
+        """Return those with parameters that are in no other; not those without numbers.
+
+        Parameters on the device meta are only counted.
+        """
         alive = {id(module): module for module in self}
         inner = {id(child) for module in alive.values() for child in module.children()}
         roots = (module for number, module in alive.items() if number not in inner)
-        return [module for module in roots if next(module.parameters(), None) is not None]
+        return [root for root in roots if any(not p.is_meta for p in root.parameters())]
 
 
 def _line(thing: Any) -> SourceLine:

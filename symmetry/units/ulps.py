@@ -12,6 +12,11 @@ def up_or_down(state: State, random: Random) -> dict[str, Array]:
     return {name: towards(signs(random, a.shape) * np.inf, a) for name, a in state.items()}
 
 
+def is_discrete(array: Array) -> bool:
+    """Return whether an array holds only whole numbers, or two values, as a mask does."""
+    return bool(np.all(array == np.floor(array))) or np.unique(array).size <= 2
+
+
 def signs(random: Random, shape: tuple[int, ...]) -> Array:
     """Return -1 or 1 at random for each entry."""
     return np.where(random.integers(2, shape) == 1, 1.0, -1.0)

@@ -20,6 +20,7 @@ from symmetry.base.names import split_tail, typed, with_arguments, words_of
         ("numba", None),
         ("-m", None),
         ("it's", None),
+        (f"train.py --note {'a' * 300}.py", ["train.py", "--note", f"{'a' * 300}.py"]),
         ("", None),
     ],
 )

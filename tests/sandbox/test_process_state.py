@@ -209,3 +209,38 @@ def test_a_package_that_is_imported_anew_is_its_own(tmp_path, main, monkeypatch)
             process.exchange()
         assert "a_package_imported_anew" not in sys.modules
     assert begun[0] is not begun[1]
+
+
+def test_timers_of_a_script_stand_still_while_it_is_suspended(process):
+    ticks = []
+    process.exchange()
+    signal.signal(signal.SIGALRM, lambda *_: ticks.append(1))
+    signal.setitimer(signal.ITIMER_REAL, 60, 0.01)
+    process.exchange()
+    assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
+    assert signal.getsignal(signal.SIGALRM) is signal.SIG_DFL
+    process.exchange()
+    left, between = signal.getitimer(signal.ITIMER_REAL)
+    assert (50 < left <= 60, round(between, 6)) == (True, 0.01)
+    signal.setitimer(signal.ITIMER_REAL, 0.01)
+    signal.pause()
+    process.exchange()
+    assert ticks == [1]
+
+
+def test_ending_the_process_ends_the_script_and_really_ends_its_forks(process):
+    process.exchange()
+    try:
+        with pytest.raises(SystemExit) as ended:
+            os._exit(3)
+        if not (child := os.fork()):
+            os._exit(4)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 4
+    finally:
+        process.exchange()
+    assert ended.value.code == 3
+
+
+def test_a_user_need_not_have_an_entry(tmp_path, main, monkeypatch):
+    monkeypatch.setattr("getpass.getuser", lambda: {}["uid not found"])
+    process_of(tmp_path, main)

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.weak import WeakTensorKeyDictionary
 
 from symmetry.base.user_code import callers, kind_of, user_place
 from symmetry.torch.modes import noise as random
@@ -19,6 +20,8 @@ from symmetry.training.run import RunSettings
 
 _LARGEST = torch.finfo(torch.float32).max
 _OTHERS = {"user", "installed"}  # kinds of code
+# By a view of a promoted copy: the same part of the tensor in fewer bits, which it writes to, too.
+_lows = WeakTensorKeyDictionary()
 _COPIES = {"_to_copy", "copy", "clone", "detach", "lift_fresh", "alias", "empty", "empty_like"}
 
 
@@ -91,7 +94,24 @@ def _promoted(func: Any, perform: Callable[..., Any], args: Any, kwargs: dict[st
     result = perform(*wide, **named)
     for low, high in written:
         low.copy_(high)
+    for high in written_by(func, args, kwargs):
+        if (low := _lows.get(high)) is not None:
+            low.copy_(high)
+    if _is_view(func):
+        _note_view(func, args, kwargs, result)
     return mapped(widened_but_for({id(high): low for low, high in written}), result)
+
+
+def _note_view(func: Any, args: Any, kwargs: dict[str, Any], result: Any) -> None:
+    """Remember which part of a tensor in fewer bits a view of its promoted copy stands for."""
+    low = args[0] if is_low(args[0]) else _lows.get(args[0]) if _is_tensor(args[0]) else None
+    if low is None or torch._C._functorch.is_functorch_wrapped_tensor(low):
+        return
+    part = func(low, *args[1:], **kwargs)
+    pairs = zip(result, part, strict=True) if isinstance(part, (list, tuple)) else [(result, part)]
+    for high, own in pairs:
+        if _is_tensor(high) and high is not own and high.shape == own.shape:
+            _lows[high] = own
 
 
 def _by_the_engine() -> bool:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from contextlib import ExitStack
 from copy import deepcopy
 from typing import Any, NamedTuple
 
 import torch
+from torch.optim import Optimizer
 
 from symmetry.base.folders import TemporaryFolder
+from symmetry.base.patches import Patch, patched
 from symmetry.base.randomness import generators
 from symmetry.base.randomness.generators import RandomStates
 from symmetry.torch.objects import generators_of
@@ -21,6 +24,14 @@ from symmetry.torch.watch.operations import tensors_in
 from symmetry.training.capabilities.saving import SavedRun, Saving
 from symmetry.training.run import Run
 from symmetry.units.state import Array
+
+# An optimiser casts the state that it loads to the dtypes of its parameters. Where a script loads
+# none, the state has to be what it was: one that rounds by hand keeps more bits than these.
+_AS_SAVED: Patch = (
+    Optimizer,
+    "_process_value_according_to_param_policy",
+    staticmethod(lambda _, value, *__, **___: value),
+)
 
 
 class _Content(NamedTuple):
@@ -82,7 +93,9 @@ class TorchSaving(Saving):
             with readable("load"), self._random_states.own():
                 objects.load(content.folder.path)
         for name, thing in objects.stateful.items() if content.folder is None else ():
-            with readable(f"{name}.load_state_dict"):
+            with readable(f"{name}.load_state_dict"), ExitStack() as stack:
+                if isinstance(objects.step, ScriptStep):
+                    stack.enter_context(patched([_AS_SAVED]))
                 thing.load_state_dict(deepcopy(content.dicts[name]))
         generators.set_states(generators_of(objects), content.generators)
         self._random_states.states, self._run.taken = content.random_states, saved.taken

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
+from types import ModuleType
 from typing import Any
 from unittest.mock import patch
 
@@ -17,7 +18,28 @@ from symmetry.torch.script.coroutine import Coroutine
 from symmetry.torch.script.host import Host
 from symmetry.torch.script.updates import recorded
 
+
+def _device() -> torch.device | None:
+    """Return the device of tensors that are made without one; None if none was set."""
+    context = getattr(torch._GLOBAL_DEVICE_CONTEXT, "device_context", None)
+    return None if context is None else context.device
+
+
+def _functions() -> dict[tuple[ModuleType, str], Any]:
+    """Return the functions and classes of PyTorch, which a script may replace."""
+    return {(m, name): each for m in _REPLACED for name, each in vars(m).items() if callable(each)}
+
+
+def _set_functions(functions: Mapping[tuple[ModuleType, str], Any]) -> None:
+    for (module, name), function in functions.items():
+        if vars(module).get(name) is not function:
+            setattr(module, name, function)
+
+
+_REPLACED = torch, torch.nn, torch.nn.functional, torch.optim
 _SWITCHES: tuple[Switch, ...] = (
+    (_device, torch.set_default_device),
+    (_functions, _set_functions),
     (torch.get_default_dtype, torch.set_default_dtype),
     (torch.get_num_threads, torch.set_num_threads),
     (torch.get_float32_matmul_precision, torch.set_float32_matmul_precision),

@@ -289,9 +289,13 @@ class Execution:
         return [vars(self._sandbox.main), *(frame.f_locals for frame in reversed(frames))]
 
     def _roots(self) -> list[nn.Module]:
-        """Return the modules with parameters that are in no other, but for averages of them."""
-        roots = self._boundary.modules.roots()
-        return [module for module in roots if not isinstance(module, AveragedModel)]
+        """Return the modules with parameters that are in no other.
+
+        Averages of them are left out, and modules that only make data, as transforms do.
+        """
+        boundary = self._boundary
+        roots = [m for m in boundary.modules.roots() if not isinstance(m, AveragedModel)]
+        return [m for m in roots if boundary.trains(m) or id(m) not in boundary.making]
 
     def _variable(self, module: nn.Module) -> str:
         """Return the name that the script has for a module: of a variable, or of an attribute."""

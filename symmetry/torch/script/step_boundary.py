@@ -75,6 +75,7 @@ class StepBoundary:
     ) -> None:
         self.optimizers: list[Any] = []
         self.modules = Modules()
+        self.making: set[int] = set()  # modules that loaders of data call, by ``id``
         self.inside: list[Any] = []  # the optimisers whose update is going on
         self.updates = 0
         self.backwards = 0
@@ -254,6 +255,16 @@ class StepBoundary:
 
         return noted
 
+    @property
+    def _making(self) -> Callable[..., Any]:
+        """A call of a module that makes data, as a transform does."""
+
+        def making(module: nn.Module, *args: Any, **kwargs: Any) -> Any:
+            self.making.add(id(module))
+            return _call_impl(module, *args, **kwargs)
+
+        return making
+
     def _apart(self, following: Callable[..., Any]) -> Callable[..., Any]:
         """Make a batch as the script does: it is data, and neither promoted nor recorded."""
 
@@ -262,7 +273,7 @@ class StepBoundary:
                 raise StopIteration
             state, call = ThreadState(), nn.Module._call_impl
             leave_modes()
-            nn.Module._call_impl = _call_impl
+            nn.Module._call_impl = self._making
             try:
                 with as_worker(iterator), self._samples.moving(iterator):
                     return following(iterator)

@@ -145,3 +145,23 @@ def test_a_cast_in_a_derivative_of_ones_own_is_promoted():
     x = torch.ones(3, dtype=torch.float64, requires_grad=True)
     performed(lambda _: Rounded.apply(x).sum().backward(), promote=True)
     assert seen == [torch.float64]
+
+
+def test_what_is_written_through_a_view_reaches_the_tensor():
+    import torch
+
+    third = torch.tensor(1 / 3, dtype=torch.float64)
+    low = torch.zeros(3, 2)
+
+    def operation(torch):
+        low.data[0] = third
+        low.T[1, 2:].fill_(2.0)
+        (part,) = low[1].split(2)
+        part[0] = -third
+        return low + 0.0
+
+    result, _ = performed(operation, promote=True)
+    assert low.tolist() == result.tolist()
+    assert low.dtype == torch.float32
+    expected = torch.tensor([[1 / 3, 1 / 3], [-1 / 3, 0.0], [0.0, 2.0]])
+    assert torch.equal(low, expected)

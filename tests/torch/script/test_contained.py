@@ -42,3 +42,20 @@ def test_a_script_that_compiles_whole_graphs_compiles_in_parts(tmp_path, monkeyp
     assert seen == [{"backend": "eager", "fullgraph": False}]
     sandbox.close(throwing=lambda: None, free=lambda: None)
     host.close()
+
+
+def test_what_a_script_replaces_in_pytorch_is_its_own(tmp_path):
+    (file := tmp_path / "train.py").write_text(
+        "import torch\ntorch.set_default_device('meta')\n"
+        "torch.nn.functional.cross_entropy = lambda *_: None\n"
+    )
+    before = torch.nn.functional.cross_entropy
+    host = Host(Source("train.py", file, folder=tmp_path))
+    for _ in range(2):
+        sandbox = contained(host, nullcontext)
+        sandbox.resume()
+        assert sandbox.stack.ended
+        assert torch.nn.functional.cross_entropy is before
+        assert torch.zeros(1).device.type == "cpu"
+        sandbox.close(throwing=lambda: None, free=lambda: None)
+    host.close()
