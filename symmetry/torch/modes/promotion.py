@@ -97,7 +97,7 @@ def _promoted(func: Any, perform: Callable[..., Any], args: Any, kwargs: dict[st
     for high in written_by(func, args, kwargs):
         if (low := _lows.get(high)) is not None:
             low.copy_(high)
-    if _is_view(func):
+    if func.is_view:
         _note_view(func, args, kwargs, result)
     return mapped(widened_but_for({id(high): low for low, high in written}), result)
 
