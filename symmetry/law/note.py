@@ -27,6 +27,8 @@ class NoteKind:
     name: str  # family/name, such as loss/scaling: --gate takes it
     meaning: str = ""  # the fact, and the cure; empty if an invariant has the same name
     unless: tuple[str, ...] = ()  # other notes that say the same: it is not said twice
+    proof: str = ""  # where it proves itself, and fails the check
+    why: str = ""  # why it stays a note, where that has been tried
 
     def at(self, text: str, line: SourceLine = NOWHERE) -> Note:
         """Return a note of this kind about a line of the user's code."""

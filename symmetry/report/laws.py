@@ -38,9 +38,13 @@ def _of_note(kind: NoteKind, invariants: Sequence[Invariant]) -> Iterator[str]:
     for giver in invariants:
         if kind in giver.notes:
             yield f"  given by   {giver.name}: {giver.statement}"
-    yield f"  gate       --gate {kind.name} fails the check; by itself a note does not"
+    alone = "it does where it proves itself" if kind.proof else "by itself a note does not"
+    yield f"  gate       --gate {kind.name} fails the check; {alone}"
     yield ""
     yield from _folded(kind.meaning)
+    if more := kind.proof or kind.why:
+        yield ""
+        yield from _folded(more)
 
 
 def _of_invariant(invariant: Invariant) -> Iterator[str]:

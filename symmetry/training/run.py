@@ -177,11 +177,8 @@ class Run(Protocol):
         """Take ``steps`` steps; return the constants that only a backward or an update reads."""
         ...
 
-    def round_by(self, seed: int | None, *, closely: bool = False) -> None:
-        """Round each operation in another way, at random; with None as it is, but not compiled.
-
-        Where that is dear it is done ``closely`` alone.
-        """
+    def nudge_by(self, seed: int) -> None:
+        """Change what results in 16 bits by up to one ulp, at random."""
         ...
 
     def close(self) -> None:

@@ -9,6 +9,8 @@ import numpy as np
 from symmetry.training import response as module
 from symmetry.training.response import (
     DRAWS,
+    FAR_DRAWS,
+    FAR_ULPS,
     GLANCE,
     MORE_DRAWS,
     Response,
@@ -24,12 +26,12 @@ class Run:
     def __init__(self, origin, draw):
         self.origin, self.draw = origin, draw
 
-    def round_by(self, seed, *, closely=False):
-        self.origin.rounded.append(seed)
+    def nudge_by(self, seed):
+        self.origin.nudged.append(seed)
 
-    def states(self, steps, *, copy=True):
-        if self.draw == {}:
-            return [{"w": np.array([0.0])}] * steps
+    def states(self, steps, *, copy):
+        if self.draw is None:
+            return [{"w": np.array([value])} for value in self.origin.far]
         return [{"w": np.array([1.0 + step * self.draw])} for step in range(steps)]
 
 
@@ -39,16 +41,17 @@ class Origin:
     scale = {"w": 1.0}  # noqa: RUF012
     result = ({"w": np.array([1.0])}, {"w": np.array([1.0])})
 
-    def __init__(self, *, compiles=False):
-        self.begun, self.rounded = [], []
+    def __init__(self, *, compiles=False, far=(1.0, 1.0)):
+        self.begun, self.nudged, self.far, self.distances = [], [], far, []
         settings = RunSettings(dtype="float64")
         self.first = SimpleNamespace(settings=settings, baseline=SimpleNamespace(compiles=compiles))
 
-    def nearby(self, draw):
-        return draw
+    def nearby(self, draw, times=1.0):
+        self.distances.append(times)
+        return draw if times == 1 else None
 
     def begin(self, draw):
-        if draw != {}:
+        if draw is not None:
             self.begun.append(draw)
         return Run(self, draw)
 
@@ -66,14 +69,12 @@ class FourTimes(Origin):
     scale = {"w": 16.0}  # noqa: RUF012
     result = ({"w": np.array([4.0])}, {"w": np.array([16.0])})
 
-    def nearby(self, draw):
+    def nearby(self, draw, times=1.0):
         return 1.0 + (1, -2)[draw] * EPS
 
     def begin(self, start):
-        exact = start == 1 - 2 * EPS
-        first = 4 * start + (not exact) * EPS
-        starts = [{"w": np.array([first])}, {"w": np.array([4 * first + 2 * (not exact) * EPS])}]
-        return SimpleNamespace(states=lambda *_, **__: starts, round_by=lambda seed, closely: None)
+        starts = [{"w": np.array([start * 4**step])} for step in (1, 2)]
+        return SimpleNamespace(states=lambda *_, **__: starts)
 
 
 def test_the_example_of_the_module():
@@ -89,7 +90,7 @@ def test_each_draw_is_taken_once():
     assert response.of(DRAWS) == few  # whether or not there has been a suspicion
     assert response.of(MORE_DRAWS) == many
     assert origin.begun == [*range(MORE_DRAWS)]
-    assert origin.rounded[:MORE_DRAWS] == [*range(MORE_DRAWS)]
+    assert origin.nudged == [*range(DRAWS, MORE_DRAWS)]
 
 
 def test_the_first_draw_may_be_taken_as_a_run():
@@ -101,11 +102,18 @@ def test_the_first_draw_may_be_taken_as_a_run():
     assert origin.begun == [*range(DRAWS)]
 
 
-def test_what_is_compiled_is_compared_without_the_compiler():
-    """Nothing compiles where operations are rounded: what a compiler breaks is no response."""
+def test_what_one_ulp_does_not_move_is_looked_at_from_further_away():
+    origin = Origin(far=(1.25, 100.0))
+    response = Response(origin)
+    assert response.of(DRAWS)[0] == {"w": EPS}
+    assert response.of(MORE_DRAWS) == [{"w": 0.25}, {"w": MORE_DRAWS - 1.0}]
+    assert origin.distances == [1.0] * MORE_DRAWS + [FAR_ULPS["float64"]] * FAR_DRAWS
+
+
+def test_nothing_is_nudged_where_something_is_compiled():
     origin = Origin(compiles=True)
-    assert Response(origin).of(GLANCE) == [{"w": 1.0}, {"w": 1.0}]
-    assert origin.rounded == [None, 0]
+    Response(origin).of(MORE_DRAWS)
+    assert not origin.nudged
 
 
 def test_another_origin_begins_with_the_draws_from_here():
@@ -117,3 +125,10 @@ def test_another_origin_begins_with_the_draws_from_here():
     assert not there.begun
     response.of(MORE_DRAWS)
     assert there.begun == [*range(DRAWS, MORE_DRAWS)]
+
+
+def test_another_run_may_respond_more():
+    states = [{"w": np.array([1.0])}] * 2
+    near = [[{"w": np.array([1.5])}, {"w": np.array([100.0])}]]
+    moved = Response(Origin()).with_another(states, near).of(MORE_DRAWS)
+    assert moved == [{"w": 0.5}, {"w": 99.0}]

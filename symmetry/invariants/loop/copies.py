@@ -22,6 +22,7 @@ CHECKPOINT = NoteKind(
     meaning="A checkpoint has an epoch or a step and the model, but not the state of the "
     "optimiser, so a run that goes on from it begins with an empty one. Save "
     "optimizer.state_dict() as well.",
+    proof="It fails the check if the script itself counts on from a number of a loaded checkpoint.",
 )
 AVERAGE = NoteKind(
     "loop/average",

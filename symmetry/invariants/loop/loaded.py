@@ -40,17 +40,22 @@ _SEVERAL = 2  # tensors that fit but for a prefix: one may be another one of its
 
 
 def loaded(epochs: Epochs) -> Judgement:
-    """Judge the last state that was loaded into each model before the first update."""
+    """Judge the last state that was loaded into each model before the first update, and behind it.
+
+    Behind it a model is loaded to be tested: it has to get none of its tensors.
+    """
     judgement = Judgement()
-    last: dict[int, Restored] = {}
+    last: dict[tuple[int, bool], Restored] = {}
+    late = False
     for event in epochs.events:
-        if isinstance(event, Updated):
-            break
+        late |= isinstance(event, Updated)
         if isinstance(event, Restored) and event.model is not None:
-            last[event.model] = event
-    judgement.applies = bool(last or epochs.identities)
+            last[event.model, late] = event
+    early = [event for (_, behind), event in last.items() if not behind]
+    tested = [e for (_, behind), e in last.items() if behind and len(e.elsewhere) == e.tensors]
+    judgement.applies = bool(early or tested or epochs.identities)
     judgement.why = "" if judgement.applies else "it loads no state before it trains"
-    for event in last.values():
+    for event in (*early, *tested):
         if len(event.elsewhere) >= max(_SEVERAL, event.matched + 1):
             judgement.accuse(_text(event), event.at)
     for each in epochs.identities:

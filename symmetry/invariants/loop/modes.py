@@ -25,6 +25,8 @@ EVAL_MODE = NoteKind(
     meaning="A model with dropouts or running statistics is trained in evaluation mode from its "
     "first update on, or with one of its loaders. Call train() before the loop; if the loader is "
     "for evaluation, leave out backward() and step().",
+    proof="It fails the check if the loader takes its samples in order, as to evaluate them, while "
+    "the one that trains in training mode shuffles. A whole training without dropout may be meant.",
 )
 FROZEN = NoteKind(
     "loop/frozen",

@@ -14,6 +14,10 @@ compared, and the loss need not be known. ``symmetry watch`` shows all weights. 
 note for losses of a policy, which some define so, and where no term is masked. Several loaders,
 lines, or sets of parameters are several losses, and may count as they like. So may a penalty, such
 as a router's, beside a loss whose terms all weigh the same; a likelihood is no penalty.
+
+A sum of the means of several batches is a note (``loop/accumulation``), also where another update
+follows from their mean: the learning rate may be meant for the sum, where a part of the network is
+updated less often, and optimisers like Adam hardly feel the factor.
 """
 
 from __future__ import annotations
@@ -25,17 +29,15 @@ from symmetry.law.measurement import UNEQUAL_MEANS, Measurement
 from symmetry.law.note import NoteKind
 from symmetry.observe.terms import Terms
 from symmetry.training.capabilities.step_events import StepEvents
-from symmetry.training.capabilities.undoing import Undoing
 from symmetry.training.events import Called, Epochs
-from symmetry.training.run import needed
 from symmetry.training.start import TrainingStart
-from symmetry.units.state import Array
 
 WEIGHTS = NoteKind("loss/weights")
 ACCUMULATION = NoteKind(
     "loop/accumulation",
     meaning="An update sums the gradients of several batches, and nothing divides their mean "
     "losses, so it is as many times as large as with one batch. Divide each loss by their number.",
+    why="It stays a note: the learning rate may be meant for the sum.",
 )
 _ONE = "no update takes several backwards of a loss with terms"
 _AGAIN = 2  # updates that have to show it
@@ -163,33 +165,7 @@ def _note_sums(updates: list[UpdateInPieces], judgement: Judgement) -> None:
         f"losses ({asked}): it is {pieces} times as large as with one batch. Divide each loss by "
         f"{pieces}.",
         updates[0].updated.at,
-        proof=f"divided by {pieces}, the gradients give another update",
-        holds=lambda start: _depends_on_scale(start, pieces),
     )
-
-
-def _depends_on_scale(start: TrainingStart, pieces: int) -> bool:
-    """Return whether the first update is another one with gradients that are divided.
-
-    Adam and others like it divide by the gradients' own size: there a sum is as good as a mean.
-    """
-    one, other = (_update_with(start, factor) for factor in (1.0, 1 / pieces))
-    return any(
-        float(abs(one[name] - other[name]).max(initial=0.0))
-        > _APART * float(abs(one[name]).max(initial=0.0))
-        for name in one
-    )
-
-
-def _update_with(start: TrainingStart, factor: float) -> dict[str, Array]:
-    """Return the changes of all parameters by the first update, with scaled gradients."""
-    run = start.begin(noise=True)
-    before = run.parameter_arrays()
-    with needed(run, Undoing).scaled(factor):
-        run.step()
-    after = run.parameter_arrays()
-    run.close()
-    return {name: after[name] - before[name] for name in before}
 
 
 def _is_mean_of_means(update: UpdateInPieces, site: LossSite) -> bool:

@@ -14,6 +14,8 @@ MIXED_SAMPLES = NoteKind(
     "model/mixed-samples",
     meaning="In evaluation mode the outputs of a sample depend on the others of its batch. If that "
     "is not meant, an operation runs over the axis of the samples: name the other axis.",
+    why="It stays a note: attention between samples, graphs and statistics of a batch do so on "
+    "purpose.",
 )
 
 

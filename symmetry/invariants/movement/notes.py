@@ -30,11 +30,16 @@ TARGET = NoteKind(
     "loss/target",
     meaning="The target of a loss requires a gradient, and depends on the parameters that the "
     "output depends on, so it moves towards the output, too. If it is a label, detach() it.",
+    why="It stays a note: losses of two views of one sample, and residual gradients, do so on "
+    "purpose.",
 )
 TERM = NoteKind(
     "loss/term",
     meaning="A term that is added to the loss is cut off from the model, as by .item() or "
     "detach(), and trains nothing. Add the tensor itself.",
+    proof="It fails the check if the term is added as a number, the loss does not depend on it in "
+    "another way, and the gradient is another one with the term itself. A detach() may say that "
+    "only the value is wanted.",
 )
 REPEATED = NoteKind(
     "model/repeated",
@@ -57,6 +62,9 @@ CUT = NoteKind(
     meaning="The loss depends on a parameter that an optimiser holds, but an operation cuts its "
     "gradient off, so it stays as it is. If it is frozen on purpose, leave it out of the "
     "optimiser.",
+    proof="It fails the check if a number, or a copy of numbers, cuts it off, and its gradient is "
+    "not zero with the tensor itself. A detach() or a block without gradients may freeze it on "
+    "purpose.",
 )
 TYING = NoteKind(
     "training/tying",

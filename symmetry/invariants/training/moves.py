@@ -41,6 +41,9 @@ UNHELD = NoteKind(
     meaning="No optimiser holds the parameters of a module, though backward() computes gradients "
     "for them. Give them to an optimiser; a module in a plain list belongs into an nn.ModuleList. "
     "If it is frozen on purpose, call requires_grad_(False).",
+    proof="It fails the check if others are trained through the module, in training mode, and its "
+    "weights are random as its layers draw them. A module before all that is trained may be an "
+    "encoder that stays, and a trained one may judge the others.",
 )
 
 

@@ -40,7 +40,7 @@ _ELEMENTWISE = {"mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss"}
 _SUMS = {"add", "add_", "sub", "sub_", "rsub", "__add__", "__radd__", "__iadd__", "__sub__"}
 _SUMS |= {"__rsub__", "__isub__"}
 _FLAT = {"round", "sign", "sgn", "floor", "ceil", "trunc", "floor_divide"}
-_NUMBERS = ("torch.tensor()", "torch.as_tensor()", "item()")
+NUMBERS = ("torch.tensor()", "torch.as_tensor()", "item()")
 # The cure for an operation that cuts the gradient off.
 _CURES = {
     "torch.tensor()": "it copies the numbers and not how they were made: use torch.stack()",
@@ -219,7 +219,7 @@ def _finite(gradients: Iterable[Tensor | None]) -> bool:
 
 def _cut(operation: str) -> Cut:
     cure = _CURES.get(operation, "")
-    return Cut(operation, users_line(), cure, numbers=operation in _NUMBERS)
+    return Cut(operation, users_line(), cure, numbers=operation in NUMBERS)
 
 
 def _name(func: Any) -> str:

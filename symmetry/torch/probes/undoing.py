@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
@@ -10,10 +10,11 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_leaves
+from torch.utils.weak import WeakIdKeyDictionary
 
 from symmetry.observe.source_line import users_line
 from symmetry.torch.graph import leaves_of, nodes_of
-from symmetry.torch.probes.flowing import operation_of
+from symmetry.torch.probes.flowing import NUMBERS, operation_of
 from symmetry.torch.watch.calls import hooked
 from symmetry.training.capabilities.flowing import Cut
 from symmetry.training.capabilities.step_events import StepEvents
@@ -65,18 +66,6 @@ class TorchUndoing(Undoing):
         with _Operation(cut, found, made, undo=undo), self._events.listening(on_loss=on_loss):
             yield found
 
-    @contextmanager
-    def scaled(self, factor: float) -> Iterator[None]:
-        """Multiply all gradients by a factor before each update."""
-
-        def scale(_: object) -> None:
-            for parameter in self._parameters.values():
-                if parameter.grad is not None:
-                    parameter.grad.mul_(factor)
-
-        with self._events.listening(before_update=scale):
-            yield
-
     def is_on_the_way(self, network: str) -> bool:
         """Return whether other parameters get gradients through a network in training mode."""
         module, found = self._model.get_submodule(network), list[bool]()
@@ -105,18 +94,26 @@ class _Operation(TorchFunctionMode):
     def __init__(self, cut: Cut, found: CutTensors, made: set[Any], *, undo: bool) -> None:
         super().__init__()
         self._cut, self._found, self._made, self._undo = cut, found, made, undo
+        self._handed = WeakIdKeyDictionary()
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         given = [t for t in tree_leaves(args[:1]) if isinstance(t, Tensor) and t.requires_grad]
-        if not given or operation_of(func) != self._cut.operation:
-            return func(*args, **(kwargs or {}))
-        if users_line() != self._cut.place:
+        if not (given and self._is_cut(func, args)):
             return func(*args, **(kwargs or {}))
         self._found.times += 1
         self._made.update(t.grad_fn for t in given if t.grad_fn is not None)
         if not self._undo:
             return func(*args, **(kwargs or {}))
-        return given[0] if isinstance(args[0], Tensor) else torch.stack(given)
+        handed = given[0].view_as(given[0]) if isinstance(args[0], Tensor) else torch.stack(given)
+        self._handed[handed] = True
+        return handed
+
+    def _is_cut(self, func: Any, args: Sequence[Any]) -> bool:
+        """Return whether a function is the operation, or copies numbers that it has handed on."""
+        operation = operation_of(func)
+        if operation == self._cut.operation and users_line() == self._cut.place:
+            return True
+        return operation in NUMBERS and isinstance(args[0], Tensor) and args[0] in self._handed
 
 
 def _is_uniform(weight: Tensor) -> bool:

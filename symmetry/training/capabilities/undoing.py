@@ -30,10 +30,6 @@ class Undoing(Capability):
         """Let an operation hand on the tensors that it cuts off."""
 
     @abstractmethod
-    def scaled(self, factor: float) -> AbstractContextManager[None]:
-        """Multiply all gradients by a factor before each update."""
-
-    @abstractmethod
     def is_on_the_way(self, network: str) -> bool:
         """Return whether other parameters get gradients through a network in training mode."""
 

@@ -25,6 +25,10 @@ def test_names_with_another_prefix_are_accused():
     )
 
 
+def test_a_model_that_is_tested_without_its_weights_is_accused():
+    assert loaded(epochs(event(Updated), restored())).accusations
+
+
 @pytest.mark.parametrize(
     "events",
     [
@@ -32,7 +36,7 @@ def test_names_with_another_prefix_are_accused():
         [restored(elsewhere=PAIRS[:1])],
         [restored(matched=2, tensors=4)],
         [restored(), restored(50, matched=2, elsewhere=())],
-        [event(Updated), restored()],
+        [event(Updated), restored(tensors=3)],
     ],
 )
 def test_what_is_loaded_in_part_or_later_or_again_is_not_accused(events):

@@ -1,0 +1,1 @@
+"""README's table of bugs: three idioms of each row, and notes that prove themselves."""

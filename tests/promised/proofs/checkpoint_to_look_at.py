@@ -1,0 +1,17 @@
+"""Nothing goes on from the checkpoint, which has no optimiser."""
+
+# noted: loop/checkpoint
+import torch
+from torch import nn
+
+torch.manual_seed(0)
+model = nn.Sequential(nn.Linear(10, 24), nn.ReLU(), nn.Linear(24, 3))
+optimizer = torch.optim.Adam(model.parameters(), 1e-3)
+x, y = torch.randn(160, 10), torch.randint(3, (160,))
+for epoch in range(3):
+    for i in torch.randperm(160).split(16):
+        loss = nn.functional.cross_entropy(model(x[i]), y[i])
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    torch.save({"model": model.state_dict(), "epoch": epoch}, "last.pt")

@@ -1,0 +1,17 @@
+"""Only a probe behind a random encoder is trained."""
+
+# noted: training/unheld
+import torch
+from torch import nn
+
+torch.manual_seed(0)
+encoder = nn.Sequential(nn.Linear(16, 24), nn.ReLU(), nn.Linear(24, 8))
+decoder = nn.Sequential(nn.Linear(8, 24), nn.ReLU(), nn.Linear(24, 16))
+optimizer = torch.optim.Adam(decoder.parameters(), 1e-3)
+data = torch.randn(160, 16)
+for _ in range(2):
+    for x in data[torch.randperm(160)].split(16):
+        loss = nn.functional.mse_loss(decoder(encoder(x)), x)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()

@@ -1,0 +1,18 @@
+"""All weights begin with zero."""
+
+# promised: symmetry/stuck
+import torch
+from torch import nn
+
+torch.manual_seed(0)
+model = nn.Sequential(nn.Linear(10, 24), nn.Sigmoid(), nn.Linear(24, 3))
+for parameter in model.parameters():
+    nn.init.zeros_(parameter)
+optimizer = torch.optim.SGD(model.parameters(), 0.1)
+x, y = torch.randn(160, 10), torch.randint(3, (160,))
+for _ in range(2):
+    for i in torch.randperm(160).split(16):
+        loss = nn.functional.cross_entropy(model(x[i]), y[i])
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
