@@ -3,15 +3,22 @@
     update 1    {"the loss": ("9f3c...",), "0.weight": ("51ab...",), "0.bias": ("c07d...",)}
     update 2    ...
 
-An array of one name may be there several times, as in two models: its digests are sorted.
+An array of one name may be there several times, as in two models: its digests are sorted. A digest
+may also be a size, where a compiler may fuse operations otherwise: ``"~0.25"`` is close to
+``"~0.2501"``.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 FEW = 3  # updates: a mistake on odd ones shows, and momentum and schedules have begun
+
+_SIZE = "~"  # begins a size
+# Relative and absolute differences of sizes that rounding in a step explains.
+_CLOSE, _LEAST = 0.01, 1e-5
 
 Digests = Mapping[str, tuple[str, ...]]  # by the names of arrays
 
@@ -46,6 +53,22 @@ def first_difference(one: Sequence[Digests], other: Sequence[Digests]) -> tuple[
     """
     for number, (mine, theirs) in enumerate(zip(one, other, strict=False), start=1):
         for name, digests in mine.items():
-            if name in theirs and theirs[name] != digests:
+            if name in theirs and not _same(digests, theirs[name]):
                 return number, name
     return None
+
+
+def sized(size: float) -> str:
+    """Return the digest of an array by its size, such as a norm."""
+    return f"{_SIZE}{size!r}"
+
+
+def _same(one: Sequence[str], other: Sequence[str]) -> bool:
+    return len(one) == len(other) and all(map(_close, one, other))
+
+
+def _close(one: str, other: str) -> bool:
+    if not (one.startswith(_SIZE) and other.startswith(_SIZE)):
+        return one == other
+    a, b = float(one.removeprefix(_SIZE)), float(other.removeprefix(_SIZE))
+    return math.isclose(a, b, rel_tol=_CLOSE, abs_tol=_LEAST) or (math.isnan(a) and math.isnan(b))

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Sequence
+from typing import Any
+
 from symmetry.base.libraries import Library
 
 _NUMPY = "save", "savez", "savez_compressed"
 _FLAX = "save_checkpoint", "save_checkpoint_multiprocess"
 
+
+def _seeders() -> Sequence[tuple[Any, str]]:
+    random = sys.modules["jax"].random
+    return [(random, "PRNGKey"), (random, "key")]
+
+
 JAX = Library(
     imports=("jax",),
+    seeders=_seeders,
     packages=frozenset({"jax", "jaxlib"}),
     observed="JAX's operations were evaluated one by one, not compiled",
     threads="JAX's own threads were started with it and cannot be limited",

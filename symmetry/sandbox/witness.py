@@ -20,10 +20,11 @@ import time
 from contextlib import nullcontext, suppress
 
 from symmetry.base import ranks
-from symmetry.base.failure import PlainRun
+from symmetry.base.failure import Failure, PlainRun
 from symmetry.base.processes import ending, start, waited
 from symmetry.base.randomness import generators
 from symmetry.base.randomness.held_seeds import Numbers
+from symmetry.base.updates import UpdateLog, first_difference
 from symmetry.sandbox.plain_run import PlainOrder, Recorder, Within, run_here
 from symmetry.sandbox.source import Source
 
@@ -72,6 +73,35 @@ class Witness:
         """Return another run up to the first updates; its lines seed with these numbers."""
         order = PlainOrder(self._source, self._within, self._recorder, self._seed, numbers)
         return _Process(order).result()
+
+    def disturbance(self, log: UpdateLog | None, numbers: Numbers) -> str:
+        """Say where a run of a check parts from the plain one; nothing if it does not.
+
+        The ``numbers`` are those that the lines of its script seed with. A script that is another
+        one in each process has no plain run to compare with.
+        """
+        plain = self.first_updates()
+        if plain is None or log is None or first_difference(plain.updates, log.updates) is None:
+            return ""
+        other = self.again(numbers)  # the first one has its own time, say
+        if (at := first_difference(other.updates, log.updates)) is None:
+            return ""
+        own = first_difference(plain.updates, other.updates)
+        if own is not None and own[0] <= at[0]:
+            return ""
+        number, array = at
+        return (
+            f"the check disturbs the script: {array} is not the same in update {number} of a "
+            "plain run"
+        )
+
+    @property
+    def failing(self) -> Failure | None:
+        """The failure in which each plain run ends before its first updates; None without one."""
+        first = self.first_updates()
+        if first is None or first.failure is None or first.updates:
+            return None
+        return first.failure if first.failure.repeats(self.again().failure) else None
 
     def whole(self, seconds: float = _SECONDS) -> PlainRun:
         """Return a run to the script's end, or as long as the time allows, once.

@@ -20,10 +20,12 @@ from typing import Any
 
 import jax
 
+from symmetry.base.updates import UpdateLog
 from symmetry.jax.loops.loop_search import LoopFound, LoopInside, LoopSearch, loop_in
 from symmetry.jax.made import has_numbers, is_array
 from symmetry.jax.script.jitted import Jitted, copied
 from symmetry.jax.script.jitting import Jitting
+from symmetry.jax.script.outputs import OutputLog
 from symmetry.jax.script.round import Made, RecordedCall, rounds_in
 
 CALLS = 16  # of a step that are recorded at most: as many steps can be taken
@@ -51,12 +53,17 @@ class JittedCalls(Jitting):
 
     def __init__(self) -> None:
         super().__init__()
+        self._outputs: OutputLog | None = None  # of their results, to be compared
         self.functions: list[Jitted] = []
         self.log: list[RecordedCall] = []
         self._made: dict[int, Made] = {}  # the arrays that functions returned last, by their ids
         self._same: dict[int, tuple[Any, Any]] = {}  # results by their ids, and what they are
         self._rounds: dict[int, bool] = {}  # whether functions with many calls are in a round
         self._loops = LoopSearch(in_traces=True, wanted=lambda: not self._has_step)
+
+    def record(self, log: UpdateLog) -> None:
+        """Add the results of the first calls to a log."""
+        self._outputs = OutputLog(log)
 
     @contextmanager
     def watching(self) -> Iterator[None]:
@@ -92,6 +99,8 @@ class JittedCalls(Jitting):
             self._same.pop(id(result), None)
         # Held, so that no other array gets their ids.
         jitted.results, call.results = jax.tree.flatten(returned)
+        if self._outputs is not None:
+            self._outputs.see(jitted.name, jax.tree.leaves(arguments), jitted.results)
         number = len(self.log) - 1
         self._made.update((id(r), (number, n)) for n, r in enumerate(jitted.results) if _is_made(r))
         self._note_same(jitted, args, kwargs)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from copy import copy
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
 from symmetry.base.errors import NotCheckable, SymmetryError, TrainingError
-from symmetry.base.failure import PlainRun
+from symmetry.base.failure import Failure, PlainRun
+from symmetry.base.randomness.held_seeds import HeldSeeds
+from symmetry.base.updates import UpdateLog
+from symmetry.jax.script.plain_outputs import record_plainly
 from symmetry.sandbox.folder_mirror import WrittenFiles
 from symmetry.sandbox.libraries import begun_again
 from symmetry.sandbox.mirror_pool import MirrorPool
@@ -48,6 +51,9 @@ class JaxScript:
         self.source = source
         self.mirrors = MirrorPool(*source.homes)
         self._has_begun = self._has_loop_of_jax = self._has_operations = False
+        self.seeds = HeldSeeds()
+        self._witness: Witness | None = None  # once it has begun
+        self._log: UpdateLog | None = None  # of the first run
 
     def prepare(self) -> None:
         """Make a mirror, which draws a name: that is no random number of the script's."""
@@ -84,6 +90,9 @@ class JaxScript:
         if self._has_operations:
             return with_operations()
         calls, made, error = JittedCalls(), None, NotCheckable("")
+        if self._witness is not None and self._log is None:
+            self._log = UpdateLog()
+            calls.record(self._log)
         try:
             self._watched(calls)
             made = training_of(name, calls.functions, calls.log, meant)
@@ -104,7 +113,14 @@ class JaxScript:
         """Run it, until its calls are enough."""
         from symmetry.jax.script.calls import Enough
 
-        sandbox = Sandbox(self.source, self.mirrors, calls.watching, stack=Uninterrupted)
+        holding = self.seeds.of_run()
+
+        @contextmanager
+        def watching() -> Iterator[None]:
+            with holding(), calls.watching():
+                yield
+
+        sandbox = Sandbox(self.source, self.mirrors, watching, stack=Uninterrupted)
         try:
             with suppress(Enough):
                 sandbox.resume()
@@ -129,6 +145,7 @@ class JaxScript:
         other = copy(self)
         other.source = replace(self.source, arguments=arguments)
         other.mirrors = self.mirrors.filled(files)
+        other.seeds, other._witness = HeldSeeds(), None
         return other
 
     def resumed_runs(self, seed: int, executables: Executables) -> ResumedRuns | None:
@@ -150,7 +167,24 @@ class JaxScript:
     @cached_property
     def plain_run(self) -> PlainRun:
         """The run of the script in a process of its own."""
-        return Witness(self.source).whole()
+        return (self._witness or Witness(self.source)).whole()
+
+    def begin_witness(self, seed: int) -> None:
+        """Let a plain run begin beside the first run, which is compared with it."""
+        if not callable(self.source.script):
+            self._witness = Witness(self.source, recorder=record_plainly, seed=seed)
+            self._witness.begin()
+
+    @property
+    def disturbance(self) -> str:
+        """Where the first run parts from the plain one; empty if nowhere."""
+        witness = self._witness
+        return "" if witness is None else witness.disturbance(self._log, self.seeds.numbers)
+
+    @property
+    def failing_plainly(self) -> Failure | None:
+        """The failure in which each plain run ends before its first calls; None without one."""
+        return None if self._witness is None else self._witness.failing
 
     def close(self) -> None:
         """Remove the mirrors.
@@ -160,6 +194,8 @@ class JaxScript:
         SymmetryError
             If a file of the user's has changed meanwhile.
         """
+        if self._witness is not None:
+            self._witness.close()
         self.mirrors.remove()
         changed = "" if callable(self.source.script) else self.mirrors.changed()
         if changed:
@@ -226,6 +262,31 @@ class JaxScriptTraining(FunctionTraining):
     def events(self, seed: int = 0, draw: int | None = None) -> Epochs | None:  # noqa: ARG002
         """Return None: its results over whole epochs are not compared."""
         return None
+
+    def begin_witness(self, seed: int) -> None:
+        """Let a plain run begin beside the first run, which is compared with it."""
+        if isinstance(self.make, JaxScript):
+            self.make.begin_witness(seed)
+
+    @property
+    def disturbance(self) -> str:
+        """Where the first run parts from the plain one; empty if nowhere."""
+        return self.make.disturbance if isinstance(self.make, JaxScript) else ""
+
+    @property
+    def failing_plainly(self) -> Failure | None:
+        """The failure in which each plain run ends before its first calls; None without one."""
+        return self.make.failing_plainly if isinstance(self.make, JaxScript) else None
+
+    @property
+    def held_seeds(self) -> Mapping[str, float]:
+        """Lines that seed with another number in each run, and the numbers that all runs get."""
+        return self.make.seeds.changing if isinstance(self.make, JaxScript) else {}
+
+    @property
+    def is_seeded(self) -> bool:
+        """Whether a line of it seeds a generator, with the same number in each run."""
+        return self.make.seeds.fixed if isinstance(self.make, JaxScript) else True
 
     def plain_run(self) -> PlainRun:
         """Run the script in a process of its own, once."""

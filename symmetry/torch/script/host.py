@@ -29,7 +29,7 @@ from symmetry.base.failure import Failure, PlainRun
 from symmetry.base.patches import Patch, patched
 from symmetry.base.raised import line_of
 from symmetry.base.randomness.held_seeds import HeldSeeds
-from symmetry.base.updates import UpdateLog, first_difference
+from symmetry.base.updates import UpdateLog
 from symmetry.sandbox.folder_mirror import WrittenFiles
 from symmetry.sandbox.mirror_pool import MirrorPool
 from symmetry.sandbox.source import Source
@@ -213,38 +213,15 @@ class Host:
     @property
     def failing_plainly(self) -> Failure | None:
         """The failure in which each plain run ends before its first updates; None without one."""
-        plainly = self.compares and self._cuda is None
-        first = self.witness.first_updates() if plainly else None
-        if first is None or first.failure is None or first.updates:
-            return None
-        return first.failure if first.failure.repeats(self.witness.again().failure) else None
+        return self.witness.failing if self.compares and self._cuda is None else None
 
     def new_log(self, seed: int) -> UpdateLog | None:
         """Return where a run adds its first updates; None if there is nothing to compare."""
         return UpdateLog() if self.compares and seed == self.seed else None
 
     def disturbance(self, log: UpdateLog | None) -> str:
-        """Say where a run here parts from the plain one; nothing if it does not.
-
-        A script that is another one in each process has no plain run to compare with.
-        """
-        plain = self.witness.first_updates() if self.compares else None
-        if plain is None or log is None:
-            return ""
-        at = first_difference(plain.updates, log.updates)
-        if at is None:
-            return ""
-        other = self.witness.again(self.seeds.numbers)  # the first one has its own time, say
-        if (at := first_difference(other.updates, log.updates)) is None:
-            return ""
-        own = first_difference(plain.updates, other.updates)
-        if own is not None and own[0] <= at[0]:
-            return ""
-        number, array = at
-        return (
-            f"the check disturbs the script: {array} is not the same in update {number} of a "
-            "plain run"
-        )
+        """Say where a run here parts from the plain one; nothing if it does not."""
+        return self.witness.disturbance(log, self.seeds.numbers) if self.compares else ""
 
     def plain_run(self) -> PlainRun:
         """Run the script in a process of its own, as its user does, with what it lacks here.

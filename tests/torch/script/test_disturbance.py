@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -14,7 +15,7 @@ from torch import nn
 
 from symmetry.base.failure import PlainRun
 from symmetry.base.patches import patched
-from symmetry.base.updates import UpdateLog, first_difference
+from symmetry.base.updates import UpdateLog, first_difference, sized
 from symmetry.sandbox.plain_run import PlainOrder, run_here
 from symmetry.sandbox.source import Source
 from symmetry.sandbox.witness import Witness
@@ -47,19 +48,18 @@ class Scaled(nn.Module):
 SCRIPT += "for epoch in range(2):\n    train()\n"
 
 
-class OnePlainRun:
-    """Stands for the witness, whose every run is the same."""
+class OnePlainRun(Witness):
+    """A witness whose every run is the same."""
 
     def __init__(self, run: PlainRun) -> None:
+        super().__init__(Source("train.py", "train"))
         self.run = run
 
     def first_updates(self) -> PlainRun:
         return self.run
 
-    def again(self, _: object) -> PlainRun:
+    def again(self, _: object = None) -> PlainRun:
         return self.run
-
-    def close(self) -> None: ...
 
 
 def record(log: UpdateLog, *rest: Any) -> None:
@@ -220,7 +220,7 @@ def test_a_broken_watcher_is_noticed(held, monkeypatch, broken):
 class OtherRuns(OnePlainRun):
     """Stands for the witness of a script that is another one in each process."""
 
-    def again(self, _: object) -> PlainRun:
+    def again(self, _: object = None) -> PlainRun:
         first, *others = self.run.updates
         other = {**first, "the loss": ("another",)}
         return replace(self.run, updates=(other, *others))
@@ -240,6 +240,9 @@ def test_the_first_difference_is_told_by_update_and_array():
     assert first_difference(one, [{"a": ("1",)}, {"a": ("4",)}]) == (2, "a")
     assert first_difference(one, [{"c": ("1",)}]) is None
     assert first_difference(one, one[:1]) is None
+    sizes = [{"a": (sized(1.0), sized(math.nan))}]
+    assert first_difference(sizes, [{"a": (sized(1.001), sized(math.nan))}]) is None
+    assert first_difference(sizes, [{"a": (sized(1.1), sized(math.nan))}]) == (1, "a")
 
 
 @pytest.mark.slow
