@@ -23,7 +23,7 @@ TEXTS = {
 
 @pytest.mark.parametrize("name", TEXTS)
 def test_their_commands_have_options_that_exist(name):
-    lines = re.findall(r"(?:run|entry): symmetry check ([^\n>]*)", TEXTS[name])
+    lines = re.findall(r"(?:run:|entry:|^ +)\s*symmetry check ([^\n>]*)", TEXTS[name], re.MULTILINE)
     assert lines
     known = {option for param in check.command.params for option in param.opts}
     for line in lines:

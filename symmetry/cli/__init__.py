@@ -14,7 +14,7 @@ from click.shell_completion import shell_complete
 
 from symmetry.base.calls import leave_surroundings
 from symmetry.base.errors import FAILED, INTERRUPTED, OK, SymmetryError
-from symmetry.cli import check, compare, explain, record, run, units, watch
+from symmetry.cli import check, compare, explain, record, run, skill, units, watch
 from symmetry.cli.screen import say
 
 _COMPLETE = "_SYMMETRY_COMPLETE"  # the variable that click names so
@@ -22,7 +22,7 @@ _LONGEST = 590  # characters of an error: it is one line, and people have to rea
 
 
 @click.group(
-    commands=[each.command for each in (run, check, compare, record, explain, units, watch)],
+    commands=[each.command for each in (run, check, compare, record, explain, units, watch, skill)],
     invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -35,7 +35,8 @@ def group(context: click.Context) -> None:
     every correct training obeys, and names the lines that break one. `explain` names the operation
     behind a violation, `watch` shows what a script does in which order, `units` lists the
     interchangeable units of a model. `compare` says whether a training is still the same after a
-    change, `record` writes a run into a file to compare with later. `run` repeats the experiment on
+    change, `record` writes a run into a file to compare with later, `skill` prints instructions for
+    coding agents. `run` repeats the experiment on
     MNIST that this began with: from zero weights all hidden units stay equal.
 
     Completion in bash: eval "$(_SYMMETRY_COMPLETE=bash_source symmetry)"; also zsh_source and

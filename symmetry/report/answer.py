@@ -7,6 +7,7 @@ from itertools import chain
 
 from symmetry.base.devices import Substitution
 from symmetry.base.errors import FAILED, FOUND, OK
+from symmetry.base.names import words_of
 from symmetry.checker.verdict import JUDGED, LOSS_NOT_FINITE, Checked, Verdict
 from symmetry.explanation.explained import Explained
 from symmetry.report.failures import details
@@ -24,6 +25,8 @@ from symmetry.report.verdicts import (
     notes,
 )
 from symmetry.units.words import count
+
+_TOPICS = 12  # that are named in a line
 
 
 def lines(checked: Checked, explained: Explained | None = None) -> Iterator[str]:
@@ -44,7 +47,8 @@ def blocks(checked: Checked, explained: Explained | None = None) -> Iterator[tup
         yield shown
     rest = tuple(_rest(checked.verdicts))
     limited = (line for line in limits(checked) if not any(line in each for each in rest))
-    prose = (line for text in (*limited, *rest, *_seeding(checked)) for line in folded(text))
+    texts = *limited, *rest, *_looked_at(checked), *_seeding(checked)
+    prose = (line for text in texts for line in folded(text))
     yield *prose, *_resuming(checked)
 
 
@@ -125,6 +129,31 @@ def _not_tested(verdicts: Sequence[Verdict]) -> Iterator[str]:
     for reason in dict.fromkeys(reasons.values()):
         names = ", ".join(name for name, own in reasons.items() if own == reason)
         yield f"not tested: {names}: {reason}"
+
+
+def _looked_at(checked: Checked) -> Iterator[str]:
+    """Yield what a check of a sound training has seen at work, and what to do next."""
+    covered = checked.covered
+    if checked.status != OK or not covered.steps:
+        return
+    seen_laws = [*dict.fromkeys(v.invariant for v in checked.verdicts if v.kind in JUDGED)]
+    others = [*dict.fromkeys(v.invariant for v in checked.verdicts)]
+    seen = [count(covered.steps, "step")]
+    seen += [count(covered.updates, "update")] if covered.updates else []
+    seen += [count(covered.batches, "batch", "batches")] if covered.batches else []
+    seen += [count(covered.evaluations, "call without gradients", "calls without gradients")]
+    yield f"looked at: {_topics(seen_laws)}; {', '.join(seen)}"
+    if missing := [name for name in others if name not in seen_laws]:
+        yield f"not: {_topics(missing)}"
+    if not checked.resume_option and words_of(checked.target) is not None:
+        yield f"next: {command_line('watch', checked.target)} shows what it does, in order"
+
+
+def _topics(names: Sequence[str]) -> str:
+    """Return the last words of the names of invariants, the first few of them."""
+    topics = [*dict.fromkeys(name.partition("/")[2] for name in reversed(names))]
+    more = f" and {len(topics) - _TOPICS} more" if len(topics) > _TOPICS else ""
+    return f"{', '.join(topics[:_TOPICS])}{more}"
 
 
 def _seeding(checked: Checked) -> Iterator[str]:

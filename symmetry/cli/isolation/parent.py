@@ -272,7 +272,9 @@ class _Work:
             return
         if pace.run and self._doing:
             what, number, of, _, bar = self._doing
-            note = f"run {pace.run + pace.beside} of about {_RUNS}, step {pace.step}"
+            done = pace.run + pace.beside
+            about = f" of about {_RUNS}" if done <= _RUNS else ""  # else the estimate was too low
+            note = f"run {done}{about}, step {pace.step}"
             if pace.limit < math.inf:
                 note += f", {pace.used:.0f} of {pace.limit:.0f} CPU seconds"
             elif (whole := _whole(pace)) > _SHORT:
