@@ -35,8 +35,11 @@ from symmetry.training.capabilities.rows import Rows
 from symmetry.training.events import Called, Epochs
 from symmetry.training.resumed_runs import ResumedRuns
 from symmetry.training.run import RunSettings
+from symmetry.training.start import TrainingStart
 from symmetry.training.target import Training
+from symmetry.training.token_batch import TokenBatch, token_batches
 
+_FIRST = 2  # steps that are looked at for the batches of the first one
 Named = str | Callable[..., Any] | Target
 
 
@@ -148,6 +151,23 @@ def watch(script: Named, seed: int) -> Epochs:
             f"{target.name!r} cannot be watched: only a script whose steps are calls has epochs"
         )
     return epochs
+
+
+def tokens(script: Named, seed: int) -> tuple[TokenBatch, ...]:
+    """Return the batches of tokens in the first step of a training.
+
+    Raises
+    ------
+    SymmetryError
+        If it is no training, or fails.
+    """
+    target = resolve_training(script, "only a training has batches to show")
+    try:
+        with closing(target), one_thread():
+            observed = TrainingStart(target.training, "float64", seed, _FIRST).baseline.observed
+            return () if observed is None else tuple(token_batches(observed))
+    except TargetError as error:
+        raise SymmetryError(str(error)) from None
 
 
 def resume(script: Named, seed: int) -> ResumedRuns | None:

@@ -6,7 +6,7 @@ import click
 
 from symmetry.base.errors import OK
 from symmetry.cli.isolation.parent import Isolated
-from symmetry.cli.options import SEED, given_path, option, words_to_resume
+from symmetry.cli.options import SEED, flag, given_path, option, words_to_resume
 from symmetry.cli.screen import current, say, terminal
 
 _TEXT, _PAGE = ".txt", ".html"
@@ -29,13 +29,20 @@ def _file(text: str) -> Path:
     "Interrupt the script behind a save, run it with these arguments from its own files, and show "
     "the batches and learning rates of both runs.",
 )
+@flag(
+    "--tokens",
+    "Show the first batch of a language model instead: its tokens, which are labels, which are "
+    "padding, and the weight of each.",
+)
 @option(
     "--output",
     "FILE",
     "Write the timeline as a page with a picture (.html), or as text (.txt).",
     kind=_file,
 )
-def command(name: str, seed: int, resume_with: str | None, output: Path | None) -> int:
+def command(
+    name: str, seed: int, resume_with: str | None, tokens: bool, output: Path | None
+) -> int:
     """Run a training script once, and show what it does in which order.
 
     NAME is a script, as `symmetry check` takes it; its arguments follow --. Each epoch ends after
@@ -47,6 +54,8 @@ def command(name: str, seed: int, resume_with: str | None, output: Path | None) 
     them as a picture, and how tokens of packed documents act on each other. With --resume-with the
     batches and learning rates of a resumed run follow, below those of the run before. Nothing is
     judged: `symmetry check` does that.
+
+    With --tokens NAME may be any training of a language model, as hf-tiny:gpt2, too.
 
     Exit status: 0 the timeline is printed, 2 the command could not do its work.
     """
@@ -60,6 +69,15 @@ def command(name: str, seed: int, resume_with: str | None, output: Path | None) 
 
     writable_files(output)
     current().enter(name)
+    if tokens:
+        from symmetry.report.token_table import token_lines
+
+        with terminal():
+            current().doing("first steps", 0, None)
+            shown = [*token_lines(session.tokens(name, seed))]
+        for line in shown:
+            say(line)
+        return OK
     with terminal(), RESUMING.set(words_to_resume(resume_with)):
         current().doing("whole epochs", 0, None)
         runs = None if resume_with is None else session.resume(name, seed)
