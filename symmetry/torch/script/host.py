@@ -11,7 +11,7 @@ import logging
 import re
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager
 from copy import copy
 from dataclasses import replace
 from functools import cached_property, wraps
@@ -38,7 +38,7 @@ from symmetry.torch.cuda.branches import has_branches
 from symmetry.torch.cuda.cuda_on_cpu import CudaOnCpu
 from symmetry.torch.cuda.refusing import is_of_the_driver, refusal, why_of_devices
 from symmetry.torch.script.process_group import ProcessGroup
-from symmetry.torch.script.updates import record_plainly
+from symmetry.torch.script.updates import record_plainly, with_group
 
 _OF_RANKS = re.compile(r"\b(?:LOCAL_|GROUP_)?(?:RANK|WORLD_SIZE)\b|MASTER_(?:ADDR|PORT)")
 _OF_CUDA = re.compile(r"cuda|nccl|nvidia|\bgpus?\b", re.IGNORECASE)
@@ -206,7 +206,7 @@ class Host:
         if self._witness is None or self._witness[0] != key:
             if self._witness is not None:
                 self._witness[1].close()
-            within = nullcontext if self._cuda is None else _with_cuda
+            within = with_group if self._cuda is None else _with_cuda
             self._witness = key, Witness(self.source, within, record_plainly, self.seed)
         return self._witness[1]
 
@@ -235,7 +235,7 @@ class Host:
         file = self.source.folder / (failed.file or "")
         line = linecache.getline(str(file), failed.line or 0)
         why = why_of_devices(failed, line)
-        on_cpu = Witness(self.source, seed=self.seed)
+        on_cpu = Witness(self.source, with_group, seed=self.seed)
         if why and (is_of_the_driver(failed, line) or not failed.repeats(on_cpu.whole().failure)):
             return PlainRun(why_none=why)
         return mapped

@@ -52,6 +52,21 @@ def record_plainly(
 
 
 @contextmanager
+def with_group() -> Iterator[None]:
+    """Give a plain run the process group of one rank, as in a check, once it imports PyTorch."""
+    with ExitStack() as stack:
+
+        def begin() -> None:
+            if "torch.distributed" in sys.modules:
+                from symmetry.torch.script.process_group import ProcessGroup
+
+                stack.enter_context(patched(ProcessGroup().patches()))
+
+        when_imported("torch", begin)
+        yield
+
+
+@contextmanager
 def recorded(log: UpdateLog) -> Iterator[None]:
     """Add a digest behind each update, until there are enough."""
     optimizers: Any = sys.modules[_OPTIMIZERS]
