@@ -67,6 +67,8 @@ FILES = (
     "loss.unused",
     "loop.schedule",
     "loop.attributes",
+    "loop.observing",
+    "loop.turns",
     "training.gradient",
 )
 

@@ -202,6 +202,35 @@ class Evaluated(LoopEvent):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Turns:
+    """The samples of a data set that many passes of a loader's sampler draw."""
+
+    samples: int  # of the data set
+    never: tuple[int, ...]  # those that no pass draws
+    dropped: bool = False  # whether a loader in a fixed order drops its last batch, as it is told
+
+
+@dataclass(frozen=True, kw_only=True)
+class SlicesRead:
+    """A long tensor with one axis, of which a loop reads slices in their order, again and again."""
+
+    at: SourceLine
+    length: int
+    end: int  # the first entry that no slice reads
+    size: int  # of a slice
+
+
+@dataclass(frozen=True, kw_only=True)
+class Left:
+    """A change by an observation that is still there at the next update."""
+
+    kind: str  # "mode", "hook", "requires_grad" or "weights"
+    name: str  # of the module or the parameter; empty for weights
+    function: str  # the user's, that observes; empty for weights
+    at: SourceLine
+
+
+@dataclass(frozen=True, kw_only=True)
 class Loader:
     """A loader that gave batches."""
 
@@ -233,6 +262,7 @@ class Loader:
     # Digests of its first samples, in order; none if it is the only loader, or cannot be read.
     contents: tuple[str, ...] = ()
     varies: bool = False  # whether a sample is another one when it is read under another seed
+    turns: Turns | None = None  # of its samples; None if that is not known
     # Labels of the first, middle and last batch, if they come in order and have one label each.
     classes: tuple[str, ...] = ()
 
@@ -399,6 +429,9 @@ class SteppedOptimizer:
     variable: str = ""  # that holds it in the script; empty if it is not known
     parameters: int  # how many tensors it holds
     has_state: bool
+    initial: tuple[float, ...] = ()  # the learning rate of each group when it was made
+    schedules: tuple[str, ...] = ()  # the classes of the schedulers that were made for it
+    by_group: bool = False  # whether a schedule was made with a function for each group
     held: frozenset[int] = frozenset()  # the numbers of those that a backward has reached
 
 
@@ -450,6 +483,8 @@ class Epochs:
     rounded: tuple[Rounded, ...] = ()
     identities: tuple[SameFunction, ...] = ()
     initialised: tuple[Initialised, ...] = ()
+    left: tuple[Left, ...] = ()  # by observations
+    slices: tuple[SlicesRead, ...] = ()
     unfrozen: tuple[Unfrozen, ...] = ()  # or made late, and no optimiser holds them
     unheld: tuple[Unheld, ...] = ()
     noise: tuple[SharedNoise, ...] = ()

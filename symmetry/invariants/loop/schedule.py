@@ -16,6 +16,11 @@ epochs, and takes several with each. It is a note if it has as many steps as the
 takes one with each update, or as many as there are updates, and takes one with each epoch, so that
 it never ends; if it ends long before the first epoch does; or if a cosine has come down before the
 loop ends, and goes up again.
+
+Groups of an optimiser that begin with unequal rates, and have one rate from the second update on,
+are a violation, too: the schedule has overwritten those that were set. So are two schedules of one
+class for one optimiser while another, which steps behind the same backwards, has no schedule. An
+optimiser or a group that no schedule moves, beside others that are moved, is a note.
 """
 
 from __future__ import annotations
@@ -23,6 +28,7 @@ from __future__ import annotations
 from collections import Counter
 
 from symmetry.invariants.loop.judgement import Judgement, loop_invariant
+from symmetry.invariants.loop.rates import EXCUSES, UNSCHEDULED, judge_rates, rates_move
 from symmetry.law.invariant import Statement
 from symmetry.law.note import NoteKind
 from symmetry.observe.source_line import SourceLine
@@ -45,12 +51,13 @@ _UP = 0.05  # of all steps come behind the lowest rate: one more at the end does
 def schedule(epochs: Epochs, cure: str = _CURE) -> Judgement:
     """Judge the schedulers of a run; a cure of steps that are too many is named."""
     judgement = Judgement()
-    judgement.applies = bool(epochs.of(Scheduled))
+    judgement.applies = bool(epochs.of(Scheduled)) or rates_move(epochs)
     judgement.why = "" if judgement.applies else "it steps no scheduler"
     for scheduler in epochs.schedulers:
         _judge_end(epochs, scheduler, cure, judgement)
     if not judgement.accusations:
         _note_early_ends(epochs, judgement)
+    judge_rates(epochs, judgement)
     return judgement
 
 
@@ -62,7 +69,8 @@ INVARIANT = loop_invariant(
         witness="a scheduler that is stepped",
         cause="the schedule counts epochs, and is stepped with batches, or the other way round",
         cure="Step the scheduler as often as its length says.",
-        notes=(SCHEDULE,),
+        notes=(SCHEDULE, UNSCHEDULED),
+        excuses=EXCUSES,
     ),
     schedule,
 )

@@ -58,6 +58,8 @@ INVARIANT = update_invariant(
         statement="what a sample earns moves the advantages of its own group, or of all rows",
         reason="samples of one prompt are compared with each other",
         witness="rows that repeat each prompt as often, and a loss that they are weighed in",
+        cause="rewards are grouped in another order than prompts are laid out",
+        cure="Group the rewards as the prompts are laid out.",
         excuses=EXCUSES,
     ),
     groups,

@@ -82,6 +82,8 @@ INVARIANT = update_invariant(
         statement="what a model computes for a loss moves a gradient where it moves the loss",
         reason="the optimiser follows gradients: what moves none is a constant for it",
         witness="an update with all that it is computed from on the trace",
+        cause="a value is cut from its gradient, or is handed on and never used",
+        cure="Use it without detach() or no_grad(), or leave it out.",
         notes=(CONSTANT, UNREAD),
         excuses=EXCUSES,
     ),

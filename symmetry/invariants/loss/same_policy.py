@@ -94,6 +94,8 @@ INVARIANT = update_invariant(
         statement="log-probabilities of the same tokens by the same weights are the same",
         reason="they are one function of the weights: only updates make a ratio other than 1",
         witness="a loss that takes a difference of log-probabilities of tokens",
+        cause="both sides are computed in different ways, or the old one is computed anew",
+        cure="Compute both in the same way, and the old one once.",
         excuses=EXCUSES,
     ),
     same_policy,

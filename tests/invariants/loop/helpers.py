@@ -13,7 +13,9 @@ from symmetry.invariants.loop.gradients import gradients
 from symmetry.invariants.loop.judgement import Judgement
 from symmetry.invariants.loop.loaded import loaded
 from symmetry.invariants.loop.modes import modes
+from symmetry.invariants.loop.observing import observing
 from symmetry.invariants.loop.schedule import schedule
+from symmetry.invariants.loop.turns import rows, turns
 from symmetry.invariants.loop.workers import workers
 from symmetry.invariants.loss.groups import groups
 from symmetry.invariants.loss.influence import influence
@@ -37,6 +39,8 @@ LAWS = {
         gradients,
         schedule,
         attributes,
+        observing,
+        turns,
     )
 } | {"loss/unused": unused, "training/lost": lost}
 
@@ -46,6 +50,7 @@ UPDATE_LAWS = {
     "loss/same-policy": same_policy,
     "loss/groups": groups,
     "loss/masks": masks,
+    "loop/turns": rows,
 }
 
 
@@ -70,7 +75,12 @@ def run_of(file: Path) -> Epochs:
 def judged(file: Path) -> dict[str, Judgement]:
     """Return the judgements of all laws of the loop, and of updates on a trace, on a script."""
     epochs, updates = run_of(file), updates_of(file)
-    return {
-        **{name: law(epochs) for name, law in LAWS.items()},
-        **{name: law(updates) for name, law in UPDATE_LAWS.items()},
-    }
+    found = {name: law(epochs) for name, law in LAWS.items()}
+    for name, law in UPDATE_LAWS.items():
+        judgement = law(updates)
+        before = found.setdefault(name, judgement)
+        if before is not judgement:
+            before.accusations += judgement.accusations
+            before.notes += judgement.notes
+            before.spared += judgement.spared
+    return found

@@ -22,6 +22,7 @@ from symmetry.torch.objects import family_of, held_by, rates_of
 from symmetry.torch.script.epochs.by_hand import ByHand
 from symmetry.torch.script.epochs.log import Log, Numbers, states
 from symmetry.torch.script.epochs.measuring import Measuring
+from symmetry.torch.script.epochs.schedules import Schedules
 from symmetry.torch.script.epochs.terms import LossTerms
 from symmetry.torch.script.epochs.unheld import UnheldParameters
 from symmetry.torch.watch.calls import in_backward
@@ -68,6 +69,7 @@ class GradientReads:
         self._alive: dict[int, int] = {}  # backwards that nothing has read: parameters with them
         self._read_by: dict[int, set[int]] = {}  # by optimiser, the backwards that it has read
         self._looked_at: set[int] = set()  # backwards whose gradients the user's code has read
+        self._initial: dict[int, tuple[float, ...]] = {}  # rates, by optimiser
         self._clips = 0
         self._quiet = False  # whether an update or PyTorch itself reads gradients, not the user
         self._by_hand: ByHand | None = None  # where a backward came before any optimiser
@@ -184,7 +186,7 @@ class GradientReads:
                 factors.append(1.0 if same else _norm(p) / before)
         return (min(factors), max(factors)) if factors else (1.0, 1.0)
 
-    def records(self) -> tuple[SteppedOptimizer, ...]:
+    def records(self, schedules: Schedules) -> tuple[SteppedOptimizer, ...]:
         """Return what is known of the optimisers that stepped."""
         return tuple(
             SteppedOptimizer(
@@ -193,6 +195,9 @@ class GradientReads:
                 variable=self._optimizers.name_of(number),
                 parameters=len(held_by(optimizer)),
                 has_state=self._stepped[number],
+                initial=self._initial.get(number, ()),
+                schedules=schedules.kinds_of(optimizer),
+                by_group=schedules.are_by_group(optimizer),
                 held=frozenset(
                     known
                     for p in held_by(optimizer)
@@ -206,7 +211,7 @@ class GradientReads:
     def _seen_init(self, init: Callable[..., None]) -> Callable[..., None]:
         def seen_init(optimizer: Any, *args: Any, **kwargs: Any) -> None:
             init(optimizer, *args, **kwargs)
-            self._optimizers.of(optimizer)
+            self._initial.setdefault(self._optimizers.of(optimizer), rates_of(optimizer))
 
         return seen_init
 

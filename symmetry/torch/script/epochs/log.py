@@ -40,6 +40,8 @@ class Log:
     ----------
     events
         All so far.
+    listeners
+        Called with each event.
     updates, backwards
         How many there were.
     ended
@@ -52,6 +54,7 @@ class Log:
         self.events: list[LoopEvent] = []
         self.updates = self.backwards = 0
         self.ended, self.is_limited = "", False
+        self.listeners: list[Callable[[LoopEvent], None]] = []
         self.suspend, self._seconds, self._most = suspend, seconds, most
         # By call that records gradients: the event, and the numbers of the first node that the call
         # has made and of the first one behind it.
@@ -69,7 +72,10 @@ class Log:
         """Add an event; suspend the script for good if it is the last one."""
         if self.ended or threading.get_ident() != self._thread:  # one that fetches batches, say
             return
-        self.events.append(kind(at=at or asked_at(), update=self.updates, **facts))
+        event = kind(at=at or asked_at(), update=self.updates, **facts)
+        self.events.append(event)
+        for listen in self.listeners:
+            listen(event)
         if self.updates >= self._most:
             self._end(f"after {self._most} updates")
         elif self.seconds > self._seconds:

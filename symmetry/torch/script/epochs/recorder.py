@@ -22,11 +22,13 @@ from symmetry.torch.script.epochs.log import Log
 from symmetry.torch.script.epochs.measuring import Measuring
 from symmetry.torch.script.epochs.misspelling import Misspelling
 from symmetry.torch.script.epochs.noise import SharedDraws
+from symmetry.torch.script.epochs.observing import Observations
 from symmetry.torch.script.epochs.ratios import Ratios
 from symmetry.torch.script.epochs.restoring import Restoring
 from symmetry.torch.script.epochs.rounding import RoundedUpdates
 from symmetry.torch.script.epochs.schedules import Schedules
 from symmetry.torch.script.epochs.scores import Scores
+from symmetry.torch.script.epochs.slices import SliceReads
 from symmetry.torch.script.epochs.start import StartingParameters
 from symmetry.torch.script.epochs.unfrozen import UnfrozenParameters
 from symmetry.torch.script.epochs.unused import UnusedResults
@@ -101,6 +103,10 @@ class EpochRecorder:
         self._seeding, self._schedules = Seeding(log), Schedules(log)
         self._noise = SharedDraws()
         self._rounding, self._unfrozen = RoundedUpdates(), UnfrozenParameters()
+        self._observations = Observations(
+            log, self._modules.roots, lambda: self._gradients.parameters
+        )
+        self._slices = SliceReads()
 
     @property
     def roots(self) -> list[nn.Module]:
@@ -147,7 +153,7 @@ class EpochRecorder:
             events=tuple(log.events),
             loaders=self.loaders.records(),
             models=self._forwards.records(self._following.copies),
-            optimizers=self._gradients.records(),
+            optimizers=self._gradients.records(self._schedules),
             schedulers=self._schedules.records(),
             copies=self._following.records(evaluated),
             scores=self._scores.records,
@@ -157,6 +163,8 @@ class EpochRecorder:
             rounded=self._rounding.records(self.roots),
             identities=self._identities.records(),
             initialised=self._initialised.records(),
+            left=self._observations.records,
+            slices=self._slices.records,
             unfrozen=(*self._unfrozen.records(self.roots, self._gradients.held),),
             noise=self._noise.records,
             unheld=(*self._gradients.unheld.records([*self._modules], self._gradients.held),),
@@ -186,12 +194,13 @@ class EpochRecorder:
             self._unused,
             self._identities,
             self._initialised,
+            self._observations,
         ):
             yield from part.patches()
 
     def _see_function(self, *call: Any) -> None:
         """See a function of PyTorch with its result: one mode costs less than several."""
-        for part in (self._scores, self._unused, self._ratios, self._noise):
+        for part in (self._scores, self._unused, self._ratios, self._slices, self._noise):
             part.see_function(*call)
 
     def _begins(self, optimizer: Any) -> None:
@@ -201,6 +210,7 @@ class EpochRecorder:
             self._log.suspend()
             return
         self._misspelling.look()
+        self._observations.begins()
         self._restoring.flush()
         roots, held = self._modules.roots(), self._gradients.held
         self._following.look(roots, held)
@@ -214,6 +224,7 @@ class EpochRecorder:
             number = self._gradients.number_of(optimizer)
             self._rounding.ended(optimizer, number, self._log.backwards)
             self._gradients.updated(optimizer)
+            self._observations.ends()
             self._measuring.see_parameters(optimizer)
 
 

@@ -9,6 +9,7 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from symmetry.base.patches import Patch
 from symmetry.base.randomness import generators
+from symmetry.torch.creation import noting
 from symmetry.torch.objects import family_of, rates_of
 from symmetry.torch.script.epochs.log import Log, Numbers
 from symmetry.training.events import Scheduled, Scheduler
@@ -23,9 +24,11 @@ class Schedules:
 
     def __init__(self, log: Log) -> None:
         self._log, self._schedulers, self._inside = log, Numbers(), False
+        self._made: list[Any] = []
 
     def patches(self) -> Iterator[Patch]:
         """Yield what has to be replaced while the script runs."""
+        yield LRScheduler, "__init__", noting(LRScheduler.__init__, self._made.append)
         for kind in family_of(LRScheduler):
             if "step" in vars(kind):
                 yield kind, "step", self._seen(vars(kind)["step"])
@@ -44,6 +47,16 @@ class Schedules:
                 self._log.add(Scheduled, kind=kind, rates=rates, scheduler=number)
 
         return seen
+
+    def kinds_of(self, optimizer: Any) -> tuple[str, ...]:
+        """Return the classes of the schedulers that were made for an optimiser, but for wholes."""
+        mine = (each for each in self._made if getattr(each, "optimizer", None) is optimizer)
+        return tuple(type(each).__name__ for each in mine if not hasattr(each, "_schedulers"))
+
+    def are_by_group(self, optimizer: Any) -> bool:
+        """Return whether a schedule of an optimiser has functions that differ by group."""
+        mine = (each for each in self._made if getattr(each, "optimizer", None) is optimizer)
+        return any(len({*map(id, getattr(each, "lr_lambdas", ()))}) > 1 for each in mine)
 
     @property
     def schedulers(self) -> list[Any]:

@@ -26,6 +26,7 @@ from symmetry.torch.script.epochs.batches.contents import (
 from symmetry.torch.script.epochs.batches.emulation import Emulation, emulated
 from symmetry.torch.script.epochs.batches.fetching import Fetching
 from symmetry.torch.script.epochs.batches.recent import RecentBatches
+from symmetry.torch.script.epochs.batches.turns import turns_of
 from symmetry.torch.script.epochs.log import (
     Log,
     Numbers,
@@ -257,6 +258,7 @@ class Loaders:
             indices=indices,
             contents=contents,
             varies=varies,
+            turns=turns_of(loader),
             classes=classes_of(loader),
             shown=self._shown.get(id(loader)),
         )
