@@ -1,7 +1,7 @@
 """Compiling with little work: quickly, and nothing twice.
 
-XLA takes seconds to optimise programs that run for milliseconds. Only a step as it is written is
-compiled as its user compiles it; everything else is compiled quickly.
+XLA takes seconds to optimise programs that run for milliseconds. No verdict needs that: laws
+compare runs of the same program, or measure what rounding does to it.
 """
 
 from __future__ import annotations

@@ -62,11 +62,13 @@ def nothing_moves(change):
             return ((jax.lax.stop_gradient(made) if change == "cut" else made) - 3.0).sum() ** 2
 
         gradients = jax.grad(loss)(params)
+        if change == "summed":  # as a function does that another one follows
+            return params, jax.tree.map(jnp.add, moments, gradients)
         updates, moments = tx.update(gradients, moments, params)
         return (params if change == "kept" else optax.apply_updates(params, updates)), moments
 
     params = {"a": jnp.ones(5)}
-    return (params, tx.init(params)), step
+    return (params, params if change == "summed" else tx.init(params)), step
 
 
 @needs("optax")
@@ -79,7 +81,8 @@ def nothing_moves(change):
             "nothing can move: in 4 steps the gradient of every parameter is zero. ",
         ),
         ("rate", "violated", "nothing can move: the step multiplies each update by a learning"),
-        ("kept", "vacuous", "returns all parameters as it takes them: nothing is trained"),
+        ("kept", "violated", "updates the moments of its optimiser, and returns all parameters"),
+        ("summed", "vacuous", "returns all parameters as it takes them: nothing is trained"),
         ("accumulated", "vacuous", ""),
     ],
 )

@@ -28,8 +28,8 @@ from symmetry.units.state import Array, difference, largest
 _SAME = 1e-9  # of the loss
 # Between a linear layer and the pair these leave one output for each sample.
 _ONE_BY_ONE = re.compile(
-    "add|clamp|div|elu|exp|gather|gelu|leakyrelu|log|logsoftmax|mul|neg|relu|sigmoid|softmax|"
-    "softplus|sub|tanh|view"
+    "add|amax|amin|clamp|div|elu|exp|gather|gelu|leakyrelu|log|logsoftmax|max|maximum|min|minimum|"
+    "mul|neg|reduce_max|reduce_min|relu|sigmoid|softmax|softplus|sub|tanh|view"
 )
 
 

@@ -2,7 +2,8 @@
 
 A leaf that a mask or a label freezes by mistake looks like one that is frozen on purpose. So these
 facts are notes: a parameter stays while others move, or moves by its gradient itself. It is a
-violation if nothing can move: if all gradients are zero, or the step multiplies all updates by 0.
+violation if nothing can move: if all gradients are zero, the step multiplies all updates by 0, or
+it hands on the moments of gradients and the parameters as they were.
 """
 
 from __future__ import annotations
@@ -133,6 +134,12 @@ def _nothing_moves(start: TrainingStart, steps: list[_Movements]) -> Measurement
     """Say why nothing can move; None if gradients and a rate are there."""
     optimizing, names = needed(start.begin(noise=True), Optimizing), frozenset(steps[0].gradients)
     first = min(names, default="")
+    if names and optimizing.keeps_all and (place := optimizing.moments_at) is not None:
+        text = (
+            "its step updates the moments of its optimiser, and returns all parameters as it takes "
+            "them: nothing is trained. Apply the updates, and return the results."
+        )
+        return Measurement.violated(Violation.at(text, place, array=first))
     if names and not any(step.reaches(name) for step in steps for name in step.gradients):
         if not any(step.loss for step in steps):
             return Measurement.cannot_judge("the loss is 0, and there is nothing to learn")

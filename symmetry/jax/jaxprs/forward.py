@@ -33,6 +33,8 @@ class Forward(Graph):
         What computes them, without calls.
     parameters
         The numbers of the inputs that are trained.
+    others
+        Those of other leaves that the losses read, as of a target network.
 
     Attributes
     ----------
@@ -42,16 +44,23 @@ class Forward(Graph):
         The variables that are losses.
     """
 
-    def __init__(self, jaxpr: ClosedJaxpr, parameters: Collection[int]) -> None:
+    def __init__(
+        self, jaxpr: ClosedJaxpr, parameters: Collection[int], others: Collection[int] = ()
+    ) -> None:
         super().__init__(jaxpr.jaxpr)
         self._jaxpr = jaxpr
         self.losses: Sequence[Any] = jaxpr.jaxpr.outvars
         self.trained = self.follow(self.inputs[number] for number in parameters)
+        self._of_models = self.follow(self.inputs[number] for number in {*parameters, *others})
         self._compiled = cache(self._compile)
 
     def is_trained(self, atom: Any) -> bool:
         """Return whether a value depends on what is trained."""
         return not isinstance(atom, Literal) and atom in self.trained
+
+    def is_of_model(self, atom: Any) -> bool:
+        """Return whether a value depends on what is trained, or on another network."""
+        return not isinstance(atom, Literal) and atom in self._of_models
 
     def values(
         self,

@@ -300,16 +300,13 @@ class TracedStep:
 
     def _losses_of(self, manner: StepManner) -> Forward:
         """Return the equations that compute the losses."""
-        return Forward(self.flat(manner).only(self.losses).jaxpr, self.parameters)
+        return Forward(self.flat(manner).only(self.losses).jaxpr, self.parameters, self.read)
 
     def _compiled(self, manner: StepManner, wanted: tuple[str, ...]) -> Callable[..., Outputs]:
         """Return a function that takes all inputs, and returns some of the outputs."""
         flat = self.flat(manner).only(wanted)
         names = [name for name in wanted if name in flat.outputs]
-        compiled = quickly if manner.promote else jax.jit
-        run = compiled(
-            lambda consts, inputs: jax.core.eval_jaxpr(flat.jaxpr.jaxpr, consts, *inputs)
-        )
+        run = quickly(lambda consts, inputs: jax.core.eval_jaxpr(flat.jaxpr.jaxpr, consts, *inputs))
 
         def take(inputs: Sequence[Any]) -> Outputs:
             with jax.enable_x64(manner.promote or self._wide):

@@ -178,6 +178,22 @@ class JaxOptimizers(Optimizing):
         return bool(traced.gradients) and traced.kept.issuperset(traced.parameters)
 
     @property
+    def moments_at(self) -> SourceLine | None:
+        """The user's line that averages gradients in the state; sums of them have none."""
+        traced = self._stepper.traced
+        flat = traced.flat(StepManner())
+        graph = flat.graph
+        made = graph.follow(flat.variables[name] for name in traced.gradients)
+        for number, old in enumerate(graph.inputs[: len(self._stepper.leaves.values)]):
+            new = flat.variables[f"leaf.{number}"]
+            maker = graph.maker(new) if new in made and number not in traced.parameters else None
+            if maker is None or maker.primitive.name not in ("add", "sub"):
+                continue
+            if any(_is_product(graph.maker(atom), old) for atom in maker.invars):
+                return place_of(maker)
+        return None
+
+    @property
     def zero_rate_at(self) -> SourceLine | None:
         """The user's line that multiplies all updates by 0, where that is written in the step."""
         traced = self._stepper.traced
@@ -193,6 +209,15 @@ class JaxOptimizers(Optimizing):
         leaf = f"leaf.{self._stepper.leaves.names.index(name)}"
         maker = flat.graph.maker(flat.variables[leaf])
         return NOWHERE if maker is None else place_of(maker)
+
+
+def _is_product(equation: Any, variable: Any) -> bool:
+    """Return whether an equation multiplies a variable by something."""
+    return (
+        equation is not None
+        and equation.primitive.name == "mul"
+        and any(atom is variable for atom in equation.invars)
+    )
 
 
 def _adds_zero(graph: Graph, equation: Any) -> bool:

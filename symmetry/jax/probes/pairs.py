@@ -43,7 +43,7 @@ class PairSite:
             operation=self.equation.primitive.name,
             count=flat.size,
             column_trained=self.column_trained,
-            makers=makers(forward, self.trained),
+            makers=makers(forward, self.trained, forward.is_of_model),
             spread=not self.column_trained and _is_spread(forward, self.data),
             varies=bool((flat != flat[0]).any()),
             place=place_of(self.equation),
@@ -51,15 +51,20 @@ class PairSite:
 
 
 def pairs(forward: Forward) -> list[PairSite]:
-    """Return the pairs of which one side is trained, in their order."""
+    """Return the pairs of which one side is trained, in their order.
+
+    Or one is of a network that is not trained, as in the goal of a critic.
+    """
     found = []
     for number, equation in enumerate(forward.equations):
         sides = _sides(forward, equation) if equation.primitive.name in _NAMES else None
         if sides is None:
             continue
         column, row = sides
-        names = [forward.is_trained(atom) for atom in equation.invars]
-        if names[0] == names[1]:
+        kinds = forward.is_trained, forward.is_of_model
+        found_by = ([of(atom) for atom in equation.invars] for of in kinds)
+        names = next((each for each in found_by if each[0] != each[1]), None)
+        if names is None:
             continue
         column_trained = names[column]
         data = row if column_trained else column

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Any
 
 from jax.extend.core import Literal
@@ -35,17 +35,19 @@ def source(forward: Forward, atom: Any, through: Collection[str]) -> Any:
     return atom
 
 
-def makers(forward: Forward, atom: Any) -> tuple[str, ...]:
+def makers(
+    forward: Forward, atom: Any, is_followed: Callable[[Any], bool] | None = None
+) -> tuple[str, ...]:
     """Return the operations that made a value, the last one first.
 
     They are ``view`` (as well as casts and masks), ``unsqueeze``, ``linear`` (also convolutions and
     products), the usual names of activations, and JAX's names of all others. If there are several
-    operands, the first that is trained is followed.
+    operands, the first that is trained is followed, or the first of which ``is_followed`` is true.
     """
-    found = list[str]()
+    found, is_followed = list[str](), is_followed or forward.is_trained
     while (equation := forward.maker(atom)) is not None and len(found) < _MOST:
         found.append(word(forward, equation))
-        trained = [a for a in equation.invars if forward.is_trained(a)]
+        trained = [a for a in equation.invars if is_followed(a)]
         if not trained:
             break
         atom = trained[0]

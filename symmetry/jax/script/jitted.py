@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import jax
@@ -15,6 +16,7 @@ from symmetry.jax.jaxprs.marks import leaves_of, marking
 from symmetry.jax.loops.context import context_of
 from symmetry.jax.made import is_array
 from symmetry.jax.script.arguments import Arguments
+from symmetry.jax.script.captured import Captured, Values
 
 
 @dataclass
@@ -41,6 +43,12 @@ class Jitted:
     results: list[Any] = field(default_factory=list)  # of the last call
     # Functions that it can read as global names, as they were when JAX traced it.
     names: dict[str, Any] | None = None
+    # The arrays and numbers that it reads by name, in each call.
+    captured: list[Values] = field(default_factory=list)
+
+    @cached_property
+    def _captured(self) -> Captured:
+        return Captured(self.function)
 
     @property
     def size(self) -> int:
@@ -58,10 +66,14 @@ class Jitted:
         named = (getattr(keys[0], "key", "") for keys, _ in keyed)
         return frozenset(number for number, name in enumerate(named) if name in self.static)
 
-    def called(self, arguments: Mapping[str, Any]) -> Any:
-        """Call it with arguments by their names, as the script does."""
+    def called(self, arguments: Mapping[str, Any], call: int | None = None) -> Any:
+        """Call it with arguments by their names, as the script does.
+
+        With the number of a call, what it reads by name is as it was there.
+        """
         positional, named = self.arguments.given(arguments)
-        with context_of(self.function), self._names_as_traced():
+        held = self._captured.standing_for({} if call is None else self.captured[call])
+        with context_of(self.function), self._names_as_traced(), held:
             return self.call(*positional, **named)
 
     def note_names(self) -> None:
@@ -127,6 +139,7 @@ class Jitted:
         else:
             fed = self._fed(leaves)
             self.state = fed if len(self.given) == 1 else self._same(fed)
+        self.captured.append(self._captured.now())
         self.given.append(
             [None if place in self.state else copied(leaf) for place, leaf in enumerate(leaves)]
         )

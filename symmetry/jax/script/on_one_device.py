@@ -43,14 +43,14 @@ class OneDevice:
         """Return the leaves of the arguments that JAX compiles as constants."""
         return self._step.constants_in(arguments)
 
-    def called(self, arguments: Mapping[str, Any]) -> Any:
+    def called(self, arguments: Mapping[str, Any], call: int | None = None) -> Any:
         """Call it with arguments by their names, each the only row of the script's."""
         leaves, tree = jax.tree.flatten(arguments)
         whole = [
             leaf if n in self._static else jax.tree.map(lambda row: row[None], leaf)
             for n, leaf in enumerate(leaves)
         ]
-        returned = self._step.called(jax.tree.unflatten(tree, whole))
+        returned = self._step.called(jax.tree.unflatten(tree, whole), call)
         return jax.tree.map(lambda result: result.squeeze(0), returned)
 
     def _rows(self, leaves: Sequence[Any]) -> list[Any]:

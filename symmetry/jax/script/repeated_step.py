@@ -9,6 +9,7 @@ a part of the state, too: it has the units of params.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import jax
@@ -27,7 +28,14 @@ _WRITE = (
     "write the training as a function that returns (state, step), where step(state, i) returns the "
     "next state"
 )
-_NUMBER = "number"
+_NUMBER, _CALL = "number", "call"
+
+
+@dataclass(frozen=True)
+class _Call:
+    """The call of the script that a step repeats; to JAX it is a leaf that is no number."""
+
+    number: int
 
 
 def training_of(
@@ -184,7 +192,7 @@ class RepeatedStep:
             )
         call = self._jitted.given[number]
         leaves = {place: call[place] for place in self._batch}
-        return {"batch": self._tree(leaves), _NUMBER: np.int32(number)}
+        return {"batch": self._tree(leaves), _NUMBER: np.int32(number), _CALL: _Call(number)}
 
     def _step(self, state: Any, given: Mapping[str, Any]) -> tuple[Any, Any]:
         """Call the function; return the next state, and the rest of its result."""
@@ -198,7 +206,8 @@ class RepeatedStep:
             for place, value in zip(numbers, values, strict=True):
                 leaves[place] = value
         arguments: dict[str, Any] = jax.tree.unflatten(self._jitted.tree, leaves)
-        results, tree = jax.tree.flatten(self._jitted.called(arguments))
+        returned = self._jitted.called(arguments, given[_CALL].number)
+        results, tree = jax.tree.flatten(returned)
         fed = {*self._jitted.state.values()}
         rest = [None if place in fed else result for place, result in enumerate(results)]
         after = own | {place: results[n] for place, n in self._jitted.state.items()}

@@ -81,19 +81,19 @@ class Round:
         """Return nothing: what JAX compiles as constants is no argument."""
         return frozenset()
 
-    def called(self, arguments: Mapping[str, Any]) -> Any:
+    def called(self, arguments: Mapping[str, Any], call: int | None = None) -> Any:  # noqa: ARG002
         """Make the calls of a round; return their results by the names of the calls."""
         values = dict(zip(self.own, jax.tree.leaves(arguments), strict=True))
         returned: list[Any] = []
-        for number, call in enumerate(self.calls):
-            leaves = [*call.leaves]
+        for number, each in enumerate(self.calls):
+            leaves = [*each.leaves]
             for leaf, source in enumerate(self.sources[number]):
                 if source is not None and not source.is_before:
                     leaves[leaf] = jax.tree.leaves(returned[source.call])[source.result]
-                elif leaf not in call.constants:
+                elif leaf not in each.constants:
                     place = (number, leaf) if source is None else self.takers[source]
                     leaves[leaf] = values[place]
-            returned.append(call.jitted.called(jax.tree.unflatten(call.tree, leaves)))
+            returned.append(each.jitted.called(jax.tree.unflatten(each.tree, leaves)))
         return dict(zip(_names(self.calls), returned, strict=True))
 
 

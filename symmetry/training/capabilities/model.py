@@ -125,6 +125,11 @@ class Optimizing(Capability):
         return False
 
     @property
+    def moments_at(self) -> SourceLine | None:
+        """The user's line that averages gradients in the state, where a step shows it."""
+        return None
+
+    @property
     def zero_rate_at(self) -> SourceLine | None:
         """The user's line that multiplies all updates by 0, where that is written in the step."""
         return None

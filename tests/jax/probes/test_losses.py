@@ -7,6 +7,7 @@ import re
 from functools import partial
 from typing import Any
 
+import numpy as np
 import pytest
 
 from symmetry.training.target import FunctionTraining
@@ -60,3 +61,41 @@ def test_keys_that_a_loop_takes_row_by_row_are_no_tokens():
 
     checked = check_target(FunctionTraining("training", training), only="loss/*", dtype="float64")
     assert {verdict.kind for verdict in checked.verdicts} <= {"holds", "not applicable"}
+
+
+@pytest.mark.parametrize("goal_of", ["the network itself", "its copy"])
+@pytest.mark.parametrize(("shape", "kind"), [((16, 1), "violated"), ((16,), "holds")])
+def test_a_goal_outside_of_the_differentiated_function_is_seen(goal_of, shape, kind):
+    def training() -> Any:
+        import jax
+        import jax.numpy as jnp
+
+        w, v = jax.random.split(jax.random.key(0))
+        params = {"w": jax.random.normal(w, (4, 16)), "v": jax.random.normal(v, (16, 2))}
+
+        def values(params: Any, x: Any) -> Any:
+            return jax.nn.relu(x @ params["w"]) @ params["v"]
+
+        def step(state: Any, batch: Any) -> Any:
+            params, copy = state
+            other = params if goal_of == "the network itself" else copy
+            goal = batch["r"] + 0.9 * values(other, batch["y"]).max(1)
+
+            def loss(params: Any) -> Any:
+                return ((values(params, batch["x"])[jnp.arange(16), 0] - goal) ** 2).mean()
+
+            gradient = jax.grad(loss)(params)
+            return jax.tree.map(lambda p, g: p - 0.01 * g, params, gradient), copy
+
+        def batch(number: int) -> Any:
+            random = np.random.default_rng(number)
+            x, y = (random.normal(size=(16, 4)).astype("f4") for _ in range(2))
+            return {"x": x, "y": y, "r": random.normal(size=shape).astype("f4")}
+
+        return (params, jax.tree.map(lambda p: p + 0.1, params)), step, {"batch": batch}
+
+    target = FunctionTraining("training", training)
+    (verdict,) = check_target(target, only="loss/pairs", dtype="float64").verdicts
+    assert verdict.kind == kind
+    if kind == "violated":
+        assert 'goal = batch["r"]' in linecache.getline(__file__, verdict.violation.line)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 import jax
@@ -45,6 +45,7 @@ class Facts:
             if _is_taken(leaf) and getattr(keys[0], "key", "") not in static
         ]
         self._variant = variant
+        self._noise, self._averages = cache(self._noise_of), cache(self._averages_of)
 
     @cached_property
     def jaxpr(self) -> ClosedJaxpr | None:
@@ -72,6 +73,9 @@ class Facts:
 
     def noise(self, parameters: Collection[int]) -> Sequence[Draw]:
         """Return the draws that are noise of a model with these parameters."""
+        return self._noise(frozenset(parameters))
+
+    def _noise_of(self, parameters: frozenset[int]) -> Sequence[Draw]:
         if self.jaxpr is None:
             return ()
         return noise_in(self.jaxpr, self._are(parameters), self._are(self.own))
@@ -97,33 +101,31 @@ class Facts:
 
     def statistics(self, old: Collection[int], parameters: Collection[int]) -> Sequence[Average]:
         """Return the running averages that it computes from old values among its arguments."""
-        outputs = self._outputs()
-        gradients, losses = (
-            [outputs[name] for name in outputs if name.startswith(kind)] for kind in _KINDS
-        )
-        return self._averages(old, parameters, gradients, losses)
+        return self._averages(frozenset(old), frozenset(parameters), marked=True)
 
     def averages(self, old: Collection[int]) -> Sequence[Average]:
         """Return the running averages of old values among its arguments with anything else."""
-        return () if self._flat is None else self._averages(old, (), self._flat.jaxpr.jaxpr.invars)
+        return self._averages(frozenset(old), frozenset(), marked=False)
 
-    def _averages(
-        self,
-        old: Collection[int],
-        parameters: Collection[int],
-        gradients: Collection[Any],
-        losses: Collection[Any] = (),
+    def _averages_of(
+        self, old: frozenset[int], parameters: frozenset[int], marked: bool
     ) -> Sequence[Average]:
+        """Return averages of old values with gradients that are marked, or with any argument."""
         if self._flat is None:
             return ()
+        outputs = self._outputs()
+        gradients, losses = (
+            [outputs[name] for name in outputs if name.startswith(kind)] if marked else []
+            for kind in _KINDS
+        )
         numbers = {own: number for number, own in enumerate(self.own)}
-        places = [numbers[number] for number in old if number in numbers]
+        places = [numbers[number] for number in sorted(old) if number in numbers]
         return averages_in(
             self._flat.jaxpr,
             steady=places,
             zeros=places,  # as each may be before the first step
-            trained=[numbers[number] for number in parameters if number in numbers],
-            gradients=gradients,
+            trained=[numbers[number] for number in sorted(parameters) if number in numbers],
+            gradients=gradients if marked else self._flat.jaxpr.jaxpr.invars,
             losses=losses,
             handed=(),
         )

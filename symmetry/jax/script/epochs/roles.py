@@ -8,10 +8,10 @@ accuracy = evaluate(params, test)               an evaluation: it takes what is 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import replace
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 import jax
 import numpy as np
@@ -19,6 +19,8 @@ import numpy as np
 from symmetry.jax.made import has_numbers
 from symmetry.jax.script.epochs.calls import LoopCall, LoopEntry, Made, Variant
 from symmetry.jax.script.epochs.facts import Facts, key_places
+
+Known = TypeVar("Known")
 
 Role = tuple[int, int]  # a function, by its id, and the number of a result
 
@@ -34,7 +36,8 @@ class Roles:
 
     def __init__(self, log: Sequence[LoopEntry]) -> None:
         calls = (each for each in log if isinstance(each, LoopCall))
-        self._facts: dict[int, Facts] = {}
+        self._facts: dict[int, Facts] = {}  # by the ids of variants
+        self._known: dict[Hashable, Any] = {}  # answers that each of many calls needs
         self._calls: list[LoopCall] = []
         for call in calls:
             first = [*map(self._first, call.made, call.digests)]
@@ -59,7 +62,16 @@ class Roles:
 
     def facts(self, variant: Variant) -> Facts:
         """Return the facts on a variant."""
-        return self._facts.setdefault(id(variant), Facts(variant))
+        if id(variant) not in self._facts:
+            self._facts[id(variant)] = Facts(variant)
+        return self._facts[id(variant)]
+
+    def _once(self, key: Hashable, make: Callable[[], Known]) -> Known:
+        """Return what a function returns, which is called once for each key."""
+        if key not in self._known:
+            self._known[key] = make()
+        known: Known = self._known[key]
+        return known
 
     @cached_property
     def steps(self) -> frozenset[int]:
@@ -104,27 +116,39 @@ class Roles:
 
     def state_of(self, variant: Variant) -> list[int]:
         """Return the arguments of a step that it does not train, and has returned in some call."""
-        own = {
-            place
-            for call in self._calls
-            if call.variant.form == variant.form
-            for place, made in enumerate(call.made)
-            if made is not None and self._calls[made[0]].jitted is call.jitted
-        }
-        return sorted(own - self.facts(variant).trained)
+        return self._once(
+            ("state", id(variant)),
+            lambda: sorted(self._own.get(variant.form, set()) - self.facts(variant).trained),
+        )
+
+    @cached_property
+    def _own(self) -> dict[Hashable, set[int]]:
+        """The arguments of each function that it has returned in some call."""
+        found: dict[Hashable, set[int]] = {}
+        for call in self._calls:
+            found.setdefault(call.variant.form, set()).update(
+                place
+                for place, made in enumerate(call.made)
+                if made is not None and self._calls[made[0]].jitted is call.jitted
+            )
+        return found
 
     def changing(self, variant: Variant) -> list[int]:
         """Return the arguments of a function that may be other arrays in some of its calls.
 
         A large array that no function has made has no digest: it may be another one.
         """
-        calls = [call for call in self._calls if call.variant is variant]
-        given = [[*zip(call.made, call.digests, strict=True)] for call in calls]
-        return [
-            n
-            for n, each in enumerate(zip(*given, strict=True))
-            if len({*each}) > 1 or each[0] == (None, "")
-        ]
+
+        def found() -> list[int]:
+            calls = [call for call in self._calls if call.variant is variant]
+            given = [[*zip(call.made, call.digests, strict=True)] for call in calls]
+            return [
+                n
+                for n, each in enumerate(zip(*given, strict=True))
+                if len({*each}) > 1 or each[0] == (None, "")
+            ]
+
+        return self._once(("changing", id(variant)), found)
 
     def places(self, call: LoopCall, roles: frozenset[Role]) -> list[int]:
         """Return the arguments of a call that are such results."""
@@ -176,18 +200,23 @@ class Roles:
 
         They are arrays with an axis that no function has made, and no keys.
         """
-        keys, carried = key_places(call.variant), self._carried[call.variant.form]
-        return {
-            number: call.digests[number]
-            for number, leaf in enumerate(call.variant.leaves)
-            if isinstance(leaf, jax.ShapeDtypeStruct) and leaf.shape
-            if number not in keys and number not in carried
-        }
+        return {number: call.digests[number] for number in self._data_of(call.variant)}
+
+    def _data_of(self, variant: Variant) -> list[int]:
+        """Return the numbers of the arguments that are data."""
+
+        def found() -> list[int]:
+            others = {*key_places(variant), *self._carried[variant.form]}
+            leaves = enumerate(variant.leaves)
+            arrays = (n for n, leaf in leaves if isinstance(leaf, jax.ShapeDtypeStruct))
+            return [n for n in arrays if variant.leaves[n].shape and n not in others]
+
+        return self._once(("data", id(variant)), found)
 
     def inputs(self, call: LoopCall) -> str:
         """Return the digest of the largest array of data: labels of a few samples may be equal."""
         largest = self._largest(call)
-        return "" if largest is None else self.data(call)[largest]
+        return "" if largest is None else call.digests[largest]
 
     def input_shape(self, call: LoopCall) -> tuple[int, ...]:
         """Return the shape of the largest array of data; empty without any."""
@@ -201,12 +230,16 @@ class Roles:
         return frozenset(map(self.input_shape, variants.values()))
 
     def _largest(self, call: LoopCall) -> int | None:
-        leaves = call.variant.leaves
-        return max(self.data(call), key=lambda n: np.prod(leaves[n].shape), default=None)
+        leaves, data = call.variant.leaves, self._data_of(call.variant)
+        return self._once(
+            ("largest", id(call.variant)),
+            lambda: max(data, key=lambda n: np.prod(leaves[n].shape), default=None),
+        )
 
     def samples(self, call: LoopCall) -> int:
         """Return how many samples the data of a call have; 0 without any."""
-        return max((call.variant.leaves[n].shape[0] for n in self.data(call)), default=0)
+        leaves = call.variant.leaves
+        return max((leaves[n].shape[0] for n in self._data_of(call.variant)), default=0)
 
     @cached_property
     def _readers(self) -> dict[int, list[LoopCall]]:
