@@ -24,7 +24,7 @@ from symmetry.observe.source_line import NOWHERE, SourceLine
 from symmetry.training.trace import Node, Trace, weights
 from symmetry.units.state import Array
 
-_UNROLLED = 64  # steps of a scan that is taken apart
+_UNROLLED = 64  # rounds of a loop that is taken apart
 _SIZES = ("shape", "new_sizes", "dimensions", "feature_group_count", "sizes")
 
 _Run = Callable[[Sequence[Any]], Sequence[Any]]
@@ -127,6 +127,8 @@ class JaxprRecorder(Walk[Value]):
             raise TrainingError("several devices share its work in a shard_map")
         if name == "scan" and moving and params["length"] <= _UNROLLED:
             return self._unrolled(params, args, place)
+        if name == "while" and moving and (rounds := _rounds(params, [a.array for a in args])):
+            return self._taken(params, args, rounds)
         if name == "cond" and moving and not self._moves(args[0]):
             return self.run(params["branches"][int(args[0].array)], *args[1:])
         results = self._computed.get(self.site)
@@ -200,6 +202,14 @@ class JaxprRecorder(Walk[Value]):
         stacked = [self._performed(column, _stack, "stack", place)[0] for column in columns]
         return [*carry, *stacked]
 
+    def _taken(self, params: Any, args: Sequence[Value], rounds: int) -> list[Value]:
+        """Record the rounds that a loop takes; units do not change how many these are."""
+        first, last = params["cond_nconsts"], params["cond_nconsts"] + params["body_nconsts"]
+        carry = [*args[last:]]
+        for _ in range(rounds):
+            carry = self.run(params["body_jaxpr"], *args[first:last], *carry)
+        return carry
+
     def _performed(
         self, args: Sequence[Value], run: _Run, name: str, place: SourceLine = NOWHERE
     ) -> Sequence[Value]:
@@ -236,6 +246,26 @@ def _everything(flat: Flat) -> Callable[..., Any]:
         return found
 
     return quickly(results)
+
+
+def _rounds(params: Any, args: Sequence[Any]) -> int:
+    """Return how many rounds a loop takes; 0 if they are too many to be recorded."""
+    first, last = params["cond_nconsts"], params["cond_nconsts"] + params["body_nconsts"]
+
+    def goes_on(state: Any) -> Any:
+        count, carry = state
+        (more,) = jax.core.eval_jaxpr(
+            params["cond_jaxpr"].jaxpr, params["cond_jaxpr"].consts, *args[:first], *carry
+        )
+        return more & (count <= _UNROLLED)
+
+    def go_on(state: Any) -> Any:
+        count, carry = state
+        body = params["body_jaxpr"]
+        return count + 1, jax.core.eval_jaxpr(body.jaxpr, body.consts, *args[first:last], *carry)
+
+    count = int(jax.lax.while_loop(goes_on, go_on, (0, [*args[last:]]))[0])
+    return count if count <= _UNROLLED else 0
 
 
 def _taker(step: int) -> _Run:
