@@ -5,6 +5,7 @@ ulp in the parameters does not reach without them.
 """
 
 from collections.abc import Container
+from dataclasses import replace
 from functools import partial
 
 from symmetry.base.errors import TrainingError
@@ -86,7 +87,16 @@ def unaffected(
         return found
     taken = partial(_turned, setting=setting)
     near = (start.with_run(taken, start.nearby(draw))[0] for draw in range(MORE_DRAWS))
-    return compare_sides(start.responding(states, near), sides, *texts)
+    found = compare_sides(start.responding(states, near), sides, *texts)
+    why = "" if found.violation is None else start.with_run(partial(_reason, setting=setting))
+    if found.violation is None or not why:
+        return found
+    message = f"{found.violation.message}: {why}"
+    return replace(found, violation=replace(found.violation, message=message))
+
+
+def _reason(run: Run, setting: str) -> str:
+    return needed(run, Configuring).reason(setting)
 
 
 def _without(names: Container[str], states: States) -> States:

@@ -53,6 +53,14 @@ class JaxSettings(Configuring):
         with patch.object(self._stepper, "program", anew):
             yield lambda: True
 
+    def reason(self, setting: str) -> str:  # noqa: ARG002
+        """Name what a jitted step of a script reads by name, and what is another one later."""
+        step = getattr(self._stepper.program.made.step, "__self__", None)
+        names = ", ".join(getattr(step, "frozen", ()))
+        if not names:
+            return ""
+        return f"jax.jit keeps {names} of its first call: hand what changes over as arguments"
+
 
 def _has_16_bits(jaxpr: ClosedJaxpr) -> bool:
     """Return whether a step computes floating-point numbers of 16 bits."""

@@ -93,6 +93,13 @@ class Jitted:
         finally:
             own.update(later)
 
+    @property
+    def frozen(self) -> tuple[str, ...]:
+        """The names of what it reads from around it, and what is another one in later calls."""
+        first, *others = self.captured
+        moving = {place for each in others for place in each if each[place] is not first.get(place)}
+        return tuple(sorted({name for _, name in moving}))
+
     def differentiates(self, arguments: Mapping[str, Any]) -> bool:
         """Return whether it differentiates with respect to its arguments, outside of loops."""
         keyed, tree = jax.tree_util.tree_flatten_with_path(arguments)

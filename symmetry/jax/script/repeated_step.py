@@ -132,10 +132,13 @@ class RepeatedStep:
     ----------
     places
         The numbers of the arguments that are its state.
+    frozen
+        The names of what it reads from around it, and what is another one in later calls.
     """
 
     def __init__(self, name: str, jitted: Calls) -> None:
         self._name, self._jitted = name, jitted
+        self.frozen = jitted.frozen if isinstance(jitted, Jitted) else ()
         copies, fixed = _copies_in(jitted), self._static()
         if any(self._moves(place) for place in copies):
             what = "takes a copy of its state that changes"

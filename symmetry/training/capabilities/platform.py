@@ -51,6 +51,10 @@ class Configuring(Capability):
         change. Only a ``part`` of the modules that work in place may be changed.
         """
 
+    def reason(self, setting: str) -> str:  # noqa: ARG002
+        """Say why a setting may matter to these runs; nothing where it is not known."""
+        return ""
+
     def in_place(self) -> Sequence[SourceLine]:
         """Return the lines at which the modules were made that work in place."""
         return ()
