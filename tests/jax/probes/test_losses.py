@@ -64,7 +64,7 @@ def test_keys_that_a_loop_takes_row_by_row_are_no_tokens():
 
 
 @pytest.mark.parametrize("goal_of", ["the network itself", "its copy"])
-@pytest.mark.parametrize(("shape", "kind"), [((16, 1), "violated"), ((16,), "holds")])
+@pytest.mark.parametrize(("shape", "kind"), [((16, 1), "violated"), ((16,), "")])
 def test_a_goal_outside_of_the_differentiated_function_is_seen(goal_of, shape, kind):
     def training() -> Any:
         import jax
@@ -96,6 +96,6 @@ def test_a_goal_outside_of_the_differentiated_function_is_seen(goal_of, shape, k
 
     target = FunctionTraining("training", training)
     (verdict,) = check_target(target, only="loss/pairs", dtype="float64").verdicts
-    assert verdict.kind == kind
+    assert verdict.kind == kind or (not kind and not verdict.gates)
     if kind == "violated":
         assert 'goal = batch["r"]' in linecache.getline(__file__, verdict.violation.line)
