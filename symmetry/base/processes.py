@@ -148,16 +148,15 @@ def waited(number: int) -> float:
 
 
 def idle(number: int) -> float:
-    """Return a clock that stands still while a process computes, or waits for a processor.
+    """Return a clock that stands still while a process, or one that it has started, computes.
+
+    So it does while the process waits for a processor.
 
     It stands still for ever where that is unknown.
     """
-    try:
-        state = Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()
-    except (OSError, ValueError):
+    if not Path(f"/proc/{number}/stat").exists():
         return 0.0
-    used = sum(map(int, state[11:13])) / os.sysconf("SC_CLK_TCK")
-    return time.monotonic() - waited(number) - used
+    return time.monotonic() - waited(number) - tree_seconds(number)
 
 
 def ending(status: int) -> str:

@@ -35,6 +35,7 @@ def variables(rank: int, world: int) -> Mapping[str, str]:
         "MASTER_ADDR": "127.0.0.1",
         "MASTER_PORT": "29500",
         launcher().marker: "symmetry",
+        "ACCELERATE_USE_CPU": "true",  # or accelerate takes a rank without a GPU for all there is
     }
 
 

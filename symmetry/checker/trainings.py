@@ -303,7 +303,7 @@ class TrainingExaminer(Examiner):
                 if package and not isinstance(error, NotCheckable):
                     raise SymmetryError(f"{package} is not installed: {error}") from error
             if dtype == "float32" or written is None:
-                if isinstance(error, ExtrasError | NotCheckable):
+                if isinstance(error, ExtrasError | NotCheckable) or self._on_ranks:
                     raise SymmetryError(str(error)) from error
                 if not self._fails_by_itself(error):
                     plain = self._training.plain_run()

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from symmetry.base.failure import Failure
 from symmetry.observe.source_line import SourceLine
 from symmetry.training.events import Epochs
 from symmetry.units.state import Array
@@ -41,13 +42,22 @@ class RankRun:
 class RankRuns:
     """The runs of a training on several ranks."""
 
-    each: tuple[RankRun, ...]  # a run of each rank, as the training is written
+    # A run of each rank, as the training is written; none if it fails there, or has no group.
+    each: tuple[RankRun, ...] = ()
+    failure: Failure | None = None  # of a plain run of all ranks, with the lines of each
     # The run of the first of several ranks that are all given the same batches.
     together: RankRun | None = None
     alone: RankRun | None = None  # the run of one rank that is given these batches
     epochs: tuple[Epochs, ...] = ()  # what each rank does over whole epochs
     no_epochs: str = ""  # why that is not there
     why: str = ""  # why ``together`` and ``alone`` are not there; empty if they are
+
+    @property
+    def why_not_observed(self) -> str:
+        """Say why there are no runs to compare; nothing if there are."""
+        if self.failure is not None:
+            return "it fails on its ranks"
+        return "" if self.each else "the script does not use its ranks"
 
     @property
     def world(self) -> int:

@@ -23,8 +23,8 @@ _TEXT = (
 def data(start: TrainingStart) -> Measurement:
     """Compare the batches of all ranks whose gradients are averaged."""
     runs = start.target.on_ranks()
-    if runs is None:
-        return Measurement.not_applicable(why_no_runs())
+    if runs is None or not runs.each:
+        return Measurement.not_applicable(why_no_runs(runs))
     if not all(run.replicates for run in runs.each):
         return Measurement.not_applicable("no module averages gradients over ranks")
     if len({*runs.each[0].loaded}) < 2:

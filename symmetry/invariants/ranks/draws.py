@@ -31,8 +31,8 @@ _TEXT = (
 def draws(start: TrainingStart) -> Measurement:
     """Look for lines at which all ranks draw the same numbers."""
     runs = start.target.on_ranks()
-    if runs is None:
-        return Measurement.not_applicable(why_no_runs())
+    if runs is None or not runs.each:
+        return Measurement.not_applicable(why_no_runs(runs))
     if not any(run.draws for run in runs.each):
         return Measurement.not_applicable("its loop draws no random numbers for samples")
     if runs.loads_the_same:

@@ -27,7 +27,8 @@ def schedule(start: TrainingStart) -> Measurement:
     """Judge the schedulers in a run of the first of several ranks over whole epochs."""
     runs = start.target.on_ranks()
     if runs is None or not runs.epochs:
-        return Measurement.not_applicable(runs.no_epochs if runs else why_no_runs())
+        why = runs.no_epochs if runs else ""
+        return Measurement.not_applicable(why or why_no_runs(runs))
     return judged(partial(on_one_rank, cure=_CURE), runs.epochs[0])
 
 

@@ -34,7 +34,8 @@ def weights(start: TrainingStart) -> Measurement:
     """Compare the weights that terms of a loss have in the same update of each rank."""
     runs = start.target.on_ranks()
     if runs is None or not runs.epochs:
-        return Measurement.not_applicable(runs.no_epochs if runs else why_no_runs())
+        why = runs.no_epochs if runs else ""
+        return Measurement.not_applicable(why or why_no_runs(runs))
     updates = [*zip(*map(updates_in_pieces, runs.epochs), strict=False)]
     if not updates:
         return Measurement.not_applicable("no update takes the gradient of a loss with terms")

@@ -36,8 +36,8 @@ _ADDED = (
 def world(start: TrainingStart) -> Measurement:
     """Compare the gradients of several ranks that are given the same batches with those of one."""
     runs = start.target.on_ranks()
-    if runs is None:
-        return Measurement.not_applicable(why_no_runs())
+    if runs is None or not runs.each:
+        return Measurement.not_applicable(why_no_runs(runs))
     together, alone = runs.together, runs.alone
     if together is None or alone is None or not together.gradients:
         return Measurement.cannot_judge(runs.why or "no optimiser steps")

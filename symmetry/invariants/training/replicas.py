@@ -19,6 +19,8 @@ def replicas(start: TrainingStart) -> Measurement:
     sharded has no copies. All ranks get the same measurement.
     """
     if (runs := start.target.on_ranks()) is not None:
+        if not runs.each:
+            return Measurement.not_applicable(runs.why_not_observed)
         return _of(runs)
     if ranks.world() == 1:
         return Measurement.not_applicable(ONE_RANK)

@@ -8,6 +8,9 @@ is run once more in a process of its own, as its user runs it: nothing is shorte
 observed. Only a failure at the same line is one of the script's own. A script that already fails
 there before its first update, as by a file ``torch.py`` beside it, is accused, too. Mend that line;
 the other checks say nothing of what comes behind it.
+
+With ``--ranks`` all ranks run to the end as their user starts them. None may raise, or wait for a
+collective that the others do not call, as for ``dist.all_reduce(loss)`` behind ``if rank == 0:``.
 """
 
 from __future__ import annotations
@@ -24,6 +27,9 @@ LATER = NoteKind("training/runs")
 
 def runs(start: TrainingStart) -> Measurement:
     """Compare what a script raises over whole epochs with what it raises by itself."""
+    on_ranks = start.target.on_ranks()
+    if on_ranks is not None and on_ranks.failure is not None:
+        return Measurement.violated(Violation.failing(on_ranks.failure))
     epochs = start.target.epochs(start.seed) if start.target.has_loop else None
     if epochs is None:
         return Measurement.not_applicable("only a script is run to its end")

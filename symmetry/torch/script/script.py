@@ -87,7 +87,10 @@ class Script:
     @property
     def substitution(self) -> Substitution | None:
         """How it runs, where the machine lacks something."""
-        return self._host.substitution if "_host" in vars(self) else None
+        how = self._host.substitution if "_host" in vars(self) else None
+        if how is not None and self._rank_runs is not None and not self._rank_runs.each:
+            return replace(how, ranks=1)  # they were not compared
+        return how
 
     def prepare(self) -> None:
         """Run the first step once: where steps begin, what updates, what it lacks, what a batch is.

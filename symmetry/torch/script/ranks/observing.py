@@ -6,6 +6,7 @@ It has a process of its own, which ends with it.
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -32,6 +33,8 @@ from symmetry.training.target import Training
 from symmetry.units.state import Array
 
 _SMALLEST = 8  # numbers that are drawn for samples: a coin or a seed takes fewer
+# Modules that wrap another one, perhaps on several ranks only: ``if world > 1: m = DDP(m)``.
+_WRAPPER = re.compile(r"(?:(?<=\.)|^)(?:module|_orig_mod|_fsdp_wrapped_module)\.")
 _KEPT = 24  # batches
 _SEED = 1234
 
@@ -67,7 +70,7 @@ class RankObserver(Observer):
         """Run a training for some updates; return what was observed."""
         with self._observing():
             run = training.begin()
-            self._names = {id(p): name for name, p in run.parameters.items()}
+            self._names = {id(p): _WRAPPER.sub("", name) for name, p in run.parameters.items()}
             copies = needed(run, Replicated)
             parameters = [copies.digests()]
             for _ in range(steps):

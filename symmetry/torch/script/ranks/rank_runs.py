@@ -14,6 +14,7 @@ from symmetry.base.randomness import generators
 from symmetry.sandbox.source import Source
 from symmetry.torch.script.ranks.launch import RanksError, launch
 from symmetry.torch.script.ranks.observing import RankObserver
+from symmetry.torch.script.ranks.plain import run_plainly_on_ranks
 from symmetry.training.events import Epochs
 from symmetry.training.rank_runs import RankRun, RankRuns
 from symmetry.training.target import Training
@@ -48,6 +49,9 @@ def run_on_ranks(source: Source, make: Callable[[Source], Training]) -> RankRuns
     def on(number: int, *given: Any) -> list[Seen]:
         return launch(name, [partial(begin, *given) for _ in range(number)], _PATIENCE)
 
+    plain = run_plainly_on_ranks(source)
+    if plain.failure is not None or not plain.has_group:
+        return RankRuns(failure=plain.failure)
     seen = on(world, _STEPS)
     found = RankRuns(tuple(run for run, _ in seen))
     try:

@@ -13,11 +13,14 @@ import pytest
 
 import symmetry
 from symmetry.base import fork
+from symmetry.base.failure import Failure
 from symmetry.base.processes import children
 from symmetry.law.measurement import Measurement
+from symmetry.observe.source_line import SourceLine
 from symmetry.targets.script import script
-from symmetry.torch.script.ranks import rank_runs
+from symmetry.torch.script.ranks import plain
 from symmetry.torch.script.ranks.launch import RanksError, launch
+from symmetry.torch.script.ranks.plain import _Collective
 from tests.catalogues import TRAININGS
 from tests.conftest import slow
 
@@ -170,23 +173,63 @@ def test_noise_of_numpy_is_a_draw(training):
         assert [note.name for note in found.notes] == notes
 
 
+def failure_of(training: Any, monkeypatch: Any) -> Any:
+    monkeypatch.setattr(plain, "_PATIENCE", 2.0)
+    found = training.on_ranks()
+    assert not found.each
+    return found.failure
+
+
 @pytest.mark.slow
 def test_ranks_that_wait_for_each_other_are_named_with_their_places(training, monkeypatch):
-    monkeypatch.setattr(rank_runs, "_PATIENCE", 2.0)
     waits = "distributed.all_reduce(torch.ones(1)) if not rank else None"
     sleeps = "rank and __import__('time').sleep(60)"
-    with pytest.raises(RanksError) as caught:
-        training(before=f"{PLAIN['before']}\n{waits}\n{sleeps}").on_ranks()
-    text = str(caught.value)
-    assert text.startswith("other.py on 2 ranks: rank 0: other.py raised")
-    assert "(other.py:20)" in text
-    assert "rank 1 is at other.py:21" in text
+    script = training(before=f"{PLAIN['before']}\n{waits}\n{sleeps}")
+    found = failure_of(script, monkeypatch)
+    assert found.text == "waits for ever on rank 0 of 2; rank 1 is at other.py:21"
+    assert (found.file, found.line) == ("other.py", 20)
 
 
 @pytest.mark.slow
-def test_an_error_on_one_rank_ends_all(training):
-    with pytest.raises(RanksError, match=r"rank 1: other.py raised ZeroDivisionError"):
-        training(before=f"{PLAIN['before']}\n1 / (1 - rank)").on_ranks()
+def test_an_error_on_one_rank_is_a_failure_of_the_script(training, monkeypatch):
+    script = training(before=f"{PLAIN['before']}\n1 / (1 - rank)")
+    found = failure_of(script, monkeypatch)
+    assert found.text.startswith("raises ZeroDivisionError: division by zero on rank 1 of 2")
+    assert measured("training/runs", script).violation.line == found.line
+    assert measured("ranks/data", script).note == "it fails on its ranks"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "after",
+    [
+        "if rank == 0: distributed.all_reduce(loss.detach())",
+        "if rank == 1: break",
+    ],
+)
+def test_ranks_that_do_not_call_the_same_collectives_fail(training, monkeypatch, after):
+    found = failure_of(training(after=after), monkeypatch)
+    assert "on rank" in found.text
+
+
+def test_the_collectives_of_ranks_are_compared():
+    line = SourceLine("train.py", 7)
+    both = [_Collective("barrier", line)]
+    assert plain._unequal([both, both]) is None
+    found = plain._unequal([[*both, _Collective("all_reduce", line)], both])
+    assert found == Failure(
+        "RanksError",
+        "calls all_reduce on rank 0 of 2; rank 1 has ended without it",
+        "train.py",
+        7,
+    )
+
+
+@pytest.mark.slow
+def test_nothing_is_said_of_ranks_that_a_script_does_not_use(folder):
+    (folder / "other.py").write_text("import torch\nprint(torch.ones(2).sum())")
+    found = script("other.py", ranks=2).training.on_ranks()
+    assert found.why_not_observed == "the script does not use its ranks"
 
 
 @pytest.mark.slow
