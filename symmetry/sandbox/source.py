@@ -10,9 +10,9 @@ from typing import Any
 from symmetry.base.choices import DEVICE, RANKS, RESUMING
 from symmetry.base.notebooks import code_in
 
-_RESUMES = re.compile(
-    r"--(?:[\w-]*(?:resum|restor|continue|ckpt|checkpoint)|(?:[\w-]*[_-])?(?:re)?load(?!er))[\w-]*"
-)
+# Options by which scripts are resumed, the surest first. ``--checkpoint`` may be a folder to write.
+_RESUMING = ("resum", "continue", "restor", r"(?<![a-z])(?:re)?load(?!er)")
+_OPTION = re.compile(r"--[A-Za-z][\w-]*")
 
 
 @dataclass(frozen=True)
@@ -43,8 +43,9 @@ class Source:
             return ""
         nodes = ast.walk(ast.parse(code_in(self.script)))
         texts = (n.value for n in nodes if isinstance(n, ast.Constant) and isinstance(n.value, str))
-        found = [text for text in texts if _RESUMES.fullmatch(text)]
-        return next((text for text in found if "resum" in text), next(iter(found), ""))
+        found = [text for text in texts if _OPTION.fullmatch(text)]
+        fitting = (text for word in _RESUMING for text in found if re.search(word, text))
+        return next(fitting, "")
 
     @property
     def homes(self) -> tuple[Path, ...]:

@@ -180,6 +180,7 @@ class Saved(LoopEvent):
     taken: SourceLine | None = None  # where the model's was taken, if that was before an update
     updates: int = 0  # how many came since
     untrained: int = 0  # its tensors, if training began with each of them, and has moved others
+    numbers: Mapping[str, int] = field(default_factory=dict)  # whole numbers in the dictionary
 
 
 @dataclass(frozen=True, kw_only=True)

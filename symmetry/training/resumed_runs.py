@@ -17,6 +17,7 @@ from symmetry.observe.source_line import SourceLine
 from symmetry.training.events import Batch, Called, Epochs, Saved, States, Updated
 
 _LEFT = 4  # updates, behind a late save
+_MOST_SAVES = 5  # that a script is resumed from: each is a run
 
 Digests = Mapping[str, str]  # by name
 Sample = int | str  # an index of a data set, or a digest of what a model was called with
@@ -126,16 +127,17 @@ class ObservedRun:
         return [s for s in dict.fromkeys(self.saves) if s in copied and s < len(self.updates)]
 
     def saves_to_resume(self, copied: Collection[int]) -> tuple[int, ...]:
-        """Return the saves that show most, of those with copies: best in a later epoch.
+        """Return the saves with copies, those first that show most: inside of a later epoch.
 
         In the first epoch a wrong order of samples may hold by luck. Where epochs are not known,
-        they are a late save and the first one.
+        a late save and the first one come first.
         """
         usable = self.usable_saves(copied)
         ends = [s for s in usable if self.ends_an_epoch(s)]
         inside = [s for s in usable if s not in ends and not self.is_in_first_epoch(s)]
         late = [s for s in usable if len(self.updates) - s >= _LEFT]
-        return tuple(inside[:1] + ends[:1] or dict.fromkeys(late[-1:] + usable[:1]))
+        first = inside[:1] + ends[:1] or late[-1:] + usable[:1]
+        return tuple(dict.fromkeys(first + usable))[:_MOST_SAVES]
 
 
 @dataclass(frozen=True, kw_only=True)

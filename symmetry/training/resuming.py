@@ -17,6 +17,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any, Generic, NamedTuple, Protocol, Self, TypeVar
 
+from symmetry.base.calls import running
 from symmetry.base.errors import SymmetryError, TrainingError
 from symmetry.base.folders import TemporaryFolder
 from symmetry.observe.source_line import SourceLine, asked_at
@@ -28,6 +29,10 @@ from symmetry.training.resumed_runs import HalfWritten, ObservedRun, ResumedRuns
 from symmetry.units.words import count as counted
 
 _MORE = "give it arguments with which it saves earlier, and trains on afterwards"
+
+
+class NoUpdateError(SymmetryError):
+    """A resumed run makes no update."""
 
 
 class Overwritten(NamedTuple):
@@ -130,13 +135,22 @@ class _Runs(Generic[OwnPlace]):
         """Run it whole, resumed, and resumed once more if all is well so far."""
         whole = self._whole()
         found: list[Resumption] = []
+        ended: NoUpdateError | None = None
         for saved in self._saves_of(whole):
-            resumption, written = self._resume(whole, saved)
+            if found and running.used >= running.limit:
+                break
+            try:
+                resumption, written = self._resume(whole, saved)
+            except NoUpdateError as error:  # an earlier save leaves more to do
+                ended = error
+                continue
             found.append(resumption)
             again = resumption.after.usable_saves(written.files)  # the first: it may count anew
             if again and resumption.position is not None and not any(each.again for each in found):
                 once_more, _ = self._resume(written, again[0], resumption)
                 found += [once_more] * (once_more.position == again[0])  # else by an earlier file
+        if not found and ended is not None:
+            raise ended
         same = {*self._place.source.arguments} <= {*self._arguments}
         return ResumedRuns(
             resumptions=tuple(found), half_written=self._half(whole), same_arguments=same
@@ -183,7 +197,9 @@ class _Runs(Generic[OwnPlace]):
         after = self._begun_from(before.files[saved])
         found = Resumption(before=before.observed, saved=saved, after=after.observed, first=first)
         if first is None and (why := "".join(self._failures(found))):
-            raise SymmetryError(f"{self._name}: resumed with {shlex.join(self._arguments)} {why}")
+            is_over = not (after.observed.epochs.error or after.observed.updates)
+            kind = NoUpdateError if is_over else SymmetryError
+            raise kind(f"{self._name}: resumed with {shlex.join(self._arguments)} {why}")
         return found, after
 
     def _saves_of(self, whole: WrittenRun) -> tuple[int, ...]:

@@ -12,7 +12,11 @@ from symmetry.sandbox.source import Source
     [
         ("parser.add_argument('--resume_from')", "--resume_from"),
         ("parser.add_argument('--load-weights'), parser.add_argument('--resume')", "--resume"),
-        ("parser.add_argument('-c', '--ckpt-path')", "--ckpt-path"),
+        (
+            "parser.add_argument('--load_model'), parser.add_argument('--continue-train')",
+            "--continue-train",
+        ),
+        ("parser.add_argument('--checkpoint', type=int), parser.add_argument('--checkpoints')", ""),
         ("parser.add_argument('--download'), parser.add_argument('--loader-workers')", ""),
         ("parser.add_argument('--rate', help='see --resume for more')", ""),
         ("# --resume", ""),

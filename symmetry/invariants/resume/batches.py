@@ -11,7 +11,8 @@ its place in the data. Without that, batches that come once more, and another or
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 from symmetry.invariants.loop.judgement import Judgement
 from symmetry.invariants.resume.resumed import place_of, resume_invariant, save_of
@@ -41,7 +42,7 @@ def batches(runs: ResumedRuns, judgement: Judgement) -> None:
     for resumption in runs.resumptions:
         if resumption.position is None:
             judgement.why = judgement.why or "its parameters are not those of a save"
-        else:
+        elif not resumption.before.epochs.without_seed:  # else each start has its own order
             _Comparison(runs, resumption, resumption.position, judgement).judge()
 
 
@@ -89,7 +90,7 @@ class _Comparison:
         places = [n for n in range(len(self._all)) if self._agrees_at(n)]
         earlier = [n for n in places if n < self._place]
         if not earlier and not any(map(self._ends_as_from, places)):
-            self._note("it reads its samples in another order")
+            self._note(self._other_order)
         elif not earlier:
             self._accuse(f"it leaves out batches: it goes on with {self._batch(places[0])}.")
         elif promise := self._promise():
@@ -140,6 +141,8 @@ class _Comparison:
             for key in event.keys
             if any(word in key.lower() for word in _PLACES)
         ]
+        events = self._resumption.before.epochs.events
+        keys = keys or [*places_in_epochs([e for e in events if isinstance(e, Saved)])]
         if keys:
             return f"{keys[0]!r} is saved"
         if self._went_on():
@@ -155,6 +158,13 @@ class _Comparison:
         return rest[:_COMPARED] == _samples(first.after.reads)[:_COMPARED]
 
     @property
+    def _other_order(self) -> str:
+        """Say how its batches differ: only their digests may be known, and these have noise."""
+        if any(isinstance(sample, str) for read in self._mine for sample in read):
+            return "it reads other batches: in another order, or with other noise"
+        return "it reads its samples in another order"
+
+    @property
     def _at(self) -> SourceLine:
         return save_of(self._resumption)
 
@@ -164,6 +174,22 @@ class _Comparison:
     def _note(self, text: str) -> None:
         if not self._judgement.notes:  # the second time it is so for the same reason
             self._judgement.note(ORDER, f"{place_of(self._resumption)} {text}", self._at)
+
+
+def places_in_epochs(saves: Sequence[Saved]) -> Iterator[str]:
+    """Yield the names of numbers that are a place in an epoch, whatever they are called.
+
+    Between two saves in an epoch such a number grows by the updates between them, and in a later
+    epoch it is less than all updates so far: else it counts these.
+    """
+    pairs = [*pairwise(saves)]
+    for name in saves[0].numbers if saves else ():
+        both = [p for p in pairs if name in p[0].numbers and name in p[1].numbers]
+        steps = [(b.numbers[name] - a.numbers[name], b.update - a.update) for a, b in both]
+        counts = [number == updates for number, updates in steps if number > 0]
+        begins_anew = any(number <= 0 for number, _ in steps)
+        if len(counts) > 1 and all(counts) and begins_anew:
+            yield name
 
 
 def _samples(reads: Sequence[Read]) -> list[tuple[int | str, ...]]:

@@ -15,12 +15,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 from symmetry.invariants.loop.judgement import Judgement
 from symmetry.invariants.resume.resumed import place_of, resume_invariant, save_of
 from symmetry.law.invariant import Statement
 from symmetry.law.note import NoteKind
-from symmetry.training.events import Called, Measured
+from symmetry.observe.source_line import SourceLine
+from symmetry.training.events import Called, Measured, Saved
 from symmetry.training.resumed_runs import (
     Average,
     Digests,
@@ -42,6 +44,7 @@ HALF_WRITTEN = NoteKind(
     meaning="A save writes over the file of the save before. A kill meanwhile leaves half of it, "
     "and no other file to go on from. Write to another file first, and rename it with os.replace.",
 )
+_BEFORE = 3  # lines before a save, in which its condition stands
 _SAME_LOSS = 1e-3  # relative: one batch after loading, whose numbers may be added in another order
 _SAME_RATE = 1e-6  # relative: of schedules that are computed in another way after loading
 
@@ -50,7 +53,7 @@ def state(runs: ResumedRuns, judgement: Judgement) -> None:
     """Compare what each resumed run begins with, and its learning rates."""
     for resumption in runs.resumptions:
         differences = [*_differences(resumption, same_arguments=runs.same_arguments)]
-        differences = differences or [*filter(None, [_loss(resumption)])]
+        differences = differences or [*filter(None, [_loss(resumption) or _best(resumption)])]
         if differences:
             text = f"{place_of(resumption)}: {differences[0]}"
             if len(differences) > 1:
@@ -159,11 +162,20 @@ def _rates(resumption: Resumption, position: int) -> Iterator[str]:
         for place, (a, b) in enumerate(zip(expected.rates, found.rates, strict=False)):
             if not (math.isclose(a, b, rel_tol=_SAME_RATE) or a == b or math.isnan(a)):
                 rate = f"argument {names[place]}" if names else "learning rate"
+                at = resumption.earlier + position + number
                 yield (
-                    f"the {rate} of update {number} is {b:.3g} instead of {a:.3g}: save the "
-                    "state of the schedule as well, and load it."
+                    f"the {rate} of update {at} is {b:.3g} instead of {a:.3g}: "
+                    f"{_cure_of_rates(before)}"
                 )
                 return
+
+
+def _cure_of_rates(before: ObservedRun) -> str:
+    """Return how a resumed run gets its learning rates."""
+    keys = {key for event in _saves(before) for key in event.keys}
+    if before.epochs.schedulers and any("sched" in key.lower() for key in keys):
+        return "save the schedule behind its step, where the resumed run goes on, and load it."
+    return "save the state of the schedule, or the number of updates, as well, and load it."
 
 
 def _reads_the_same(resumption: Resumption, position: int) -> bool:
@@ -219,6 +231,37 @@ def _loss(resumption: Resumption) -> str:
         f"its first loss is {found:.4g} instead of {expected:.4g}, from the same batch: something "
         "else that the loss depends on is not restored, such as a count of updates."
     )
+
+
+def _best(resumption: Resumption) -> str:
+    """Say that the best score so far is another one: a resumed run keeps what is no better.
+
+    Both runs are the same up to there, and only the resumed one saves at a line about the best.
+    """
+    before, after, position = resumption.before, resumption.after, resumption.position
+    if position is None or not _reads_the_same(resumption, position):
+        return ""
+    both = min(len(before.updates) - position, len(after.updates))
+    theirs = {(each.at, each.update - position) for each in _saves(before)}
+    for each in _saves(after):
+        is_new = 0 < each.update < both and (each.at, each.update) not in theirs
+        if is_new and _is_of_the_best(each.at):
+            return (
+                f"behind update {resumption.earlier + position + each.update} it saves at "
+                f"{each.at}, as the run without an interruption does not: the best score so far "
+                "is lost. Save it as well, and load it."
+            )
+    return ""
+
+
+def _saves(run: ObservedRun) -> Iterator[Saved]:
+    return (event for event in run.epochs.events if isinstance(event, Saved))
+
+
+def _is_of_the_best(at: SourceLine) -> bool:
+    """Return whether a line, or one of those before it, names the best."""
+    lines = (replace(at, line=number) for number in range(max(at.line - _BEFORE, 1), at.line + 1))
+    return any("best" in line.source.lower() for line in lines)
 
 
 def _first_loss(run: ObservedRun, updates: int) -> float:

@@ -182,6 +182,7 @@ class Restoring:
             "optimizer": _has_optimizer(saved),
             "taken": taken.at if older and taken else None,
             "updates": self._log.updates - taken.update if older and taken else 0,
+            "numbers": {str(key): value for key, value in top.items() if type(value) is int},
             "untrained": self._untrained([t for t in tensors if t.is_floating_point()]),
         }
 

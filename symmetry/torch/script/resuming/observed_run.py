@@ -28,6 +28,7 @@ from symmetry.base.libraries import promising
 from symmetry.base.patches import Patch, patched
 from symmetry.observe.source_line import SourceLine
 from symmetry.sandbox.folder_mirror import WrittenFiles
+from symmetry.torch.objects import held_by
 from symmetry.torch.script.epochs.log import Log
 from symmetry.torch.script.epochs.whole import WholeRun
 from symmetry.torch.script.host import Host
@@ -128,7 +129,7 @@ class ResumableRun(WholeRun):
             self._saves.append(updates)
             self._copy(updates)
         recorder = self._recorder
-        stepping = [o for o in recorder.optimizers if hasattr(o, "param_groups")]
+        stepping = _in_use([o for o in recorder.optimizers if hasattr(o, "param_groups")])
         events = len(self._log.events)
         held = self._holding.look(events, recorder.roots, stepping, deep=self._deep > 0)
         self._held[updates] = held
@@ -177,6 +178,16 @@ class ResumableRun(WholeRun):
             return result
 
         return seen
+
+
+def _in_use(optimizers: list[Any]) -> list[Any]:
+    """Return optimisers without those that a later one has replaced: it holds all they hold."""
+    held = [{id(p) for p in held_by(optimizer)} for optimizer in optimizers]
+    return [
+        optimizer
+        for number, optimizer in enumerate(optimizers)
+        if not any(held[number] <= later for later in held[number + 1 :])
+    ]
 
 
 def observe(host: Host, seed: int, folder: Path) -> WrittenRun:
