@@ -75,6 +75,8 @@ class Library:
     # Functions that write files without Python's open: a module, a name, and the number of the
     # argument that is the path, from 0.
     writers: tuple[tuple[str, str, int], ...] = ()
+    # The same of functions that are given a folder, in which they read and write.
+    folders: tuple[tuple[str, str, int], ...] = ()
     # Variables of the environment that name folders of its cache: those that a script shares with
     # all others, and one that all runs share, with the name of the folder.
     homes: tuple[str, ...] = ()

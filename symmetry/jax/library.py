@@ -10,6 +10,7 @@ from symmetry.base.libraries import Library
 
 _NUMPY = "save", "savez", "savez_compressed"
 _FLAX = "save_checkpoint", "save_checkpoint_multiprocess"
+_FLAX_READS = "restore_checkpoint", "latest_checkpoint"
 
 
 def _seeders() -> Sequence[tuple[Any, str]]:
@@ -23,6 +24,10 @@ JAX = Library(
     packages=frozenset({"jax", "jaxlib"}),
     observed="JAX's operations were evaluated one by one, not compiled",
     threads="JAX's own threads were started with it and cannot be limited",
+    folders=(
+        ("etils.epath.register", "make_path", 0),  # of Orbax, and of all that uses epath
+        *(("flax.training.checkpoints", name, 0) for name in (*_FLAX, *_FLAX_READS)),
+    ),
     saves=(
         ("pickle", "", "dump"),
         ("pickle", "", "dumps"),

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import builtins
 import importlib.machinery
+import inspect
 import os
 import shutil
 import stat
@@ -16,7 +17,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import partial, wraps
+from functools import cache, partial, wraps
 from pathlib import Path
 from types import CodeType
 from typing import Any, Literal, NamedTuple
@@ -34,7 +35,9 @@ _ENVIRONMENT = "pyvenv.cfg"  # a file at its top; pip may install there while a 
 _SMALL, _ALL_SMALL = 1 << 20, 1 << 24  # bytes of a file that is copied, and of all of them
 _ABOVE = 3  # folders above a mirrored one whose other entries are links
 
-_Deed = Literal["ask", "enter", "read", "resolve", "open", "number", "entries", "tree", "content"]
+_Deed = Literal[
+    "ask", "enter", "read", "resolve", "open", "number", "entries", "tree", "content", "folder"
+]
 
 
 @dataclass(frozen=True)
@@ -97,6 +100,8 @@ def path_functions() -> Iterator[PathFunction]:
     for library in registered():
         for module, name, number in library.writers:
             yield PathFunction(module, name, "content", (number,))
+        for module, name, number in library.folders:
+            yield PathFunction(module, name, "folder", (number,))
 
 
 def is_in_folder(kwargs: Mapping[str, Any]) -> bool:
@@ -263,6 +268,8 @@ class FolderMirror:
                 return self._guarded(call, function.paths, self._own)
             case "content":
                 return self._guarded(call, function.paths, self._rewritten)
+            case "folder":
+                return self._guarded(call, function.paths, self._filled)
 
     def forget_imports(self) -> None:
         """Remove what Python remembers of imports from here."""
@@ -274,7 +281,7 @@ class FolderMirror:
         left, waiting = _FILES, [str(folder)]
         while waiting:
             source = waiting.pop(0)
-            with suppress(OSError), os.scandir(source) as found:
+            with suppress(OSError), _scandir(source) as found:
                 entries = [*found]
                 if len(entries) > left and source != str(folder):
                     self._link(source)
@@ -297,7 +304,8 @@ class FolderMirror:
         self._copied += size
         if entry.name.endswith(_OF_LIBRARIES):
             self._originals.note(entry.path)
-        shutil.copy2(entry.path, self.of(entry.path))
+        _duplicate(entry.path, copy := self.of(entry.path), stat.S_IFREG)
+        os.chmod(copy, stat.S_IMODE(entry.stat().st_mode))
         return True
 
     def _link(self, path: str) -> None:
@@ -383,14 +391,20 @@ class FolderMirror:
         What it does to them is done in the mirror.
         """
 
+        def ours(path: Any) -> Any:
+            path = self._written(path)
+            if isinstance(path, str | bytes | os.PathLike):
+                own(os.path.abspath(os.fsdecode(path)))
+            return path
+
         @wraps(call)
         def guarded(*args: Any, **kwargs: Any) -> Any:
             given = [*args]
             for number in () if is_in_folder(kwargs) else numbers:
                 if number < len(given):
-                    given[number] = self._written(given[number])
-                    if isinstance(given[number], str | bytes | os.PathLike):
-                        own(os.path.abspath(os.fsdecode(given[number])))
+                    given[number] = ours(given[number])
+                elif (name := _parameter(call, number)) in kwargs:
+                    kwargs[name] = ours(kwargs[name])
             return call(*given, **kwargs)
 
         return guarded
@@ -447,6 +461,21 @@ class FolderMirror:
                     for entry in entries:
                         _link(entry.path, os.path.join(way, entry.name))
 
+    def _filled(self, path: str) -> None:
+        """Let a folder, all in it, and the folders on the way to it take the place of links."""
+        self._own_parents(path)
+        if not path.startswith(self.top + os.sep) or not os.path.isdir(path):
+            return
+        if os.path.islink(path):
+            source = os.readlink(path)
+            _remove(path)
+            self._fill(Path(source))
+            return
+        with _scandir(path) as entries:
+            for entry in [*entries]:
+                if entry.is_symlink() and entry.is_dir():
+                    self._filled(entry.path)
+
     def finder(self, path: str) -> Any:
         """Find modules in the mirror; their code has the name of the file that was mirrored."""
         if not path.startswith(self.top):
@@ -466,6 +495,14 @@ class _Loader(importlib.machinery.SourceFileLoader):
 
     def get_code(self, fullname: str) -> CodeType:
         return code_of(self._mirror.original(self.get_filename(fullname)))
+
+
+@cache
+def _parameter(function: Callable[..., Any], number: int) -> str:
+    """Return the name of a parameter, by its number; empty if that is not known."""
+    with suppress(TypeError, ValueError):
+        return [*inspect.signature(function).parameters][number]
+    return ""
 
 
 def code_of(file: str) -> CodeType:

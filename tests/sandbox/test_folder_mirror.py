@@ -8,13 +8,16 @@ import shutil
 import sys
 import tempfile
 from contextlib import chdir, contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 from unittest.mock import patch
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from symmetry.base import libraries
 from symmetry.sandbox import folder_mirror
 from symmetry.sandbox.folder_mirror import FolderMirror
 from symmetry.sandbox.originals import Originals
@@ -332,4 +335,21 @@ def test_a_large_file_that_has_changed_cannot_be_put_back(work, told):
     written = mirror.written()
     made.write_text("other")
     assert not mirror.put_back(written)
+    mirror.remove()
+
+
+def test_a_folder_that_a_library_is_given_is_a_copy(elsewhere, work, told, monkeypatch):
+    library = ModuleType("writes_in_c")
+    library.save = lambda folder, name="": (folder, name)
+    monkeypatch.setitem(sys.modules, "writes_in_c", library)
+    kept = replace(libraries.registered()[0], writers=(), folders=(("writes_in_c", "save", 0),))
+    monkeypatch.setattr(folder_mirror, "registered", lambda: (kept,))
+    mirror = FolderMirror(work, told=told.append)
+    with entered(mirror):
+        folder, _ = library.save(str(elsewhere))
+        again, name = library.save(name="x", folder=str(elsewhere))
+    assert (folder, again, name) == (mirror.of(elsewhere), mirror.of(elsewhere), "x")
+    copies = [Path(folder), Path(folder, "deep"), Path(folder, "deep", "three.txt")]
+    assert not any(copy.is_symlink() for copy in copies)
+    assert copies[-1].read_text() == "old"
     mirror.remove()
