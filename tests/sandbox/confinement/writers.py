@@ -215,8 +215,11 @@ def main() -> None:
 
     confine()
     watch()
+    names = sys.argv[2:] or WRITERS
     for name, write in WRITERS.items():
         with suppress(Exception):
+            if name not in names:
+                continue
             write(Path(sys.argv[1]))
             print(name, flush=True)
     print(refusal("a.py"))
