@@ -208,6 +208,7 @@ class Turns:
 
     samples: int  # of the data set
     never: tuple[int, ...]  # those that no pass draws
+    size: int = 1  # of the largest batch
     dropped: bool = False  # whether a loader in a fixed order drops its last batch, as it is told
 
 
@@ -229,6 +230,7 @@ class Left:
     name: str  # of the module or the parameter; empty for weights
     function: str  # the user's, that observes; empty for weights
     at: SourceLine
+    rounds: tuple[int, ...] = ()  # the updates before which it did
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -264,6 +266,7 @@ class Loader:
     contents: tuple[str, ...] = ()
     varies: bool = False  # whether a sample is another one when it is read under another seed
     turns: Turns | None = None  # of its samples; None if that is not known
+    data_set: int = 0  # a number of its data set, or of the one below subsets
     # Labels of the first, middle and last batch, if they come in order and have one label each.
     classes: tuple[str, ...] = ()
 

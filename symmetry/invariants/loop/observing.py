@@ -13,16 +13,17 @@ Example: hooks that quantise for an evaluation, and that nothing removes.
         handle.remove()
 
 A function observes if it calls a model without gradients, or saves, and makes no update. If it
-leaves a hook that changes outputs, or puts a layer into training mode that was in evaluation mode,
-and that is so at the next update, it is a violation. So are weights that are others for an
-evaluation, are written again behind it, and are not as they were before. Parameters that it freezes
-or unfreezes are a note: some evaluations unfreeze on purpose. Put back everything that a function
-changes, in a ``finally``.
+leaves hooks that change outputs again and again, or puts a layer into training mode that was in
+evaluation mode, and that is so at the next update, it is a violation. So are weights that are
+others for an evaluation, are written again behind it, and are not as they were before. Parameters
+that it freezes or unfreezes are a note: some evaluations unfreeze on purpose. Put back everything
+that a function changes, in a ``finally``.
 """
 
 from __future__ import annotations
 
 from symmetry.invariants.loop.judgement import Judgement, loop_invariant
+from symmetry.law.excuse import Excuse
 from symmetry.law.invariant import Statement
 from symmetry.law.note import NoteKind
 from symmetry.training.events import Called, Epochs, Left, Restored, Saved
@@ -32,6 +33,10 @@ FLAGS = NoteKind(
     meaning="A function that evaluates or saves freezes or unfreezes parameters, and they are so "
     "at the next update. Put requires_grad back to what it was.",
 )
+
+
+ONCE = Excuse("a hook once", "it is left once: a calibration may begin to quantise for good")
+_AGAIN = 2  # observations that each leave a hook
 
 
 def observing(epochs: Epochs) -> Judgement:
@@ -48,6 +53,8 @@ def observing(epochs: Epochs) -> Judgement:
             continue
         if left.kind == "requires_grad":
             judgement.note(FLAGS, _text(left), left.at)
+        elif left.kind == "hook" and len(left.rounds) < _AGAIN:
+            judgement.spare(ONCE, left.at)  # one function may begin to quantise, for good
         else:
             judgement.accuse(_text(left), left.at)
     return judgement
@@ -62,6 +69,7 @@ INVARIANT = loop_invariant(
         cause="a function that observes changes the model, and does not put it back",
         cure="Put back everything that the function changes, in a finally.",
         notes=(FLAGS,),
+        excuses=(ONCE,),
     ),
     observing,
 )

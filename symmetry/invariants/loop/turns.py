@@ -25,7 +25,7 @@ from symmetry.law.invariant import Statement
 from symmetry.law.measurement import Measurement
 from symmetry.law.note import NoteKind
 from symmetry.observe.source_line import NOWHERE, SourceLine
-from symmetry.training.events import Epochs, Loader
+from symmetry.training.events import Epochs, Loader, Turns
 from symmetry.training.influence import spread
 from symmetry.training.start import TrainingStart
 from symmetry.training.updates import SHAPES, Updates
@@ -33,8 +33,9 @@ from symmetry.units.words import count
 
 DROPPED = NoteKind(
     "loop/dropped",
-    meaning="A training loader in a fixed order drops its last batch, so that the same samples "
-    "train nothing in all epochs. Shuffle, or keep the last batch.",
+    meaning="A training loader in a fixed order drops its last batch, or its sampler draws none of "
+    "one end of the data, so that the same samples train nothing in all epochs. Shuffle, or draw "
+    "from all samples.",
 )
 MASKED = Excuse("rows without a term", "the loss gives the rows a weight of 0, or no label")
 HELD_OUT = Excuse("rows for something else", "the rows are used, and not for the loss")
@@ -51,7 +52,7 @@ def turns(epochs: Epochs) -> Judgement:
     judgement.applies = bool(mine or epochs.slices)
     judgement.why = "" if judgement.applies else "no sampler of its own draws training samples"
     for loader in mine:
-        others = [x for x in epochs.loaders if x.source == loader.source and x is not loader]
+        others = [x for x in epochs.loaders if x.data_set == loader.data_set and x is not loader]
         _judge_sampler(loader, others, judgement)
     for read in epochs.slices:
         if read.length - read.end >= read.size - 1:
@@ -68,8 +69,8 @@ def _judge_sampler(loader: Loader, others: list[Loader], judgement: Judgement) -
     found = loader.turns
     if found is None or not found.never:
         return
-    if any(other.turns != found for other in others):
-        return  # a loader of another epoch may draw them
+    if any(other.turns is None or other.turns.never != found.never for other in others):
+        return  # a loader of another epoch, or of an evaluation, may draw them
     shown = ", ".join(map(str, found.never[:_SHOWN])) + ", ..." * (len(found.never) > _SHOWN)
     text = f"{count(len(found.never), 'sample')} of {found.samples} are drawn in no epoch: {shown}"
     if found.dropped:
@@ -79,8 +80,21 @@ def _judge_sampler(loader: Loader, others: list[Loader], judgement: Judgement) -
             "Shuffle, or keep the last batch.",
             loader.at,
         )
+    elif len(found.never) >= found.size and _is_end(found):
+        judgement.note(
+            DROPPED,
+            f"{text}. They are all at one end of the data: let the sampler draw from all of them, "
+            "unless they are kept for something else.",
+            loader.at,
+        )
     else:
         judgement.accuse(f"{text}. Let the sampler draw from all of them.", loader.at)
+
+
+def _is_end(turns: Turns) -> bool:
+    """Return whether the samples that are never drawn are one end of the data."""
+    first, last = turns.never[0], turns.never[-1]
+    return last - first + 1 == len(turns.never) and (first == 0 or last == turns.samples - 1)
 
 
 def rows(updates: Updates) -> Judgement:

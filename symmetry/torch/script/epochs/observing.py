@@ -24,7 +24,7 @@ from symmetry.base.patches import Patch
 from symmetry.base.user_code import callers, is_user_code
 from symmetry.observe.source_line import SourceLine, users_line
 from symmetry.torch.script.epochs.log import Log
-from symmetry.training.events import Called, Left, LoopEvent, Saved
+from symmetry.training.events import Called, Left, LoopEvent, Measured, Saved
 
 _MOST = 1 << 22  # numbers in the parameters that are kept from update to update
 _CLOSE = 1e-5  # of the largest weight: to merge adapters and to take them out again rounds so
@@ -96,15 +96,21 @@ class Observations:
             return
         now, frames = self._state(), self._observing - self._updating
         for write in self._writes:
-            name, before = self._kept.get(write.key, ("", None))
+            name, kept = self._kept.get(write.key, ("", None))
             if not name or not any(frame in frames or _is_context(frame) for frame in write.frames):
                 continue
-            left = _difference(write.key[0], before, now.get(write.key, ("", before))[1])
-            if left is None or (left == "hook" and not self._alters(before, write.key, now)):
+            left = _difference(write.key[0], kept, now.get(write.key, ("", kept))[1])
+            if left is None or (left == "hook" and not self._alters(kept, write.key, now)):
                 continue
             key = left, name.partition(".")[0], write.function
-            self._left.setdefault(
-                key, Left(kind=left, name=name, function=write.function, at=write.at)
+            before = self._left.get(key)
+            rounds = (*(() if before is None else before.rounds), self._log.updates)
+            self._left[key] = Left(
+                kind=left,
+                name=name if before is None else before.name,
+                function=write.function,
+                at=write.at if before is None else before.at,
+                rounds=tuple(dict.fromkeys(rounds)),
             )
 
     def ends(self) -> None:
@@ -129,6 +135,8 @@ class Observations:
                 self._compare_weights()
             else:
                 self._look_at_weights(event.at)
+        elif isinstance(event, Measured) and event.phase == "forward":
+            self._look_again()
 
     @torch.no_grad()
     def _look_at_weights(self, at: SourceLine) -> None:
@@ -137,6 +145,12 @@ class Observations:
             if changed and parameter.shape == before.shape and not torch.equal(parameter, before):
                 now = parameter.detach().clone(), parameter._version, at
                 self._away.setdefault(number, now)
+
+    def _look_again(self) -> None:
+        """See weights behind a call: it may write them itself, as an embedding with a norm does."""
+        for number, (_, _, at) in [*self._away.items()]:
+            parameter = self._weights[number][0]
+            self._away[number] = parameter.detach().clone(), parameter._version, at
 
     @torch.no_grad()
     def _compare_weights(self) -> None:

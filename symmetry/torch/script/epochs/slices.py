@@ -47,7 +47,7 @@ class SliceReads:
         tensor, key = args[0], args[1]
         if not isinstance(key, slice) or tensor.ndim != 1 or tensor.numel() <= _LONG:
             return
-        start, stop = key.start or 0, key.stop
+        start, stop = key.start or 0, tensor.numel() if key.stop is None else key.stop
         if not (isinstance(start, int) and isinstance(stop, int) and 0 <= start < stop):
             return
         if id(tensor) not in self._reads and len(self._reads) < _MOST:

@@ -32,9 +32,17 @@ def evaluate():
     return score
 
 
-for _ in range(4):
+@torch.no_grad()
+def calibrate():
+    size = model(x).abs().max()
+    model[3].register_forward_hook(lambda module, inputs, output: output.clamp(-size, size))
+
+
+for epoch in range(4):
     for a, b in DataLoader(TensorDataset(x, y), batch_size=16, shuffle=True):
         optimizer.zero_grad()
         F.cross_entropy(model(a), b).backward()
         optimizer.step()
     print(evaluate())
+    if epoch == 1:
+        calibrate()  # the training goes on with clamped outputs

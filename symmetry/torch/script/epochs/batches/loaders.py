@@ -26,7 +26,7 @@ from symmetry.torch.script.epochs.batches.contents import (
 from symmetry.torch.script.epochs.batches.emulation import Emulation, emulated
 from symmetry.torch.script.epochs.batches.fetching import Fetching
 from symmetry.torch.script.epochs.batches.recent import RecentBatches
-from symmetry.torch.script.epochs.batches.turns import turns_of
+from symmetry.torch.script.epochs.batches.turns import data_of, turns_of
 from symmetry.torch.script.epochs.log import (
     Log,
     Numbers,
@@ -85,7 +85,7 @@ class Loaders:
 
     def __init__(self, log: Log, batches: int | None) -> None:
         self._log, self._batches = log, batches
-        self._numbers, self._sources = Numbers(), Numbers()
+        self._numbers, self._sources, self._data = Numbers(), Numbers(), Numbers()
         self._known: list[_Known] = []
         self._made: dict[int, SourceLine] = {}
         self._shown: dict[int, int] = {}  # the lengths of short epochs
@@ -259,6 +259,7 @@ class Loaders:
             contents=contents,
             varies=varies,
             turns=turns_of(loader),
+            data_set=self._data.of(data_of(loader)),
             classes=classes_of(loader),
             shown=self._shown.get(id(loader)),
         )

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from typing import Any
 
 import numpy as np
 from torch import Tensor
-from torch.utils.data import Sampler
+from torch.utils.data import Sampler, Subset
 from torch.utils.data.distributed import DistributedSampler
 
 from symmetry.base.randomness import generators
@@ -36,23 +36,54 @@ def turns_of(loader: Any) -> Turns | None:
     tail = bool(getattr(batches, "drop_last", False)) and _is_sequential(sampler)
     if not (own or tail) or any(_is_told(each, number) for each in own):
         return None
-    drawn, shares, began = set[int](), [], time.process_time()
+    drawn, shares, size, began = set[int](), [], 1, time.process_time()
     with generators.kept(generators.shared()), suppress(Exception):  # made for a number of epochs
         for epoch in range(max(3, min(_PASSES, _DRAWS // number))):
             for each in (batches, sampler):
                 if hasattr(each, "set_epoch"):
                     each.set_epoch(epoch)
-            mine = {int(i) for batch in batches for i in batch}
+            mine = set[int]()
+            for batch in batches:
+                mine.update(map(int, batch))
+                size = max(size, len(batch))
             drawn |= mine
             shares.append(len(mine) / number)
             if len(drawn) == number or time.process_time() - began > _SECONDS:
                 break
         left = number * float(np.prod([1 - share for share in shares]))
         never = sorted({*range(number)} - drawn)
-        if len(drawn) < number and (tail or left < _CHANCE):
-            return Turns(samples=number, never=tuple(never), dropped=tail and not own)
-        return Turns(samples=number, never=()) if len(drawn) == number else None
+        if len(drawn) == number:
+            return Turns(samples=number, never=(), size=size)
+        chosen = any(_is_chosen(each, never, number) for each in own)
+        if (tail or left < _CHANCE) and not chosen:
+            dropped = tail and not own
+            return Turns(samples=number, never=tuple(never), size=size, dropped=dropped)
     return None
+
+
+def data_of(loader: Any) -> Any:
+    """Return the data set of a loader, below all subsets."""
+    data = loader.dataset
+    while isinstance(data, Subset):
+        data = data.dataset
+    return data
+
+
+def _is_chosen(sampler: Any, never: list[int], number: int) -> bool:
+    """Return whether a sampler holds a number of each sample that says which are left out.
+
+    Samples that are too long are so.
+    """
+    mask = np.zeros(number, bool)
+    mask[never] = True
+    for value in _values(sampler):
+        if len(value) == number and value.dtype.kind in "iuf":
+            out, taken = value[mask], value[~mask]
+            if out.min() > taken.max() or out.max() < taken.min():
+                arranged = np.array_equal(np.sort(value), np.arange(number))  # an order of samples
+                if not arranged:
+                    return True
+    return False
 
 
 def _is_public(sampler: Any) -> bool:
@@ -81,8 +112,14 @@ def _is_told(sampler: Any, number: int) -> bool:
 def _values(sampler: Any) -> Iterator[np.ndarray[Any, Any]]:
     """Yield the arrays with one axis that a sampler holds."""
     for value in vars(sampler).values():
+        if isinstance(value, Mapping):
+            value = [*value.values()]
         if isinstance(value, Tensor | np.ndarray | list | tuple | range | set):
             with suppress(Exception):  # they may hold anything
                 array = np.asarray([*value] if isinstance(value, set) else value)
+            with suppress(Exception):  # lists of samples, by class
+                if not isinstance(value, Tensor | np.ndarray | range):
+                    array = np.concatenate([np.atleast_1d(np.asarray(each)) for each in value])
+            with suppress(Exception):
                 if array.ndim == 1 and len(array):
                     yield array
