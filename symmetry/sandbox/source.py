@@ -48,6 +48,17 @@ class Source:
         return next(fitting, "")
 
     @property
+    def sets_at(self) -> int:
+        """The first line that makes a set, or asks for a hash; 0 if none does."""
+        if not isinstance(self.script, Path):
+            return 0
+        nodes = [*ast.walk(ast.parse(code_in(self.script)))]
+        sets = [n.lineno for n in nodes if isinstance(n, ast.Set | ast.SetComp)]
+        calls = (n for n in nodes if isinstance(n, ast.Call) and isinstance(n.func, ast.Name))
+        sets += [n.lineno for n in calls if n.func.id in ("set", "frozenset", "hash")]  # type: ignore[attr-defined]
+        return min(sets, default=0)
+
+    @property
     def homes(self) -> tuple[Path, ...]:
         """The folders that it works in: the script's comes first on the import path."""
         if isinstance(self.script, Path) and self.script.parent != self.folder:

@@ -69,10 +69,13 @@ class Witness:
         """Wait for the run up to the first updates; None if it was never begun."""
         return None if self._first is None else self._first.result()
 
-    def again(self, numbers: Numbers | None = None) -> PlainRun:
-        """Return another run up to the first updates; its lines seed with these numbers."""
+    def again(self, numbers: Numbers | None = None, hash_seed: str = "") -> PlainRun:
+        """Return another run up to the first updates; its lines seed with these numbers.
+
+        Texts have other hashes with a ``hash_seed``.
+        """
         order = PlainOrder(self._source, self._within, self._recorder, self._seed, numbers)
-        return _Process(order).result()
+        return _Process(order, hash_seed=hash_seed).result()
 
     def disturbance(self, log: UpdateLog | None, numbers: Numbers) -> str:
         """Say where a run of a check parts from the plain one; nothing if it does not.
@@ -138,8 +141,11 @@ class Witness:
 class _Process:
     """A process of a plain run; its pipes are closed with it, so that this one can be forked."""
 
-    def __init__(self, order: PlainOrder, seconds: float = _SECONDS) -> None:
-        self._process = start("symmetry.sandbox.plain_run", stderr=subprocess.DEVNULL)
+    def __init__(self, order: PlainOrder, seconds: float = _SECONDS, hash_seed: str = "") -> None:
+        variables = {"PYTHONHASHSEED": hash_seed} if hash_seed else {}
+        self._process = start(
+            "symmetry.sandbox.plain_run", stderr=subprocess.DEVNULL, env=os.environ | variables
+        )
         self._seconds, self._began = seconds, time.monotonic()
         self._found: PlainRun | None = None
         assert self._process.stdin

@@ -37,6 +37,7 @@ from typing import Any, ClassVar, Self, TypeVar
 from symmetry.base.devices import Substitution
 from symmetry.base.errors import TargetError, TrainingError
 from symmetry.base.failure import Failure, PlainRun
+from symmetry.observe.source_line import NOWHERE, SourceLine
 from symmetry.training import frameworks
 from symmetry.training.events import Epochs
 from symmetry.training.rank_runs import RankRuns
@@ -194,6 +195,11 @@ class Training(ABC):
     def disturbance(self) -> str:
         """Where the first run as it is written parts from the plain one; empty if nowhere."""
         return ""
+
+    @property
+    def hash_order(self) -> SourceLine:
+        """A line that makes a set, if it is another training under another hash seed."""
+        return NOWHERE
 
     @property
     def failing_plainly(self) -> Failure | None:

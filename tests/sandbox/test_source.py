@@ -30,3 +30,18 @@ def test_an_option_that_looks_like_resuming(tmp_path, text, option):
 
 def test_a_module_is_not_read():
     assert Source("-m train", "train").resume_option == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("x = 1\nwords = list(set(x))", 2),
+        ("words = {w for w in text}", 1),
+        ("known = {'a', 'b'}", 1),
+        ("n = hash(word)", 1),
+        ("numbers = {'a': 1}\nmodel.set(1)", 0),
+    ],
+)
+def test_the_first_line_that_makes_a_set(tmp_path, text, line):
+    (tmp_path / "train.py").write_text(text)
+    assert Source("train.py", tmp_path / "train.py").sets_at == line

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 from symmetry.invariants.invariant import TrainingInvariant
 from symmetry.law.equivariance import repeatable
 from symmetry.law.measurement import UNSEEDED, Measurement
+from symmetry.law.note import Note, NoteKind
 from symmetry.law.statements import REPEATABLE
 from symmetry.training.baseline import by_rounding
 from symmetry.training.start import TrainingStart
 from symmetry.units.state import identical
 
+HASH_ORDER = NoteKind(
+    "symmetry/hash-order",
+    meaning="The training depends on the hashes of texts, as by the order of a set of words. They "
+    "are others in each process, so the numbers of the words are, too. Sort the set.",
+)
 _RUNS = 3  # in which a difference of more than rounding shows
 
 
@@ -23,7 +30,7 @@ def measured(start: TrainingStart) -> Measurement:
     """
     found = repeatable(start)
     if found.violation is None:
-        return found
+        return replace(found, notes=tuple(_notes(start)))
     if found.violation.mechanism == UNSEEDED:
         direct = any(line.direct for line in start.unseeded)
         meant = not (direct and start.target.is_seeded)
@@ -39,6 +46,16 @@ def measured(start: TrainingStart) -> Measurement:
             return replace(again, violation=rounding, held=(text,))
         found = again
     return _unless_by_rounding(start, found)
+
+
+def _notes(start: TrainingStart) -> Iterator[Note]:
+    """Note a training that depends on the hashes of texts, which are others in each process."""
+    if (line := start.target.hash_order).file:
+        yield HASH_ORDER.at(
+            "under another PYTHONHASHSEED the script is another training, as by the order of this "
+            "set: a model that it saves does not fit in the next process. Sort the set.",
+            line,
+        )
 
 
 def _unless_by_rounding(start: TrainingStart, found: Measurement) -> Measurement:
@@ -62,7 +79,7 @@ def _unless_by_rounding(start: TrainingStart, found: Measurement) -> Measurement
 
 
 INVARIANT = TrainingInvariant(
-    **vars(REPEATABLE),
+    **vars(replace(REPEATABLE, notes=(HASH_ORDER,))),
     of_device=True,
     stops="the training does not repeat itself",
     cheap=True,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import linecache
 import logging
+import os
 import re
 import sys
 from collections.abc import Callable, Iterator
@@ -29,7 +30,8 @@ from symmetry.base.failure import Failure, PlainRun
 from symmetry.base.patches import Patch, patched
 from symmetry.base.raised import line_of
 from symmetry.base.randomness.held_seeds import HeldSeeds
-from symmetry.base.updates import UpdateLog
+from symmetry.base.updates import UpdateLog, first_difference
+from symmetry.observe.source_line import NOWHERE, SourceLine
 from symmetry.sandbox.folder_mirror import WrittenFiles
 from symmetry.sandbox.mirror_pool import MirrorPool
 from symmetry.sandbox.source import Source
@@ -222,6 +224,22 @@ class Host:
     def disturbance(self, log: UpdateLog | None) -> str:
         """Say where a run here parts from the plain one; nothing if it does not."""
         return self.witness.disturbance(log, self.seeds.numbers) if self.compares else ""
+
+    @property
+    def hash_order(self) -> SourceLine:
+        """The first line that makes a set, if plain runs only differ by the hashes of texts."""
+        line = self.source.sets_at
+        if not (line and self.compares) or self.witness.first_updates() is None:
+            return NOWHERE
+        own = os.environ.get("PYTHONHASHSEED", "")
+        seed = own if own.isdecimal() else "1"
+        plain = self.witness.first_updates() if seed == own else self.witness.again(hash_seed=seed)
+        other = self.witness.again(hash_seed="2" if seed == "1" else "1")
+        if plain is None or first_difference(plain.updates, other.updates) is None:
+            return NOWHERE
+        again = self.witness.again(hash_seed=seed)
+        same = first_difference(plain.updates, again.updates) is None
+        return SourceLine(str(self.source.script), line) if same else NOWHERE
 
     def plain_run(self) -> PlainRun:
         """Run the script in a process of its own, as its user does, with what it lacks here.

@@ -21,6 +21,7 @@ from symmetry.base.randomness import generators
 from symmetry.base.randomness.held_seeds import HeldSeeds
 from symmetry.base.randomness.unseeded import giving_seeds
 from symmetry.base.updates import UpdateLog
+from symmetry.observe.source_line import SourceLine
 from symmetry.sandbox.libraries import begun_again
 from symmetry.sandbox.source import Source
 from symmetry.torch.script.forks import Forks, can_fork
@@ -117,6 +118,11 @@ class Script:
     def disturbance(self) -> str:
         """Where the first run as it is written parts from the plain one; empty if nowhere."""
         return self._host.disturbance(self._log)
+
+    @property
+    def hash_order(self) -> SourceLine:
+        """A line that makes a set, if the script is another one under another hash seed."""
+        return self._host.hash_order
 
     def new_log(self, settings: RunSettings) -> UpdateLog | None:
         """Return where the first run as it is written adds its updates; None for other runs."""
@@ -548,6 +554,11 @@ class ScriptTraining(Training):
     def disturbance(self) -> str:
         """Where the first run as it is written parts from the plain one; empty if nowhere."""
         return self.script.disturbance
+
+    @property
+    def hash_order(self) -> SourceLine:
+        """A line that makes a set, if the script is another one under another hash seed."""
+        return self.script.hash_order
 
     def close(self) -> None:
         """End all its runs: nothing that they have written is left."""
