@@ -1,4 +1,4 @@
-"""The schedule counts the steps of one rank that reads all samples."""
+"""The schedule is made for the updates, and is stepped once for each rank."""
 
 # promised: ranks/world or ranks/schedule
 # arguments: --ranks 2
@@ -15,11 +15,13 @@ model = DistributedDataParallel(nn.Sequential(nn.Linear(10, 24), nn.ReLU(), nn.L
 optimizer = torch.optim.AdamW(model.parameters(), 1e-3)
 data = TensorDataset(torch.randn(160, 10), torch.randint(3, (160,)))
 sampler = DistributedSampler(data)
-schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, EPOCHS * len(data) // BATCH)
+loader = DataLoader(data, BATCH, sampler=sampler)
+schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, EPOCHS * len(loader))
 for epoch in range(EPOCHS):
     sampler.set_epoch(epoch)
-    for x, y in DataLoader(data, BATCH, sampler=sampler):
+    for x, y in loader:
         optimizer.zero_grad()
         nn.functional.cross_entropy(model(x), y).backward()
         optimizer.step()
-        schedule.step()
+        for _ in range(dist.get_world_size()):
+            schedule.step()
