@@ -89,8 +89,9 @@ class Script:
     def substitution(self) -> Substitution | None:
         """How it runs, where the machine lacks something."""
         how = self._host.substitution if "_host" in vars(self) else None
-        if how is not None and self._rank_runs is not None and not self._rank_runs.each:
-            return replace(how, ranks=1)  # they were not compared
+        runs = self._rank_runs
+        if how is not None and runs is not None and not (runs.each or runs.failure):
+            return replace(how, ranks=1)  # it does not use them
         return how
 
     def prepare(self) -> None:
