@@ -40,6 +40,8 @@ from symmetry.torch.watch.steps import updates
 from symmetry.training.updates import Doing, Entry, TracedUpdate, Updates, UserCall
 
 _UPDATES = 3  # of each optimiser: what holds in one may be chance
+_LARGE_TRACE, _ENOUGH = 3000, 2  # operations from which two updates have to do
+_BACKWARDS = 40  # without a step of an optimiser: the script updates by hand
 _BYTES = 1 << 29  # of all values: each is kept
 _SECONDS = 20.0  # of the CPU: what is there by then is judged
 _READS = ("_local_scalar_dense", "is_nonzero", "equal", "item")
@@ -71,6 +73,7 @@ class UpdateTracer(Tracer):
         self.optimizers: list[Any] = []
         self._stepped = Counter[int]()  # by optimiser, how often
         self._begin, self._losses = 0, set[int]()  # of the present update
+        self._backwards = 0
         self.weights, self.late = set[int](), set[int]()
         # The number of operations before, by value.
         self.draws, self.read = dict[int, int](), dict[int, int]()
@@ -132,6 +135,9 @@ class UpdateTracer(Tracer):
     def differentiates(self, roots: Any) -> None:
         """See what a backward begins at."""
         self._losses.update(map(self.number_of, tensors_in(roots)))
+        self._backwards += 1
+        if self._backwards > _BACKWARDS and not self._stepped:
+            self.finish("no optimiser steps")
 
     def steps(self, _: Any) -> None:
         """See an optimiser before its step."""
@@ -163,7 +169,8 @@ class UpdateTracer(Tracer):
         """See an optimiser after its step."""
         self._stepped[id(optimizer)] += 1
         self._begin = len(self.trace.nodes)
-        enough = min(self._stepped.values()) >= _UPDATES or len(self.updates) >= 2 * _UPDATES
+        most = _ENOUGH if len(self.trace.nodes) > _LARGE_TRACE else _UPDATES
+        enough = min(self._stepped.values()) >= most or len(self.updates) >= 2 * most
         if not self.is_over and enough:
             self.finish()
 
