@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 from importlib.abc import MetaPathFinder
-from importlib.machinery import ModuleSpec, PathFinder
+from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
 
@@ -29,10 +29,12 @@ class _Awaiting(MetaPathFinder):
     ) -> ModuleSpec | None:
         if fullname != self._name:
             return None
-        spec = PathFinder.find_spec(fullname, path, target)
-        if spec is None or spec.loader is None:
-            return None
         sys.meta_path.remove(self)
+        found = (each.find_spec(fullname, path, target) for each in [*sys.meta_path])
+        spec = next(filter(None, found), None)  # another function may await the module, too
+        if spec is None or spec.loader is None:
+            sys.meta_path.insert(0, self)
+            return None
         loader: Any = spec.loader
         execute = loader.exec_module
 

@@ -1,0 +1,20 @@
+"""Functions that wait for a module are called behind its code, all of them."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+from symmetry.base.importing import when_imported
+
+
+def test_all_functions_that_wait_for_a_module_are_called(tmp_path, monkeypatch):
+    (tmp_path / "awaited.py").write_text("value = 1")
+    monkeypatch.syspath_prepend(tmp_path)
+    called: list[object] = []
+    for number in range(2):
+        when_imported("awaited", lambda n=number: called.append((n, sys.modules["awaited"].value)))
+    importlib.import_module("awaited")
+    assert sorted(called) == [(0, 1), (1, 1)]
+    when_imported("awaited", lambda: called.append("now"))
+    assert called[-1] == "now"
