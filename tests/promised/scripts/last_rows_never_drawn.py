@@ -1,6 +1,6 @@
 """A sampler draws the same rows in each epoch, and the last ones never."""
 
-# promised: loop/observing or loop/turns or loop/schedule
+# promised: loop/observing or loop/turns or loop/schedule as a note
 import torch
 from torch import nn
 from torch.utils.data import DataLoader, Sampler, TensorDataset
