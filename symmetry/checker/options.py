@@ -50,8 +50,8 @@ class SharedOptions:
     draw: Mapping[str, Any] = field(
         default_factory=dict,
         metadata=option(
-            "Draw what is {NAME} in the arguments of a script from RANGE: 1..64, 1e-5..1 or "
-            "1,2,3,16.",
+            "Try several values for {NAME} in the script's arguments, from RANGE: 1..64, 1e-5..1 "
+            "or 1,2,3,16.",
             "NAME=RANGE",
         ),
     )
@@ -103,7 +103,7 @@ class Options(SharedOptions):
     expected_failures: Mapping[str, str] = field(
         default_factory=dict,
         metadata=option(
-            "Accept that this invariant is violated, wherever; fail once it no longer is.",
+            "Expect NAME to fail; the check fails if it passes.",
             "NAME=REASON",
             flag="--expect-failure",
         ),
@@ -147,8 +147,8 @@ class Options(SharedOptions):
     budget: float | None = field(
         default=None,
         metadata=option(
-            "Begin nothing more after SECONDS of CPU, with the invariants first that find most in "
-            "little time, and say how far it came.",
+            "Start no further check after SECONDS of CPU time; the checks that find most per "
+            "second run first, and the answer says how many ran.",
             "SECONDS",
             positive=True,
         ),

@@ -259,8 +259,7 @@ def _refuse_unread(args: Sequence[str], why: str) -> None:
 @option(
     "--jobs",
     "N",
-    "Check N targets in parallel; or one by N processes, where its runs are dear and can be forked "
-    "(by default as many as there are cores).",
+    "Check N targets in parallel; a slow script is checked on N cores (by default on all).",
     None,
     WHOLE,
 )
@@ -349,9 +348,9 @@ def command(
     --draw hidden=1..64 --draw rate=1e-5..1 -- --hidden {hidden} --lr {rate}`. A failure is shown
     with the smallest arguments, and sizes at which the training raises count as failures.
 
-    A check of a large script takes minutes. --budget 120 ends it after 120 CPU seconds: invariants
-    come in the order of the faults that each catches for a second, no call of the script begins
-    later, and the first line says how far the check came. The exit status is about the invariants
+    A check of a large script takes minutes. --budget 120 ends it after 120 CPU seconds: the
+    checks that find most per second run first, no call of the script begins later, and the first
+    line says how far the check came. The exit status is about the invariants
     that were judged, and --require says which must be. Ctrl-C ends a check in the same way, with
     the exit status 130.
 

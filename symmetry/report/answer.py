@@ -141,7 +141,9 @@ def _looked_at(checked: Checked) -> Iterator[str]:
     seen = [count(covered.steps, "step")]
     seen += [count(covered.updates, "update")] if covered.updates else []
     seen += [count(covered.batches, "batch", "batches")] if covered.batches else []
-    seen += [count(covered.evaluations, "call without gradients", "calls without gradients")]
+    if covered.updates:
+        without = count(covered.evaluations, "call", "calls")
+        seen.append(f"{without} without gradients")
     yield f"looked at: {_topics(seen_laws)}; {', '.join(seen)}"
     if missing := [name for name in others if name not in seen_laws]:
         yield f"not: {_topics(missing)}"

@@ -54,7 +54,7 @@ def why_not(file: Path) -> str:
     if not any(
         libraries & (each.imports | trainers(name)) and calls & each.calls for name, each in known
     ):
-        return "it calls nothing that trains"
+        return "it calls nothing that trains itself; to check it all the same, name it"
     return "" if _acts(tree) else "it only defines functions and classes, and calls none"
 
 

@@ -53,7 +53,7 @@ def script(
         On how many ranks it runs as well, to be checked for what has to be the same on all.
     resume_with
         The arguments with which it goes on from files that it has saved: it is interrupted behind a
-        save, and has to go on as it would have.
+        save, and the resumed run must match an uninterrupted one.
 
     Raises
     ------

@@ -101,7 +101,7 @@ def test_a_folder_says_which_files_it_leaves_out_and_why(tmp_path):
         "magic.ipynb": "cell 3, line 2 is no Python: !pip install torch; leave it out",
         "helpers.py": "it imports no framework that is known",
         "model.py": "it only defines functions and classes, and calls none",
-        "plot.py": "it calls nothing that trains",
+        "plot.py": "it calls nothing that trains itself; to check it all the same, name it",
         "broken.py": "it is not valid Python: invalid syntax (line 1)",
         "test_it.py": "it has tests",
     }
