@@ -18,7 +18,7 @@ from symmetry.report.files import ReportFiles
 from tests.studies.faults import entries, steps, trainings
 from tests.studies.faults.rows import Row, measured
 from tests.studies.faults.steps_section import COMMAND, MARKDOWN, ROWS, render
-from tests.studies.faults.trainings_section import HEADING, figure, section
+from tests.studies.faults.trainings_section import HEADING, section
 
 REPORTS = Path(__file__).parents[3] / "reports"
 
@@ -37,7 +37,7 @@ def main() -> int:
         if not fared.as_it_should_be:
             print(f"UNEXPECTED  {fared.name}")
             sound = False
-    report = ReportFiles({MARKDOWN: f"{text}\n{section(found)}"}, (figure(found),))
+    report = ReportFiles({MARKDOWN: f"{text}\n{section(found)}"}, ())
     differences = report.differences(REPORTS) if given.check else ()
     if not given.check:
         report.write(REPORTS)

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from symmetry.report.files import Figure
 from symmetry.steps.cases.strategies import draw_cases
 from tests.faulty import FAULTY
 from tests.sound import SOUND
@@ -87,10 +86,8 @@ def quick(monkeypatch, tmp_path):
     monkeypatch.setattr(__main__, "REPORTS", tmp_path)
     monkeypatch.setattr(__main__.entries, "names", lambda of_steps: [])
     monkeypatch.setattr(__main__.steps, "survey", lambda rows: a_survey(caught("slope_forgotten")))
-    empty = Figure("faults-trainings.png", (1, 1), (), lambda canvas: None)
     monkeypatch.setattr(__main__.trainings, "survey", lambda rows: ())
     monkeypatch.setattr(__main__, "section", lambda found: "# Trainings\n")
-    monkeypatch.setattr(__main__, "figure", lambda found: empty)
     return tmp_path
 
 

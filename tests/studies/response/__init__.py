@@ -1,0 +1,1 @@
+"""How far sound and broken trainings deviate, in multiples of the response."""

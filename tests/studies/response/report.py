@@ -1,0 +1,205 @@
+"""The report ``response.md``: ratios of sound and of broken trainings, and its picture."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from symmetry.cli.campaign.several import read_lines
+from symmetry.report.files import Figure, ReportFiles, plain
+from symmetry.report.filling import environment, fill_paragraphs
+from symmetry.training.response import THRESHOLDS
+from symmetry.units.dtypes import DTYPES
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure as Canvas
+
+COMMAND = "python -m tests.studies.response"
+MARKDOWN, LINES, FIGURE = "response.md", "response.jsonl", "response.png"
+OTHERS = {"survey": "survey.jsonl", "trainers": "trainers.jsonl"}
+KINDS = {
+    "sound": "sound zoo",
+    "nearly": "sound, nearly broken",
+    "hard": "hard on a response",
+    "models": "models of other libraries, measured anew",
+    "survey": "models of other libraries, as in the survey",
+    "trainers": "trainers of other libraries, as in their report",
+    "broken": "broken zoo",
+}
+_LEAST = 1e-2  # smaller ratios are drawn there
+_MOST = 1e17  # larger ones there
+
+Line = Mapping[str, Any]
+
+
+class Ratio(NamedTuple):
+    """How far a training deviates by a law."""
+
+    kind: str
+    target: str
+    law: str
+    dtype: str
+    ratio: float
+    accuses: bool
+    commit: str
+
+    @property
+    def of_limit(self) -> float:
+        """The ratio as a part of the limit."""
+        return self.ratio / THRESHOLDS[self.dtype]
+
+
+def render(lines: Mapping[str, Line], folder: Path) -> ReportFiles:
+    """Return the report of the lines that there are, beside those of other studies."""
+    ratios = [*_ratios(lines), *_of_others(folder)]
+    sound = [each for each in ratios if each.kind != "broken"]
+    caught = _caught(lines)
+    missed = [name for name, line in lines.items() if _missed(line)]
+    weakest = [min(each, key=_size) for each in caught.values()]
+    text = (
+        environment(Path(__file__).parent)
+        .get_template(f"{MARKDOWN}.jinja")
+        .render(
+            command=COMMAND,
+            figure=FIGURE,
+            kinds=KINDS,
+            limits=THRESHOLDS,
+            rows=[_row(kind, dtype, ratios) for kind in KINDS for dtype in DTYPES],
+            worst=sorted(sound, key=_size, reverse=True)[:12],
+            weakest=sorted(weakest, key=_size)[:12],
+            faults=sum("meant" in line for line in lines.values()),
+            missed=missed,
+            accused=[each for each in sound if each.accuses],
+            silent=_silent(lines),
+            judged=_judged(lines),
+            gaps={d: _gap(sound, caught, d) for d in DTYPES},
+            commits=sorted({line["commit"] for line in lines.values()}),
+            seconds=round(sum(line["cpu_seconds"] for line in lines.values())),
+            number=_number,
+        )
+    )
+    return ReportFiles({MARKDOWN: fill_paragraphs(text)}, (_figure(ratios),))
+
+
+def _size(ratio: Ratio) -> float:
+    return ratio.of_limit
+
+
+def _ratios(lines: Mapping[str, Line]) -> Iterator[Ratio]:
+    """Yield the ratios of the study's own rows: of broken ones those of the laws meant for them."""
+    for name, line in lines.items():
+        kind, _, target = name.partition("/")
+        for result in line["results"]:
+            if result["ratio"] is not None and result["law"] in line.get("meant", [result["law"]]):
+                yield _ratio(kind, target, result, line["commit"])
+
+
+def _ratio(kind: str, target: str, result: Line, commit: str) -> Ratio:
+    ratio = float(result["ratio"])
+    return Ratio(kind, target, result["law"], result["dtype"], ratio, result["accuses"], commit)
+
+
+def _of_others(folder: Path) -> Iterator[Ratio]:
+    """Yield the ratios in the lines of other studies, each measured with a commit of its own."""
+    for kind, file in OTHERS.items():
+        for target, line in read_lines(folder / file).items():
+            for each in line["results"]:
+                if each.get("ratio") is not None:
+                    accuses = each["verdict"] in ("violated", "error")
+                    found = {**each, "law": each["name"], "accuses": accuses}
+                    name = target.rpartition(":")[2].rpartition("/")[2]
+                    yield _ratio(kind, name, found, line.get("code", ""))
+
+
+def _caught(lines: Mapping[str, Line]) -> dict[str, list[Ratio]]:
+    """Return by broken training the largest accusing ratio of each law that is meant for it."""
+    found: dict[str, list[Ratio]] = {}
+    for ratio in _ratios(lines):
+        if ratio.kind == "broken" and ratio.accuses:
+            found.setdefault(ratio.target, []).append(ratio)
+    return {
+        target: [_strongest(each, law) for law in dict.fromkeys(r.law for r in each)]
+        for target, each in found.items()
+    }
+
+
+def _missed(line: Line) -> list[str]:
+    """Return the laws that are meant to catch a fault and do not accuse it."""
+    accusing = {result["law"] for result in line["results"] if result["accuses"]}
+    return [law for law in line.get("meant", ()) if law not in accusing]
+
+
+def _strongest(ratios: list[Ratio], law: str) -> Ratio:
+    return max((each for each in ratios if each.law == law), key=_size)
+
+
+def _row(kind: str, dtype: str, ratios: list[Ratio]) -> Mapping[str, Any]:
+    """Return a line of the table: all ratios of a kind in a precision, none left out."""
+    here = [each.ratio for each in ratios if (each.kind, each.dtype) == (kind, dtype)]
+    return {
+        "kind": KINDS[kind],
+        "dtype": dtype,
+        "targets": len({e.target for e in ratios if (e.kind, e.dtype) == (kind, dtype)}),
+        "ratios": len(here),
+        "percentiles": [*map(_number, np.percentile(here, [0, 50, 99, 100]))] if here else [],
+        "above": [sum(r > n for r in here) for n in (1, 10, THRESHOLDS[dtype])],
+    }
+
+
+def _gap(sound: list[Ratio], caught: Mapping[str, list[Ratio]], dtype: str) -> tuple[str, str]:
+    """Return the largest sound ratio that is not accused, and the least one that is caught."""
+    held = [each.ratio for each in sound if each.dtype == dtype and not each.accuses]
+    broken = [r.ratio for each in caught.values() for r in each if r.dtype == dtype]
+    return _number(max(held, default=0.0)), _number(min(broken, default=0.0))
+
+
+def _silent(lines: Mapping[str, Line]) -> list[tuple[str, str, str]]:
+    """Return sound trainings that a law cannot judge, with the law and the reason."""
+    return [
+        (name.partition("/")[2], result["law"], result["why"])
+        for name, line in lines.items()
+        for result in line["results"]
+        if result["kind"] == "vacuous" and "meant" not in line and result["dtype"] == DTYPES[-1]
+    ]
+
+
+def _judged(lines: Mapping[str, Line]) -> Mapping[str, int]:
+    """Return how many arrays of the study's own sound trainings could be judged, by dtype."""
+    sound = [line for line in lines.values() if "meant" not in line]
+    return {dtype: sum(line["judged"].get(dtype, 0) for line in sound) for dtype in DTYPES}
+
+
+def _figure(ratios: list[Ratio]) -> Figure:
+    """Draw each ratio: sound ones above broken ones, in each precision."""
+    groups = {
+        (what, dtype): [
+            min(max(each.ratio, _LEAST), _MOST)
+            for each in ratios
+            if each.dtype == dtype and (each.kind == "broken") == (what == "broken")
+        ]
+        for dtype in DTYPES
+        for what in ("sound", "broken")
+    }
+
+    def draw(canvas: Canvas, *_: object) -> None:
+        axes = canvas.subplots()
+        for row, ((what, dtype), values) in enumerate(reversed(groups.items())):
+            colour = "#0072b2" if what == "sound" else "#d55e00"
+            axes.plot(values, [row] * len(values), "|", color=colour, markersize=14)
+            axes.plot([THRESHOLDS[dtype]] * 2, [row - 0.4, row + 0.4], ":", color="#777777")
+        axes.set_yticks(range(len(groups)), [f"{what}, {d}" for what, d in reversed(groups)])
+        axes.set_ylim(-0.6, len(groups) - 0.4)
+        axes.set_xscale("log")
+        axes.set_xlabel("deviation divided by the response; dotted: the limit")
+        plain(axes)
+
+    shows = tuple(f"{key}{[_number(v) for v in values]}" for key, values in groups.items())
+    return Figure(FIGURE, (7.5, 2.6), shows, draw)
+
+
+def _number(value: float) -> str:
+    """Return two digits: another machine rounds in another way."""
+    return f"{float(f'{value:.1e}'):g}"
