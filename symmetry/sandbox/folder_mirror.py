@@ -330,8 +330,9 @@ class FolderMirror:
         if isinstance(path, str | bytes | os.PathLike):
             name = os.fspath(path)
             whole = os.path.abspath(os.fsdecode(name))
-            ours = whole.startswith(self.top + os.sep)
-            if not ours and any(f"{whole}{os.sep}".startswith(top) for top in self._tops):
+            if not self._is_ours(whole) and any(
+                f"{whole}{os.sep}".startswith(top) for top in self._tops
+            ):
                 return os.fsencode(self.of(whole)) if isinstance(name, bytes) else self.of(whole)
         return path
 
@@ -344,14 +345,16 @@ class FolderMirror:
         if not isinstance(path, str | os.PathLike | bytes):
             return path
         whole = os.path.abspath(os.fsdecode(path))
-        if whole.startswith(self.top + os.sep) or is_below(
-            whole, (*self._shared, *shared_places())
-        ):
+        if self._is_ours(whole) or is_below(whole, (*self._shared, *shared_places())):
             return path
         if not self._mirrors_too(whole):
             self._told(whole)
             return path
         return self.of(whole)
+
+    def _is_ours(self, whole: str) -> bool:
+        """Return whether a whole path leads into the mirror, or to its top."""
+        return f"{whole}{os.sep}".startswith(self.top + os.sep)
 
     def _mirrors_too(self, path: str) -> bool:
         """Mirror a folder elsewhere, or the nearest one above that exists; return whether it is.
