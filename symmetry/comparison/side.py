@@ -91,7 +91,7 @@ class LiveSide(Side):
     random_numbers: dict[str, None] = field(default_factory=dict)  # that these are given
     drawn: dict[Any, int] = field(default_factory=dict)  # how often, by kind and shape
     idle: str = ""  # the compiler that is to compile it, and compiles nothing, if there is one
-    _compiles: bool = False  # what is compiled runs nothing where results are nudged
+    _compiles: bool = False  # something that compiles nothing under ``Run.round_by``
     _eps: dict[str, float] = field(default_factory=dict)  # of the trained parameters
     _response: Responses = field(default_factory=list)
     _draws: int = 0
@@ -114,33 +114,43 @@ class LiveSide(Side):
         return self.kept if "kept" in vars(self) else self.run()
 
     def response(self, draws: int) -> Responses:
-        """Return the response by the kept run and ``draws`` runs that begin close by.
+        """Return the response by ``draws`` runs that begin close by and round in another way.
 
         It is infinite where that leads to numbers that are not finite.
         """
         if not self._response:
             self._response = floor(self.dtype, self.kept, self.scale)
         for draw in range(self._draws, draws):
-            near = self.run(draw, nudged=draws > DRAWS)
-            for response, here, there in zip(self._response, self.kept, near, strict=True):
+            near = self.run(draw, closely=draws > DRAWS)
+            for response, here, there in zip(self._response, self._unperturbed, near, strict=True):
                 for key, parts in here.parts.items():
                     change = apart(parts, there.parts.get(key))
                     response[key] = max(response[key], math.inf if change is None else change)
         self._draws = max(self._draws, draws)
         return self._response
 
+    @cached_property
+    def _unperturbed(self) -> list[Observation]:
+        """The run that perturbed ones are compared with, which is not compiled if they are not."""
+        return [*self.run(compiled=False, copy=True)] if self._compiles else self.kept
+
     def run(
-        self, draw: int | None = None, *, nudged: bool = False, copy: bool = False
+        self,
+        draw: int | None = None,
+        *,
+        compiled: bool = True,
+        closely: bool = False,
+        copy: bool = False,
     ) -> Iterator[Observation]:
-        """Yield the observations of each step of a fresh run, perhaps from a start close by.
+        """Yield the observations of each step of a fresh run, perhaps of a perturbed one.
 
         Without ``copy`` the next step may change it.
         """
         run = self.begin()
         if draw is not None:
             self._move(run, draw)
-            if nudged and not self._compiles:
-                run.nudge_by(draw)  # results in 16 bits, too
+        if draw is not None or not compiled:
+            run.round_by(draw, closely=closely)
         for _ in range(self.asked.steps):
             each = self._step(run)
             each.loss = run.loss
@@ -156,7 +166,7 @@ class LiveSide(Side):
             self.random_numbers |= drawing.random_numbers
             self.drawn = dict(drawing.draws)
         self.held = frozenset({*self.start, *each.state})
-        if draw is None:
+        if draw is None and compiled:
             precision = run.precision()
             if (platform := run.capability(Platform)) is not None:
                 self._compiles = platform.compiles

@@ -95,7 +95,7 @@ class JaxRun(Stepper):
     @property
     def random(self) -> Mapping[tuple[str, str], None]:
         """Name and ``file:line`` of the random draws of the model."""
-        if self.manner == StepManner():
+        if self.manner._replace(rounds=False) == StepManner():
             return {}
         return {(draw.name, draw.place): None for draw in self.traced.noise}
 
@@ -144,8 +144,10 @@ class JaxRun(Stepper):
         """Take ``steps`` steps; return the constants that only a backward or an update reads."""
         return constants_outside_forward(self, steps)
 
-    def nudge_by(self, seed: int) -> None:
-        """Do nothing: results of 16 bits stay inside of what is compiled."""
+    def round_by(self, seed: int | None, *, closely: bool = False) -> None:
+        """Round each operation in another way if looked at closely: that has to be compiled."""
+        if closely and seed is not None:
+            self.manner, self.seed_of_rounding = self.manner._replace(rounds=True), seed
 
     def close(self) -> None:
         """Do nothing: a run holds nothing but its leaves."""

@@ -49,6 +49,8 @@ class Stepper:
         The axes over which inputs are averaged, by their numbers.
     hides_others
         Whether other tokens are put in the batches where masks hide them.
+    seed_of_rounding
+        Says how operations round, if they do so in another way.
     instead
         The losses of a rehearsed step in which something was replaced; None if nothing is.
     """
@@ -62,7 +64,7 @@ class Stepper:
         self.recorder: JaxprRecorder | None = None
         self.optimizer = JaxOptimizer.of(self.leaves, self.traced)
         self.averaged: Mapping[int, Sequence[int]] = {}
-        self.hides_others = False
+        self.hides_others, self.seed_of_rounding = False, 0
         self.instead: Outputs | None = None
 
     @property
@@ -106,7 +108,7 @@ class Stepper:
     def take(self, wanted: tuple[str, ...]) -> Outputs:
         """Return some outputs of the next step."""
         compiled = self.traced.compiled(self.manner, wanted)
-        return compiled([*self.leaves.values, *self.inputs()])
+        return compiled([*self.leaves.values, *self.inputs()], self.seed_of_rounding)
 
     def inputs(self) -> list[Any]:
         """Return the inputs of the next step beside the leaves."""

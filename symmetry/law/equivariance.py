@@ -48,7 +48,7 @@ def rearranged(start: Start, groups: Sequence[Units], kind: str) -> Measurement:
         return Measurement(counted=False, note=f"all {kind} are equal")
 
     def sides(number: int) -> Sides:
-        return _exchanged(start, start.orders(groups, number))
+        return exchanged(start, start.orders(groups, number))
 
     found = compare_sides(start, sides, f"rearranged {kind}", "the rearranged result")
     if found.violation is None:
@@ -227,7 +227,7 @@ def _judged(start: Start, first: Sides, again: Iterable[Sides]) -> tuple[Ratios[
     """
     responses = start.glance()
     if responses is not None:
-        ratios = _ratios(first, responses)
+        ratios = deviations_by_response(first, responses)
         if max((value for step in ratios for value in step.values()), default=0.0) <= (
             _CLEAR * start.limit
         ):
@@ -237,7 +237,7 @@ def _judged(start: Start, first: Sides, again: Iterable[Sides]) -> tuple[Ratios[
         nonlocal responses
         for closely in (False, True):
             responses = start.responses(closely=closely)
-            yield partial(_ratios, responses=responses)
+            yield partial(deviations_by_response, responses=responses)
 
     ratios = judge(first, measures(), start.limit, again)
     return ratios, responses or ()
@@ -247,7 +247,7 @@ def _are_finite(start: Start, states: States) -> bool:
     return all(finite(state, start.state) for state in states)
 
 
-def _ratios(sides: Sides, responses: Responses) -> Ratios[str]:
+def deviations_by_response(sides: Sides, responses: Responses) -> Ratios[str]:
     """Return deviation by response of each array that can be judged, by step."""
     found, expected = sides
     return [
@@ -265,19 +265,21 @@ def holds(start: Start, found: States, beside: Container[str] = ()) -> bool:
 
     The arrays ``beside`` do not count.
     """
-    ratios = _ratios((found, start.result), start.responses(closely=True))
+    ratios = deviations_by_response((found, start.result), start.responses(closely=True))
     counting = (most for step in ratios for name, most in step.items() if name not in beside)
     return all(map(finite, found)) and max(counting, default=0.0) <= start.limit
 
 
-def largest_ratio(start: Start, found: States, expected: States) -> tuple[float, int, str]:
-    """Return the largest deviation by response, not looked at closely, with its step and array."""
-    ratios = _ratios((found, expected), start.responses())
+def largest_ratio(
+    start: Start, found: States, expected: States, *, closely: bool = False
+) -> tuple[float, int, str]:
+    """Return the largest deviation by response, with its step and array."""
+    ratios = deviations_by_response((found, expected), start.responses(closely=closely))
     step, array = worst(ratios, start.limit)
     return ratios[step][array], step, array
 
 
-def _exchanged(start: Start, orders: Orders) -> Sides:
+def exchanged(start: Start, orders: Orders) -> Sides:
     """Return the states of a run from the rearranged start, and the rearranged ones."""
 
     def change(state: State) -> State:
@@ -299,7 +301,7 @@ def _with_group(start: Start, groups: Sequence[Units], violation: Violation) -> 
         orders = start.orders([units])
         own = math.inf
         if len(groups) > 1:
-            ratios = _ratios(_exchanged(start, orders), start.responses())
+            ratios = deviations_by_response(exchanged(start, orders), start.responses())
             own = ratios[violation.iteration - 1].get(violation.array, 0.0)
         if own > worst:
             pair = units.pair_at(violation.array, violation.entry or (), orders[0][1])

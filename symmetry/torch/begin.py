@@ -21,9 +21,9 @@ from symmetry.base.patches import patched
 from symmetry.base.randomness import generators
 from symmetry.base.randomness.generators import RandomStates
 from symmetry.base.randomness.unseeded import giving_seeds
+from symmetry.torch.compiler import forget_compiled
 from symmetry.torch.modes.filled_rows import seeing_filled_rows
 from symmetry.torch.objects import Objects, make_objects
-from symmetry.torch.parts.platform import forget_compiled
 from symmetry.torch.parts.rehearsal import TorchRehearsing
 from symmetry.torch.raising import readable
 from symmetry.torch.run import TorchRun, promote

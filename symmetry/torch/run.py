@@ -40,21 +40,22 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-import torch
 from torch import nn
 
 from symmetry.base.calls import calling, running
 from symmetry.base.randomness.generators import RandomStates
 from symmetry.torch.batches.batches import Batches
+from symmetry.torch.compiler import frames
 from symmetry.torch.modes.constants import ConstantReads
 from symmetry.torch.modes.dtypes import widened
+from symmetry.torch.modes.rounding import rounding_by
 from symmetry.torch.modes.scope import ModuleScope
 from symmetry.torch.objects import Objects
 from symmetry.torch.parts.arrays import Arrays
 from symmetry.torch.parts.model import TorchLayers, TorchOptimizers
 from symmetry.torch.parts.observing import TorchObserving, TorchRecording
 from symmetry.torch.parts.operation_modes import OperationModes, TorchDrawing
-from symmetry.torch.parts.platform import TorchPlatform, frames, full_precision
+from symmetry.torch.parts.platform import TorchPlatform, full_precision
 from symmetry.torch.parts.recomputing import TorchRecomputing
 from symmetry.torch.parts.rehearsal import TorchRehearsing, TorchTracing
 from symmetry.torch.parts.replicas import TorchReplicas
@@ -216,9 +217,9 @@ class TorchRun:
                 seen.step_ends()
         return seen.outside_forward(self.arrays.tensors_and_attributes())
 
-    def nudge_by(self, seed: int) -> None:
-        """Change what results in bfloat16 and float16 by up to one ulp, at random."""
-        self.operations.nudge = torch.Generator().manual_seed(seed)
+    def round_by(self, seed: int | None, *, closely: bool = False) -> None:  # noqa: ARG002
+        """Round each operation in another way, at random; with None as it is, but not compiled."""
+        self.operations.rounding = rounding_by(seed, promoted=self.settings.promotes)
 
     def under(self, settings: RunSettings) -> TorchRun:
         """Return a run of the same objects under other settings; this one has taken no step.

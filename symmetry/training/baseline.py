@@ -46,7 +46,7 @@ class Baseline:
     doubt: str  # why it is not certain that samples may be rearranged; empty if it is
     window: Window | None  # the micro-batches of the first update, if it accumulates gradients
     reorders: str  # how to make sums repeatable that are added in another order each time
-    compiles: bool  # by something that compiles nothing where results are nudged
+    compiles: bool  # by something that compiles nothing under ``Run.round_by``
     nothing_hidden: str  # why no token can be replaced that a mask hides; empty if one may be
     observed: Observed | None  # its losses and tokens, where it is promoted
     unseeded: tuple[Unseeded, ...]  # what makes random generators without a seed

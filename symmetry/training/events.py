@@ -15,6 +15,8 @@ from symmetry.observe.influence import Influence
 from symmetry.observe.source_line import NOWHERE, SourceLine
 from symmetry.observe.terms import Terms
 
+NOT_COMPILED = -1  # in place of a draw: a run that is as written, but not compiled
+
 States = Mapping[str, str]  # a digest of the state of each shared random generator, by its name
 
 
@@ -515,6 +517,7 @@ class Epochs:
     has_saved: bool = False  # in a framework whose saves are no events
     is_function: bool = False  # a function with ``evaluate`` between its steps, and no script
     disturbed: str = ""  # the first parameter that has other bits in a later step by ``evaluate``
+    compiles: bool = False  # by something that compiles nothing where operations round otherwise
     seconds: float = field(default=0.0, compare=False)  # of the CPU
 
     def of(self, *kinds: type[LoopEvent]) -> tuple[LoopEvent, ...]:

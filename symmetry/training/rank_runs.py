@@ -9,10 +9,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numpy as np
+
 from symmetry.base.failure import Failure
+from symmetry.law.judge import LARGEST_RESPONSE, ratio
 from symmetry.observe.source_line import SourceLine
 from symmetry.training.events import Epochs
-from symmetry.units.state import Array
+from symmetry.units.state import Array, difference, largest
+
+_EPS = float(np.finfo(np.float32).eps)  # ranks run as they are written
 
 
 @dataclass(frozen=True)
@@ -48,6 +53,9 @@ class RankRuns:
     # The run of the first of several ranks that are all given the same batches.
     together: RankRun | None = None
     alone: RankRun | None = None  # the run of one rank that is given these batches
+    # The gradients of runs of that rank in which each operation is rounded in another way; none if
+    # those of several ranks do not differ from its own by more than a few ulps.
+    rounded: tuple[Mapping[str, Array], ...] = ()
     epochs: tuple[Epochs, ...] = ()  # what each rank does over whole epochs
     no_epochs: str = ""  # why that is not there
     why: str = ""  # why ``together`` and ``alone`` are not there; empty if they are
@@ -63,6 +71,23 @@ class RankRuns:
     def world(self) -> int:
         """The number of ranks."""
         return len(self.each)
+
+    @property
+    def ratios(self) -> Mapping[str, float]:
+        """By how many responses gradients of several ranks differ from those of one.
+
+        These are the gradients that both have, and that rounding moves by less than 1 %.
+        """
+        if self.together is None or self.alone is None:
+            return {}
+        found: dict[str, float] = {}
+        for name, array in self.alone.gradients.items():
+            size, other = largest(array), self.together.gradients.get(name)
+            gaps = (difference(array, each.get(name)) for each in self.rounded)
+            moved = max(_EPS * size, *gaps, 0.0)
+            if other is not None and moved <= LARGEST_RESPONSE * max(size, largest(other)):
+                found[name] = ratio(difference(array, other), moved)
+        return found
 
     @property
     def loads_the_same(self) -> bool:

@@ -177,8 +177,11 @@ class Run(Protocol):
         """Take ``steps`` steps; return the constants that only a backward or an update reads."""
         ...
 
-    def nudge_by(self, seed: int) -> None:
-        """Change what results in 16 bits by up to one ulp, at random."""
+    def round_by(self, seed: int | None, *, closely: bool = False) -> None:
+        """Round each operation in another way, at random; with None as it is, but not compiled.
+
+        Where that is dear it is done ``closely`` alone.
+        """
         ...
 
     def close(self) -> None:

@@ -63,6 +63,8 @@ class TrainingStart:
         How many steps the runs of training/* take.
     model_units
         The groups, with their parts in the model's own arrays, once they are found.
+    left_out
+        The arrays that are not judged.
     """
 
     attempts = ATTEMPTS
@@ -77,9 +79,10 @@ class TrainingStart:
         *,
         origin: Origin | None = None,
         response: Response | None = None,
+        left_out: frozenset[str] = frozenset(),
     ) -> None:
         self.target, self.dtype, self.seed, self.steps = target, dtype, seed, steps
-        self.model_units = model_units
+        self.model_units, self.left_out = model_units, left_out
         self._origin = origin or Origin(FirstRuns(target, RunSettings(dtype=dtype, seed=seed)))
         self._response = response or Response(self._origin)
 
@@ -173,13 +176,9 @@ class TrainingStart:
         """Return the same start with the groups of units of its model."""
         return self._varied(model_units=model_units)
 
-    def responding(self, states: Sequence[State], near: Iterable[Sequence[State]]) -> TrainingStart:
-        """Return the same start, whose arrays respond at least as much as in another run.
-
-        The arguments are the states of that run, and of runs from starts close by: it may be less
-        accurate.
-        """
-        return self._varied(response=self._response.with_another(states, near))
+    def without(self, arrays: frozenset[str]) -> TrainingStart:
+        """Return the same start, of which some more arrays are not judged."""
+        return self._varied(left_out=self.left_out | arrays)
 
     def release(self) -> None:
         """Let go of the states of runs, if they are large: later ones are computed again."""
@@ -192,12 +191,14 @@ class TrainingStart:
         model_units: tuple[Units, ...] | None = None,
         origin: Origin | None = None,
         response: Response | None = None,
+        left_out: frozenset[str] | None = None,
     ) -> TrainingStart:
         return TrainingStart(
             *(self.target, self.dtype, self.seed, self.steps),
             self.model_units if model_units is None else model_units,
             origin=origin or self._origin,
             response=response or self._response,
+            left_out=self.left_out if left_out is None else left_out,
         )
 
     def begin(
@@ -348,7 +349,8 @@ class TrainingStart:
             known = {
                 name: max(own[n] for n in self.peers.get(name, (name,)) if n in own)
                 for name, array in state.items()
-                if self.state.get(name, array).shape == array.shape
+                if name not in self.left_out
+                and self.state.get(name, array).shape == array.shape
                 and comparable(name, state, lies)
             }
             yield known, own

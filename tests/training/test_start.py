@@ -8,6 +8,10 @@ import numpy as np
 import pytest
 
 from symmetry.base.errors import TrainingError
+from symmetry.training.baseline import FirstRuns
+from symmetry.training.origin import Origin
+from symmetry.training.response import GLANCE, Response
+from symmetry.training.run import RunSettings
 from symmetry.training.start import TrainingStart
 from symmetry.training.target import FunctionTraining
 from symmetry.units.state import difference, has_moved, identical, largest
@@ -64,13 +68,23 @@ def test_a_glance_is_one_draw_unless_nearly_no_array_can_be_judged():
     glance, few = first.glance(), first.responses()
     assert [step.keys() for step in glance] == [step.keys() for step in few]
     assert all(0 < glance[0][name] <= few[0][name] for name in few[0])
+
+
+def test_a_glance_says_nothing_where_more_draws_may_leave_no_array():
+    first = start()
+    origin = Origin(FirstRuns(first.target, RunSettings(dtype=first.dtype)))
     one, *others = first.result[0]
-    for moved, left in ((one,), {*others}), ((one, *others), None):
-        far = [{n: a * (1 + 0.02 * (n in moved)) for n, a in s.items()} for s in first.result]
-        glance = first.responding(first.result, [far]).glance()
-        assert (glance and set(glance[0])) == left
-    near = [{n: a * 1.005 for n, a in state.items()} for state in first.result]
-    assert first.responding(first.result, [near]).glance() is None
+
+    def glance(shares):
+        moved = [{n: shares.get(n, 1e-6) * origin.scale[n] for n in s} for s in origin.result]
+        response = Response(origin, GLANCE, moved)
+        return TrainingStart(
+            first.target, first.dtype, 0, 4, first.model_units, origin=origin, response=response
+        ).glance()
+
+    assert set(glance({one: 0.02})[0]) == {*others}
+    assert glance(dict.fromkeys((one, *others), 0.02)) is None
+    assert glance(dict.fromkeys((one, *others), 0.005)) is None
 
 
 def test_observers_share_a_run_unless_it_raises(monkeypatch):
@@ -168,13 +182,3 @@ def test_large_states_that_were_released_come_again(monkeypatch):
     for again in (start.result, start.first_run):
         for one, other in zip(before, again, strict=True):
             assert identical(one, other)
-
-
-def test_a_start_that_responds_as_another_run_does():
-    plain = start()
-    name = "model.0.weight"
-    far = [{**state, name: state[name] + 1} for state in plain.result]
-    before = plain.responses(closely=True)[0]
-    after = plain.responding(far, [plain.result]).responses(closely=True)[0]
-    assert name not in after  # what one ulp moves by more than 1 % is not judged
-    assert {n: response for n, response in before.items() if n != name} == after

@@ -25,7 +25,7 @@ from symmetry.comparison.epochs.segments import (
 from symmetry.comparison.outcome import Whole
 from symmetry.law.judge import LARGEST_RESPONSE, Ratios, judge, ratio
 from symmetry.training import frameworks
-from symmetry.training.events import Called, Epochs, Updated
+from symmetry.training.events import NOT_COMPILED, Called, Epochs, Updated
 from symmetry.training.response import DRAWS, MORE_DRAWS, THRESHOLDS
 from symmetry.training.start import ATTEMPTS
 from symmetry.training.target import Training
@@ -52,6 +52,7 @@ class WholeSide:
         self.name = training.name
         self._training, self._seed, self._tell = training, seed, tell
         self._plain: dict[int | None, list[Segment]] = {}
+        self._compiles = False
         self._pool({})
 
     def _pool(self, kinds: Kinds) -> None:
@@ -67,7 +68,7 @@ class WholeSide:
         return found
 
     def epochs(self, draw: int | None = None) -> Epochs:
-        """Run it, from parameters moved by about one ulp if there is a ``draw``.
+        """Run it; rounded in another way, from parameters close by, if there is a ``draw``.
 
         Raises
         ------
@@ -86,7 +87,9 @@ class WholeSide:
     def run(self, draw: int | None = None) -> list[Segment]:
         """Return the segments of a run."""
         if draw not in self._plain:
-            self._plain[draw] = segments(self.epochs(draw))
+            epochs = self.epochs(draw)
+            self._plain[draw] = segments(epochs)
+            self._compiles |= epochs.compiles
         if draw not in self._runs:
             self._runs[draw] = pooled(self._plain[draw], self._kinds)
         return self._runs[draw]
@@ -97,18 +100,19 @@ class WholeSide:
         return fitting < common(plain, near) or fitting == len(plain) == len(near)
 
     def response(self, draws: int) -> list[Numbers]:
-        """Return by segment how far about one ulp in the parameters moves each number.
+        """Return by segment how far each number moves if all is rounded in another way.
 
-        It is infinite where a run from close by does something else.
+        It is infinite where a run that is rounded so does something else.
         """
         plain = self.run()
+        unperturbed = self.run(NOT_COMPILED) if self._compiles else plain
         if not self._response:
             self._response = [{k: _EPS * s for k, s in each.scale.items()} for each in plain]
         for draw in range(self._draws, draws):
             near = self.run(draw)
-            reached = common(plain, near)
-            for number, (response, segment) in enumerate(zip(self._response, plain, strict=True)):
-                moved = gaps(segment, near[number]) if number < reached else {}
+            reached = min(common(plain, unperturbed), common(unperturbed, near))
+            for number, response in enumerate(self._response):
+                moved = gaps(unperturbed[number], near[number]) if number < reached else {}
                 for key in response:
                     response[key] = max(response[key], moved.get(key, math.inf))
         self._draws = max(self._draws, draws)

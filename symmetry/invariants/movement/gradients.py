@@ -125,10 +125,10 @@ def gradients_observed(run: Run, steps: int) -> Observation[RunGradients]:
 
 
 def responses_of(gradients: Mapping[str, Array], start: TrainingStart) -> dict[str, float]:
-    """Return how far about one ulp in the parameters moves each of these gradients."""
+    """Return how far each of these gradients moves if all is rounded in another way."""
     responses = dict.fromkeys(gradients, 0.0)
     for draw in range(_DRAWS if gradients else 0):
-        taken = partial(gradients_of, steps=start.steps)
+        taken = partial(_rounded_by, draw=draw, steps=start.steps)
         near = start.with_run(taken, start.nearby(draw), noise=True)
         for name, gradient in gradients.items():
             other = near.first.get(name)
@@ -153,3 +153,8 @@ def gradients_without(start: TrainingStart, cut: Cut | None) -> dict[str, Array]
         run.step()
     run.close()
     return found
+
+
+def _rounded_by(run: Run, draw: int, steps: int) -> RunGradients:
+    run.round_by(draw)
+    return gradients_of(run, steps)

@@ -9,9 +9,14 @@ seeds, and the gradients of the first update are compared. So no size of a batch
 If ranks add up their gradients, those of N ranks are N times as large: that is right if losses are
 sums, and a note if they are means. Scripts that make smaller batches on more ranks, or compare the
 samples of all ranks with each other, are not judged.
+
+Ranks add numbers up in another order. So a difference counts in multiples of the response of one
+rank's gradients: how far they move if each operation is rounded in another way.
 """
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import numpy as np
 
@@ -21,12 +26,12 @@ from symmetry.invariants.ranks.one import why_no_runs
 from symmetry.law.measurement import Measurement, Violation
 from symmetry.law.note import NoteKind
 from symmetry.training.rank_runs import RankRun, RankRuns
+from symmetry.training.response import THRESHOLDS
 from symmetry.training.start import TrainingStart
+from symmetry.units.state import Array
 
 WORLD = NoteKind("ranks/world")
-_LIMIT = 1e-3  # of the norm of a gradient; sound trainings on two ranks stay below 3e-7
 _SAME = 1e-3  # in a factor that all gradients share
-_TINY = 1e-12  # norms of gradients that are 0 but for rounding
 _ADDED = (
     "each rank's loss is a mean, and their gradients are added up: an update is {} times as large "
     "as on one rank with the same samples. Divide the sum by the number of ranks."
@@ -67,21 +72,16 @@ INVARIANT = TrainingInvariant(
 
 
 def _compared(runs: RankRuns, together: RankRun, alone: RankRun) -> Measurement:
-    worst, at, factors = 0.0, "", list[float]()
-    for name in together.gradients.keys() | alone.gradients.keys():
-        found, expected = together.gradients.get(name), alone.gradients.get(name)
-        if found is None or expected is None or found.shape != expected.shape:
-            return Measurement.cannot_judge(f"one rank has another gradient of {name}")
-        a, b = found.astype(np.float64).ravel(), expected.astype(np.float64).ravel()
-        norm = max(float(np.linalg.norm(a)), float(np.linalg.norm(b)))
-        if norm <= _TINY:
-            continue
-        away = float(np.linalg.norm(a - b)) / norm
-        factors.append(_factor(a, b, norm))
-        if away > worst:
-            worst, at = away, name
-    if worst <= _LIMIT:
-        return Measurement(counted=bool(factors))
+    shapes = [{n: g.shape for n, g in run.gradients.items()} for run in (together, alone)]
+    if other := sorted({n for n, _ in shapes[0].items() ^ shapes[1].items()}):
+        return Measurement.cannot_judge(f"one rank has another gradient of {other[0]}")
+    ratios, limit = runs.ratios, THRESHOLDS[WRITTEN[0]]
+    judged = {n: (together.gradients[n], alone.gradients[n]) for n in ratios}
+    factors = [_factor(*pair) for pair in judged.values() if any(map(np.any, pair))]
+    at = max(ratios, key=lambda name: ratios[name], default="")
+    measured = Measurement(bool(factors), ratio=ratios.get(at), threshold=limit, array=at or None)
+    if ratios.get(at, 0.0) <= limit:
+        return measured
     if all(abs(factor / runs.world - 1) <= _SAME for factor in factors):
         notes = (WORLD.at(_ADDED.format(runs.world)),) if _are_means(runs) else ()
         return Measurement.cannot_judge(
@@ -91,7 +91,8 @@ def _compared(runs: RankRuns, together: RankRun, alone: RankRun) -> Measurement:
         return Measurement.cannot_judge("on one rank its batches have another size")
     if together.gathers:
         return Measurement.cannot_judge("it compares the samples of all ranks with each other")
-    return Measurement.violated(Violation(_text(runs, worst, at, factors), 1, at))
+    text = _text(runs, _away(*judged[at]), at, factors)
+    return replace(measured, violation=Violation(text, 1, at))
 
 
 def _are_means(runs: RankRuns) -> bool:
@@ -102,10 +103,18 @@ def _are_means(runs: RankRuns) -> bool:
     return len(sites) == runs.world and all(abs(total - 1) <= _SAME for total in totals)
 
 
-def _factor(a: np.ndarray, b: np.ndarray, norm: float) -> float:
+def _factor(found: Array, expected: Array) -> float:
     """Return by which factor a gradient differs; 0 if it is another one."""
+    a, b = (array.astype(np.float64).ravel() for array in (found, expected))
     factor = float(a @ b) / float(b @ b) if b.any() else 0.0
-    return factor if float(np.linalg.norm(a - factor * b)) <= _SAME * norm else 0.0
+    return factor if _away(found, factor * expected) <= _SAME else 0.0
+
+
+def _away(found: Array, expected: Array) -> float:
+    """Return how far a gradient is from another one, as a part of the larger norm."""
+    a, b = (array.astype(np.float64).ravel() for array in (found, expected))
+    norm = max(float(np.linalg.norm(a)), float(np.linalg.norm(b)))
+    return float(np.linalg.norm(a - b)) / norm if norm else 0.0
 
 
 def _text(runs: RankRuns, worst: float, at: str, factors: list[float]) -> str:

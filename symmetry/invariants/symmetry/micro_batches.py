@@ -46,7 +46,6 @@ from symmetry.units.state import Array
 from symmetry.units.units import Order
 
 _STREAM = 114  # of the seed
-_FAR = 1e6  # responses in float64: rounding explains less, a bug causes more
 _TRIES = 20  # orders until one changes how much a micro-batch holds
 
 States = Sequence[Mapping[str, Array]]
@@ -60,11 +59,13 @@ def micro_batches(start: TrainingStart) -> Measurement:
     try:
         found = _states(start, window, _order(start, window))
         ratio, step, array = largest_ratio(start, found, start.result)
+        if ratio > start.limit:
+            ratio, step, array = largest_ratio(start, found, start.result, closely=True)
         why = _excuse(start, window) if ratio > start.limit else ""
     except TrainingError as error:  # of samples that have to be sorted, say
         return Measurement.cannot_judge(f"with samples exchanged, {error}")
-    if why or start.limit < ratio < _FAR:
-        return Measurement.cannot_judge(why or "it is not certain that rounding cannot explain it")
+    if why:
+        return Measurement.cannot_judge(why)
     measured = Measurement(
         counted=True,
         margin=ratio / start.limit,
@@ -148,10 +149,10 @@ def _excuse(start: TrainingStart, window: Window) -> str:
     if largest_ratio(start, one, other)[0] > start.limit:
         return "its micro-batches take samples together, or draw numbers for them"
     alike = np.full(len(window.batches) * window.size, chosen.equal[0])
-    if largest_ratio(start, one, _states(start, window, alike))[0] < _FAR:
+    if largest_ratio(start, one, _states(start, window, alike))[0] <= start.limit:
         return "samples of equal size have no effect on the update"
     one, other = _pair(start, window, chosen.turns(window, [chosen.others] * rest))
-    if largest_ratio(start, one, other)[0] < _FAR:
+    if largest_ratio(start, one, other)[0] <= start.limit:
         return "it depends on how far micro-batches are filled up"
     return ""
 

@@ -100,7 +100,7 @@ class Interpreter(Walk[Any]):
         self.constants: dict[int, Any] = {}
         self.literals: Mapping[Position, float] = {}
         self._line: Any = None  # the traceback of the equation, or of the call around it
-        looks_inside = _CONTROL if promote or quiet else {}
+        looks_inside = CONTROL if promote or quiet else {}
         self.rules = _OVER_ROWS | looks_inside
         self.rules |= (_MEANS if quiet else {}) | (_PROMOTED if promote else {})
 
@@ -165,7 +165,7 @@ class Interpreter(Walk[Any]):
     def perform(self, equation: Any, args: Sequence[Any]) -> Sequence[Any]:
         """Evaluate an equation as one operation, or as a loop or choice of evaluated ones."""
         around, name = self.inside_loop, equation.primitive.name
-        self.inside_loop = around or name in _CONTROL
+        self.inside_loop = around or name in CONTROL
         try:
             return super().perform(equation, args)
         finally:
@@ -271,7 +271,7 @@ class Interpreter(Walk[Any]):
 
 # The rules that evaluate loops and choices by the equations within.
 LOOPS = {"scan": Interpreter._scan, "while": Interpreter._while, "cond": Interpreter._cond}
-_CONTROL = LOOPS | {"shard_map": Interpreter._shard_map}
+CONTROL = LOOPS | {"shard_map": Interpreter._shard_map}
 _REDUCTIONS: dict[str, Any] = {"psum": jnp.sum, "pmax": jnp.max, "pmin": jnp.min}
 _OVER_ROWS = dict.fromkeys(_REDUCTIONS, Interpreter._over_rows)
 _MEANS = dict.fromkeys(("not", "and", "or"), Interpreter._logic) | {"select_n": Interpreter._select}

@@ -18,6 +18,7 @@ from functools import cache, cached_property
 from typing import Any, NamedTuple, TypeVar
 
 import jax
+import numpy as np
 from jax.extend.core import ClosedJaxpr
 from jax.interpreters import partial_eval
 
@@ -29,6 +30,7 @@ from symmetry.jax.jaxprs.interpreter import Position, constants_in, is_key, wide
 from symmetry.jax.jaxprs.marks import MarkReader, leaves_of
 from symmetry.jax.jaxprs.noise import Draw, draws_in, noise_for, noise_in
 from symmetry.jax.jaxprs.places import place_of
+from symmetry.jax.jaxprs.rounding import rounded
 from symmetry.jax.jaxprs.walk import Site
 from symmetry.jax.jaxprs.wide import wide_literals
 from symmetry.jax.made import has_numbers
@@ -51,11 +53,14 @@ class StepManner(NamedTuple):
         Whether with the model's random draws, or with their means.
     without
         The numbers of other draws that are replaced by their means.
+    rounds
+        Whether each operation is rounded in another way.
     """
 
     promote: bool = False
     noise: bool = True
     without: frozenset[int] = frozenset()
+    rounds: bool = False
 
 
 @dataclass(frozen=True)
@@ -303,14 +308,18 @@ class TracedStep:
         return Forward(self.flat(manner).only(self.losses).jaxpr, self.parameters, self.read)
 
     def _compiled(self, manner: StepManner, wanted: tuple[str, ...]) -> Callable[..., Outputs]:
-        """Return a function that takes all inputs, and returns some of the outputs."""
-        flat = self.flat(manner).only(wanted)
+        """Return a function that takes all inputs and a seed, and returns some of the outputs."""
+        flat = self.flat(manner._replace(rounds=False)).only(wanted)
         names = [name for name in wanted if name in flat.outputs]
-        run = quickly(lambda consts, inputs: jax.core.eval_jaxpr(flat.jaxpr.jaxpr, consts, *inputs))
+        core = flat.jaxpr.jaxpr
+        if manner.rounds:
+            run = quickly(rounded(core, promoted=manner.promote))
+        else:
+            run = quickly(lambda _, consts, inputs: jax.core.eval_jaxpr(core, consts, *inputs))
 
-        def take(inputs: Sequence[Any]) -> Outputs:
+        def take(inputs: Sequence[Any], seed: int = 0) -> Outputs:
             with jax.enable_x64(manner.promote or self._wide):
-                results = run(flat.jaxpr.consts, inputs)
+                results = run(np.uint32(seed), flat.jaxpr.consts, inputs)
             found = dict(zip(flat.outputs, results, strict=True))
             return {name: found[name] for name in names}
 

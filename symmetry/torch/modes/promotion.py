@@ -13,7 +13,7 @@ from torch.utils.weak import WeakTensorKeyDictionary
 
 from symmetry.base.user_code import callers, kind_of, user_place
 from symmetry.torch.modes import noise as random
-from symmetry.torch.modes.dtypes import HALF, WIDE, is_low, mapped, widened, widened_but_for
+from symmetry.torch.modes.dtypes import WIDE, is_low, mapped, widened, widened_but_for
 from symmetry.torch.modes.scope import ModuleScope
 from symmetry.torch.watch.operations import name_of, written_by
 from symmetry.training.run import RunSettings
@@ -33,8 +33,7 @@ class Promotion(TorchDispatchMode):
     Where the ``settings`` promote, everything is performed in float64. Tensors that are made come
     out as float64, with the values that they have in fewer bits; so do conversions to fewer bits.
     ``alike``: let each random operation of the model draw from a stream of its own kind and shape,
-    which any other training draws from, too. ``nudge``: change results in bfloat16 and float16,
-    copies apart, by up to one ulp.
+    which any other training draws from, too.
     """
 
     def __init__(
@@ -43,12 +42,11 @@ class Promotion(TorchDispatchMode):
         seen: Callable[[str, str, str], None],
         settings: RunSettings,
         alike: Counter[Any] | None = None,
-        nudge: torch.Generator | None = None,
     ) -> None:
         super().__init__()
         self._inside, self._seen = inside, seen
         self._promotes, self._noise = settings.promotes, settings.noise
-        self._alike, self._nudge = alike, nudge
+        self._alike = alike
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
@@ -66,15 +64,7 @@ class Promotion(TorchDispatchMode):
                 )
         if self._promotes and not (name in _COPIES and _by_the_engine()):
             return _promoted(func, perform, args, kwargs)
-        result = perform(*args, **kwargs)
-        if self._nudge is not None and name not in _COPIES and not _is_view(func):
-            mapped(self._move, result)
-        return result
-
-    def _move(self, value: Any) -> None:
-        if isinstance(value, Tensor) and value.dtype in HALF:
-            sign = torch.randint(-1, 2, value.shape, generator=self._nudge).to(value)
-            value.detach().add_(value.detach() * sign * torch.finfo(value.dtype).eps / 2)
+        return perform(*args, **kwargs)
 
 
 @cache
@@ -154,7 +144,3 @@ def _overflows(value: Any) -> bool:
 
 def _is_tensor(value: Any) -> bool:
     return isinstance(value, Tensor)
-
-
-def _is_view(func: Any) -> bool:
-    return any(result.alias_info is not None for result in func._schema.returns)

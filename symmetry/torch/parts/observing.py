@@ -15,10 +15,10 @@ from torch.multiprocessing.reductions import StorageWeakRef
 from symmetry.base.user_code import shorten
 from symmetry.observe.source_line import SourceLine, SourceLines
 from symmetry.observe.tape import Tape
+from symmetry.torch.compiler import frames
 from symmetry.torch.objects import held_by
 from symmetry.torch.parts.arrays import Arrays
 from symmetry.torch.parts.operation_modes import OperationModes
-from symmetry.torch.parts.platform import frames
 from symmetry.torch.parts.step_events import TorchStepEvents
 from symmetry.torch.state import as_array, is_readable, memory_of
 from symmetry.torch.watch.calls import hooked, is_plain

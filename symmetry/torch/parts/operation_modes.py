@@ -7,8 +7,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
-import torch
-
 from symmetry.base.randomness.generators import RandomStates
 from symmetry.base.randomness.unseeded import Unseeded
 from symmetry.torch.batches.batches import Batches
@@ -16,6 +14,7 @@ from symmetry.torch.modes.constants import ConstantReads
 from symmetry.torch.modes.detached import scaled
 from symmetry.torch.modes.dtypes import MixedDtypes
 from symmetry.torch.modes.promotion import Promotion
+from symmetry.torch.modes.rounding import Rounding
 from symmetry.torch.modes.scope import ModuleScope
 from symmetry.training.capabilities.drawing import Drawing
 from symmetry.training.run import RunSettings
@@ -39,8 +38,8 @@ class OperationModes:
         Random operations that were seen inside of the model, and the numbers they were given.
     alike
         Counts draws by kind and shape if other trainings draw the same numbers; else None.
-    nudge
-        Draws changes of at most one ulp for results in bfloat16 and float16; or None.
+    rounding
+        Rounds each operation in another way, at random; or None.
     constants
         Looks at constants, or averages them; None if they are of no interest.
     """
@@ -50,7 +49,7 @@ class OperationModes:
         self.random: dict[tuple[str, str], None] = {}
         self.random_numbers: dict[str, None] = {}
         self.alike: Counter[Any] | None = None
-        self.nudge: torch.Generator | None = None
+        self.rounding: Rounding | None = None
         self.constants: ConstantReads | None = None
 
     @property
@@ -65,9 +64,11 @@ class OperationModes:
         There is nothing to enter for a training as it is written: ``torch.compile`` compiles only
         where there is no mode.
         """
-        changes = not self.as_written or self.nudge is not None
+        changes = not self.as_written
         looks = [mode for mode in (self.constants, *self._batches.modes) if mode is not None]
         with ExitStack() as stack:
+            if self.rounding is not None:  # around the others: it gets their operations
+                stack.enter_context(self.rounding)
             if changes or looks:
                 stack.enter_context(self._scope.watching(promote=self._settings.promotes))
             if changes and self._settings.promotes:
@@ -81,7 +82,7 @@ class OperationModes:
             yield
 
     def _changing(self) -> Promotion:
-        return Promotion(self._scope, self._see, self._settings, self.alike, self.nudge)
+        return Promotion(self._scope, self._see, self._settings, self.alike)
 
     def _see(self, name: str, place: str, numbers: str) -> None:
         self.random[name, place] = None

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
 
+from symmetry.torch.compiler import frames
 from symmetry.torch.parts.arrays import Arrays
 from symmetry.training.capabilities.platform import Platform
 
@@ -37,22 +37,6 @@ class TorchPlatform(Platform):
         """Whether ``nn.Module.compile`` was called, which leaves out what is all PyTorch's own."""
         modules = self._arrays.objects.model.modules()
         return any(getattr(m, "_compiled_call_impl", None) is not None for m in modules)
-
-
-def frames() -> int:
-    """Return how many frames torch.compile has looked at in this process."""
-    dynamo = sys.modules.get("torch._dynamo")
-    return 0 if dynamo is None else int(dynamo.utils.counters["frames"]["total"])
-
-
-def forget_compiled() -> None:
-    """Let ``torch.compile`` begin anew: a second instance of a model may get other code.
-
-    After a few instances it would even compile no more.
-    """
-    dynamo = sys.modules.get("torch._dynamo")
-    if dynamo is not None and dynamo.utils.counters["frames"]:
-        dynamo.reset()
 
 
 @contextmanager

@@ -18,9 +18,9 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils import checkpoint
 
 from symmetry.observe.source_line import SourceLine
+from symmetry.torch.compiler import frames
 from symmetry.torch.creation import creation_of
 from symmetry.torch.objects import Objects
-from symmetry.torch.parts.platform import frames
 from symmetry.torch.parts.recomputing import GENERATOR
 from symmetry.training.capabilities.platform import ALL, Configuring
 

@@ -137,7 +137,7 @@ class Recorder(TorchDispatchMode):
         kwargs = kwargs or {}
         if func.namespace in _IDLE:
             return func(*args, **kwargs)
-        if not all(_plain(kind) for kind in types):
+        if not all(map(is_plain, types)):
             return NotImplemented
         operation = _operation(func, args, kwargs)
         self._observer.before(operation)
@@ -223,5 +223,6 @@ def _same(a: torch.Tensor, b: torch.Tensor) -> bool:
     return a.shape == b.shape and bool(((a == b) | ((a != a) & (b != b))).all())
 
 
-def _plain(kind: type) -> bool:
+def is_plain(kind: type) -> bool:
+    """Return whether a class of tensors performs operations as PyTorch's own does."""
     return kind.__torch_dispatch__ is torch.Tensor.__torch_dispatch__  # type: ignore[attr-defined]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from symmetry.training.target import FunctionTraining
 from tests.sound.trainings import (  # noqa: F401
+    bases,
     composed,
     evaluation,
     functions,
@@ -11,6 +12,7 @@ from tests.sound.trainings import (  # noqa: F401
     movement,
     packing,
     padding,
+    rounding,
     runs,
     samples,
     settings,

@@ -10,7 +10,9 @@ from torch import nn
 
 from symmetry.base.patches import Patch, patched
 from symmetry.observe.source_line import SourceLine
+from symmetry.torch.compiler import frames
 from symmetry.torch.creation import Modules
+from symmetry.torch.modes.rounding import rounding_by
 from symmetry.torch.script.epochs.batches.loaders import Loaders
 from symmetry.torch.script.epochs.batches.seeding import Seeding
 from symmetry.torch.script.epochs.following import Following
@@ -34,7 +36,7 @@ from symmetry.torch.script.epochs.unfrozen import UnfrozenParameters
 from symmetry.torch.script.epochs.unused import UnusedResults
 from symmetry.torch.watch.functions import results
 from symmetry.torch.watch.steps import updates
-from symmetry.training.events import Called, Epochs, LoopEvent, LoopWords, Updated
+from symmetry.training.events import NOT_COMPILED, Called, Epochs, LoopEvent, LoopWords, Updated
 
 WORDS = LoopWords(
     framework="PyTorch",
@@ -71,10 +73,13 @@ class EpochRecorder:
     """
 
     def __init__(self, log: Log, batches: int | None, seed: int, draw: int | None) -> None:
-        self._log, self._measuring = log, Measuring(log)
+        self._log, self._measuring, self._draw = log, Measuring(log), draw
+        # Operations round in another way from the first call of a model on.
+        self._other_rounding, self._frames_before = rounding_by(None, promoted=False), frames()
         self._unused = UnusedResults(lambda: log.updates)
         self._ratios = Ratios(lambda: log.updates)
         self.loaders = Loaders(log, batches)
+        self.loaders.as_loaded = self._other_rounding.paused
         self._gradients = GradientReads(log, self._measuring, self._unused.reached)
         self.loaders.rounds_are_over = lambda: rounds(log.events) >= _ROUNDS
         self._modules, self._scores = Modules(), Scores()
@@ -86,7 +91,7 @@ class EpochRecorder:
             self._scores,
             self._ratios,
             lambda: self._gradients.held,
-            self._start.see,
+            self._see_start,
             self._gradients.see_by_hand,
         )
         self._identities = Identities(log, lambda: self._forwards.called)
@@ -137,6 +142,8 @@ class EpochRecorder:
             stack.enter_context(results(self._see_function))
             stack.callback(self._gradients.terms.close)
             stack.enter_context(updates(self._begins, self._ends))
+            if self._draw is not None:
+                stack.enter_context(self._other_rounding)
             yield
 
     def record(self, name: str, ended: str) -> Epochs:
@@ -174,6 +181,7 @@ class EpochRecorder:
             unshortened=unshortened,
             start=self._start.digests,
             without_seed=self._seeding.without,
+            compiles=frames() != self._frames_before,
             is_limited=log.is_limited,
             seconds=seconds,
         )
@@ -197,6 +205,11 @@ class EpochRecorder:
             self._observations,
         ):
             yield from part.patches()
+
+    def _see_start(self) -> None:
+        self._start.see()
+        if self._draw != NOT_COMPILED:
+            self._other_rounding.seed = self._draw
 
     def _see_function(self, *call: Any) -> None:
         """See a function of PyTorch with its result: one mode costs less than several."""

@@ -11,6 +11,7 @@ from torch.nn.parameter import is_lazy
 
 from symmetry.base.randomness.random import Random
 from symmetry.torch.script.epochs.log import digest_of
+from symmetry.training.events import NOT_COMPILED
 from symmetry.training.run import RunSettings
 
 
@@ -34,7 +35,7 @@ class StartingParameters:
         """Read the parameters, and move them: copies of a model as the model itself."""
         named = [*self._parameters()]
         self.digests = tuple((name, digest_of([p])) for name, p in named)
-        if self._draw is not None:
+        if self._draw not in (None, NOT_COMPILED):
             for name, parameter in named:
                 if parameter.requires_grad:
                     _move(parameter, self._settings.perturbation(self._draw, _number(name)))

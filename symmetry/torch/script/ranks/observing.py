@@ -49,11 +49,15 @@ class RankObserver(Observer):
         generators get a seed that ranks share.
     repeats
         How often each of them is given.
+    draw
+        The number of a run that rounds each operation in another way; None for one as it is.
     """
 
-    def __init__(self, given: list[Any] | None = None, repeats: int = 1) -> None:
+    def __init__(
+        self, given: list[Any] | None = None, repeats: int = 1, draw: int | None = None
+    ) -> None:
         self.batches: list[Any] = []  # the first batches of the loaders
-        self._given, self._repeats = given, repeats
+        self._given, self._repeats, self._draw = given, repeats, draw
         self._number = 0  # of the next batch
         self._draws: list[Draw] = []
         self._inside = 0  # calls of modules
@@ -70,6 +74,8 @@ class RankObserver(Observer):
         """Run a training for some updates; return what was observed."""
         with self._observing():
             run = training.begin()
+            if self._draw is not None:
+                run.round_by(self._draw)
             self._names = {id(p): _WRAPPER.sub("", name) for name, p in run.parameters.items()}
             copies = needed(run, Replicated)
             parameters = [copies.digests()]

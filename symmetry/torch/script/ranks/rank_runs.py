@@ -17,9 +17,11 @@ from symmetry.torch.script.ranks.observing import RankObserver
 from symmetry.torch.script.ranks.plain import run_plainly_on_ranks
 from symmetry.training.events import Epochs
 from symmetry.training.rank_runs import RankRun, RankRuns
+from symmetry.training.response import DRAWS
 from symmetry.training.target import Training
 
 _STEPS = 3  # updates, after each of which ranks are compared
+_FEW = 10  # ulps of the largest entry, by which a gradient may differ before rounding is measured
 _PATIENCE = 60.0  # seconds that a rank may wait for another one
 _NO_LOADER = "its batches come from no loader, and differ between ranks"
 
@@ -66,13 +68,17 @@ def run_on_ranks(source: Source, make: Callable[[Source], Training]) -> RankRuns
     (together, _), *_ = on(world, 1, given)
     found = replace(found, together=together)
     try:
-        ((single, _),) = on(1, 1, given)
+        repeats, ((single, _),) = 1, on(1, 1, given)
         if given and single.backwards == world * together.backwards:
             # It accumulates less on more ranks: each of them has its share of the batches.
-            ((single, _),) = on(1, 1, given, world)
+            repeats, ((single, _),) = world, on(1, 1, given, world)
+        found = replace(found, alone=single)
+        if max(found.ratios.values(), default=0.0) > _FEW:
+            runs = (on(1, 1, given, repeats, draw)[0][0] for draw in range(DRAWS))
+            found = replace(found, rounded=tuple(run.gradients for run in runs))
     except RanksError as error:  # it may need several
         return replace(found, why=f"it does not run as one rank: {error}")
-    return replace(found, alone=single)
+    return found
 
 
 def _whole(source: Source, make: Callable[[Source], Training]) -> Epochs | None:
@@ -87,9 +93,10 @@ def _observed(
     steps: int,
     given: list[Any] | None = None,
     repeats: int = 1,
+    draw: int | None = None,
 ) -> Seen:
     """Observe a script in this process, which is one rank."""
     torch.set_num_threads(1)
     generators.seed_all(0)
-    observer = RankObserver(given, repeats)
+    observer = RankObserver(given, repeats, draw)
     return observer.run(make(source), steps), observer.batches

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -94,6 +95,8 @@ class Loaders:
         # How often an epoch was shortened: an iterator ended early, or a library read its length.
         self.cuts = 0
         self.rounds_are_over: Callable[[], bool] = lambda: False
+        # Makes a block in which batches are what they are in every other run.
+        self.as_loaded: Callable[[], AbstractContextManager[None]] = nullcontext
 
     @property
     def differ(self) -> bool:
@@ -151,7 +154,8 @@ class Loaders:
                 self._end(iteration, at, cut=True)
                 raise StopIteration
             try:
-                batch, order = self._known[iteration.loader].fetching.fetch(iterator, following)
+                with self.as_loaded():
+                    batch, order = self._known[iteration.loader].fetching.fetch(iterator, following)
             except StopIteration:
                 self._end(iteration, at, cut=False)
                 raise
