@@ -127,7 +127,8 @@ class Script:
 
     def new_log(self, settings: RunSettings) -> UpdateLog | None:
         """Return where the first run as it is written adds its updates; None for other runs."""
-        if self._log is None and settings == replace(AS_WRITTEN, seed=settings.seed):
+        as_written = settings.order is None and settings == replace(AS_WRITTEN, seed=settings.seed)
+        if self._log is None and as_written:
             self._log = self._host.new_log(settings.seed)
             return self._log
         return None
