@@ -63,7 +63,7 @@ SCALER = {
 }
 NEXT_EPOCH = f"{PLAIN['load']}\n    checkpoint.update(epoch=checkpoint['epoch'] + 1, batch=0)"
 FAULTS: dict[str, tuple[str, str, dict[str, Any]]] = {  # the invariant, what it says, the parts
-    "schedule": ("resume/state", "the learning rate of update 2 is 0.0458 instead", SCHEDULE),
+    "schedule": ("resume/state", "the learning rate of update 8 is 0.0458 instead", SCHEDULE),
     "average": ("resume/state", "the average of the weights (a dictionary of tensors)", AVERAGE),
     "scale": ("resume/state", "the scale of the loss is 4 instead of 8", SCALER),
     "optimizer": ("resume/state", "the optimiser has no state, and had exp_avg", {"load": "pass"}),
