@@ -78,7 +78,8 @@ def test_what_does_not_repeat_is_not_judged_further():
 
     found = kinds(checked(training(after=disturb)))
     assert found["repeatable", "float32"] == "violated"
-    assert set(found.values()) == {"violated", "vacuous"}
+    assert {kind for name, kind in found.items() if name[1] == "float32"} == {"violated", "vacuous"}
+    assert "holds" not in found.values()
 
 
 def test_a_line_that_seeds_with_another_number_in_each_run_is_named():

@@ -64,8 +64,8 @@ def test_a_check_without_cpu_seconds_left_proves_nothing(folder):
     assert done.status == 2
     assert done.err.startswith("error: nothing was checked: not reached within 0.001 CPU seconds")
     found = json.loads(done.out)
-    assert (found["verdict"], found["complete"]) == ("not proved", False)
-    assert {result["verdict"] for result in found["results"]} == {"not reached"}
+    assert (found["verdict"], found["judged"]) == ("cannot-judge", [])
+    assert found["exit_status"] == 2
 
 
 def test_a_script_that_asks_for_cuda_says_how_it_ran(folder):

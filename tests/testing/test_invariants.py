@@ -94,6 +94,7 @@ def test_a_failure_reads_like_the_command_line_and_shows_no_frames(pytester):
             "  found by  symmetry/w2-rows",
             "  operation multiply: *",
             "  case      1 sample, 1 input, 2 hidden units, 2 classes; 1 iteration *",
+            "            *seed 0",
             "  repeat    symmetry check test_mine.py:broken --only symmetry/w2-rows --case '{*}'",
             "  more      symmetry explain test_mine.py:broken --case '{*}'",
             "",
@@ -175,7 +176,7 @@ def test_a_function_gets_no_test_of_what_says_nothing_of_functions():
     assert "loop/modes" in names()
     assert names(only="loop/*") - names() == {
         *("loop/attributes", "loop/batches", "loop/copies", "loop/gradients"),
-        *("loop/loaded", "loop/schedule", "loop/workers"),
+        *("loop/loaded", "loop/observing", "loop/schedule", "loop/turns", "loop/workers"),
     }
 
 

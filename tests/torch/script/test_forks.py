@@ -9,6 +9,7 @@ import pytest
 
 from symmetry.base import fork
 from symmetry.sandbox.routes import threads
+from symmetry.sandbox.shared import WRITABLE
 from symmetry.torch.script import forks
 from symmetry.training.baseline import judged_states
 from symmetry.training.capabilities.batching import FewSamples, Thinning
@@ -102,12 +103,13 @@ class Begun:
 
 
 @pytest.fixture
-def begin(folder, tmp_path_factory):
-    """Return what begins a script of this text."""
-    begun = []
+def begin(folder, tmp_path_factory, monkeypatch):
+    """Return what begins a script of this text, which notes each start outside of its mirror."""
+    begun, notes = [], tmp_path_factory.mktemp("notes")
+    monkeypatch.setenv(WRITABLE, str(notes))
 
     def begin(text):
-        begun.append(Begun(folder, text, tmp_path_factory.mktemp("notes") / "starts"))
+        begun.append(Begun(folder, text, notes / f"starts {len(begun)}"))
         return begun[-1]
 
     yield begin

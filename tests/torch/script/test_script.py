@@ -123,7 +123,7 @@ def test_runs_that_nobody_has_are_ended(folder):
     [
         ("trian.py", "there is no file .*; did you mean train.py?"),
         ("odd.py", "odd.py is not valid Python"),
-        ("train.ipynb", "is a notebook: export it as a script first"),
+        ("trian.ipynb", "there is no file .*; did you mean train.py?"),
     ],
 )
 def test_there_must_be_a_script(folder, path, message):
