@@ -1,0 +1,1 @@
+"""Training scripts of public repositories, each checked as its authors wrote it."""

@@ -1,0 +1,93 @@
+"""Write reports/strangers.md: training scripts of public repositories, each checked as it is.
+
+``python -m tests.studies.strangers`` brings each script at its commit and checks it with a budget;
+``NAME...`` checks only these, anew. Lines that are in strangers.jsonl stay.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import shlex
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from symmetry.cli.campaign.several import read_lines
+from tests.studies.copies import commit
+from tests.studies.strangers.recipes import RECIPES, Recipe
+from tests.studies.strangers.report import COMMAND, LINES, render
+from tests.studies.strangers.sources import CannotBringError, bring
+
+_BUDGET = 120  # CPU seconds of a check, after which it answers with what it has
+_LINES = 60  # of an answer that are kept
+_LIMIT = 1200  # seconds of the clock, after which it is ended
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog=COMMAND, description="Write reports/strangers.md.")
+    parser.add_argument("names", nargs="*", metavar="NAME", help="check only these, anew")
+    parser.add_argument("--sources", type=Path, metavar="DIR", help="checkouts, as OWNER+NAME")
+    parser.add_argument("--output", type=Path, default=Path("reports"), metavar="DIR")
+    parser.add_argument("--render", action="store_true", help="only write the page")
+    given = parser.parse_args()
+    file = given.output / LINES
+    lines = read_lines(file) if file.exists() else {}
+    for recipe in () if given.render else RECIPES:
+        if recipe.name in given.names or (not given.names and recipe.name not in lines):
+            lines[recipe.name] = checked(recipe, given.sources)
+            file.write_text("".join(json.dumps(line) + "\n" for line in lines.values()), "utf-8")
+    render(lines).write(given.output)
+    return 0
+
+
+def checked(recipe: Recipe, sources: Path | None) -> dict[str, Any]:
+    """Bring a script, check it, and return the line of its answer."""
+    line: dict[str, Any] = {"target": recipe.name, "code": commit()}
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            place = bring(recipe, sources, Path(folder))
+        except CannotBringError as error:
+            return {**line, "error": str(error)}
+        return line | answer(recipe, place)
+
+
+def answer(recipe: Recipe, place: Path) -> dict[str, Any]:
+    """Run a check, and return its exit status, its text, and what its result says in short."""
+    words = [sys.executable, "-m", "symmetry", "check", *shlex.split(recipe.script)]
+    result = place / "answer.json"
+    words += ["--budget", str(_BUDGET), "--no-explain", "--json", str(result)]
+    path = [str(place)] if recipe.path else []
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    try:
+        done = subprocess.run(
+            [*words, "--", *recipe.arguments],
+            cwd=place / recipe.folder,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(path), "WANDB_MODE": "disabled"},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=_LIMIT,
+        )
+    except subprocess.TimeoutExpired:
+        return {"error": f"no answer within {_LIMIT} s"}
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    seconds = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    text = [line for line in (done.stdout or done.stderr).splitlines() if line.strip()]
+    text = [line for line in text if not line.startswith("wrote ")]  # a temporary file
+    found = json.loads(result.read_text("utf-8")) if result.exists() else {}
+    return {
+        "exit": done.returncode,
+        "text": text[:_LINES],
+        "judged": found.get("judged", []),
+        "notes": [each["check"] for each in found.get("problems", ()) if each["level"] == "note"],
+        "cpu_seconds": round(seconds, 1),
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,61 @@
+"""The report ``strangers.md``: each script, its answer today, and as it came."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from symmetry.report.files import ReportFiles
+from symmetry.report.filling import environment, fill_paragraphs
+from tests.studies.strangers.judgements import JUDGEMENTS, NOT_RUN
+from tests.studies.strangers.recipes import RECIPES
+
+COMMAND = "python -m tests.studies.strangers"
+MARKDOWN, LINES = "strangers.md", "strangers.jsonl"
+
+Line = Mapping[str, Any]
+
+
+def render(lines: Mapping[str, Line]) -> ReportFiles:
+    """Return the report of the lines that are there."""
+    judged = [each for each in RECIPES if each.name in lines and each.name in JUDGEMENTS]
+    rows = [(each, lines[each.name], JUDGEMENTS[each.name]) for each in judged]
+    checked = [line for _, line, _ in rows]
+    seconds = sorted(line["cpu_seconds"] for line in checked if "cpu_seconds" in line)
+    template = environment(Path(__file__).parent).get_template("strangers.md.jinja")
+    text = template.render(
+        command=COMMAND,
+        rows=rows,
+        rounds=[(number, curve(number)) for number in sorted({each.round for each in judged})],
+        checked=checked,
+        codes=Counter(line["code"] for line in checked),
+        exits=Counter(line.get("exit", "no answer") for line in checked),
+        fields=Counter(each.field for each in judged),
+        recent=sum(each.year >= 2025 for each in judged),
+        cuda=sum(each.cuda for each in judged),
+        waiting=len(RECIPES) - len(judged),
+        median=median(seconds) if seconds else None,
+        worst=seconds[-1] if seconds else None,
+        quick=sum(each <= 30 for each in seconds),
+        changes=[(each, change) for each in judged for change in each.changes],
+        not_run=NOT_RUN,
+        first_line=first_line,
+    )
+    return ReportFiles({MARKDOWN: fill_paragraphs(text)})
+
+
+def curve(number: int) -> Counter[str]:
+    """Return how many answers of a round were of each kind as they came."""
+    names = [each.name for each in RECIPES if each.round == number]
+    return Counter(JUDGEMENTS[name].kind for name in names if name in JUDGEMENTS)
+
+
+def first_line(line: Line) -> str:
+    """Return the first line of an answer without the name of the script."""
+    if "error" in line:
+        return str(line["error"])
+    text = line["text"][0] if line["text"] else ""
+    return text.partition(": ")[2] or text
