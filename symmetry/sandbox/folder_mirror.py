@@ -22,7 +22,7 @@ from pathlib import Path
 from types import CodeType
 from typing import Any, Literal, NamedTuple
 
-from symmetry.base.folders import TemporaryFolder
+from symmetry.base.folders import PREFIX, TemporaryFolder
 from symmetry.base.libraries import registered
 from symmetry.base.notebooks import SUFFIX, code_in
 from symmetry.base.processes import FOLDER
@@ -353,8 +353,9 @@ class FolderMirror:
         return self.of(whole)
 
     def _is_ours(self, whole: str) -> bool:
-        """Return whether a whole path leads into the mirror, or to its top."""
-        return f"{whole}{os.sep}".startswith(self.top + os.sep)
+        """Return whether a whole path leads into this mirror, or to other files of the check."""
+        inside = f"{whole}{os.sep}".startswith(self.top + os.sep)
+        return inside or f"{os.sep}{PREFIX}" in whole
 
     def _mirrors_too(self, path: str) -> bool:
         """Mirror a folder elsewhere, or the nearest one above that exists; return whether it is.
