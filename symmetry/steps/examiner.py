@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
+from pathlib import Path
 
-from symmetry.base.errors import TargetError
+from symmetry.base.errors import SymmetryError, TargetError
 from symmetry.base.raised import heard
 from symmetry.checker.examiner import Examiner, verdict_of
 from symmetry.checker.options import CASES
@@ -17,6 +19,7 @@ from symmetry.checker.progress import Progress
 from symmetry.checker.verdict import Verdict
 from symmetry.law.case import WEIGHTS, Case
 from symmetry.law.invariant import Invariant
+from symmetry.sandbox.confinement.confined import refusal
 from symmetry.steps.cases import recipes
 from symmetry.steps.cases.shrink import MAX_RUNS, shrink
 from symmetry.steps.catalogue import StepInvariant
@@ -133,8 +136,19 @@ class StepExaminer(Examiner):
             )
             rounding = splits and explained(start)
         except TargetError as error:
+            if (cause := error.__cause__) and isinstance(cause, PermissionError):
+                self._refuse(cause)
             return replace(blank, kind="error", cases=1, message=str(error))
         return verdict_of(blank, measured, runs=1, rounds=rounding)
+
+    def _refuse(self, error: PermissionError) -> None:
+        """Raise an error if the kernel refused a write of the step: it runs in no mirror."""
+        if error.filename and refusal(self.target.name):
+            folder = Path(os.fsdecode(error.filename)).absolute().parent
+            raise SymmetryError(
+                f"{self.target.name}: not checked: it writes to {folder}; allow it with "
+                f"--writable {folder}"
+            ) from error
 
     def _knows(self, failure: Verdict) -> bool:
         return failure.kind == "error" and _without_numbers(failure.message) in self._told

@@ -14,6 +14,7 @@ import pytest
 from symmetry.base import fork
 from symmetry.base.calls import Pace
 from symmetry.cli.isolation.parent import why_slow
+from symmetry.sandbox.confinement import confined
 from tests.catalogues import select
 from tests.cli.process import (
     INTERRUPTIBLE,
@@ -206,7 +207,7 @@ def test_both_processes_end_at_once(sent: signal.Signals, tmp_path: Path) -> Non
         "    time.sleep(1000)\n"
     )
     process = subprocess.Popen(
-        [*INTERRUPTIBLE, "check", "target.py:step"],
+        [*INTERRUPTIBLE, "check", "target.py:step", "--writable", str(tmp_path)],
         cwd=tmp_path,
         env=environment(),
         stdout=subprocess.PIPE,
@@ -269,3 +270,20 @@ def test_what_makes_a_check_slow_is_told(pace: Pace, what: str, about: str, cure
 @pytest.mark.parametrize("pace", [Pace(1, 2, 600.0), Pace(4, 1, 4.0)])
 def test_what_is_fast_or_not_yet_known_is_not_told(pace: Pace) -> None:
     assert why_slow(pace) == ""
+
+
+@pytest.mark.skipif(not confined.is_possible(), reason="the kernel confines no process")
+def test_a_step_whose_writes_are_refused_is_not_accused(tmp_path: Path) -> None:
+    (tmp_path / "target.py").write_text(
+        "import pathlib\n"
+        "from symmetry.network import formulas\n"
+        "def step(x, y, w1, w2, lr):\n"
+        "    pathlib.Path('log').write_text('a step')\n"
+        "    return formulas.step(x, y, w1, w2, lr)\n"
+    )
+    words = ("check", "target.py:step", "--only", "symmetry/pure", "--examples", "1")
+    refused = symmetry(*words, cwd=tmp_path)
+    assert refused.status == 2, refused
+    assert f"not checked: it writes to {tmp_path}; allow it with --writable" in refused.err
+    assert symmetry(*words, "--writable", ".", cwd=tmp_path).status == 0
+    assert (tmp_path / "log").exists()
