@@ -29,6 +29,8 @@ def resume_invariant(words: Statement, law: Law) -> TrainingInvariant:
             return Measurement.not_applicable(_NO_ARGUMENTS)
         judgement = Judgement()
         law(runs, judgement)
+        # Each save may say the same: the first one is enough.
+        judgement.notes = [*{note.name: note for note in reversed(judgement.notes)}.values()][::-1]
         return as_measurement(judgement)
 
     return TrainingInvariant(
