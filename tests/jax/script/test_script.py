@@ -180,8 +180,8 @@ for x, y in batches(9):
 """
     )
     assert {name: np.shape(array) for name, array in state.items()} == {
-        "w1": (1, 5, 6),
-        "w2": (1, 6, 3),
+        "w1": (5, 6),
+        "w2": (6, 3),
     }
     after, _ = step(state, extras["batch"](0))
     assert not np.array_equal(after["w1"], state["w1"])
