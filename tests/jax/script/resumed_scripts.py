@@ -137,7 +137,7 @@ FAULTS: dict[str, tuple[str, str, dict[str, Any]]] = {  # the invariant, what it
     ),
     "schedule": (
         "resume/state",
-        "the argument rate of update 1 is 0.1 instead of 0.",
+        "the argument rate of update 4 is 0.1 instead of 0.",
         {
             "rate": "1.0",
             "takes": ", rate",
@@ -167,7 +167,7 @@ FAULTS: dict[str, tuple[str, str, dict[str, Any]]] = {  # the invariant, what it
     ),
     "skipped": (
         "resume/batches",
-        "it leaves out batches: it goes on with the batch of update 9 instead of update 7",
+        "it leaves out batches: it goes on with the batch of update 5 instead of update 4",
         {"loaded": "start, skip = start + 1, 0"},
     ),
 }
@@ -201,7 +201,7 @@ NOTED: dict[str, tuple[str, str, dict[str, Any]]] = {  # the note, what it says,
     ),
     "the first order": (
         "resume/order",
-        "it goes back to the batch of update 3 instead of update 7",
+        "it goes back to the batch of update",
         {"seed": "epoch - start"},
     ),
 }
