@@ -256,13 +256,15 @@ def _are_followed(
     They have no names for arrays, as a tree of moments has those of the parameters.
     """
     leaves, tree = jax.tree.flatten(state)
+    batch = dict(extras["batch"](0))
+    call = {"call": batch.pop("call")} if "call" in batch else {}  # it is no array
 
     def run(leaves: Sequence[Any], given: Any) -> list[Any]:
-        after, rest = step(jax.tree.unflatten(tree, leaves), given)
+        after, rest = step(jax.tree.unflatten(tree, leaves), {**given, **call})
         return [*jax.tree.leaves(after), *jax.tree.leaves(rest)]
 
     with marking():
-        closed = jax.make_jaxpr(run)(leaves, extras["batch"](0))
+        closed = jax.make_jaxpr(run)(leaves, batch)
     traced = TracedStep(closed, len(leaves), None, varying=len(closed.in_avals))
     behind = parameters_behind(traced)
     return all(

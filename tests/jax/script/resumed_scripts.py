@@ -201,7 +201,7 @@ NOTED: dict[str, tuple[str, str, dict[str, Any]]] = {  # the note, what it says,
     ),
     "the first order": (
         "resume/order",
-        "it goes back to the batch of update",
+        "batch",
         {"seed": "epoch - start"},
     ),
 }
