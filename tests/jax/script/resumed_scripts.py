@@ -201,7 +201,7 @@ NOTED: dict[str, tuple[str, str, dict[str, Any]]] = {  # the note, what it says,
     ),
     "the first order": (
         "resume/order",
-        "batch",
+        "it goes back to the batch of update",
         {"seed": "epoch - start"},
     ),
 }
