@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from symmetry.jax.names import names_of
 from symmetry.training.target import FunctionTraining
 from tests.conftest import needs
 
+pytestmark = needs("jax")
+
 
 def named(leaves, parameters, **options):
+    from symmetry.jax.names import names_of
+
     paths = [tuple(path.split(".")) for path in leaves]
     numbers = [number for number, path in enumerate(leaves) if path in parameters]
     given = {"read": numbers, "others": [], "behind": {}} | options
@@ -46,7 +49,6 @@ def test_of_two_networks_the_one_whose_gradient_makes_an_array_owns_it():
         assert named(leaves, parameters, behind={2: {owner}})[2] == name
 
 
-@needs("jax")
 def test_the_gradient_behind_a_moment_is_told_where_one_update_depends_on_another():
     import jax
     import jax.numpy as jnp

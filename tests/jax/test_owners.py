@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from symmetry.jax.names import keyed_leaves, owners_of
 from tests.conftest import needs
 
 pytestmark = needs("optax")
@@ -93,6 +92,8 @@ def owners_by_size(text, params):
 def test_arrays_of_an_optimiser_follow_the_parameters_that_they_were_made_for(text, form):
     import jax
 
+    from symmetry.jax.names import keyed_leaves, owners_of
+
     params = models()[form]
     state = params, optimiser(text).init(params)
     paths = [path for path, _ in keyed_leaves(state)]
@@ -114,6 +115,8 @@ def test_arrays_that_nnx_hands_to_a_jitted_function_have_the_names_of_the_model(
     import jax
     import optax
     from flax import nnx
+
+    from symmetry.jax.names import keyed_leaves, owners_of
 
     seen, jit = [], jax.jit
 

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from contextlib import nullcontext
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from symmetry.base.failure import PlainRun
 from symmetry.base.updates import UpdateLog, first_difference, sized
-from symmetry.jax.script.calls import JittedCalls
-from symmetry.jax.script.outputs import OutputLog
-from symmetry.jax.script.plain_outputs import record_plainly
 from symmetry.sandbox.plain_run import PlainOrder, run_here
 from symmetry.sandbox.source import Source
 from symmetry.targets.script import script
+from tests.conftest import needs
+
+pytestmark = needs("jax")
 
 SCRIPT = """
 import jax, jax.numpy as jnp, numpy as np
@@ -37,6 +35,8 @@ for i in range(6):
 
 
 def test_calls_are_recorded_until_a_function_has_got_its_own_results():
+    from symmetry.jax.script.outputs import OutputLog
+
     ends: list[int] = []
     log = UpdateLog(full=lambda: ends.append(1))
     outputs, w = OutputLog(log), np.ones(2)
@@ -51,6 +51,8 @@ def test_calls_are_recorded_until_a_function_has_got_its_own_results():
 @pytest.fixture
 def of_script(tmp_path, monkeypatch):
     """Return the log of a plain run of the script, and its training."""
+    from symmetry.jax.script.plain_outputs import record_plainly
+
     monkeypatch.chdir(tmp_path)
     (tmp_path / "train.py").write_text(SCRIPT)
     answers: list[PlainRun] = []
@@ -68,6 +70,8 @@ def of_script(tmp_path, monkeypatch):
 
 def watched(training, monkeypatch, see):
     """Return the log of the watched run, in which a watcher does something in each call."""
+    from symmetry.jax.script.calls import JittedCalls
+
     original = JittedCalls._recorded
 
     def recorded(self, jitted, arguments, args, kwargs):
@@ -101,6 +105,11 @@ def test_a_watcher_that_changes_results_is_noticed(of_script, monkeypatch):
 
 
 def test_norms_of_arrays_that_hold_no_numbers_are_left_out():
+    import jax
+    import jax.numpy as jnp
+
+    from symmetry.jax.script.outputs import OutputLog
+
     log = UpdateLog()
     OutputLog(log).see("f", [], [jax.random.key(0), jnp.ones(4), "text"])
     assert log.updates == [
