@@ -122,6 +122,10 @@ class ObservedRun:
         around = self.reads[max(number - 1, 0) : number + 1]
         return len({read.iterator for read in around}) == 2
 
+    def is_inside(self, updates: int) -> bool:
+        """Return whether the next update is inside of an epoch, and that is not the first one."""
+        return not self.ends_an_epoch(updates) and not self.is_in_first_epoch(updates)
+
     def usable_saves(self, copied: Collection[int]) -> list[int]:
         """Return the saves with copies that updates follow."""
         return [s for s in dict.fromkeys(self.saves) if s in copied and s < len(self.updates)]
@@ -134,7 +138,7 @@ class ObservedRun:
         """
         usable = self.usable_saves(copied)
         ends = [s for s in usable if self.ends_an_epoch(s)]
-        inside = [s for s in usable if s not in ends and not self.is_in_first_epoch(s)]
+        inside = [s for s in usable if self.is_inside(s)]
         late = [s for s in usable if len(self.updates) - s >= _LEFT]
         first = inside[:1] + ends[:1] or late[-1:] + usable[:1]
         return tuple(dict.fromkeys(first + usable))[:_MOST_SAVES]

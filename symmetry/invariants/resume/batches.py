@@ -150,9 +150,12 @@ class _Comparison:
         return self._resumption.after.promise
 
     def _went_on(self) -> bool:
-        """Return whether the run before was resumed, and found its place inside of an epoch."""
+        """Return whether the run before was resumed, and found its place inside a later epoch.
+
+        The order of the first epoch is the right one, too, if each start draws its orders anew.
+        """
         first = self._resumption.first
-        if first is None or first.position is None or first.before.ends_an_epoch(first.position):
+        if first is None or first.position is None or not first.before.is_inside(first.position):
             return False
         rest = _samples(first.before.reads)[first.before.reads_before(first.position) :]
         return rest[:_COMPARED] == _samples(first.after.reads)[:_COMPARED]

@@ -37,11 +37,7 @@ def test_a_script_that_is_nearly_wrong_is_not_accused(measured, name):
         assert {note.name for note in found.notes} <= half
 
 
-# Resumed from its first save, in an epoch, it is accused: whether rightly is open.
-ACCUSED = pytest.param("the first order", marks=pytest.mark.xfail(strict=True))
-
-
-@pytest.mark.parametrize("name", [*sorted(NOTED.keys() - {"the first order"}), ACCUSED])
+@pytest.mark.parametrize("name", NOTED)
 def test_what_many_scripts_mean_is_a_note(measured, name):
     kind, says, parts = NOTED[name]
     found = measured(**parts)
