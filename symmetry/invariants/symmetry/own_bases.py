@@ -29,8 +29,8 @@ def but_for_own_bases(
 
     def measured(start: TrainingStart) -> Measurement:
         found = measure(start)
-        array = found.array or ""
-        if found.violation is None or array.startswith("model."):
+        array, violation = found.array or "", found.violation
+        if violation is None or violation.rounding or array.startswith("model."):
             return found
         apart = _own_bases(start)
         return measure(start.without(apart)) if array in apart else found
