@@ -15,9 +15,10 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, partial
+from random import Random
 from typing import Any, NamedTuple
 
 import torch
@@ -57,6 +58,10 @@ _IDLE = frozenset({"profiler", "prim"})  # namespaces whose operations compute n
 # it errs by less than 20 times what its terms and its result move by an eps each; longer sums move
 # by more.
 _MANY = 2500
+_ROUNDED = WIDEST | {torch.float16, torch.bfloat16, torch.float32}
+# Random numbers are read from one array, at a place that is drawn for each tensor. There are at
+# least these many places: numbers from the same one would cancel in a quotient.
+_PLACES = 1 << 14
 _PRIMES = 0x9E3779B1, 0x2C1B3C6D, 0x297A2D39  # multipliers of integer hashes
 _BITS = 31
 
@@ -70,8 +75,9 @@ class _Kind(NamedTuple):
     """How an operation rounds."""
 
     exact: bool  # not at all
-    adds: bool
+    terms: Callable[[Any], int] | None  # of a sum, about how many numbers it adds up for an entry
     keeps: bool  # its result may have entries of its operands
+    writes: bool  # into operands, as it declares
 
 
 class Rounding(TorchDispatchMode):
@@ -90,8 +96,10 @@ class Rounding(TorchDispatchMode):
 
     def __init__(self, seed: int | None, *, promoted: bool, hashed: bool = False) -> None:
         super().__init__()
-        self.seed, self._promoted, self._by_hash = seed, promoted, hashed
-        self._random: dict[torch.device, torch.Generator] = {}
+        self.seed, self._by_hash = seed, hashed
+        self._dtypes = WIDEST if promoted else _ROUNDED
+        self._random: Random | None = None
+        self._numbers: dict[tuple[torch.dtype, torch.device], Tensor] = {}
 
     @contextmanager
     def paused(self) -> Iterator[None]:
@@ -104,69 +112,77 @@ class Rounding(TorchDispatchMode):
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
+        exact, terms, keeps, writes = _kind(func)
         if self.seed is None or func.namespace in _IDLE:
             return func(*args, **kwargs)
-        if not all(map(is_plain, types)):  # the operations inside of it come, too
+        if types and not all(map(is_plain, types)):  # the operations inside of it come, too
             return NotImplemented
-        kind = _kind(func)
-        adds = kind.adds and not (kind.exact and not _accumulates(func, args, kwargs))
-        if kind.exact and not adds:
+        if exact and (terms is None or not _accumulates(func, args, kwargs)):
             return func(*args, **kwargs)
-        written = written_by(func, args, kwargs)
-        operands = tensors_in((args, kwargs)) if kind.keeps else []
+        written = written_by(func, args, kwargs) if writes else []
+        operands = tensors_in((args, kwargs)) if keeps else []
         # In-place operations write into these: here is how they were.
         before = [t.clone() if any(t is w for w in written) else t for t in operands]
-        times = max(1.0, math.sqrt(_terms(func, args) / _MANY)) if adds else 1.0
+        times = 1.0
         stay = {*map(id, written)}
 
         def moved(value: Any) -> Any:
-            rounds = id(value) not in stay and self._rounds(value)
-            return value + self._change(value, before, times) if rounds else value
+            rounds = self._rounds(value) and id(value) not in stay
+            return self._moved(value, before, times) if rounds else value
 
-        if adds:
+        if terms is not None:
+            times = max(1.0, math.sqrt(terms(args) / _MANY))
             stay.update(map(id, tensors_in(_silently(func, args))))
             args, kwargs = mapped(moved, args), {n: mapped(moved, v) for n, v in kwargs.items()}
         result = func(*args, **kwargs)
         for tensor in filter(self._rounds, written):
             plain = tensor.detach()
-            plain += self._change(plain, before, times)
+            plain.copy_(self._moved(plain, before, times))
         return mapped(moved, result)
 
     def _rounds(self, value: Any) -> bool:
         return (
             isinstance(value, Tensor)
-            and (value.dtype in WIDEST or (value.dtype.is_floating_point and not self._promoted))
+            and value.dtype in self._dtypes
             and value.layout is torch.strided
-            and value.device.type != "meta"
+            and not value.is_meta
             and not (value.is_conj() or value.is_neg())  # lazily: a sum would lose the mark
         )
 
-    def _change(self, value: Tensor, operands: Sequence[Tensor], times: float) -> Tensor:
-        """Return by how much the entries of a tensor move."""
+    def _moved(self, value: Tensor, operands: Sequence[Tensor], times: float) -> Tensor:
+        """Return a tensor whose entries have moved, but for those that are exact."""
         if value.is_complex():
-            return torch.view_as_complex(self._change(torch.view_as_real(value), (), times))
-        info = torch.finfo(value.dtype)
-        noise = self._hashed(value) if self._by_hash else self._drawn(value)
-        noise *= value
-        noise *= info.eps * times
-        exact = value == value.trunc()
-        if value.numel() and not (largest := value.abs().max()) <= 1 / info.eps:
-            size = value.abs()
-            exact &= size <= 1 / info.eps  # all larger ones are whole
-            if not largest <= info.max / 2:
-                exact |= size > info.max / 2  # stands for no number, and would become infinite
+            return torch.view_as_complex(self._moved(torch.view_as_real(value), (), times))
+        if not value.numel():
+            return value
+        eps, most = _precision(value.dtype)
+        # 0 for an entry that stays, else 1 or -1. (``trunc`` and comparisons take far longer.)
+        moves = value.frac().sign_()
+        low, high = (each.item() for each in torch.aminmax(value))
+        large = not max(-low, high) <= 1 / eps
+        if large:  # all such numbers are whole
+            moves = torch.where(value.abs() > 1 / eps, 1, moves)
         for each in operands:
             if each.shape == value.shape and each.dtype == value.dtype:
-                exact |= value.abs() == each.abs()
-        return noise.masked_fill_(exact, 0)
+                moves *= value.abs().sub_(each.abs()).sign_()
+        noise = self._hashed(value) if self._by_hash else self._drawn(value)
+        moved = torch.addcmul(value, moves.mul_(value), noise, value=eps * times)
+        if large:  # the largest ones stand for no number, and would become infinite
+            moved = torch.where(value.abs() <= most / 2, moved, value)
+        return moved
 
     def _drawn(self, value: Tensor) -> Tensor:
         """Return independent numbers between -1 and 1."""
-        random = self._random.get(value.device)
-        if random is None:
-            random = torch.Generator(value.device).manual_seed(self.seed or 0)
-            self._random[value.device] = random
-        return torch.empty_like(value, requires_grad=False).uniform_(-1, 1, generator=random)
+        if self._random is None:
+            self._random = Random(self.seed)
+        size, key = value.numel(), (value.dtype, value.device)
+        numbers = self._numbers.get(key)
+        if numbers is None or numbers.numel() < size + _PLACES:
+            generator = torch.Generator(value.device).manual_seed(self._random.getrandbits(60))
+            numbers = torch.empty(size + _PLACES, dtype=value.dtype, device=value.device)
+            self._numbers[key] = numbers.uniform_(-1, 1, generator=generator)
+        begin = int(self._random.random() * (numbers.numel() - size))
+        return numbers.narrow(0, begin, size).view(value.shape)
 
     def _hashed(self, value: Tensor) -> Tensor:
         """Return numbers between -1 and 1: functions of the seed, the entries and their places."""
@@ -181,12 +197,21 @@ class Rounding(TorchDispatchMode):
 
 
 @cache
+def _precision(dtype: torch.dtype) -> tuple[float, float]:
+    """Return the eps of a dtype and its largest number."""
+    info = torch.finfo(dtype)
+    return info.eps, info.max
+
+
+@cache
 def _kind(func: Any) -> _Kind:
     name = name_of(func).rstrip("_")
     random = torch.Tag.nondeterministic_seeded in func.tags
     draws = random and not any(word in name for word in _DROPPING)
     exact = func.is_view or draws or _EXACT.fullmatch(name) is not None
-    return _Kind(exact, _SUMS.fullmatch(name) is not None, name in _KEEPING)
+    adds = _SUMS.fullmatch(name) is not None
+    terms = partial(_terms, name) if adds else None
+    return _Kind(exact, terms, name in _KEEPING, func._schema.is_mutable)
 
 
 def _silently(func: Any, args: Any) -> Any:
@@ -203,9 +228,9 @@ def _accumulates(func: Any, args: Any, kwargs: Any) -> bool:
     return name_of(func).startswith(("index_put", "_index_put")) and bool(named)
 
 
-def _terms(func: Any, args: Any) -> int:
+def _terms(name: str, args: Any) -> int:
     """Return about how many numbers a sum adds up for an entry, by the shapes of its operands."""
-    tensors, name = tensors_in(args), name_of(func)
+    tensors = tensors_in(args)
     sizes: list[int] = [tensor.numel() for tensor in tensors]
     if not tensors or not tensors[0].ndim or re.search("attention|lstm|gru|rnn|pool|upsam", name):
         return 1

@@ -51,6 +51,19 @@ def test_without_a_seed_and_while_it_is_paused_nothing_moves():
     assert torch.equal(a / 3, plain)
 
 
+def test_numbers_of_several_tensors_are_independent():
+    """They are read from one array: the same ones would cancel in a quotient."""
+    a, noises = numbers(4000, dtype=torch.float64), []
+    mode = rounding(None)
+    mode.seed = 0
+    for function in (torch.expm1, torch.tanh, torch.exp):
+        exact = function(a)
+        with mode:
+            moved = function(a)
+        noises.append(((moved - exact) / exact / np.finfo(float).eps).numpy())
+    assert abs(np.corrcoef(noises) - np.eye(3)).max() < 0.1
+
+
 def test_no_random_number_is_drawn_from_the_trainings_own():
     state = torch.get_rng_state()
     with rounding():
