@@ -406,8 +406,7 @@ def compare(
 ) -> Comparison:
     """Say whether trainings, or two-layer steps, are the same as the first one, up to rounding.
 
-    Rounding grows with the number of steps: what one ulp in the parameters moves by 1 % is not
-    judged.
+    Rounding grows with the number of steps: what it moves by 1 % is not judged.
 
     Parameters
     ----------

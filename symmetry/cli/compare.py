@@ -43,9 +43,9 @@ def command(
 
     FIRST and each OTHER is a training, as `symmetry check` takes it, or a file that `symmetry
     record` has written. All begin from the first's parameters and take the same steps. A deviation
-    is divided by the response: how far one ulp in the parameters moves the same array in the same
-    step. Where they differ, the first difference is named: the data, the forward, the loss, the
-    backward, the gradients or the update, the module and the line.
+    is divided by the response: how far rounding moves the same array in the same step. Where they
+    differ, the first difference is named: the data, the forward, the loss, the backward, the
+    gradients or the update, the module and the line.
 
     The first steps are compared, as many as --steps says. With --whole, if these are the same,
     scripts run on as in `symmetry watch`: over epochs of two batches, with their evaluations, up to

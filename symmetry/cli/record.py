@@ -30,7 +30,7 @@ def command(target: str, file: Path, **options: Any) -> int:
 
     NAME is a training, as `symmetry check` takes it. FILE ends in .safetensors: no code is in it.
     It holds the start, the states, the gradients, the inputs and outputs of modules, the response
-    of each to one ulp, and the versions of the libraries.
+    of each to rounding, and the versions of the libraries.
 
     Exit status: 0 it was written, 2 the command could not do its work.
     """

@@ -87,7 +87,7 @@ def _not_finite(shown: Observation, start: State) -> str:
 
 
 def _ratios(deviations: Deviations, sides: Sequence[Side], draws: int) -> Ratios[ObservedName]:
-    """Return deviation by response of what can be judged: one ulp moves it by less than 1 %."""
+    """Return deviation by response of what can be judged: rounding moves it by less than 1 %."""
     known = [(side.response(draws), side.scale) for side in sides]
     found: Ratios[ObservedName] = []
     for step, gaps in enumerate(deviations):
@@ -124,7 +124,7 @@ def _result(reference: Side, ratios: Ratios[ObservedName], ended: str) -> DtypeR
     limit = THRESHOLDS[reference.dtype]
     state = [{k.name: r for k, r in step.items() if k.phase == "update"} for step in ratios]
     judged = sum(map(bool, state))  # steps
-    stopped = "the training is chaotic, one ulp in the parameters moves all arrays by 1 %"
+    stopped = "the training is chaotic, rounding moves all arrays by 1 %"
     if not judged or not _has_moved(reference):
         why = ended or (stopped if not judged else "nothing moves")
         return DtypeResult(reference.dtype, None, None, None, limit, note=f"cannot judge: {why}")

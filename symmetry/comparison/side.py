@@ -68,7 +68,7 @@ class Side(ABC):
 
     @abstractmethod
     def response(self, draws: int) -> Responses:
-        """Return by step how far about one ulp in the parameters moves each array."""
+        """Return by step how far rounding moves each array."""
 
     def once(self) -> Iterable[Observation]:
         """Yield the observations of each step, which are not stored."""

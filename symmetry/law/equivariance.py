@@ -1,9 +1,9 @@
 """The law, step(g·s) = g·step(s), on the start of any target.
 
 *Rearrangement*: g moves units that differ; both sides are computed and compared, in multiples of
-the response to a change of one ulp. *Clones*: g exchanges units that start with the same bits, so
-g·s is s, and the state after every step must be the same under g. *Repeatable*: g does nothing, and
-the same run gives the same bits.
+the response to rounding. *Clones*: g exchanges units that start with the same bits, so g·s is s,
+and the state after every step must be the same under g. *Repeatable*: g does nothing, and the same
+run gives the same bits.
 """
 
 import math
@@ -190,7 +190,7 @@ def _compared(
     ratios, responses = _judged(start, first, again)
     lies = {array for units in start.groups for array in units.arrays}
     if not any(name in lies or not lies for name in ratios[0]):
-        why = "the training is chaotic, one ulp in the parameters moves it by 1 %"
+        why = "the training is chaotic, rounding moves it by 1 %"
         return Measurement.cannot_judge(why)
     step, array = worst(ratios, start.limit)
     most = ratios[step][array]
@@ -207,7 +207,7 @@ def _compared(
         return measured
     text = (
         f"after step {step + 1} of a run from {changed}, {{at}} is {{a!s}}, {wanted} is {{b!s}}: "
-        f"{most:.3g} times the response to one ulp, limit {start.limit:.0f}"
+        f"{most:.3g} times the response to rounding, limit {start.limit:.0f}"
     )
     entry = compare.largest_entry(abs(np.subtract(a, b, dtype=np.float64)))
     rounding, allowed = most <= start.limit, responses[step][array] * start.limit

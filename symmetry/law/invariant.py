@@ -15,7 +15,7 @@ from symmetry.law.measurement import Measurement
 from symmetry.law.note import NoteKind
 
 # Bit for bit, but +0 equals -0 and NaN equals NaN; with a float64 step, within its error bound; in
-# multiples of what one ulp does to the step.
+# multiples of what rounding does to the step.
 Compared = Literal["exact", "bound", "response"]
 # The things that ``explain`` exchanges to find the operation behind a violation.
 Exchanged = Literal["", "units", "samples", "inputs", "classes"]

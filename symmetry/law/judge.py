@@ -1,10 +1,10 @@
 """The judge: deviations divided by the response, and a second look before a violation is reported.
 
-A deviation that rounding explains is a small multiple of the response, which is how far one ulp
+A deviation that rounding explains is a small multiple of the response, which is how far rounding
 moves the result. A larger one is measured again, with a more accurate response and at
 other places, before it counts.
 
-Example: the limit is 10 responses. One ulp moves an array by 2 at the first look, which takes few
+Example: the limit is 10 responses. Rounding moves an array by 2 at the first look, which takes few
 runs, and by 5 at the second one, which takes more.
 
 >>> few = lambda deviation: [{"w": ratio(deviation, 2.0)}]
@@ -25,7 +25,7 @@ import math
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from typing import TypeVar
 
-LARGEST_RESPONSE = 0.01  # by the largest entry: an array that one ulp moves by more is not judged
+LARGEST_RESPONSE = 0.01  # by the largest entry: an array that rounding moves by more is not judged
 
 Key = TypeVar("Key", bound=Hashable)
 Sides = TypeVar("Sides")

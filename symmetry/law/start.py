@@ -60,7 +60,7 @@ class Start(Protocol):
     def responses(self, *, closely: bool = False) -> Sequence[Mapping[str, float]]:
         """Return for each step the response of each array that can be judged.
 
-        ``closely`` looks at more changes of one ulp, which takes more runs.
+        ``closely`` draws rounding more often, which takes more runs.
         """
 
     def glance(self) -> Sequence[Mapping[str, float]] | None:

@@ -26,8 +26,7 @@ MARKDOWN, TRAINING, FIGURE = "invariants.md", "training.md", "training.png"
 _COMPARED = {
     "exact": "Compared bit by bit, without any tolerance.",
     "bound": "Compared with the same step in float64, within what rounding can add up to.",
-    "response": "Compared in multiples of what a change of one ulp in the arguments does to the "
-    "step.",
+    "response": "Compared in multiples of what rounding does to the step.",
 }
 _COLOURS = {"float32": "#0072b2", "float64": "#d55e00"}
 _LEAST = 1e-3  # of the limit; what is nearer to zero is drawn there

@@ -123,7 +123,7 @@ class _StepPair:
             if worst is None or found.ratio / found.limit > worst.ratio / worst.limit:
                 worst = found
         if worst is None:
-            why = "cannot judge: nothing moves, or one ulp moves all by 1 % and more, in all cases"
+            why = "cannot judge: nothing moves, or rounding moves all by 1 % and more, in all cases"
             return DtypeResult(dtype, None, None, None, math.inf, note=why), None
         return _result(dtype, worst, judged), None
 

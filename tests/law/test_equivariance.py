@@ -125,7 +125,7 @@ def test_a_violation_names_place_unit_and_entry():
     assert violation.entry[1] == place != unit
     assert violation.message.startswith("after step 1 of a run from rearranged units, ")
     assert f", w1[{violation.entry[0]}, {place}] is " in violation.message
-    assert violation.message.endswith(" times the response to one ulp, limit 16")
+    assert violation.message.endswith(" times the response to rounding, limit 16")
     assert violation.iteration == 1
     assert violation.ulps == found.max_ulps > 0
     assert found.margin > 1

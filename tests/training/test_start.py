@@ -1,4 +1,4 @@
-"""The start of a training: its runs, what is known of them, and their response to one ulp."""
+"""The start of a training: its runs, what is known of them, and their response to rounding."""
 
 from __future__ import annotations
 

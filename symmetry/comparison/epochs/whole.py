@@ -150,7 +150,7 @@ def compare_whole(reference: WholeSide, other: WholeSide) -> Whole:
     if fitting == len(a) == len(b) or _out_of_time(mine, theirs, fitting, min(len(a), len(b))):
         return found
     if not (reference.repeats(fitting) and other.repeats(fitting)):
-        why = "after that one ulp in the parameters leads to other batches or rates"
+        why = "after that rounding leads to other batches or rates"
         return replace(found, ended=why, note=found.note and why)
     return replace(found, same=False, first=first_event((mine, theirs), (a, b), fitting))
 
@@ -180,7 +180,7 @@ def _gaps(one: Sequence[Segment], other: Sequence[Segment], fitting: int) -> lis
 
 
 def _by_response(deviations: list[Numbers], sides: Sequence[WholeSide], draws: int) -> Ratios[Key]:
-    """Return the ratios of all numbers that one ulp moves by less than 1 %, on all sides."""
+    """Return the ratios of all numbers that rounding moves by less than 1 %, on all sides."""
     known = [(side.response(draws), [s.scale for s in side.run()]) for side in sides]
     found: Ratios[Key] = []
     for number, each in enumerate(deviations):
