@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ import click
 
 from symmetry.base.errors import FOUND, OK, SymmetryError
 from symmetry.cli.isolation.parent import Isolated
+from symmetry.cli.known import recall
 from symmetry.cli.options import (
     DTYPE,
     PATH,
@@ -74,7 +75,8 @@ def command(target: str, json: Path | None, script: Path | None, **given: Any) -
     If no equal units split, two different units are exchanged, and the first operation whose result
     is not merely exchanged is named. If there is no such operation either, and another law of
     trainings is violated, of the loop or the loss, the problem is shown with its law and its cure;
-    for packed rows also a picture of how tokens act on documents.
+    for packed rows also a picture of how tokens act on documents. If the last check of the same
+    files found such a violation, it is measured again, and nothing else; a line says so.
     Otherwise the line of the forward that makes the units of a layer unequal is named.
 
     With a case, or with generated data, libraries are limited to one thread, as in `symmetry
@@ -102,14 +104,18 @@ def command(target: str, json: Path | None, script: Path | None, **given: Any) -
         given["case"] = read_case(given["case"], "explained")
     resolved = resolve(target)
     tell = partial(say, err=json == STANDARD)
+    laws = _OtherLaws(resolved, given.get("seed", 0), tell)
+    files = json is not None or script is not None
+    if not files and given.keys() <= {"seed"} and laws.come_first and laws.explain():
+        return FOUND
     try:
         options = ExplanationOptions(**given, sizes=sizes, data=load_mnist)
         explanation = session.explain(resolved, options)
     except SymmetryError as error:
-        if _explain_other_laws(resolved, given, tell):
+        if laws.explain():
             return FOUND
         raise error from None
-    others = explanation.outcome != "explained" and _explain_other_laws(resolved, given, tell)
+    others = explanation.outcome != "explained" and laws.explain()
     for line in lines(explanation) if not others else ():
         tell(line)
     if explanation.threads:
@@ -126,20 +132,46 @@ def command(target: str, json: Path | None, script: Path | None, **given: Any) -
     return FOUND if explanation.splits or others else OK
 
 
-def _explain_other_laws(target: Any, given: Mapping[str, Any], tell: Callable[[str], None]) -> bool:
-    """Explain the problems of a training that are not about units; return whether it has some."""
-    from symmetry import session
-    from symmetry.checker.options import Options
-    from symmetry.report.heat_map import shaded
-    from symmetry.report.laws import law_lines
+class _OtherLaws:
+    """The laws of a training that are not about units: the last check may know which to measure."""
 
-    if target.noun != "training":
-        return False
-    seed = given.get("seed", 0)
-    checked = session.check(session.plan_check(target.name, Options(fast=True, seed=seed)))
-    found = [*law_lines(checked)]
-    for influence in session.influences(target.name, seed) if found else ():
-        found += ["", *shaded(influence)]
-    for line in found:
-        tell(line)
-    return bool(found)
+    def __init__(self, target: Any, seed: int, tell: Callable[[str], None]) -> None:
+        self._target, self._seed, self._tell = target, seed, tell
+        self._known = recall(target.name, seed) if target.noun == "training" else None
+        self._found: bool | None = None
+
+    @property
+    def come_first(self) -> bool:
+        """Whether only such laws are known to be violated, so that units need not be looked for."""
+        return bool(self._known and self._known.laws and not self._known.exchanges)
+
+    def explain(self) -> bool:
+        """Explain the violations, once; return whether there are some."""
+        if self._found is None:
+            self._found = self._target.noun == "training" and self._explained()
+        return self._found
+
+    def _explained(self) -> bool:
+        known = self._known
+        if known is None or not (known.laws or known.whole):
+            return self._measured(())
+        self._tell(f"{'known':<12}{known.words}")
+        # Laws that hold by now had another cause, such as data that have changed.
+        return bool(known.laws) and (self._measured(known.laws) or self._measured(()))
+
+    def _measured(self, laws: Sequence[str]) -> bool:
+        """Measure some laws, or all that need no units; show those that are violated."""
+        from symmetry import session
+        from symmetry.checker.options import Options
+        from symmetry.report.heat_map import shaded
+        from symmetry.report.laws import law_lines
+
+        known = {invariant.name for invariant in self._target.invariants}
+        only = tuple(name for name in laws if name in known)  # not those of ranks, for example
+        options = Options(only=only, fast=not only, seed=self._seed)
+        found = [*law_lines(session.check(session.plan_check(self._target.name, options)))]
+        for influence in session.influences(self._target.name, self._seed) if found else ():
+            found += ["", *shaded(influence)]
+        for line in found:
+            self._tell(line)
+        return bool(found)
