@@ -61,6 +61,8 @@ class Culprit:
     result: Operand | None
     # The deviation of the units in the result; None if no run was watched.
     difference: Difference | None
+    # The odd and the usual unit that it was found by; None if it was found without a pair.
+    pair: tuple[int, int] | None = None
     remarks: tuple[str, ...] = ()  # where operands come from
     evidence: tuple[str, ...] = ()  # the results of repeating it, and of making its result equal
     # Does it again alone; None if that cannot be written.

@@ -141,12 +141,11 @@ def problems(checked: Checked, explained: Explained | None = None) -> tuple[Prob
 
     ``explained`` is the explanation of its first violation that has one.
     """
-    culprit = explained.culprits[0] if explained is not None and explained.culprits else None
     groups: dict[object, list[Verdict]] = {}
     for verdict in checked.verdicts:
         if verdict.gates:
             groups.setdefault(_cause(verdict), []).append(verdict)
-    found = [_problem(checked, verdicts, culprit) for verdicts in groups.values()]
+    found = [_problem(checked, verdicts, explained) for verdicts in groups.values()]
     found += [_noted(checked, note, "violation") for note in checked.gating]
     return _told_apart(
         sorted(found, key=lambda each: (not each.fails, each.edit is None, not each.place))
@@ -201,7 +200,7 @@ def _cause(verdict: Verdict) -> object:
     return (verdict.file, verdict.line) if verdict.file else verdict.invariant
 
 
-def _problem(checked: Checked, verdicts: Sequence[Verdict], culprit: Culprit | None) -> Problem:
+def _problem(checked: Checked, verdicts: Sequence[Verdict], explained: Explained | None) -> Problem:
     verdicts = sorted(verdicts, key=lambda verdict: not verdict.file)
     first = verdicts[0]
     names = tuple(dict.fromkeys(verdict.invariant for verdict in verdicts))
@@ -217,10 +216,12 @@ def _problem(checked: Checked, verdicts: Sequence[Verdict], culprit: Culprit | N
             names,
             certainty="Remove the expectation; --update-baseline removes it from a baseline.",
         )
-    known = culprit if first.about.exchanges else None
+    known = None
+    if explained is not None and explained.culprits and first.about.exchanges:
+        known = explained.culprits[0]
     violation = first.violation
     file, line = (first.file, first.line) if known is None else (known.file, known.line)
-    text, continues = _sentence(verdicts, located=bool(file))
+    text, continues = _sentence(verdicts, explained if known else None, located=bool(file))
     if not more and known is not None and repeat:
         more = command_line("explain", _target(checked, first))
     elif not (more or first.about.two_layer or first.about.exchanges):
@@ -280,11 +281,16 @@ def _failure(verdict: Verdict, names: tuple[str, ...], repeat: str, more: str) -
     )
 
 
-def _sentence(verdicts: Sequence[Verdict], *, located: bool) -> tuple[str, bool]:
+def _sentence(
+    verdicts: Sequence[Verdict], explained: Explained | None, *, located: bool
+) -> tuple[str, bool]:
     """Return the description of a violation, and whether a line of the code is its subject."""
     clones = next((v for v in verdicts if v.violation and v.invariant == CLONES.name), verdicts[0])
     violation, about = clones.violation, clones.about
     if about.exchanges == "units" and violation is not None:
+        if explained is not None and (about.two_layer or explained.units == violation.group):
+            # Its operation is named by this pair of the same units.
+            violation = replace(violation, units=explained.culprits[0].pair or violation.units)
         pair = _pair(violation, about)
         return (f"treats {pair}", True) if located else (f"the {about.noun} treats {pair}", False)
     if about.exchanges and located:

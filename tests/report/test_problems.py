@@ -36,6 +36,20 @@ def test_what_tells_units_apart_is_one_problem_at_its_line() -> None:
     assert problem.more == "symmetry explain train.py"
 
 
+@pytest.mark.parametrize(
+    ("units", "pair"),
+    [
+        ("layer 0 units", "unit 2 of layer 0 differently from unit 5"),
+        ("layer 2 units", "unit 7 of layer 0 differently from unit 0"),
+    ],
+)
+def test_the_units_are_those_of_the_operation_if_it_is_about_the_same_ones(units, pair) -> None:
+    culprit = replace(EXPLAINED.culprits[0], pair=(2, 5))
+    explained = replace(EXPLAINED, units=units, culprits=(culprit,))
+    (problem,) = problems(checked(HOLDS, *UNITS), explained)
+    assert problem.sentence == f"train.py:17 treats {pair}"
+
+
 def test_without_an_explanation_the_training_is_the_subject() -> None:
     (problem,) = problems(checked(PERMUTED))
     assert problem.sentence == "the training treats layer 0 units differently"

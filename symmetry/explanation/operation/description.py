@@ -69,6 +69,7 @@ class Description:
             ),
             result=self._operand(operation.result, operation.result.dtype.name, operation.location),
             difference=difference(operation, self._layout, size or jump(operation)),
+            pair=(operation.runs.exchange.b, operation.runs.exchange.a),
             remarks=tuple(map(operation.worded, self._remarks())),
             evidence=tuple(map(operation.worded, self._repetition.sentences())),
             script=replay,

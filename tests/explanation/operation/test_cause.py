@@ -130,6 +130,7 @@ def test_a_unit_that_is_made_by_another_operation():
     found = culprit(faulty(hidden=unit_by_unit(np.sin)))
     assert found.operation == "sin"
     assert found.cause == "unit 2 goes through it, and unit 5 through no such operation"
+    assert found.pair == (2, 5)
 
 
 def test_a_unit_that_gets_an_operation_more():
