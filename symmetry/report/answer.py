@@ -10,7 +10,7 @@ from symmetry.base.errors import FAILED, FOUND, OK
 from symmetry.base.names import words_of
 from symmetry.checker.verdict import JUDGED, LOSS_NOT_FINITE, Checked, Verdict
 from symmetry.explanation.explained import Explained
-from symmetry.report.failures import details
+from symmetry.report.failures import details, has_name
 from symmetry.report.filling import command_line, fill_in
 from symmetry.report.folding import folded
 from symmetry.report.problems import Problem, problems, rendered
@@ -45,7 +45,7 @@ def blocks(checked: Checked, explained: Explained | None = None) -> Iterator[tup
     yield from (tuple(rendered(problem)) for problem in found)
     if shown := tuple(line for note in notes(checked) for line in folded(note_line(note))):
         yield shown
-    rest = tuple(_rest(checked.verdicts))
+    rest = tuple(_rest(checked))
     limited = (line for line in limits(checked) if not any(line in each for each in rest))
     texts = *limited, *rest, *_looked_at(checked), *_seeding(checked)
     prose = (line for text in texts for line in folded(text))
@@ -86,8 +86,9 @@ def _how(checked: Checked) -> str:
     return f", {words}" if words else ""
 
 
-def _rest(verdicts: Sequence[Verdict]) -> Iterator[str]:
+def _rest(checked: Checked) -> Iterator[str]:
     """Count the verdicts of each kind; name those not tested, with a reason to act on."""
+    verdicts = checked.verdicts
     kinds: dict[str, set[str]] = {}
     for verdict in verdicts:
         kinds.setdefault(verdict.kind, set()).add(verdict.invariant)
@@ -117,9 +118,14 @@ def _rest(verdicts: Sequence[Verdict]) -> Iterator[str]:
     if idle := idle - unjudged:
         whole = _families(idle) - _families({v.invariant for v in verdicts} - idle)
         these = f" ({', '.join(f'all of {family}/*' for family in sorted(whole))})" if whole else ""
-        parts.append(f"{len(idle)} {_verb(idle, 'does', 'do')} not apply{these}: --verbose")
+        parts.append(f"{len(idle)} {_verb(idle, 'does', 'do')} not apply{these}{_each(checked)}")
     if parts:
         yield " ".join(parts)
+
+
+def _each(checked: Checked) -> str:
+    """Name the option that prints all verdicts, of targets that a command line finds."""
+    return ": --verbose" if all(has_name(checked.target, v) for v in checked.verdicts) else ""
 
 
 def _not_tested(verdicts: Sequence[Verdict]) -> Iterator[str]:

@@ -17,7 +17,7 @@ from symmetry.base.names import words_of
 from symmetry.base.user_code import spell
 from symmetry.checker.verdict import Checked, Verdict
 from symmetry.law.measurement import Violation
-from symmetry.report.filling import command_line
+from symmetry.report.filling import call, command_line
 from symmetry.report.verdicts import ratio_in_words
 from symmetry.units.words import count, in_ulps
 
@@ -32,6 +32,7 @@ class Verbosity(IntEnum):
     DETAILS = 2  # all that is known
 
 
+_HERE = "__main__:"  # the module of a notebook, or of a script that calls symmetry
 SIGNATURE = (
     "step(x, y, w1, w2, lr) -> (w1, w2), arrays of shapes (n, i), (n, c), (i + 1, h), (h + 1, c)"
 )
@@ -98,7 +99,7 @@ def _facts(checked: Checked, verdict: Verdict, others: Sequence[Verdict]) -> Ite
             ),
         )
     yield from facts_of_case(verdict, Verbosity.DETAILS)
-    if command := command_for(checked.target, verdict, *others):
+    if command := repetition(checked.target, verdict, *others):
         yield "reproduce", command
         yield "next", next_step(checked, verdict)
     elif case is not None and verdict.repeats:
@@ -165,6 +166,27 @@ def _meaning(verdict: Verdict) -> str:
     return f", and rounding is no excuse: a sound {what} never does this"
 
 
+def repetition(target: str, verdict: Verdict, *others: Verdict) -> str:
+    """Return the command that reproduces a failure, or a call in Python.
+
+    Empty without both: a test makes the target, for example. The case of a step has its own line.
+    """
+    if has_name(target, verdict) or verdict.case or not (_failed(verdict) and verdict.repeats):
+        return command_for(target, verdict, *others) or ""
+    dtype = None if others else verdict.dtype
+    return in_python(target, "check", only=verdict.invariant, dtype=dtype)
+
+
+def in_python(target: str, function: str, **options: Any) -> str:
+    """Return a call on a target that only its own session knows: in a notebook, for example."""
+    name = target.removeprefix(_HERE)
+    if "::" in target:
+        return ""
+    if ":" in target:
+        return call(function, name if name.isidentifier() else "...", **options)
+    return call("check_model", "...", **options) if function == "check" else ""
+
+
 def command_for(target: str, verdict: Verdict, *others: Verdict) -> str | None:
     """Return the command that reproduces a failure, quoted for a shell.
 
@@ -172,7 +194,7 @@ def command_for(target: str, verdict: Verdict, *others: Verdict) -> str | None:
     ``others`` fail in the same way in other dtypes.
     """
     if (
-        not _has_name(target, verdict)
+        not has_name(target, verdict)
         or not (_failed(verdict) or verdict.case)
         or not verdict.repeats
     ):
@@ -197,9 +219,9 @@ def command_for(target: str, verdict: Verdict, *others: Verdict) -> str | None:
     return ranks.launcher().command.format(number=number, module=line) if number > 1 else line
 
 
-def _has_name(target: str, verdict: Verdict) -> bool:
+def has_name(target: str, verdict: Verdict) -> bool:
     """Return whether the command line finds a target by its name: no model, and no test."""
-    if "<" in target or "::" in target or target.startswith("__main__:"):
+    if "<" in target or "::" in target or target.startswith(_HERE):
         return False
     return verdict.about.two_layer or ":" in target or words_of(target) is not None
 
@@ -215,6 +237,8 @@ def next_step(checked: Checked, verdict: Verdict) -> str | None:
         splits = violation.groups if verdict.about.two_layer else violation.group or of_data
         if splits:
             target = verdict.smallest.target if verdict.smallest else checked.target
+            if not has_name(target, verdict):
+                return in_python(target, "explain")
             return command_line("explain", target, case=case and case.to_json())
     works = any(other.counted for other in checked.verdicts if other.dtype == verdict.dtype)
     if verdict.kind == "error" and case is not None and case.n == 1 and works:

@@ -56,6 +56,12 @@ def command_line(command: str, *arguments: str, **options: Any) -> str:
     return shlex.join([*words, *(["--", *tail] if tail else [])])
 
 
+def call(function: str, argument: str, **options: Any) -> str:
+    """Return a call in Python; options without a value are left out."""
+    given = (f", {name}={value!r}" for name, value in options.items() if value)
+    return f"{function}({argument}{''.join(given)})"
+
+
 def environment(*folders: Path) -> jinja2.Environment:
     """Return where templates are found: in these folders, then among the package's own.
 

@@ -6,6 +6,7 @@ the command that repeats it. Terminal, pytest and the formats of CI systems rend
 
 from __future__ import annotations
 
+import builtins
 import hashlib
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -23,7 +24,15 @@ from symmetry.law.note import Note
 from symmetry.law.statements import CLONES
 from symmetry.report.cures import parted
 from symmetry.report.edits.edit import Edit, edit_at
-from symmetry.report.failures import Fact, Verbosity, command_for, facts_of_case, next_step
+from symmetry.report.failures import (
+    Fact,
+    Verbosity,
+    facts_of_case,
+    has_name,
+    in_python,
+    next_step,
+    repetition,
+)
 from symmetry.report.filling import command_line
 from symmetry.report.folding import folded
 from symmetry.report.verdicts import notes
@@ -205,7 +214,7 @@ def _problem(checked: Checked, verdicts: Sequence[Verdict], explained: Explained
     first = verdicts[0]
     names = tuple(dict.fromkeys(verdict.invariant for verdict in verdicts))
     others = [v for v in verdicts[1:] if v.invariant == first.invariant]
-    repeat = command_for(checked.target, first, *others) or ""
+    repeat = repetition(checked.target, first, *others)
     more = (next_step(checked, first) or "") if repeat else ""
     if _fails(first):
         return _failure(first, names, repeat, more)
@@ -223,9 +232,11 @@ def _problem(checked: Checked, verdicts: Sequence[Verdict], explained: Explained
     file, line = (first.file, first.line) if known is None else (known.file, known.line)
     text, continues = _sentence(verdicts, explained if known else None, located=bool(file))
     if not more and known is not None and repeat:
-        more = command_line("explain", _target(checked, first))
+        named, target = has_name(checked.target, first), _target(checked, first)
+        more = command_line("explain", target) if named else in_python(target, "explain")
     elif not (more or first.about.two_layer or first.about.exchanges):
-        more = f"symmetry check --about {first.invariant}"
+        shell = "!" * hasattr(builtins, "get_ipython")  # runs a command from a notebook
+        more = f"{shell}symmetry check --about {first.invariant}"
     told = Problem(
         text,
         names,

@@ -37,6 +37,35 @@ def test_what_tells_units_apart_is_one_problem_at_its_line() -> None:
 
 
 @pytest.mark.parametrize(
+    ("target", "repeat", "more"),
+    [
+        (
+            "__main__:training",
+            "check(training, only='symmetry/permutation')",
+            "explain(training)",
+        ),
+        (
+            "book:cell.<locals>.training",
+            "check(..., only='symmetry/permutation')",
+            "explain(...)",
+        ),
+        ("Sequential", "check_model(..., only='symmetry/permutation')", ""),
+        ("tests/test_training.py::training", "", ""),
+    ],
+)
+def test_a_target_that_no_command_line_finds_is_repeated_by_a_call(target, repeat, more) -> None:
+    found = replace(checked(HOLDS, *UNITS), target=target)
+    (problem,) = problems(found, EXPLAINED)
+    assert (problem.repeat, problem.more) == (repeat, more)
+
+
+def test_a_notebook_runs_the_command_for_the_meaning(monkeypatch) -> None:
+    monkeypatch.setattr("builtins.get_ipython", object, raising=False)
+    (problem,) = problems(checked(LOGITS))
+    assert problem.more == "!symmetry check --about loss/inputs"
+
+
+@pytest.mark.parametrize(
     ("units", "pair"),
     [
         ("layer 0 units", "unit 2 of layer 0 differently from unit 5"),
