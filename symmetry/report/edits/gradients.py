@@ -5,7 +5,9 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from symmetry.report.edits.source import Lines, Source, calls_of, first_of
+from symmetry.report.edits.source import Lines, Source, calls_of, first_of, last_name
+
+_GENERATORS = ("parameters", "filter", "map", "chain")  # functions that return one
 
 
 def _clipped_late(source: Source, clip: ast.stmt, text: str) -> Lines | None:
@@ -72,6 +74,28 @@ def _never_cleared(source: Source, step: ast.stmt, text: str) -> Lines | None:
     return source.inserted(first, clear)
 
 
+def _used_up(source: Source, statement: ast.stmt, text: str) -> Lines | None:
+    """Make a list of the generator that a statement reads for the second time."""
+    if "used up before" not in text:
+        return None
+    read = {node.id for node in ast.walk(statement) if isinstance(node, ast.Name)}
+    values = [
+        node.value
+        for node in ast.walk(source.tree)
+        if isinstance(node, ast.Assign)
+        and isinstance(node.targets[0], ast.Name)
+        and node.targets[0].id in read
+        and source.scope(node) is source.scope(statement)
+    ]
+    made = [value for value in values if _is_generator(value)]
+    return source.replaced(made[0], f"list({source.text(made[0])})") if len(made) == 1 else None
+
+
+def _is_generator(value: ast.expr) -> bool:
+    named = isinstance(value, ast.Call) and last_name(value.func) in _GENERATORS
+    return named or isinstance(value, ast.GeneratorExp)
+
+
 def _stepped(source: Source, statement: ast.stmt) -> str:
     """Return the name of the optimiser that a statement steps, as it is written."""
     call = statement.value if isinstance(statement, ast.Expr) else None
@@ -93,4 +117,5 @@ CURES = (
     _cleared_before_the_step,
     _cleared_with_each_piece,
     _never_cleared,
+    _used_up,
 )

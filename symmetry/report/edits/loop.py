@@ -260,17 +260,17 @@ def _not_shuffled(source: Source, statement: ast.stmt, text: str) -> Lines | Non
     return source.replaced(loaders[0], f"{last[:-1].rstrip().rstrip(',')}, shuffle=True)")
 
 
-def _stepped_with_each_epoch(source: Source, statement: ast.stmt, text: str) -> Lines | None:
-    """Move the step of a scheduler into the loop that steps the optimiser."""
+def _stepped_apart(source: Source, statement: ast.stmt, text: str) -> Lines | None:
+    """Move the step of a scheduler to the step of the optimiser."""
     if "Step it where the optimiser steps" not in text or not source.loops(statement):
         return None
     loop = source.loops(statement)[0]
     steps = [
         s
         for inner in ast.walk(loop)
-        if isinstance(inner, ast.For | ast.While) and inner is not loop
+        if isinstance(inner, ast.For | ast.While | ast.If) and inner is not loop
         for s in inner.body
-        if calls_of(s, "step")
+        if s is not statement and calls_of(s, "step")
     ]
     return source.moved(statement, steps[0], behind=True) if len(steps) == 1 else None
 
@@ -284,5 +284,5 @@ CURES = (
     _misspelt,
     _prefixed,
     _not_shuffled,
-    _stepped_with_each_epoch,
+    _stepped_apart,
 )

@@ -68,6 +68,12 @@ GRADIENTS = [
         "this update adds gradients that it has used before: zero_grad() is missing",
         "critic.zero_grad()\nreal.backward()\nfake.backward()\nscaler.step(critic)\n",
     ),
+    (
+        "p = model.parameters()\noptimizer = Adam(p, lr=1e-3)\nclip(p, 1.0)\n",
+        3,
+        "this clips nothing: the generator of parameters that it is given was used up before",
+        "p = list(model.parameters())\noptimizer = Adam(p, lr=1e-3)\nclip(p, 1.0)\n",
+    ),
 ]
 
 
@@ -212,3 +218,23 @@ def test_letters_beyond_ascii_keep_their_places(tmp_path):
     found = mended(tmp_path, text, 1, message)
     assert found == text.replace("require_grad", "requires_grad")
     assert mended(tmp_path, f"a = 1; {text}", 1, message) is None
+
+
+@pytest.mark.parametrize(
+    ("before", "line", "behind"),
+    [
+        (
+            "for epoch in e:\n    for x in y:\n        a.step()\n    s.step()\n",
+            4,
+            "for epoch in e:\n    for x in y:\n        a.step()\n        s.step()\n",
+        ),
+        (
+            "for x in y:\n    if n:\n        a.step()\n    s.step()\n",
+            4,
+            "for x in y:\n    if n:\n        a.step()\n        s.step()\n",
+        ),
+    ],
+)
+def test_a_schedule_steps_where_the_optimiser_does(tmp_path, before, line, behind):
+    message = "LambdaLR is made for 16 steps, and takes 4. Step it where the optimiser steps."
+    assert mended(tmp_path, before, line, message) == behind
