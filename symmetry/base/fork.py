@@ -23,7 +23,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, Self, TypeVar
 
 from symmetry.base.calls import running
 from symmetry.base.processes import end_with_parent, idle, waited
@@ -96,6 +96,7 @@ class Fork(Generic[Result]):
         from multiprocessing import Pipe  # it takes a while to import
 
         self.seconds, self.ended, self._beside = 0.0, False, beside
+        self._function = function
         self._runs = running.run  # as far as it is known how many it has begun
         self._since: tuple[float, float] | None = None  # of the first look without a sign of life
         self._pipe, writing = Pipe(duplex=False)
@@ -106,11 +107,15 @@ class Fork(Generic[Result]):
                 self._pipe.close()
                 raise
             if not self._process:
-                try:
-                    self._pipe.close()
-                    _be_a_fork(function, writing, beside=beside)
-                finally:
-                    _exit(1)
+                self._pipe.close()
+                self._begin(writing)
+
+    def _begin(self, pipe: Connection) -> None:
+        """Begin in the fork, which ends here."""
+        try:
+            _be_a_fork(self._function, pipe, beside=self._beside)
+        finally:
+            _exit(1)
 
     def __enter__(self) -> Self:
         return self
@@ -177,6 +182,59 @@ class Fork(Generic[Result]):
             raise ForkError("it hangs")
 
 
+class Branch(Fork[Any]):
+    """A fork that goes on with the code that made it, until that ends it.
+
+    It must not leave this code: whatever stands above it belongs to the other process.
+
+    Parameters
+    ----------
+    seconds
+        The CPU seconds after which it is killed.
+
+    Attributes
+    ----------
+    inside
+        Whether this process is the fork.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self.inside, self._limit = False, seconds
+        super().__init__(lambda: iter(()))
+
+    def _begin(self, pipe: Connection) -> None:
+        from multiprocessing.connection import Connection
+
+        try:
+            signal.signal(signal.SIGPROF, signal.SIG_DFL)
+            signal.setitimer(signal.ITIMER_PROF, self._limit)
+            self._writing = Connection(os.dup(pipe.fileno()), readable=False)
+            _separate(beside=False)
+            _write_nowhere(but=self._writing.fileno())
+            running.listener, self.inside = None, True
+        finally:
+            if not self.inside:
+                _exit(1)
+
+    def end(self, result: Any) -> NoReturn:
+        """Give the result to the process that this is a fork of, and end it."""
+        try:
+            self._writing.send_bytes(pickle.dumps(("result", result)))
+        finally:
+            _exit(0)
+
+
+def _write_nowhere(but: int) -> None:
+    """Let nothing more be written into files that are open: they are not the fork's own."""
+    import fcntl  # not on Windows
+
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for number in {*_open_files()} - {but, nowhere}:
+        flags = fcntl.fcntl(number, fcntl.F_GETFL) & os.O_ACCMODE
+        if flags != os.O_RDONLY and stat.S_ISREG(os.fstat(number).st_mode):
+            os.dup2(nowhere, number, os.get_inheritable(number))
+
+
 def _fork() -> int:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a fork beside the thread that gives signs of life
@@ -188,17 +246,12 @@ def _fork() -> int:
 
 def _be_a_fork(function: Callable[[], Iterator[Any]], pipe: Connection, *, beside: bool) -> None:
     """Call a function in this process, which has just been forked, and end it."""
-    end_with_parent()
-    gc.freeze()  # pages of memory are shared until something writes into them
-    nowhere = os.open(os.devnull, os.O_RDWR)
-    for stream in (1,) if beside else (1, 2):
-        os.dup2(nowhere, stream)
+    _separate(beside=beside)
 
     def send(*message: Any) -> None:
         pipe.send_bytes(pickle.dumps(message, pickle.HIGHEST_PROTOCOL))
 
     running.listener = lambda: send("calls", running.counts)
-    running.limit = math.inf  # it has a clock of its own
     try:
         _own_positions()
         for result in function():
@@ -208,6 +261,16 @@ def _be_a_fork(function: Callable[[], Iterator[Any]], pipe: Connection, *, besid
         running.listener = None
         send("raised", f"{type(error).__name__}: {error}")
     _exit(0)
+
+
+def _separate(*, beside: bool) -> None:
+    """Part from the process that this is a fork of, and be silent."""
+    end_with_parent()
+    gc.freeze()  # pages of memory are shared until something writes into them
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for stream in (1,) if beside else (1, 2):
+        os.dup2(nowhere, stream)
+    running.limit = math.inf  # it has a clock of its own
 
 
 def _own_positions() -> None:

@@ -69,6 +69,7 @@ FILES = (
     "loop.attributes",
     "loop.observing",
     "loop.turns",
+    "loop.metrics",
     "training.gradient",
 )
 

@@ -14,6 +14,7 @@ from symmetry.base.failure import Failure
 from symmetry.observe.influence import Influence
 from symmetry.observe.source_line import NOWHERE, SourceLine
 from symmetry.observe.terms import Terms
+from symmetry.training.recuts import Recut
 
 NOT_COMPILED = -1  # in place of a draw: a run that is as written, but not compiled
 
@@ -222,6 +223,16 @@ class SlicesRead:
     length: int
     end: int  # the first entry that no slice reads
     size: int  # of a slice
+
+
+@dataclass(frozen=True, kw_only=True)
+class Metric(Recut):
+    """A number of an evaluation, whose batches were cut anew."""
+
+    at: SourceLine  # of the loop over these
+    size: int  # of a batch, as the script has it
+    # The weight that a smaller last batch has in a mean of batches, and not in one of all samples.
+    excess: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -491,6 +502,7 @@ class Epochs:
     initialised: tuple[Initialised, ...] = ()
     left: tuple[Left, ...] = ()  # by observations
     slices: tuple[SlicesRead, ...] = ()
+    metrics: tuple[Metric, ...] = ()
     unfrozen: tuple[Unfrozen, ...] = ()  # or made late, and no optimiser holds them
     unheld: tuple[Unheld, ...] = ()
     noise: tuple[SharedNoise, ...] = ()

@@ -16,7 +16,7 @@ import pytest
 
 from symmetry.base import fork
 from symmetry.base.calls import calling, running
-from symmetry.base.fork import Fork, ForkError, forked, held
+from symmetry.base.fork import Branch, Fork, ForkError, forked, held
 from symmetry.base.processes import children, command
 
 pytestmark = pytest.mark.skipif(not fork.POSSIBLE, reason="processes are forked on Linux alone")
@@ -266,3 +266,35 @@ def test_the_threads_of_a_library_are_a_pool() -> None:
     )
     out = subprocess.check_output([sys.executable, "-c", code], text=True)
     assert out == "True\n"
+
+
+def test_a_branch_goes_on_where_it_is_and_gives_one_result() -> None:
+    def evaluation() -> tuple[int, int]:
+        branch = Branch(5.0)
+        number = 2 if branch.inside else 1
+        if branch.inside:
+            branch.end(number)
+        with branch:
+            return number, branch.receive()
+
+    assert evaluation() == (1, 2)
+
+
+def test_a_branch_is_killed_when_its_time_is_over() -> None:
+    branch = Branch(0.1)
+    while branch.inside:
+        pass
+    with branch, pytest.raises(ForkError):
+        branch.receive()
+
+
+def test_a_branch_writes_nothing_into_an_open_file(tmp_path: Path) -> None:
+    with (tmp_path / "log").open("w") as file:
+        branch = Branch(5.0)
+        if branch.inside:
+            file.write("from the branch")
+            file.flush()
+            branch.end(None)
+        with branch:
+            branch.receive()
+    assert (tmp_path / "log").read_text() == ""

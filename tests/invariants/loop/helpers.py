@@ -12,6 +12,7 @@ from symmetry.invariants.loop.evaluation import evaluation
 from symmetry.invariants.loop.gradients import gradients
 from symmetry.invariants.loop.judgement import Judgement
 from symmetry.invariants.loop.loaded import loaded
+from symmetry.invariants.loop.metrics import metrics
 from symmetry.invariants.loop.modes import modes
 from symmetry.invariants.loop.observing import observing
 from symmetry.invariants.loop.schedule import schedule
@@ -41,6 +42,7 @@ LAWS = {
         attributes,
         observing,
         turns,
+        metrics,
     )
 } | {"loss/unused": unused, "training/lost": lost}
 

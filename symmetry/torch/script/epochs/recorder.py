@@ -26,6 +26,7 @@ from symmetry.torch.script.epochs.misspelling import Misspelling
 from symmetry.torch.script.epochs.noise import SharedDraws
 from symmetry.torch.script.epochs.observing import Observations
 from symmetry.torch.script.epochs.ratios import Ratios
+from symmetry.torch.script.epochs.recutting import Recutting
 from symmetry.torch.script.epochs.restoring import Restoring
 from symmetry.torch.script.epochs.rounding import RoundedUpdates
 from symmetry.torch.script.epochs.schedules import Schedules
@@ -70,6 +71,8 @@ class EpochRecorder:
     ----------
     loaders
         Those that the run has made.
+    recutting
+        Evaluations in forks, which end with the script.
     """
 
     def __init__(self, log: Log, batches: int | None, seed: int, draw: int | None) -> None:
@@ -112,6 +115,7 @@ class EpochRecorder:
             log, self._modules.roots, lambda: self._gradients.parameters
         )
         self._slices = SliceReads()
+        self.recutting = Recutting(log, self._modules.roots, may=draw is None)
 
     @property
     def roots(self) -> list[nn.Module]:
@@ -172,6 +176,7 @@ class EpochRecorder:
             initialised=self._initialised.records(),
             left=self._observations.records,
             slices=self._slices.records,
+            metrics=tuple(self.recutting.records),
             unfrozen=(*self._unfrozen.records(self.roots, self._gradients.held),),
             noise=self._noise.records,
             unheld=(*self._gradients.unheld.records([*self._modules], self._gradients.held),),
@@ -203,6 +208,7 @@ class EpochRecorder:
             self._identities,
             self._initialised,
             self._observations,
+            self.recutting,
         ):
             yield from part.patches()
 

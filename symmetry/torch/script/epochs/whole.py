@@ -139,6 +139,8 @@ class WholeRun:
             self._sandbox.resume()
         except TrainingError as error:
             self.error = error
+        finally:
+            self._recorder.recutting.close()  # a fork of it ends here at the latest
 
     @contextmanager
     def _watching(self) -> Iterator[None]:
