@@ -5,15 +5,16 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-yaml = pytest.importorskip("yaml")
+from tests.conftest import needs
+
+pytestmark = needs("yaml")
 FILE = Path(__file__).parents[1] / ".github" / "check" / "action.yml"
-ACTION: dict[str, Any] = yaml.safe_load(FILE.read_text())
-STEPS = ACTION["runs"]["steps"]
 # As GitHub's schema of actions has them.
 OF_ACTION = {"name", "description", "author", "inputs", "outputs", "runs", "branding"}
 OF_INPUT = {"description", "required", "default", "deprecationMessage"}
@@ -29,30 +30,45 @@ if "symmetry" in sys.argv[0]:
 """
 
 
+@cache
+def action() -> dict[str, Any]:
+    """Return what the file says."""
+    import yaml
+
+    found: dict[str, Any] = yaml.safe_load(FILE.read_text())
+    return found
+
+
+def steps() -> list[dict[str, Any]]:
+    """Return the steps of the action."""
+    found: list[dict[str, Any]] = action()["runs"]["steps"]
+    return found
+
+
 def test_it_has_the_parts_that_the_schema_allows():
-    assert {*ACTION} <= OF_ACTION
-    assert ACTION["runs"]["using"] == "composite"
-    assert all({*each} <= OF_INPUT for each in ACTION["inputs"].values())
-    assert all({*each} <= {"description", "value"} for each in ACTION["outputs"].values())
-    for step in STEPS:
+    assert {*action()} <= OF_ACTION
+    assert action()["runs"]["using"] == "composite"
+    assert all({*each} <= OF_INPUT for each in action()["inputs"].values())
+    assert all({*each} <= {"description", "value"} for each in action()["outputs"].values())
+    for step in steps():
         assert {*step} <= OF_STEP
         assert ("run" in step) != ("uses" in step)
         assert ("run" in step) <= ("shell" in step)
 
 
 def test_no_input_is_in_the_text_of_a_command():
-    assert not any("${{" in step.get("run", "") for step in STEPS)
+    assert not any("${{" in step.get("run", "") for step in steps())
 
 
 def test_the_cache_is_asked_for_only_where_there_is_a_file():
-    cached = [step for step in STEPS if "cache" in step.get("with", {})]
+    cached = [step for step in steps() if "cache" in step.get("with", {})]
     assert all("hashFiles" in step["if"] for step in cached)
-    assert len([step for step in STEPS if "setup-python" in step.get("uses", "")]) == 2
+    assert len([step for step in steps() if "setup-python" in step.get("uses", "")]) == 2
 
 
 def run(folder: Path, name: str, **variables: str) -> tuple[int, str, str]:
     """Run the command of a step with stubs; return its status, the calls, and its outputs."""
-    (step,) = [step for step in STEPS if step.get("name") == name]
+    (step,) = [step for step in steps() if step.get("name") == name]
     for stub in ("pip", "symmetry"):
         (file := folder / stub).write_text(STUB.format(python=sys.executable))
         file.chmod(0o755)
@@ -83,7 +99,7 @@ def test_the_status_of_the_check_is_that_of_the_step(tmp_path, status):
 @pytest.mark.skipif(os.name == "nt", reason="bash")
 def test_nothing_is_uploaded_if_nothing_was_printed(tmp_path):
     assert run(tmp_path, "Check", ARGUMENTS="", STATUS="2", SARIF="")[::2] == (2, "")
-    (upload,) = [step for step in STEPS if "upload-sarif" in step.get("uses", "")]
+    (upload,) = [step for step in steps() if "upload-sarif" in step.get("uses", "")]
     assert "steps.check.outputs.sarif != ''" in upload["if"]
 
 

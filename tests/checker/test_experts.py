@@ -7,12 +7,12 @@ import torch
 from torch import nn
 
 import symmetry
-from tests.conftest import slow
 from tests.finding import models
 
 
-@pytest.mark.parametrize("make", [slow("experts"), "top_experts"])
-@pytest.mark.parametrize("broken", [slow(False), True])
+@pytest.mark.slow
+@pytest.mark.parametrize("make", ["experts", "top_experts"])
+@pytest.mark.parametrize("broken", [False, True])
 def test_one_expert_that_is_treated_differently_is_seen(make: str, broken: bool) -> None:
     def training():
         model, backward = getattr(models, make)()

@@ -22,6 +22,7 @@ def compare(first: str, *others: str, run=symmetry):
     return run("compare", *names, *(o for o in others if o[0] == "-"), cwd=FOLDER)
 
 
+@pytest.mark.slow
 def test_the_same_and_another(tmp_path):
     done = symmetry(
         *("compare", HERE + "training", HERE + "sdpa", HERE + "other_eps"),

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
+
 import symmetry
 
 
+@pytest.mark.slow
 def test_a_bias_before_batch_normalisation_hides_no_violation():
     """The bias has a gradient of pure rounding: with clones it moves, and without them not."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from symmetry import check
+from tests.conftest import slow
 
 
 def pinned(pins, *, listed=False):
@@ -41,10 +42,10 @@ def pinned(pins, *, listed=False):
     ("pins", "kind"),
     [
         ({"fc1": 5, "fc10": 9}, "holds"),
-        ({"fc10 units": 9}, "holds"),
+        slow({"fc10 units": 9}, "holds"),
         ({"fc1": 9}, "violated"),
-        ({"fc10": 5}, "violated"),
-        ({"nothing": 5}, "violated"),
+        slow({"fc10": 5}, "violated"),
+        slow({"nothing": 5}, "violated"),
     ],
 )
 def test_a_pin_is_of_one_module(pins, kind):
@@ -52,7 +53,7 @@ def test_a_pin_is_of_one_module(pins, kind):
     assert verdict.kind == kind
 
 
-@pytest.mark.parametrize("pin", ["0", "layer 0", "layer 0 units"])
+@pytest.mark.parametrize("pin", [slow("0"), slow("layer 0"), "layer 0 units"])
 def test_a_layer_of_a_sequence_is_pinned_by_its_number(pin):
     (verdict,) = check(pinned({pin: 5}, listed=True), only=["training/units"])
     assert verdict.kind == "holds"
