@@ -23,7 +23,7 @@ from symmetry.base.randomness.unseeded import SEEDS, giving_seeds
 from symmetry.jax.executables import Executables
 from symmetry.jax.jaxprs.interpreter import is_key
 from symmetry.jax.jaxprs.step import TracedStep
-from symmetry.jax.loops.loop_search import UNSEEN, loop_of
+from symmetry.jax.loop_training import UNSEEN, loop_of
 from symmetry.jax.made import MadeTraining, made_by
 from symmetry.jax.program import NOT_PLAIN, Program
 from symmetry.jax.raising import readable

@@ -1,13 +1,13 @@
-"""JAX as a framework of trainings. To import this module does not import JAX."""
+"""JAX as a library, and as a framework of trainings. To import this module does not import JAX."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from symmetry.base import libraries
-from symmetry.jax.library import JAX
+from symmetry.base.libraries import Library
 from symmetry.jax.tensorflow import TENSORFLOW
 from symmetry.training import frameworks
 from symmetry.training.frameworks import Setting
@@ -16,6 +16,46 @@ if TYPE_CHECKING:
     from symmetry.jax.run import JaxRun
     from symmetry.sandbox.source import Source
     from symmetry.training.target import Training
+
+_NUMPY = "save", "savez", "savez_compressed"
+_FLAX = "save_checkpoint", "save_checkpoint_multiprocess"
+_FLAX_READS = "restore_checkpoint", "latest_checkpoint"
+
+
+def _seeders() -> Sequence[tuple[Any, str]]:
+    random = sys.modules["jax"].random
+    return [(random, "PRNGKey"), (random, "key")]
+
+
+JAX = Library(
+    imports=("jax",),
+    seeders=_seeders,
+    packages=frozenset({"jax", "jaxlib"}),
+    observed="JAX's operations were evaluated one by one, not compiled",
+    threads="JAX's own threads were started with it and cannot be limited",
+    folders=(
+        ("etils.epath.register", "make_path", 0),  # of Orbax, and of all that uses epath
+        *(("flax.training.checkpoints", name, 0) for name in (*_FLAX, *_FLAX_READS)),
+    ),
+    saves=(
+        ("pickle", "", "dump"),
+        ("pickle", "", "dumps"),
+        *(("numpy", "", name) for name in _NUMPY),
+        *(("jax.numpy", "", name) for name in _NUMPY),
+        ("joblib", "", "dump"),
+        ("cloudpickle", "", "dump"),
+        ("cloudpickle", "", "dumps"),
+        ("safetensors.flax", "", "save_file"),
+        ("safetensors.numpy", "", "save_file"),
+        *(("flax.serialization", "", name) for name in ("to_bytes", "msgpack_serialize")),
+        *(("flax.training.checkpoints", "", name) for name in _FLAX),
+        ("equinox", "", "tree_serialise_leaves"),
+        ("orbax.checkpoint", "CheckpointManager", "save"),
+        ("orbax.checkpoint", "Checkpointer", "save"),
+        ("orbax.checkpoint", "AsyncCheckpointer", "save"),
+    ),
+)
+
 
 OLDEST = 0, 10
 SETTINGS = (

@@ -44,7 +44,7 @@ from torch import nn
 
 from symmetry.base.calls import calling, running
 from symmetry.base.randomness.generators import RandomStates
-from symmetry.torch.batches.batches import Batches
+from symmetry.torch.batches import Batches
 from symmetry.torch.compiler import frames
 from symmetry.torch.modes.constants import ConstantReads
 from symmetry.torch.modes.dtypes import widened

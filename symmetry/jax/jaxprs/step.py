@@ -30,9 +30,8 @@ from symmetry.jax.jaxprs.interpreter import Position, constants_in, is_key, wide
 from symmetry.jax.jaxprs.marks import MarkReader, leaves_of
 from symmetry.jax.jaxprs.noise import Draw, draws_in, noise_for, noise_in
 from symmetry.jax.jaxprs.places import place_of
-from symmetry.jax.jaxprs.rounding import rounded
+from symmetry.jax.jaxprs.precision import rounded, wide_literals
 from symmetry.jax.jaxprs.walk import Site
-from symmetry.jax.jaxprs.wide import wide_literals
 from symmetry.jax.made import has_numbers
 from symmetry.observe.source_line import SourceLine
 

@@ -2,12 +2,16 @@
 
 Nothing is hooked: the losses, their outputs and their labels are values in the jaxpr of the step,
 so other tokens are put in their place by evaluating it again.
+
+The labels of a loss of classes choose a class for each row of the scores. A step looks tokens up in
+a table, by comparing them with all classes, or in a loop.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import cached_property
 from itertools import groupby, takewhile
 from typing import Any
@@ -15,14 +19,14 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.extend.core import Literal
 
 from symmetry.jax.executables import quickly
 from symmetry.jax.jaxprs.forward import Forward
 from symmetry.jax.jaxprs.graph import Operand
+from symmetry.jax.jaxprs.interpreter import bind, kind_of
 from symmetry.jax.jaxprs.places import place_of
-from symmetry.jax.probes.labels import IGNORED, chosen_by
 from symmetry.jax.probes.leak import BackwardSearch
-from symmetry.jax.probes.lookups import Lookup, lookups
 from symmetry.jax.probes.masks import (
     lengths,
     masks,
@@ -31,7 +35,7 @@ from symmetry.jax.probes.masks import (
     padding_by_places,
 )
 from symmetry.jax.probes.pairs import PairSite, pairs
-from symmetry.jax.probes.provenance import makers
+from symmetry.jax.probes.provenance import CASTS, SHAPES, makers, source
 from symmetry.jax.probes.sites import Site, sites
 from symmetry.jax.probes.texts import place_among_arrays, texts_in
 from symmetry.jax.stepper import Stepper
@@ -49,6 +53,120 @@ from symmetry.training.losses import (
 )
 from symmetry.training.texts import padding_by_mask
 from symmetry.units.state import Array
+
+IGNORED = -100  # the label of a row that no label is known of
+_ONE = 1e-5  # how far chances may be from one in all
+
+
+def chosen_by(equation: Any, args: Sequence[Any], position: int, axis: int) -> Array | None:
+    """Return what an operation chooses among the scores, which are this operand; None if nothing.
+
+    They are numbers of classes, one for each row; or as many chances as there are scores.
+    """
+    name, shape = equation.primitive.name, args[position].shape
+    if name in ("gather", "dynamic_slice"):
+        return _gathered(equation, args, shape, axis)
+    if name == "select_n":
+        mask = np.asarray(args[0], bool)
+        return _as_labels((mask if position == 2 else ~mask).astype(np.float64), axis)
+    other = np.asarray(args[1 - position], np.float64)
+    if name == "dot_general" and not _is_entrywise(equation, len(shape)):
+        return None
+    return _as_labels(other, axis)
+
+
+def _gathered(
+    equation: Any, args: Sequence[Any], shape: tuple[int, ...], axis: int
+) -> Array | None:
+    """Return the class of each row, by taking the numbers of the entries instead of them."""
+    numbers = jnp.arange(np.prod(shape, dtype=int)).reshape(shape)
+    params = dict(equation.params)
+    if equation.primitive.name == "gather":
+        params["fill_value"] = -1
+    (taken,) = bind(equation, [numbers, *args[1:]], params)
+    flat = np.unique(np.asarray(taken).ravel())
+    flat = flat[(flat >= 0) & (flat < numbers.size)]
+    places = [*np.unravel_index(flat, shape)]
+    classes = places.pop(axis)
+    rows = tuple(n for k, n in enumerate(shape) if k != axis)
+    where = np.ravel_multi_index(places, rows) if rows else np.zeros(len(flat), int)
+    if not len(where) or len(np.unique(where)) < len(where):
+        return None
+    labels = np.full(int(np.prod(rows, dtype=int)), IGNORED)
+    labels[where] = classes
+    return labels.reshape(rows)
+
+
+def _as_labels(chances: Array, axis: int) -> Array | None:
+    """Return chances as labels if each row has one, or none; as they are if they sum to one."""
+    sums = chances.sum(axis)
+    empty = sums == 0
+    if (chances < 0).any() or not (empty | (abs(sums - 1) < _ONE)).all() or empty.all():
+        return None
+    if not np.isin(chances, (0, 1)).all():
+        return None if empty.any() else chances
+    return np.where(empty, IGNORED, chances.argmax(axis))
+
+
+def _is_entrywise(equation: Any, ndim: int) -> bool:
+    """Return whether a product only multiplies entries at the same places."""
+    (mine, others), (batch, other_batch) = equation.params["dimension_numbers"]
+    pairs = [*zip(mine, others, strict=True), *zip(batch, other_batch, strict=True)]
+    return len(pairs) == ndim and all(one == other for one, other in pairs)
+
+
+_FEWEST = 3  # tokens in a row
+
+
+@dataclass(frozen=True)
+class Lookup:
+    """An operand that holds tokens."""
+
+    operand: Operand  # which one it is
+    atom: Any  # the value there
+    shape: tuple[int, ...]  # its lengths
+
+    def tokens_in(self, value: Any) -> Array:
+        """Return the tokens, (batch, tokens) or (tokens, batch)."""
+        return np.asarray(value).reshape(self.shape[:2])
+
+    def holding(self, tokens: Array, like: Any) -> Array:
+        """Return other tokens as this operand holds them."""
+        return tokens.reshape(self.shape).astype(np.asarray(like).dtype)
+
+
+def lookups(forward: Forward) -> list[Lookup]:
+    """Return the operands that may hold tokens, in the order of the equations."""
+    found = []
+    for number, equation in enumerate(forward.equations):
+        for position in _places(forward, equation):
+            atom = equation.invars[position]
+            shape = tuple(atom.aval.shape)
+            whole = not isinstance(atom, Literal) and kind_of(atom.aval.dtype) in ("i", "u")
+            # The indices of a table have one more axis.
+            two = len(shape) == 2 if equation.primitive.name == "scan" else shape[2:] == (1,)
+            if whole and two and max(shape[:2]) >= _FEWEST:
+                found.append(Lookup((number, position), atom, shape))
+    return found
+
+
+def _places(forward: Forward, equation: Any) -> Iterator[int]:
+    name = equation.primitive.name
+    if name == "gather":
+        table, dimensions = equation.invars[0], equation.params["dimension_numbers"]
+        plain = len(dimensions.start_index_map) == 1 and not dimensions.operand_batching_dims
+        if forward.is_trained(table) and plain:
+            yield 1
+    elif name == "eq":
+        for position, atom in enumerate(equation.invars):
+            other = forward.maker(source(forward, equation.invars[1 - position], SHAPES | CASTS))
+            if other is not None and other.primitive.name == "iota" and len(atom.aval.shape) == 3:
+                yield position
+    elif name == "scan" and any(map(forward.is_trained, equation.invars)):
+        yield from range(
+            equation.params["num_consts"] + equation.params["num_carry"], len(equation.invars)
+        )
+
 
 _CLASSES = "cross_entropy"
 _WORDS = {

@@ -21,7 +21,7 @@ from typing import Any
 import jax
 
 from symmetry.base.updates import UpdateLog
-from symmetry.jax.loops.loop_search import LoopFound, LoopInside, LoopSearch, loop_in
+from symmetry.jax.loop_training import LoopFound, LoopInside, LoopSearch, loop_in
 from symmetry.jax.made import has_numbers, is_array
 from symmetry.jax.script.jitted import Jitted, copied
 from symmetry.jax.script.jitting import Jitting

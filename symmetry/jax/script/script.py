@@ -76,7 +76,7 @@ class JaxScript:
 
     def _run(self) -> Any:
         """Run it; once more, with all operations, if its jitted functions alone make no step."""
-        from symmetry.jax.loops.loop_search import LoopFound
+        from symmetry.jax.loop_training import LoopFound
         from symmetry.jax.script.calls import JittedCalls
         from symmetry.jax.script.operations import OperationCalls
         from symmetry.jax.script.repeated_step import lacks_gradients, training_of

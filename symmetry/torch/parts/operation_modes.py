@@ -9,7 +9,7 @@ from typing import Any
 
 from symmetry.base.randomness.generators import RandomStates
 from symmetry.base.randomness.unseeded import Unseeded
-from symmetry.torch.batches.batches import Batches
+from symmetry.torch.batches import Batches
 from symmetry.torch.modes.constants import ConstantReads
 from symmetry.torch.modes.detached import scaled
 from symmetry.torch.modes.dtypes import MixedDtypes

@@ -326,7 +326,7 @@ def test_digits_of_literals_are_found_inside_of_calls_and_loops():
     import jax
     import jax.numpy as jnp
 
-    from symmetry.jax.jaxprs.wide import wide_literals
+    from symmetry.jax.jaxprs.precision import wide_literals
 
     def function(x):
         looped = jax.lax.scan(lambda c, _: (c * 0.3, None), x, None, 2)[0]

@@ -32,7 +32,7 @@ def made(value):
 
 
 def test_names_of_enclosing_functions_and_modules_are_read_also_in_functions_that_it_calls():
-    from symmetry.jax.script.captured import Captured
+    from symmetry.jax.script.jitted import Captured
 
     first, second = np.zeros(2), np.full(2, 5.0)
     inner, other = made(first)
@@ -47,7 +47,7 @@ def test_names_of_enclosing_functions_and_modules_are_read_also_in_functions_tha
 
 
 def test_an_array_that_is_filled_anew_is_remembered_as_it_was():
-    from symmetry.jax.script.captured import Captured
+    from symmetry.jax.script.jitted import Captured
 
     array = np.zeros(2)
     captured = Captured(made(array)[0])

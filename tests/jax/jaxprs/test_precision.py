@@ -21,7 +21,7 @@ def moved(function, *args, seed=1, promoted=False):
     """Return what a function returns if its operations are rounded as a seed says."""
     import jax
 
-    from symmetry.jax.jaxprs.rounding import rounded
+    from symmetry.jax.jaxprs.precision import rounded
 
     made = jax.make_jaxpr(function)(*args)
     results = rounded(made.jaxpr, promoted=promoted)(np.uint32(seed), made.consts, args)

@@ -66,7 +66,7 @@ def found(train: Any) -> Any:
     import jax
     import jax.numpy as jnp
 
-    from symmetry.jax.loops.loop_search import loop_in
+    from symmetry.jax.loop_training import loop_in
 
     return loop_in(lambda: jax.jit(train)(jnp.ones(2)))
 

@@ -1,12 +1,13 @@
-"""What a mask hides in a batch, and what a model may know of it."""
+"""The batches that steps are given, and how many samples they have."""
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
-from symmetry.torch.batches.padding import (
+from symmetry.torch.batches import (
     NO_MASK,
     tokens_of,
     why_none_hidden,
@@ -14,6 +15,7 @@ from symmetry.torch.batches.padding import (
 )
 from symmetry.training.target import FunctionTraining
 from tests.checking import check_target
+from tests.torch.runs import run, training
 
 
 def padded(*, masked=True, left=False, by_token=False, labels=None):
@@ -64,7 +66,7 @@ def test_what_reads_hidden_tokens_is_violated_and_says_on_which_side_they_are():
 
 def test_a_model_that_finds_padding_by_its_token_cannot_be_judged():
     verdict = padded(by_token=True)
-    text = "cannot judge: tokens are compared with a number (tests/torch/batches/test_padding.py:"
+    text = "cannot judge: tokens are compared with a number (tests/torch/test_batches.py:"
     assert (verdict.kind, verdict.message[: len(text)]) == ("vacuous", text)
 
 
@@ -179,3 +181,25 @@ def test_why_it_is_not_known_what_is_hidden(changes, why):
     assert why in found
     assert bool(found) == bool(why)
     assert why_none_hidden([1, 2]) == NO_MASK
+
+
+def test_samples_can_be_rearranged_where_the_batch_is_given():
+    import torch
+
+    def make():
+        model = torch.nn.Linear(1, 1)
+        x = torch.arange(3.0)[:, None]
+        return (
+            model,
+            lambda batch: seen.append(batch["x"][:, 0].tolist()),
+            {"batch": lambda i: {"x": x + i, "more": "words"}},
+        )
+
+    seen = []
+    taken, rearranged = run(make), run(make, order=np.array([2, 0, 1]))
+    assert taken.samples() == 3
+    taken.step()
+    rearranged.taken = 1
+    rearranged.step()
+    assert seen == [[0, 1, 2], [3, 1, 2]]
+    assert run(training()).samples() is None

@@ -1,1 +1,0 @@
-"""The batches of a run: its samples in another order, what is drawn for them, what a mask hides."""
