@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pytest
 
-from symmetry.steps.cases.strategies import draw_cases
+from symmetry.steps.drawn_cases import draw_cases
 from symmetry.targets.resolve import as_step_target
 from tests.catalogues import STEPS, select
 from tests.checking import check

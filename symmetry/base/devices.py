@@ -1,13 +1,46 @@
-"""Where scripts run that need a GPU, or ranks; no framework is imported."""
+"""Where scripts run that need a GPU, or ranks; no framework is imported.
+
+A command chooses these for the scripts that are named while it runs.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from itertools import chain
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from symmetry.base.libraries import registered
+
+AUTO, CPU, CUDA_ON_CPU = DEVICES = "auto", "cpu", "cuda-on-cpu"
+Value = TypeVar("Value")
+
+
+class Choice(Generic[Value]):
+    """A value that scripts get when they are named."""
+
+    def __init__(self, name: str, default: Value) -> None:
+        self._value = ContextVar(name, default=default)
+
+    def get(self) -> Value:
+        """Return the value for scripts that are named now."""
+        return self._value.get()
+
+    @contextmanager
+    def set(self, value: Value) -> Iterator[None]:
+        """Choose a value for the scripts that are named while the block runs."""
+        token = self._value.set(value)
+        try:
+            yield
+        finally:
+            self._value.reset(token)
+
+
+DEVICE = Choice("device", AUTO)
+RANKS = Choice("ranks", 1)
+RESUMING: Choice[tuple[str, ...] | None] = Choice("resuming", None)  # the arguments
 
 
 def _idle() -> tuple[str, ...]:

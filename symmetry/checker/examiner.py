@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 
+from symmetry.base.calls import running
 from symmetry.base.devices import Substitution
+from symmetry.base.processes import cpu_seconds
 from symmetry.checker.arguments import TriedSizes
-from symmetry.checker.budget import Budget
 from symmetry.checker.covered import Covered
 from symmetry.checker.plan import Plan
 from symmetry.checker.progress import Progress
@@ -16,6 +19,33 @@ from symmetry.checker.verdict import Kind, Verdict
 from symmetry.finding.coverage import Coverage
 from symmetry.law.invariant import Invariant
 from symmetry.law.measurement import Measurement
+
+
+class Budget:
+    """CPU seconds, of which only those inside of ``spending`` are counted.
+
+        with budget.spending():
+            ...                     a call of the target raises ``BudgetSpent`` once they are used
+
+    Parameters
+    ----------
+    seconds
+        How many there are; None for no limit.
+    """
+
+    def __init__(self, seconds: float | None = None) -> None:
+        self.left = math.inf if seconds is None else seconds
+
+    @contextmanager
+    def spending(self) -> Iterator[None]:
+        """Count the CPU seconds of the block, whose calls end with those that are left."""
+        began, outer = cpu_seconds(), running.limit
+        running.limit = min(outer, began + self.left)
+        try:
+            yield
+        finally:
+            running.limit = outer
+            self.left -= cpu_seconds() - began
 
 
 class Examiner(ABC):

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from os import PathLike
 from typing import TYPE_CHECKING, Any, TypedDict
 
-from symmetry.base.randomness.seeds import MOST
+from symmetry.base.randomness.seedings import LARGEST_SEED
 from symmetry.checker.declaration import Patterns, option, settle
-from symmetry.units.dtypes import DTYPES
+from symmetry.units.state import DTYPES
 
 if TYPE_CHECKING:
     from symmetry.law.case import Case
@@ -30,7 +30,7 @@ class SharedOptions:
             "Seed for all random numbers; another seed explores other runs and cases.",
             "N",
             least=0,
-            most=MOST,
+            most=LARGEST_SEED,
         ),
     )
     dtype: Patterns = field(

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from symmetry.base.choices import RANKS, RESUMING
+from symmetry.base.devices import RANKS, RESUMING
 from symmetry.base.errors import INTERRUPTED, OK, SymmetryError
 from symmetry.base.names import words_of
 from symmetry.base.processes import cores

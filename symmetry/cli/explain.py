@@ -87,7 +87,7 @@ def command(target: str, json: Path | None, script: Path | None, **given: Any) -
     """
     from symmetry import session
     from symmetry.base.files import writable_files, write_all
-    from symmetry.experiment.data.mnist import load_mnist
+    from symmetry.experiment.data.dataset import load_mnist
     from symmetry.law.target import ExplanationOptions
     from symmetry.report.explained import lines, to_json
     from symmetry.targets.resolve import resolve

@@ -13,10 +13,10 @@ import click
 
 from symmetry.base.errors import SymmetryError
 from symmetry.base.names import split_tail
-from symmetry.base.randomness.seeds import MOST
+from symmetry.base.randomness.seedings import LARGEST_SEED
 from symmetry.checker.declaration import About, declared, is_number
 from symmetry.cli.screen import say
-from symmetry.units.dtypes import DTYPES
+from symmetry.units.state import DTYPES
 
 if TYPE_CHECKING:
     from dataclasses import Field
@@ -52,7 +52,7 @@ class WholeNumber(click.IntRange):
 REPORTS = Path("reports")  # the directory of the reports that are written without any option
 _CLASSES = 10  # of the digits
 
-WHOLE, SEED = WholeNumber(min=1), WholeNumber(0, MOST)
+WHOLE, SEED = WholeNumber(min=1), WholeNumber(0, LARGEST_SEED)
 STANDARD = Path("-")  # standard output, where a file is expected
 PATH, RATE, DTYPE = given_path, learning_rate, click.Choice(DTYPES)
 POSITIVE = click.FloatRange(min=0, min_open=True)
@@ -165,8 +165,7 @@ report_options = _together(
 
 def load_data(directory: Path | None, classes: int) -> Dataset:
     """Load the data set that ``--data`` and ``--classes`` name, unless it is damaged."""
-    from symmetry.experiment.data.dataset import load_dataset
-    from symmetry.experiment.data.mnist import load_mnist
+    from symmetry.experiment.data.dataset import load_dataset, load_mnist
 
     return load_mnist(classes) if directory is None else load_dataset(directory, classes)
 

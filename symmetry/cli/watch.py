@@ -61,7 +61,7 @@ def command(
     """
     from symmetry import session
     from symmetry.api import watch
-    from symmetry.base.choices import RESUMING
+    from symmetry.base.devices import RESUMING
     from symmetry.base.files import writable_files, write_all
     from symmetry.report import resumed
     from symmetry.report.timeline import lines

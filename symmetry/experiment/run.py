@@ -20,9 +20,8 @@ from symmetry.experiment.data.dataset import Dataset
 from symmetry.experiment.exact import ExactInvariants, Outcome
 from symmetry.experiment.settings import Settings
 from symmetry.network import formulas
-from symmetry.network.collapsed import CollapsedCore
 from symmetry.network.core import AnyCore, Core, Weights
-from symmetry.network.descent import Iteration, train
+from symmetry.network.descent import CollapsedCore, Iteration, train
 from symmetry.units import compare
 from symmetry.units.compare import Floats
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from symmetry.base.errors import TrainingError
 from symmetry.finding.coverage import Coverage, Tell, capacity
-from symmetry.finding.first_steps.losses import PROMOTED
+from symmetry.finding.first_steps import PROMOTED
 from symmetry.finding.groups import GroupSearch
 from symmetry.finding.idle import dead_layers, modules_without_gradient, units_without_gradient
 from symmetry.finding.naming import named

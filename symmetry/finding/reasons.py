@@ -13,7 +13,7 @@ from symmetry.finding.exchange.actions import Action, Actions
 from symmetry.finding.exchange.propagation import Stuck
 from symmetry.finding.naming import module_of
 from symmetry.finding.solver import Solver
-from symmetry.finding.unequal.stops import Stop, Stops
+from symmetry.finding.unequal import Stop, Stops
 from symmetry.observe.source_line import SourceLine
 from symmetry.units.units import Units
 

@@ -15,19 +15,17 @@ from numpy.typing import NDArray
 
 from symmetry.base.errors import TrainingError
 from symmetry.finding.exchange.tolerance import CERTAIN, elsewhere, same
-from symmetry.finding.first_steps.generic import generic_start
-from symmetry.finding.first_steps.gradients import (
-    FirstSteps,
-    ReceivedGradients,
-    entries_in_any,
-    take_first_steps,
-)
-from symmetry.finding.first_steps.losses import (
+from symmetry.finding.first_steps import (
     PROMOTED,
+    FirstSteps,
     LossSteps,
+    ReceivedGradients,
     StepResults,
     begin_steps,
+    entries_in_any,
+    generic_start,
     largest_difference,
+    take_first_steps,
 )
 from symmetry.training.capabilities.batching import FewSamples, Thinning
 from symmetry.training.capabilities.model import Layered

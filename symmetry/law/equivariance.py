@@ -19,9 +19,8 @@ from symmetry.law.judge import Ratios, judge, ratio, worst
 from symmetry.law.measurement import UNSEEDED, Measurement, Violation
 from symmetry.law.start import Orders, Start
 from symmetry.units import compare
-from symmetry.units.merge import Pair, merged, sources
 from symmetry.units.state import Array, State, difference, finite, has_moved
-from symmetry.units.units import Units
+from symmetry.units.units import Pair, Units, merged, sources
 from symmetry.units.words import in_ulps
 
 _NO_UNITS = "no equal units were found"

@@ -6,8 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from symmetry.base.failure import Failure
-from symmetry.law.note import Note
-from symmetry.law.proof import Proof
+from symmetry.law.note import Note, Proof
 from symmetry.observe.source_line import SourceLine
 from symmetry.units import compare
 from symmetry.units.state import Array

@@ -12,7 +12,7 @@ from enum import IntEnum
 from typing import Any
 
 from symmetry.base import ranks
-from symmetry.base.choices import AUTO, DEVICE, RANKS, RESUMING
+from symmetry.base.devices import AUTO, DEVICE, RANKS, RESUMING
 from symmetry.base.names import words_of
 from symmetry.base.user_code import spell
 from symmetry.checker.verdict import Checked, Verdict

@@ -6,7 +6,7 @@ import shutil
 import textwrap
 from collections.abc import Iterator
 
-from symmetry.base.choices import Choice
+from symmetry.base.devices import Choice
 
 MOST, _LEAST = 100, 40  # letters of a line of prose: longer ones are hard to read
 WIDTH = Choice("width", MOST)  # where no terminal shows the lines, the same for everybody

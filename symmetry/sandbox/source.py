@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from symmetry.base.choices import DEVICE, RANKS, RESUMING
+from symmetry.base.devices import DEVICE, RANKS, RESUMING
 from symmetry.base.notebooks import code_in
 
 # Options by which scripts are resumed, the surest first. ``--checkpoint`` may be a folder to write.

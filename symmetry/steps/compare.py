@@ -1,4 +1,10 @@
-"""Comparing two-layer steps with a reference: on drawn cases, and the smallest that differs."""
+"""Comparing two-layer steps with a reference: on drawn cases, and the smallest that differs.
+
+Their weights show where two steps first differ: forward, backward or update. Nothing inside of a
+step is seen. But w2's bias row moves by the mean of the outputs' errors, which only the forward
+decides on; w2's hidden rows and w1 by what the backward makes of them; and an update that is
+another one moves all arrays by the same multiple, or by a multiple of the weights.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +13,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
+import numpy as np
+from numpy.typing import NDArray
+
 from symmetry.base.errors import SymmetryError, TargetError
 from symmetry.base.randomness.random import Random
 from symmetry.checker.options import CASES
@@ -14,20 +23,83 @@ from symmetry.comparison.options import ComparisonOptions
 from symmetry.comparison.outcome import Compared, ComparedTraining, DtypeResult, FirstDifference
 from symmetry.law.case import Case, with_distinct_sizes
 from symmetry.law.judge import LARGEST_RESPONSE, Ratios, judge, ratio, worst
-from symmetry.steps.cases.recipes import make_start
-from symmetry.steps.cases.shrink import shrink
-from symmetry.steps.phase import phase_of
+from symmetry.steps.cases import make_start, shrink
 from symmetry.steps.response import response
 from symmetry.steps.start import StepStart
 from symmetry.steps.step import TwoLayerStep
 from symmetry.units.state import (
     Array,
+    State,
     difference,
     finite,
     has_moved,
     identical,
     largest,
 )
+
+Doubles = NDArray[np.float64]
+
+
+def phase_of(
+    start: State,
+    mine: State,
+    theirs: State,
+    responses: Mapping[str, float],
+    limit: float,
+    *,
+    alone: bool,
+) -> tuple[str, str]:
+    """Return the phase, and the evidence for it.
+
+    Parameters
+    ----------
+    start, mine, theirs
+        The weights before the step, and after the step of the reference and of the other: ``w1`` of
+        shape (i + 1, h) and ``w2`` of shape (h + 1, c), row 0 of each the bias.
+    responses, limit
+        How far one ulp moves each array, and by how many of these the two may differ.
+    alone
+        Whether this step differs if it is the first one from there.
+    """
+    if not alone:
+        return "update", "a fresh step from there agrees, so what is kept between steps does not"
+    allowed = {name: limit * responses.get(name, 0.0) for name in mine}
+    moved = {name: _moved(start[name], mine[name]) for name in mine}
+    other = {name: _moved(start[name], theirs[name]) for name in mine}
+    factor = _multiple(moved, other)
+    if _explains(moved, other, allowed, factor):
+        return "update", f"all weights move {factor:.6g} times as far"
+    rest = {name: other[name] - moved[name] for name in mine}
+    weights = {name: start[name].astype(np.float64) for name in mine}
+    decay = _multiple(weights, rest)
+    if decay and _explains(weights, rest, allowed, decay):
+        return "update", f"the weights change by {decay:.6g} of themselves beside the gradient"
+    apart = {name: abs(rest[name]) > allowed[name] for name in mine}
+    if apart["w2"][0].any():
+        return "forward", "the bias row of w2 moves otherwise, as the mean error of the outputs"
+    agrees = "the bias row of w2 agrees, and with it the outputs"
+    if not apart["w2"].any():
+        return "backward", f"{agrees}; so do the hidden rows of w2; w1 does not"
+    both = " and w1" if apart["w1"].any() else ""
+    return "backward", f"{agrees}; the hidden rows of w2{both} do not"
+
+
+def _moved(before: Array, after: Array) -> Doubles:
+    return np.subtract(after, before, dtype=np.float64)
+
+
+def _multiple(a: Mapping[str, Doubles], b: Mapping[str, Doubles]) -> float:
+    """Return the number of times that ``a`` is most nearly ``b``."""
+    whole = sum(float((x * x).sum()) for x in a.values())
+    return sum(float((a[name] * b[name]).sum()) for name in a) / whole if whole else 0.0
+
+
+def _explains(
+    a: Mapping[str, Doubles], b: Mapping[str, Doubles], allowed: Mapping[str, float], factor: float
+) -> bool:
+    """Return whether ``b`` is a multiple of ``a``, up to rounding."""
+    return all(largest(b[n] - factor * a[n]) <= max(1.0, abs(factor)) * allowed[n] for n in a)
+
 
 _NEARBY = 121  # a stream of a case's seed
 
@@ -68,7 +140,7 @@ class CaseDeviation:
 def cases_in(options: ComparisonOptions, dtype: str) -> tuple[Case, ...]:
     """Return the cases of one dtype: the given ones, or else drawn ones."""
     if options.cases is None:
-        from symmetry.steps.cases.strategies import draw_cases  # imports Hypothesis
+        from symmetry.steps.drawn_cases import draw_cases  # imports Hypothesis
 
         return draw_cases(options.examples or CASES, options.seed, (dtype,))
     return tuple(case for case in options.cases if case.dtype == dtype)

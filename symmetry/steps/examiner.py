@@ -1,4 +1,7 @@
-"""Checking a step: every invariant on every case, and the smallest case of what goes wrong."""
+"""Checking a step: every invariant on every case, and the smallest case of what goes wrong.
+
+Some verdicts have one cause: a step that draws, ignores its weights, or computes no numbers.
+"""
 
 from __future__ import annotations
 
@@ -19,15 +22,71 @@ from symmetry.checker.progress import Progress
 from symmetry.checker.verdict import Verdict
 from symmetry.law.case import WEIGHTS, Case
 from symmetry.law.invariant import Invariant
+from symmetry.law.statements import REPEATABLE
 from symmetry.sandbox.confinement.confined import refusal
-from symmetry.steps.cases import recipes
-from symmetry.steps.cases.shrink import MAX_RUNS, shrink
+from symmetry.steps.cases import COMMON, MAX_RUNS, make_start, shrink
 from symmetry.steps.catalogue import StepInvariant
-from symmetry.steps.diagnosis import diagnose
 from symmetry.steps.invariants.splits import elaborated, explained
 from symmetry.steps.start import StepStart
 from symmetry.steps.step import TwoLayerStep
+from symmetry.units.state import finite, identical
 from symmetry.units.words import count
+
+
+def diagnose(target: TwoLayerStep, verdicts: Sequence[Verdict]) -> tuple[str, ...]:
+    """Return what is wrong with the step as a whole, in lines; none where its verdicts are good.
+
+    Two steps from common numbers show it: 8 samples from 0 to 1, the same ones from other weights.
+    Where runs do not repeat themselves, a third one is observed for random numbers.
+    """
+    dtypes = dict.fromkeys(v.dtype for v in verdicts if v.kind in ("violated", "vacuous"))
+    texts = [text for dtype in dtypes for text in _wrong(target, dtype)]
+    if any(v.invariant == REPEATABLE.name and v.kind == "violated" for v in verdicts):
+        texts += _draws(target, next(iter(dtypes)))
+    return tuple(dict.fromkeys(texts))
+
+
+def _wrong(target: TwoLayerStep, dtype: str) -> tuple[str, ...]:
+    case = replace(COMMON, dtype=dtype)
+    start, other = replace(make_start(case), target=target), make_start(replace(case, seed=1))
+    try:
+        after, other_after = start.step(), start.at({"w1": other.w1, "w2": other.w2}).step()
+    except TargetError:
+        return ()
+    if not finite(after):
+        return ("the first step gives NaN or infinity, even from numbers of order 1",)
+    if identical(after, other_after):
+        return ("the step ignores w1 and w2: from other weights it returns the same ones",)
+    if identical(after, start.state):
+        return ("the step returns w1 and w2 as they came",)
+    return ()
+
+
+def _draws(target: TwoLayerStep, dtype: str) -> list[str]:
+    """Say which operations of a step draw random numbers, and where."""
+    from symmetry.observe.source_line import SourceLines
+    from symmetry.observe.tape import Event, Tape
+    from symmetry.steps.observe.running import observing
+
+    start = make_start(replace(COMMON, dtype=dtype))
+    arguments = start.x, start.y, start.w1, start.w2, start.lr
+    texts: dict[str, None] = {}
+
+    def note(event: Event) -> None:
+        call = event.call
+        if call.random:
+            where = str(call.place) or "code that is in no file"
+            texts[f"{call.name} draws random numbers in each step: {where}"] = None
+
+    try:
+        run = target.start()
+        run(*arguments)  # it may compile
+        with observing(Tape(note), target.target, SourceLines()):
+            run(*arguments)
+    except TargetError:
+        pass
+    return list(texts)
+
 
 _ROUNDING_RUNS = 60  # to make its case smaller: each asks for many more, and it does not gate
 _RERUNS = 3  # of the smallest case, to see whether it fails every time
@@ -90,7 +149,7 @@ class StepExaminer(Examiner):
         if not self._told or dtype not in self.target.dtypes:
             return False
         if dtype not in self._works:
-            common = _start_of(self.target, replace(recipes.COMMON, dtype=dtype))
+            common = _start_of(self.target, replace(COMMON, dtype=dtype))
             self._works[dtype] = ""
             try:
                 deque(common.run(), maxlen=0)
@@ -215,7 +274,7 @@ def _entry(invariant: Invariant) -> StepInvariant:
 
 
 def _bound(target: TwoLayerStep, case: Case) -> StepStart:
-    return replace(recipes.make_start(case), target=target)
+    return replace(make_start(case), target=target)
 
 
 _start_of = lru_cache(256)(_bound)  # the invariants share starts, and some of them a run as well

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from symmetry.base.choices import RANKS, RESUMING
+from symmetry.base.devices import RANKS, RESUMING
 from symmetry.base.errors import SymmetryError
 from symmetry.checker.examiner import Examiner
 from symmetry.checker.options import CASES, Options
@@ -20,7 +20,7 @@ from symmetry.finding.coverage import Coverage
 from symmetry.law.case import Case
 from symmetry.law.invariant import select
 from symmetry.law.target import ExplanationOptions
-from symmetry.steps.cases.recipes import start_of_dataset
+from symmetry.steps.cases import start_of_dataset
 from symmetry.steps.catalogue import CATALOGUE, StepInvariant
 from symmetry.steps.compare import compare_steps
 from symmetry.steps.examiner import StepExaminer
@@ -110,7 +110,7 @@ def _cases(options: Options) -> tuple[Case, ...]:
     """Return the given cases as they are, or draw some."""
     cases = options.cases
     if cases is None:
-        from symmetry.steps.cases.strategies import draw_cases  # imports Hypothesis
+        from symmetry.steps.drawn_cases import draw_cases  # imports Hypothesis
 
         drawn = draw_cases(options.examples or CASES, options.seed, options.dtypes)
         cases = [replace(case, n=max(case.n, options.min_samples)) for case in drawn]

@@ -9,7 +9,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from symmetry.base.choices import DEVICE, DEVICES, RANKS, RESUMING
+from symmetry.base.devices import DEVICE, DEVICES, RANKS, RESUMING
 from symmetry.base.errors import SymmetryError
 from symmetry.base.notebooks import SUFFIX, cell_of, code_in
 from symmetry.sandbox.source import Source

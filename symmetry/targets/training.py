@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 
-from symmetry.base.choices import RANKS, RESUMING
+from symmetry.base.devices import RANKS, RESUMING
 from symmetry.base.errors import SymmetryError
 from symmetry.base.ranks import launcher, world
 from symmetry.checker.examiner import Examiner

@@ -2,20 +2,42 @@
 
 All are taken before anything else, in processes of their own, and end after a few updates. Then the
 training is checked as one rank.
+
+Numbers are gathered from all ranks, so that all take the same steps in a search. A search takes
+steps as long as its numbers allow it. Each rank has its own batches, so by its own numbers it would
+take more steps than another one, and wait for it for ever.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
+from symmetry.base import ranks
 from symmetry.base.failure import Failure
 from symmetry.law.judge import LARGEST_RESPONSE, ratio
 from symmetry.observe.source_line import SourceLine
+from symmetry.training.capabilities.replicated import Replicated
 from symmetry.training.events import Epochs
+from symmetry.training.run import Run
 from symmetry.units.state import Array, difference, largest
+
+Gathering = Callable[[Any], list[Any]]  # from what this rank has found to what each of them has
+
+
+def by_itself(mine: Any) -> list[Any]:
+    """Return what a process has found that is the only rank."""
+    return [mine]
+
+
+def gathering(run: Run) -> Gathering:
+    """Return the function that gathers from all ranks of a run."""
+    replicated = run.capability(Replicated) if ranks.world() > 1 else None
+    return by_itself if replicated is None else replicated.gathered
+
 
 _EPS = float(np.finfo(np.float32).eps)  # ranks run as they are written
 

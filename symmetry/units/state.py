@@ -1,4 +1,4 @@
-"""A state: every array that a step changes, by name."""
+"""A state, every array that a step changes by name; the dtypes in which states are compared."""
 
 import math
 from collections.abc import Iterable, Mapping
@@ -8,6 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from symmetry.units import compare
+
+DTYPES = ("float32", "float64")
+
 
 Array = NDArray[Any]
 State = Mapping[str, Array]

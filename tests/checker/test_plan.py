@@ -9,7 +9,7 @@ import pytest
 from symmetry.base.errors import SymmetryError
 from symmetry.law.case import Case
 from symmetry.report.verdicts import conclusion
-from symmetry.steps.cases.strategies import draw_cases
+from symmetry.steps.drawn_cases import draw_cases
 from symmetry.targets.resolve import as_step_target, resolve
 from symmetry.training.target import FunctionTraining
 from tests.catalogues import STEPS, select

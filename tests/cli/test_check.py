@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from symmetry.law.case import Case
-from symmetry.steps.cases.strategies import draw_cases
+from symmetry.steps.drawn_cases import draw_cases
 from symmetry.targets.kinds import invariants
 from tests.catalogues import STEPS as CATALOGUE
 from tests.catalogues import select

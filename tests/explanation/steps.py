@@ -14,7 +14,7 @@ import numpy as np
 from symmetry.base.files import write_all
 from symmetry.explanation.explained import Culprit, Explained
 from symmetry.law.case import Case
-from symmetry.steps.cases.recipes import start_of_case
+from symmetry.steps.cases import start_of_case
 from symmetry.steps.explain import explain_step
 from symmetry.steps.start import StepStart
 from symmetry.targets.resolve import as_step_target

@@ -7,7 +7,7 @@ import pytest
 
 from symmetry.base.errors import SymmetryError
 from symmetry.law.case import Case
-from symmetry.steps.cases.recipes import start_of_case
+from symmetry.steps.cases import start_of_case
 from symmetry.steps.explain import explain_case, explain_data
 from symmetry.targets.resolve import as_step_target
 from tests.conftest import few, slow

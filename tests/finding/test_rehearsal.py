@@ -11,7 +11,7 @@ from symmetry.finding.find import find
 from symmetry.finding.rehearsal import Rehearsal
 from symmetry.training.target import FunctionTraining
 from symmetry.units.units import Part, Units
-from tests.finding.first_steps.test_generic import faint
+from tests.finding.test_first_steps import faint
 
 
 def gated():

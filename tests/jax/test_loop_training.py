@@ -136,8 +136,7 @@ def test_the_gradients_of_a_step_that_is_an_epoch_are_those_of_its_loop():
     training = FunctionTraining("training", lambda: (jnp.ones(2), lambda w, _: scanned(w)))
     run = training.begin()
     assert (
-        "its step is descend (tests/jax/loops/test_loop_search.py:"
-        in run.capability(StepEvents).part
+        "its step is descend (tests/jax/test_loop_training.py:" in run.capability(StepEvents).part
     )
     run.step()
     gradient = jax.grad(lambda w: ((ROWS[0] @ w - 1) ** 2).mean())(jnp.ones(2))

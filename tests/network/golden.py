@@ -17,12 +17,10 @@ from typing import Any
 import numpy as np
 
 from symmetry.base.randomness.random import Random
-from symmetry.experiment.data.dataset import Dataset
-from symmetry.experiment.data.mnist import load_mnist
+from symmetry.experiment.data.dataset import Dataset, load_mnist
 from symmetry.network import formulas
-from symmetry.network.collapsed import CollapsedCore
 from symmetry.network.core import Core
-from symmetry.network.descent import train
+from symmetry.network.descent import CollapsedCore, train
 
 FILE = Path(__file__).with_name("golden.json")
 CORES = {"full": Core, "collapsed": CollapsedCore}

@@ -12,8 +12,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from symmetry.network import core, formulas, kernels
-from symmetry.network.collapsed import CollapsedCore
 from symmetry.network.core import Core
+from symmetry.network.descent import CollapsedCore
 from tests.conftest import slow
 from tests.network import oracle
 from tests.network.arrays import DTYPES, draw_arrays, same_bits

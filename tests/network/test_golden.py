@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from symmetry.network import collapsed, core, kernels
+from symmetry.network import core, descent, kernels
 from symmetry.network.descent import update
 from tests.network import golden, oracle
 
@@ -72,7 +72,7 @@ def train_by_the_oracle(case):
 def test_tiles_of_another_processor_change_no_bit(case, other_kernels, monkeypatch):
     assert other_kernels.PANEL_BYTES != kernels.PANEL_BYTES
     assert other_kernels.TILES != kernels.TILES
-    for module in core, collapsed:
+    for module in core, descent:
         monkeypatch.setattr(module, "kernels", other_kernels)
     assert case.run() == golden.pinned()[case.name]
 

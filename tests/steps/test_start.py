@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from symmetry.law.case import Case
-from symmetry.steps.cases.recipes import start_of_case
+from symmetry.steps.cases import start_of_case
 from symmetry.steps.target import StepTarget
 from symmetry.units.state import identical
 

@@ -240,7 +240,7 @@ def loud(x, y, w1, w2, lr):
 def test_hypothesis_settings_are_neither_read_nor_changed(pytester):
     decorator = """
 from hypothesis import HealthCheck, Verbosity, given, settings, strategies as st
-from symmetry.steps.cases.strategies import draw_cases
+from symmetry.steps.drawn_cases import draw_cases
 
 settings.register_profile("odd", max_examples=1, verbosity=Verbosity.debug, derandomize=True)
 settings.load_profile("odd")

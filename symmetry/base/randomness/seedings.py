@@ -1,7 +1,7 @@
 """The numbers that random generators are seeded with, by the user's line.
 
 torch.manual_seed(int(time.time()))     each run has another number: this line explains why
-                                        runs do not repeat themselves
+runs do not repeat themselves
 """
 
 from __future__ import annotations
@@ -19,6 +19,9 @@ from symmetry.base import libraries
 from symmetry.base.patches import patched
 from symmetry.base.randomness.generators import states_of
 from symmetry.base.user_code import user_place
+
+LARGEST_SEED = 2**32 - 1  # that every generator takes: NumPy's oldest one has this
+
 
 Seedings = dict[str, list[Any]]  # the numbers, by line
 

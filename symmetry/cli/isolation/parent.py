@@ -27,7 +27,7 @@ import click
 
 from symmetry.base import fork, ranks
 from symmetry.base.calls import Pace
-from symmetry.base.choices import AUTO, DEVICE, DEVICES
+from symmetry.base.devices import AUTO, DEVICE, DEVICES
 from symmetry.base.errors import OK, SymmetryError
 from symmetry.base.folders import TemporaryFolder
 from symmetry.base.names import RECORDED, split_tail, with_arguments, words_of

@@ -1,6 +1,9 @@
-"""A data set: four IDX files that fit together."""
+"""A data set: four IDX files that fit together.
 
-from dataclasses import dataclass
+MNIST comes with the package; its origin and licence are in ``mnist/README.md``.
+"""
+
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -9,6 +12,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from symmetry.experiment.data.idx import DataError, read_idx, unexpected, words
+
+DIRECTORY = Path(__file__).parent / "mnist"
+
+CHECKSUMS = {
+    "train-images-idx3-ubyte": "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+    "train-labels-idx1-ubyte": "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
+    "t10k-images-idx3-ubyte": "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+    "t10k-labels-idx1-ubyte": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
+}
+
 
 DIMENSIONS = {
     "train-images-idx3-ubyte": 3,
@@ -88,3 +101,16 @@ def _find(directory: Path) -> dict[str, Path]:
             raise unexpected(directory, f"{name} or {name}.gz", "both" if found else "neither")
         paths[name] = directory / found[0]
     return paths
+
+
+def load_mnist(classes: int = 10) -> Dataset:
+    """Load 60,000 and 10,000 images of 28 x 28, the same bytes as those that everyone uses.
+
+    The digits need 10 classes; fewer is an error that names the first label out of range.
+    """
+    dataset = load_dataset(DIRECTORY, classes)
+    for name, expected in CHECKSUMS.items():
+        if dataset.files[name] != expected:
+            found = f"{dataset.files[name]}; install the package again"
+            raise unexpected(DIRECTORY / f"{name}.gz", f"SHA-256 {expected}", found)
+    return replace(dataset, name="MNIST")

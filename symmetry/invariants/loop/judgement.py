@@ -10,8 +10,7 @@ from symmetry.invariants.invariant import WRITTEN, TrainingInvariant
 from symmetry.law.excuse import Excuse
 from symmetry.law.invariant import Statement
 from symmetry.law.measurement import Measurement, Violation
-from symmetry.law.note import Note, NoteKind
-from symmetry.law.proof import Proof
+from symmetry.law.note import Note, NoteKind, Proof
 from symmetry.observe.source_line import SourceLine
 from symmetry.training.events import Epochs, Updated
 from symmetry.training.start import TrainingStart

@@ -14,8 +14,7 @@ import numpy as np
 from symmetry.base.errors import TrainingError
 from symmetry.base.randomness.random import Random
 from symmetry.invariants.movement.gradients import RunGradients, gradients_without
-from symmetry.law.note import Note, NoteKind
-from symmetry.law.proof import Proof
+from symmetry.law.note import Note, NoteKind, Proof
 from symmetry.observe.source_line import NOWHERE, SourceLine
 from symmetry.training.capabilities.flowing import FLAT, Cut, Flow, Flowing
 from symmetry.training.capabilities.step_events import StepEvents

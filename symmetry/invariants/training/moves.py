@@ -21,8 +21,7 @@ from symmetry.invariants.movement.gradients import (
 from symmetry.invariants.movement.notes import cut_of, notes_on
 from symmetry.invariants.movement.undeclared import moves_undeclared
 from symmetry.law.measurement import Measurement, Violation
-from symmetry.law.note import NoteKind
-from symmetry.law.proof import Proof
+from symmetry.law.note import NoteKind, Proof
 from symmetry.observe.source_line import NOWHERE, SourceLine
 from symmetry.training.capabilities.flowing import Cut, Flowing
 from symmetry.training.capabilities.model import Creation, Freezing, Layered, Optimizing

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from symmetry.base.choices import RANKS, RESUMING
+from symmetry.base.devices import RANKS, RESUMING
 from symmetry.base.errors import SymmetryError
 from symmetry.base.ranks import launcher, world
 from symmetry.checker.options import SETS, Options
@@ -24,7 +24,7 @@ from symmetry.targets.sizes.examiner import FamilyExaminer
 from symmetry.targets.sizes.family import Family
 from symmetry.targets.sizes.sizes import invariants
 from symmetry.targets.training import WHERE
-from symmetry.units.dtypes import DTYPES
+from symmetry.units.state import DTYPES
 from symmetry.units.words import count
 
 

@@ -23,8 +23,7 @@ import torch
 
 from symmetry.base import ranks
 from symmetry.base.calls import running
-from symmetry.base.choices import AUTO, CUDA_ON_CPU
-from symmetry.base.devices import Substitution
+from symmetry.base.devices import AUTO, CUDA_ON_CPU, Substitution
 from symmetry.base.errors import SymmetryError, TrainingError
 from symmetry.base.failure import Failure, PlainRun
 from symmetry.base.patches import Patch, patched

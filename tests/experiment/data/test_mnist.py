@@ -6,10 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from symmetry.experiment.data import mnist
-from symmetry.experiment.data.dataset import Dataset
+from symmetry.experiment.data import dataset as module
+from symmetry.experiment.data.dataset import CHECKSUMS, DIRECTORY, Dataset, load_mnist
 from symmetry.experiment.data.idx import DataError
-from symmetry.experiment.data.mnist import CHECKSUMS, DIRECTORY, load_mnist
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +54,7 @@ def test_other_bytes_are_refused(
     content = gzip.decompress((tmp_path / f"{name}.gz").read_bytes())
     (tmp_path / f"{name}.gz").unlink()
     (tmp_path / f"{name}.gz").write_bytes(gzip.compress(content[:-1] + b"\0"))
-    monkeypatch.setattr(mnist, "DIRECTORY", tmp_path)
+    monkeypatch.setattr(module, "DIRECTORY", tmp_path)
     with pytest.raises(DataError) as caught:
         load_mnist()
     message = str(caught.value)

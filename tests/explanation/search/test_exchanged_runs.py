@@ -15,8 +15,8 @@ from symmetry.explanation.search.odd_unit import odd_inequalities
 from symmetry.explanation.search.runs import usual_and_odd, watch
 from symmetry.explanation.starts import nudged
 from symmetry.observe.tape import Tape
+from symmetry.steps.explain import TapedStep
 from symmetry.steps.start import StepStart
-from symmetry.steps.taped import TapedStep
 from symmetry.targets.resolve import as_step_target
 
 ROW = re.compile(

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from symmetry.steps.observe.numpy import ObservedArray, observed
-from symmetry.steps.observe.substitutes import substituted
+from symmetry.steps.observe.running import substituted
 from tests.observe.tape import Tape, reporting_to
 
 

@@ -9,7 +9,7 @@ from functools import partial
 from symmetry.checker.verdict import Verdict
 from symmetry.law.case import Case, parse_case
 from symmetry.law.invariant import Invariant
-from symmetry.steps.cases.strategies import draw_cases
+from symmetry.steps.drawn_cases import draw_cases
 from symmetry.targets.resolve import as_step_target
 from tests.catalogues import STEPS, select
 from tests.checking import check

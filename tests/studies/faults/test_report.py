@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from symmetry.steps.cases.strategies import draw_cases
+from symmetry.steps.drawn_cases import draw_cases
 from tests.faulty import FAULTY
 from tests.sound import SOUND
 from tests.studies.faults.steps import Acquittal, Catch, Survey

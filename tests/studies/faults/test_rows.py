@@ -8,7 +8,7 @@ from functools import partial
 import pytest
 
 from symmetry.base.errors import SymmetryError
-from symmetry.steps.cases.strategies import draw_cases
+from symmetry.steps.drawn_cases import draw_cases
 from tests.faulty.trainings import FAULTS
 from tests.studies.faults import rows, steps, trainings
 from tests.studies.faults.rows import measured

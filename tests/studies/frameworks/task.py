@@ -9,7 +9,7 @@ from symmetry.base.memory import bytes_to_train, refuse_beyond_memory
 from symmetry.experiment.data.dataset import Dataset
 from symmetry.experiment.settings import Settings
 from symmetry.law.case import Case
-from symmetry.steps.cases.recipes import make_start
+from symmetry.steps.cases import make_start
 
 _HELD = 2  # of the training set, in the dtype: the framework's own array, and what converts to it
 _LAYERS = 4  # arrays as large as the hidden layer of all samples that a step holds at a time

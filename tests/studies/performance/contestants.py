@@ -69,9 +69,8 @@ def with_a_framework(name: str, problem: Problem, w1: Any, w2: Any) -> Advance:
 def with_a_core(name: str, problem: Problem, w1: Any, w2: Any, threads: int) -> Advance:
     """Return what trains the full or the collapsed core."""
     from symmetry.network import formulas
-    from symmetry.network.collapsed import CollapsedCore
     from symmetry.network.core import Core
-    from symmetry.network.descent import train
+    from symmetry.network.descent import CollapsedCore, train
 
     kind, weights = Core, (w1, w2)
     if name == "collapsed":

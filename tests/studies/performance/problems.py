@@ -8,8 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from symmetry.experiment.data.dataset import Dataset
-from symmetry.experiment.data.mnist import load_mnist
+from symmetry.experiment.data.dataset import Dataset, load_mnist
 
 INPUTS = 784
 TEST_SHARE = 6  # a test sample for so many training samples, as in MNIST

@@ -12,7 +12,7 @@ from symmetry.cli.campaign.several import read_lines
 from symmetry.report.files import Figure, ReportFiles, plain
 from symmetry.report.filling import environment, fill_paragraphs
 from symmetry.training.response import THRESHOLDS
-from symmetry.units.dtypes import DTYPES
+from symmetry.units.state import DTYPES
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Canvas

@@ -2,14 +2,114 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
 
+from symmetry.finding.exchange.propagation import Stuck
 from symmetry.finding.find import find
+from symmetry.finding.solver import Solver
+from symmetry.finding.unequal import GuiltyConstants, is_reshape, reshapes_to_transpose
 from symmetry.training.target import FunctionTraining
 from tests.finding.models import Model, classify, normal
+from tests.finding.traces import Steps, square_error
+from tests.finding.traces import normal as numbers
+
+
+def one_operation(function):
+    """Return a solver of a trace with one operation on a leaf of shape (2, 3, 4)."""
+    steps = Steps(w=numbers(2, 3, 4))
+    return Solver(steps.end(steps.apply(function, steps.w)))
+
+
+@pytest.mark.parametrize(
+    ("function", "ties"),
+    [
+        (lambda a: a.reshape(2, 4, 3), True),
+        (lambda a: a.reshape(3, 8), True),
+        (lambda a: a.reshape(6, 4), False),  # joins two axes
+        (lambda a: a.reshape(2, 3, 2, 2), False),  # splits one
+        (lambda a: a.swapaxes(1, 2), False),  # changes the order of entries
+        (lambda a: np.tanh(a.reshape(2, 4, 3)), False),
+    ],
+)
+def test_a_reshape_puts_entries_in_their_order_into_other_axes(function, ties):
+    assert is_reshape(one_operation(function), 0) is ties
+
+
+def channels(rearrange):
+    """Return a trace of 3 channels at 4 positions, which are rearranged and pooled; and a seed."""
+    steps = Steps(w=numbers(5, 3), v=numbers(3, 2))
+    hidden = steps.apply(np.matmul, steps.data(numbers(6, 4, 5)), steps.w)
+    moved = steps.apply(rearrange, steps.apply(np.tanh, hidden))  # (6, 3, 4)
+    pooled = steps.apply(lambda h: np.tanh(h).mean(2) + h[:, :, 0], moved)
+    y = steps.apply(np.matmul, pooled, steps.v)
+    trace = steps.end(steps.apply(square_error, y, steps.data(numbers(6, 2, seed=9))))
+    return trace, {steps.w: ((1, ((0, 1),), ()),)}
+
+
+def test_a_reshape_in_place_of_a_transpose_has_to_be_transposed():
+    trace, leaves = channels(lambda h: h.reshape(6, 3, 4))
+    assert [k for k in range(len(trace.nodes)) if is_reshape(Solver(trace), k)] == [2]
+    assert reshapes_to_transpose(Solver(trace), leaves, 2, iter(range(40))) == (2,)
+    assert reshapes_to_transpose(Solver(trace), leaves, 0, iter(range(40))) is None
+    assert reshapes_to_transpose(Solver(trace), leaves, 2, iter(())) is None
+
+
+def test_an_exchange_that_is_complete_needs_no_transpose():
+    trace, leaves = channels(lambda h: h.swapaxes(1, 2))
+    assert reshapes_to_transpose(Solver(trace), leaves, 2, iter(())) == ()
+
+
+def scaled(make_scale):
+    """Return a trace in which a hidden layer is multiplied by a scale, and its seed."""
+    steps = Steps(w=numbers(3, 4), v=numbers(4, 2))
+    hidden = steps.apply(np.matmul, steps.data(numbers(7, 3)), steps.w)
+    hidden = steps.apply(np.multiply, steps.apply(np.tanh, hidden), make_scale(steps))
+    y = steps.apply(np.matmul, hidden, steps.v)
+    trace = steps.end(steps.apply(square_error, y, steps.data(numbers(7, 2, seed=9))))
+    return trace, {steps.w: ((1, ((0, 1),), ()),)}
+
+
+def guilty(make_scale):
+    """Return the node that takes the guilty constant, and the one where the exchange is stuck."""
+    trace, leaves = scaled(make_scale)
+    with pytest.raises(Stuck) as stuck:
+        Solver(trace).solve(leaves)
+    return GuiltyConstants(trace).node(leaves, stuck.value.node), stuck.value.node
+
+
+@pytest.mark.parametrize(
+    "make_scale",
+    [
+        lambda steps: steps.apply(lambda: np.linspace(1, 2, 4)),
+        lambda steps: steps.data(np.linspace(1, 2, 4)),
+    ],
+)
+def test_a_constant_of_the_step_or_from_outside_is_guilty(make_scale):
+    node, stuck = guilty(make_scale)
+    assert node == stuck
+
+
+def test_the_batch_is_not_guilty():
+    assert guilty(lambda steps: steps.data(numbers(7, 4)))[0] is None
+
+
+def test_a_trace_without_constants_has_no_guilty_one():
+    steps = Steps(w=numbers(3, 4))
+    y = steps.apply(np.matmul, steps.data(numbers(7, 3)), steps.w)
+    trace = steps.end(steps.apply(square_error, y, steps.data(numbers(7, 4))))
+    assert GuiltyConstants(trace).node({steps.w: ((1, ((0, 1),), ()),)}, 1) is None
+
+
+def test_data_are_all_that_is_computed_from_outside():
+    trace, _ = scaled(lambda steps: steps.apply(lambda: np.linspace(1, 2, 4)))
+    scale = next(n.outputs[0] for n in trace.nodes if not n.inputs)
+    assert scale not in GuiltyConstants(trace).data
+    assert trace.loss in GuiltyConstants(trace).data
+    assert trace.leaves["w"] not in GuiltyConstants(trace).data
 
 
 def found(make):

@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 
 from symmetry.law.case import Case
-from symmetry.steps.cases import shrink as module
-from symmetry.steps.cases.shrink import MAX_RUNS, shrink, sizes_below
+from symmetry.steps import cases as module
+from symmetry.steps.cases import MAX_RUNS, shrink, sizes_below
 
 CASE = Case(1000, 60, 129, 10, 0.0372, 40, "float32", "missing-classes", "wide", 77)
 

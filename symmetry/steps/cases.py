@@ -30,19 +30,26 @@ cloned-small, cloned-wide     the same, a tenth and ten times as large
 
 In a cloned start the last unit belongs to a group of two or more, and from three units on there
 are at least two groups.
+
+A failing case is made smaller, greedily. Hypothesis cannot do this: the arrays follow from a seed,
+so every change of a size redraws them all, and a rounding fault that was there by chance is gone by
+chance. So each size is tried with several seeds, and what counts is how often the invariant may be
+run, never the time it takes.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import lru_cache
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from symmetry.base.memory import bytes_to_train, refuse_beyond_memory
 from symmetry.base.randomness.random import Random
-from symmetry.law.case import Case
+from symmetry.checker.draws import sizes_below
+from symmetry.law.case import DATA, WEIGHTS, Case
 from symmetry.network.formulas import one_hot_encode
 from symmetry.steps.start import StepStart
 
@@ -52,7 +59,7 @@ Integers = NDArray[np.int64]
 # Small, but with several of everything: a step that raises here works nowhere.
 COMMON = Case(8, 3, 4, 3, 0.1, 1, "float32", "unit", "scaled", 0)
 
-_SAMPLES, _LABELS, _WEIGHTS = range(3)  # the streams of one seed
+_SAMPLE_STREAM, _LABEL_STREAM, _WEIGHT_STREAM = range(3)  # the streams of one seed
 _LIVE = 16  # arrays of one entry a sample and unit that observing a run keeps at once
 _CACHED = 256  # a list of 100 cases fits; its largest matrices have under a million entries
 
@@ -113,8 +120,8 @@ def _refuse(sizes: tuple[int, int, int, int], dtype: str) -> None:
 @lru_cache(_CACHED)
 def _data(recipe: str, n: int, i: int, c: int, seed: int) -> tuple[Doubles, Integers]:
     """Return inputs (n, i) and labels (n,)."""
-    x = _SAMPLES_OF.get(recipe, _pixels)(Random(seed, _SAMPLES), n, i)
-    random = Random(seed, _LABELS)
+    x = _SAMPLES_OF.get(recipe, _pixels)(Random(seed, _SAMPLE_STREAM), n, i)
+    random = Random(seed, _LABEL_STREAM)
     labels = _LABELS_OF[recipe](random, n, c) if recipe in _LABELS_OF else random.integers(c, (n,))
     x.flags.writeable = labels.flags.writeable = False
     return x, labels
@@ -159,7 +166,7 @@ def _weights(
     """Return w1 (i + 1, h) and w2 (h + 1, c)."""
     if recipe == "zero":
         return np.zeros((i + 1, h)), np.zeros((h + 1, c))
-    random = Random(seed, _WEIGHTS)
+    random = Random(seed, _WEIGHT_STREAM)
     x, _ = _data(data, n, i, c, seed)
     factor1, factor2 = _FACTORS[recipe.removeprefix("cloned").lstrip("-") or "scaled"]
     w1 = random.normals((i + 1, h)) * (factor1 * _to_order_one(x))
@@ -194,3 +201,69 @@ def _originals(random: Random, h: int) -> Integers:
     group[-1] = group[random.integer(h - 1)]
     _, first, of_unit = np.unique(group, return_index=True, return_inverse=True)
     return first[of_unit].astype(np.int64)
+
+
+MAX_RUNS = 400
+MAX_WORK = 500_000_000  # of all runs together, in n * i * h * iterations
+
+_SIZES = ("iterations", "n", "i", "h", "c")
+_SEEDS = (0, 1, 2)
+_RATES = (1.0, 0.1, 0.01)
+
+T = TypeVar("T")
+
+
+def shrink(
+    case: Case, failure: T, fails: Callable[[Case], T | None], max_runs: int = MAX_RUNS
+) -> tuple[Case, T]:
+    """Return the smallest failing case found, and how it fails.
+
+    ``fails`` runs the invariant on a case, at most ``max_runs`` times: it returns what is wrong, as
+    it returned ``failure`` for this case, or None.
+    """
+    tried, work = {case}, 0
+
+    def accept(name: str) -> bool:
+        """Run cases with less of one value until one fails, and keep that; say if one did."""
+        nonlocal case, failure, work
+        for changes in _simpler(case, name):
+            candidate = replace(case, **changes)
+            if candidate in tried or work + candidate.work > MAX_WORK:
+                continue
+            if len(tried) > max_runs:
+                return False
+            tried.add(candidate)
+            work += candidate.work
+            if (found := fails(candidate)) is not None:
+                case, failure = candidate, found
+                return True
+        return False
+
+    before = None
+    while case != before:
+        before = case
+        for name in _SIZES:
+            while accept(name):
+                pass
+        for name in ("lr", "weights", "data", "seed"):
+            accept(name)
+    return case, failure
+
+
+def _simpler(case: Case, name: str) -> Iterator[dict[str, Any]]:
+    """Yield changes to a smaller size, or a simpler value of another kind, simplest first."""
+    value = getattr(case, name)
+    if name in _SIZES:
+        for size in sizes_below(value):
+            for seed in (case.seed, *_SEEDS):
+                yield {name: size, "seed": seed}
+        return
+    # Zero, cloned and other random starts are different things; none becomes another.
+    cloned = [start for start in WEIGHTS if start.startswith("cloned")]
+    random = [start for start in WEIGHTS[1:] if start not in cloned]
+    starts = cloned if case.weights in cloned else random if case.weights in random else []
+    choices = {"lr": _RATES, "weights": starts, "data": DATA, "seed": _SEEDS}[name]
+    for choice in choices:
+        if choice == value:
+            return
+        yield {name: choice}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from symmetry.steps.observe.numpy import ObservedArray
-from symmetry.steps.observe.substitutes import substituted
+from symmetry.steps.observe.running import substituted
 from tests.observe.tape import Tape, reporting_to
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from symmetry.finding.grouping.proof import Proof, TraceReplay
+from symmetry.finding.proof import Proof, TraceReplay
 from symmetry.units.units import Part, Units
 from tests.finding.traces import Steps, network, normal, square_error
 

@@ -6,8 +6,7 @@ import pytest
 
 from symmetry.base.errors import TrainingError
 from symmetry.law.measurement import Measurement, Violation
-from symmetry.law.note import Note
-from symmetry.law.proof import Proof
+from symmetry.law.note import Note, Proof
 
 NOTE = Note("loss/term", "A term trains nothing.", "train.py", 3)
 OTHER = Note("loss/target", "A target moves.", "train.py", 5)

@@ -1,1 +1,0 @@
-"""From an exchange of two units to the largest group: its parts, proofs and extension."""

@@ -1,1 +1,0 @@
-"""Cases of two-layer steps: drawn, shrunk, and made into starts."""

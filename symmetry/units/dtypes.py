@@ -1,3 +1,0 @@
-"""The dtypes in which states are compared."""
-
-DTYPES = ("float32", "float64")
