@@ -14,8 +14,7 @@ import numpy as np
 from symmetry.base.ranks import world
 from symmetry.training.capabilities.drawing import Drawing
 from symmetry.training.capabilities.observing import Observing
-from symmetry.training.capabilities.platform import Platform
-from symmetry.training.capabilities.replicated import Replicated
+from symmetry.training.capabilities.platform import Platform, Replicated
 from symmetry.training.observation import USED, Observation, ObservedName, bare, together
 from symmetry.training.origin import OTHER_START_ULPS, nearby
 from symmetry.training.response import DRAWS

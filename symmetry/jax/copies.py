@@ -12,7 +12,7 @@ from symmetry.jax.jaxprs.step import StepManner
 from symmetry.jax.leaves import as_array
 from symmetry.jax.stepper import Stepper
 from symmetry.observe.source_line import NOWHERE, SourceLine
-from symmetry.training.capabilities.replicated import Copied
+from symmetry.training.capabilities.platform import Copied
 from symmetry.units.state import Array
 
 

@@ -52,8 +52,7 @@ from symmetry.training.capabilities.batching import Padding, Reordering
 from symmetry.training.capabilities.drawing import Drawing, Keyed
 from symmetry.training.capabilities.model import Differentiating, Layered, Optimizing
 from symmetry.training.capabilities.observing import Observing, Recording, Rehearsing, Tracing
-from symmetry.training.capabilities.platform import Configuring
-from symmetry.training.capabilities.replicated import Copied
+from symmetry.training.capabilities.platform import Configuring, Copied
 from symmetry.training.capabilities.saving import HandingOn, Saving
 from symmetry.training.capabilities.step_events import StepEvents
 from symmetry.training.losses import LeakSearch, LossProbe

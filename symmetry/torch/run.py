@@ -55,10 +55,9 @@ from symmetry.torch.parts.arrays import Arrays
 from symmetry.torch.parts.model import TorchLayers, TorchOptimizers
 from symmetry.torch.parts.observing import TorchObserving, TorchRecording
 from symmetry.torch.parts.operation_modes import OperationModes, TorchDrawing
-from symmetry.torch.parts.platform import TorchPlatform, full_precision
+from symmetry.torch.parts.platform import TorchPlatform, TorchReplicas, full_precision
 from symmetry.torch.parts.recomputing import TorchRecomputing
 from symmetry.torch.parts.rehearsal import TorchRehearsing, TorchTracing
-from symmetry.torch.parts.replicas import TorchReplicas
 from symmetry.torch.parts.saving import TorchSaving
 from symmetry.torch.parts.settings import TorchSettings
 from symmetry.torch.parts.step_events import TorchStepEvents
@@ -71,16 +70,19 @@ from symmetry.torch.trials.first_calls import RunParts
 from symmetry.torch.trials.trial import TorchTrial
 from symmetry.training.capabilities.batching import Accumulating, Padding, Reordering, Thinning
 from symmetry.training.capabilities.drawing import Drawing
-from symmetry.training.capabilities.flowing import Flowing
+from symmetry.training.capabilities.flowing import Flowing, Undoing
 from symmetry.training.capabilities.model import Differentiating, Freezing, Layered, Optimizing
-from symmetry.training.capabilities.observing import Observing, Recording, Rehearsing, Tracing
-from symmetry.training.capabilities.platform import Configuring, Platform
-from symmetry.training.capabilities.recomputing import Recomputing
-from symmetry.training.capabilities.replicated import Replicated
+from symmetry.training.capabilities.observing import (
+    Observing,
+    Recomputing,
+    Recording,
+    Rehearsing,
+    Tracing,
+)
+from symmetry.training.capabilities.platform import Configuring, Platform, Replicated
 from symmetry.training.capabilities.rows import Rows
 from symmetry.training.capabilities.saving import Saving
 from symmetry.training.capabilities.step_events import StepEvents
-from symmetry.training.capabilities.undoing import Undoing
 from symmetry.training.losses import LossProbe
 from symmetry.training.run import Constant, Kind, RunSettings
 from symmetry.training.trial import Functions, Sampling, Trial

@@ -20,7 +20,7 @@ from symmetry.base import ranks
 from symmetry.base.failure import Failure
 from symmetry.law.judge import LARGEST_RESPONSE, ratio
 from symmetry.observe.source_line import SourceLine
-from symmetry.training.capabilities.replicated import Replicated
+from symmetry.training.capabilities.platform import Replicated
 from symmetry.training.events import Epochs
 from symmetry.training.run import Run
 from symmetry.units.state import Array, difference, largest

@@ -12,7 +12,7 @@ from symmetry.base.errors import TrainingError
 from symmetry.training import capabilities
 from symmetry.training.capabilities.capability import Capability
 from symmetry.training.capabilities.drawing import Keyed
-from symmetry.training.capabilities.replicated import Copied
+from symmetry.training.capabilities.platform import Copied
 from symmetry.training.capabilities.saving import HandingOn
 from symmetry.training.run import needed
 from tests.torch.runs import run, training

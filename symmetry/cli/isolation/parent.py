@@ -45,13 +45,29 @@ from symmetry.base.processes import (
 from symmetry.cli.isolation import child
 from symmetry.cli.isolation.account import Account, Ending
 from symmetry.cli.isolation.child import Command
-from symmetry.cli.isolation.limits import Limits
 from symmetry.cli.options import flag, option
 from symmetry.cli.screen import Screen, current, on_terminal, say, terminal
 from symmetry.report.folding import MOST, WIDTH, terminal_width
 from symmetry.sandbox.confinement.confined import NEITHER, is_possible, watch
 from symmetry.sandbox.confinement.supervisor import ADDRESS, Supervisor
 from symmetry.sandbox.shared import WRITABLE
+
+
+class Limits:
+    """Seconds and GiB that a target may take; either may be None: no limit."""
+
+    def __init__(self, seconds: float | None = None, gib: float | None = None) -> None:
+        self._seconds, self._gib = seconds, gib
+        self._began = time.monotonic()
+
+    def exceeded(self, memory: int) -> str:
+        """Return which limit a process with this memory exceeds; empty if it exceeds no limit."""
+        if self._seconds is not None and time.monotonic() - self._began > self._seconds:
+            return f"within {self._seconds:g} seconds (--time-limit)"
+        if self._gib is not None and memory > self._gib * 2**30:
+            return f"within {self._gib:g} GiB (--memory)"
+        return ""
+
 
 _FIRST = 5  # times as long as any other may a first call take: it may import and compile
 _START = 60  # seconds until a process has begun: what it imports then is ours, on a busy machine

@@ -10,10 +10,9 @@ from itertools import combinations
 from typing import Any
 
 from symmetry.base.errors import TrainingError
-from symmetry.training.capabilities.flowing import Cut
+from symmetry.training.capabilities.flowing import Cut, Undoing
 from symmetry.training.capabilities.model import Creation, Differentiating, Optimizing
 from symmetry.training.capabilities.step_events import StepEvents
-from symmetry.training.capabilities.undoing import Undoing
 from symmetry.training.observers import Observation, observed
 from symmetry.training.run import Run, needed
 from symmetry.training.start import TrainingStart

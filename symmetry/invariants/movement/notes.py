@@ -16,9 +16,8 @@ from symmetry.base.randomness.random import Random
 from symmetry.invariants.movement.gradients import RunGradients, gradients_without
 from symmetry.law.note import Note, NoteKind, Proof
 from symmetry.observe.source_line import NOWHERE, SourceLine
-from symmetry.training.capabilities.flowing import FLAT, Cut, Flow, Flowing
+from symmetry.training.capabilities.flowing import FLAT, Cut, Flow, Flowing, Undoing
 from symmetry.training.capabilities.step_events import StepEvents
-from symmetry.training.capabilities.undoing import Undoing
 from symmetry.training.run import Run, needed
 from symmetry.training.start import TrainingStart
 from symmetry.units import compare

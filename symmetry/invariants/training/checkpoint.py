@@ -20,8 +20,8 @@ from symmetry.invariants.invariant import WRITTEN, TrainingInvariant
 from symmetry.invariants.training.settings import unaffected
 from symmetry.law.measurement import Measurement, Violation
 from symmetry.law.note import Note, NoteKind
+from symmetry.training.capabilities.observing import Recomputed, Recomputing
 from symmetry.training.capabilities.platform import Configuring
-from symmetry.training.capabilities.recomputing import Recomputed, Recomputing
 from symmetry.training.run import Run, needed
 from symmetry.training.start import TrainingStart
 

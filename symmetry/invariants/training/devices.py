@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping
 from symmetry.invariants.invariant import WRITTEN, TrainingInvariant
 from symmetry.law.measurement import Measurement, Violation
 from symmetry.law.note import Note, NoteKind
-from symmetry.training.capabilities.replicated import Copied
+from symmetry.training.capabilities.platform import Copied
 from symmetry.training.run import needed
 from symmetry.training.start import TrainingStart
 from symmetry.units.compare import identical

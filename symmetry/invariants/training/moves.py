@@ -23,10 +23,9 @@ from symmetry.invariants.movement.undeclared import moves_undeclared
 from symmetry.law.measurement import Measurement, Violation
 from symmetry.law.note import NoteKind, Proof
 from symmetry.observe.source_line import NOWHERE, SourceLine
-from symmetry.training.capabilities.flowing import Cut, Flowing
+from symmetry.training.capabilities.flowing import Cut, Flowing, Undoing
 from symmetry.training.capabilities.model import Creation, Freezing, Layered, Optimizing
 from symmetry.training.capabilities.step_events import StepEvents
-from symmetry.training.capabilities.undoing import Undoing
 from symmetry.training.observers import Observation, observer
 from symmetry.training.run import Run, needed
 from symmetry.training.start import TrainingStart

@@ -6,7 +6,7 @@ from symmetry.base import ranks
 from symmetry.invariants.invariant import WRITTEN, TrainingInvariant
 from symmetry.invariants.ranks.one import ONE_RANK
 from symmetry.law.measurement import Measurement, Violation
-from symmetry.training.capabilities.replicated import Replicated
+from symmetry.training.capabilities.platform import Replicated
 from symmetry.training.rank_runs import RankRuns
 from symmetry.training.run import needed
 from symmetry.training.start import TrainingStart

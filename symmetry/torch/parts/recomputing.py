@@ -28,7 +28,7 @@ from symmetry.base.randomness import generators
 from symmetry.observe.source_line import SourceLine, recomputing_line, users_line
 from symmetry.torch.watch.calls import in_backward
 from symmetry.torch.watch.operations import tensors_in
-from symmetry.training.capabilities.recomputing import Recomputed, Recomputing
+from symmetry.training.capabilities.observing import Recomputed, Recomputing
 
 _call_impl = nn.Module._call_impl
 # The generator of checkpoints without use_reentrant: its name in PyTorch 2.13, and in 2.15.

@@ -1,28 +1,32 @@
-"""The probe of a PyTorch run: see ``symmetry.training.losses``."""
+"""The probe of a PyTorch run: see ``symmetry.training.losses``.
+
+Its parts see the tokens that embeddings look up and which of them are padding, the keys that
+attention is told to leave out, the calls of all modules with one number for each position of a
+text, and sums and norms over all entries of a tensor, each with the user's line.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 from torch.nn._reduction import legacy_get_string
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils._pytree import tree_map
 
-from symmetry.observe.source_line import SourceLine
+from symmetry.observe.source_line import SourceLine, users_line
 from symmetry.torch.graph import makers
-from symmetry.torch.modes.filled_rows import seeing_filled_rows
-from symmetry.torch.probes.embeddings import EmbeddingCall, Embeddings, padded
-from symmetry.torch.probes.losses import Distributions, FunctionCall, Losses
-from symmetry.torch.probes.masks import KeyMasks
+from symmetry.torch.modes.filled_rows import padding_of, seeing_filled_rows
+from symmetry.torch.probes.losses import Distributions, FunctionCall, Losses, signature
 from symmetry.torch.probes.pairs import ALL, Pairs, PairSlopes
-from symmetry.torch.probes.positions import Positions
-from symmetry.torch.probes.sums import Norms, Sums
 from symmetry.torch.state import as_array, has_numbers, is_readable
-from symmetry.torch.watch.calls import ModuleCall, ModuleCalls
+from symmetry.torch.watch.calls import ModuleCall, ModuleCalls, hooked, in_forward
 from symmetry.torch.watch.functions import FunctionCalls
 from symmetry.torch.watch.operations import tensors_in
 from symmetry.training.losses import (
@@ -35,7 +39,175 @@ from symmetry.training.losses import (
     Pair,
     Tokens,
 )
+from symmetry.training.texts import padding_by_mask, padding_by_number
 from symmetry.units.state import Array
+
+
+@dataclass(frozen=True)
+class EmbeddingCall:
+    """One call of an embedding."""
+
+    number: int  # the calls of a run are counted from 0
+    tokens: Tensor  # the numbers that are looked up
+    padding: int | None  # the number that is padding (``padding_idx``); None if none is
+
+
+class Embeddings:
+    """Sees each call of an embedding; it may look up other tokens. It is a ``FunctionListener``.
+
+    Parameters
+    ----------
+    see
+        Called with each call. It may return other tokens of the same shape.
+    """
+
+    functions: frozenset[Hashable] = frozenset({functional.embedding})
+
+    def __init__(self, see: Callable[[EmbeddingCall], Tensor | None]) -> None:
+        self._see, self._number = see, 0
+
+    def see(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, Any]:
+        """Return the arguments, the tokens perhaps replaced."""
+        given = signature(func).bind(*args, **kwargs).arguments
+        padding = given.get("padding_idx")
+        if padding is not None:
+            padding %= len(given["weight"])
+        other = self._see(EmbeddingCall(self._number, given["input"], padding))
+        self._number += 1
+        return (args, kwargs) if other is None else ((), {**given, "input": other})
+
+
+def padded(call: EmbeddingCall, masks: Iterable[Array]) -> Iterator[Padded]:
+    """Yield which tokens of a call are padding, if that is certain.
+
+    A mask says so, or what has filled the rows up, or their number.
+    """
+    tokens = call.tokens.detach().cpu().numpy()
+    found = [(padding_by_mask(tokens, mask), "mask") for mask in masks]
+    if (filled := padding_of(call.tokens)) is not None:
+        found.append((padding_by_mask(tokens, ~filled), "filled"))
+    if call.padding is not None:
+        found.append((padding_by_number(tokens, call.padding), "number"))
+    for padding, known_by in found:
+        if padding is not None:
+            yield Padded(call.number, tokens, padding, known_by)
+            return
+
+
+class KeyMasks:
+    """Sees each ``key_padding_mask`` of ``nn.MultiheadAttention``; it is a ``FunctionListener``.
+
+    Parameters
+    ----------
+    see
+        Called with which keys are left out, (batch, keys), and the user's line.
+    """
+
+    functions: frozenset[Hashable] = frozenset({functional.multi_head_attention_forward})
+
+    def __init__(self, see: Callable[[Array, SourceLine], None]) -> None:
+        self._see = see
+
+    def see(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, Any]:
+        """Return the arguments as they are."""
+        mask = signature(func).bind(*args, **kwargs).arguments.get("key_padding_mask")
+        if isinstance(mask, Tensor) and mask.ndim == 2:
+            # As numbers that are added to scores, minus infinity leaves a key out.
+            hidden = mask if mask.dtype == torch.bool else torch.isneginf(mask)
+            self._see(hidden.detach().cpu().numpy().copy(), users_line())
+        return args, kwargs
+
+
+# Which axes of a tensor may be those of samples and positions: (samples, positions, ...) as in
+# transformers, (positions, samples, ...) as in recurrent networks, (samples, channels, positions).
+_AXES = ((0, 1), (1, 0), (0, 2))
+
+
+class Positions:
+    """Hooks on all modules that sum up each position of their inputs and outputs.
+
+    Parameters
+    ----------
+    model
+        Its modules are hooked, itself included.
+    shape
+        (batch, tokens): the lengths of the axes of samples and positions; see ``_AXES``.
+    """
+
+    def __init__(self, model: nn.Module, shape: tuple[int, ...]) -> None:
+        # Each call with its inputs and outputs, by number among the tensors, in the order in which
+        # they end.
+        self.found: list[tuple[Moved, dict[int, Array], dict[int, Array]]] = []
+        self._names = {module: name for name, module in model.named_modules()}
+        self._shape = shape
+        self._inputs: list[dict[int, Array]] = []  # of the calls that are going on
+
+    @contextmanager
+    def seen(self) -> Iterator[None]:
+        """See the calls while the block runs."""
+        with hooked(self._names, self._enter, self._leave):
+            yield
+
+    def _enter(self, _module: nn.Module, args: Any, kwargs: Any) -> None:
+        if in_forward():
+            self._inputs.append(self._summed((args, kwargs)))
+
+    def _leave(self, module: nn.Module, _args: Any, _kwargs: Any, output: Any) -> None:
+        if in_forward() and self._inputs:
+            call = Moved(self._names[module], type(module).__name__, users_line())
+            self.found.append((call, self._inputs.pop(), self._summed(output)))
+
+    def _summed(self, value: Any) -> dict[int, Array]:
+        sums = {number: self._sums(tensor) for number, tensor in enumerate(tensors_in(value))}
+        return {number: array for number, array in sums.items() if array is not None}
+
+    def _sums(self, tensor: Tensor) -> Array | None:
+        """Return a sum of what belongs to each position, in which each entry has its own weight.
+
+        None if the tensor has no axes of samples and positions.
+        """
+        shape = dict(enumerate(tensor.shape))
+        fitting = (axes for axes in _AXES if tuple(map(shape.get, axes)) == self._shape)
+        axes = next(fitting, None)
+        if axes is None or tensor.layout is not torch.strided:
+            return None
+        array = np.moveaxis(as_array(tensor.detach().double()), axes, (0, 1))
+        flat = array.reshape(*self._shape, -1)
+        sums: Array = flat @ np.sqrt(np.arange(1.0, flat.shape[2] + 1))
+        return sums
+
+
+class Sums:
+    """Sees sums over all entries of something trained; it is a ``FunctionListener``.
+
+    Parameters
+    ----------
+    see
+        Called with the shape that is summed and the user's line.
+    """
+
+    functions: frozenset[Hashable] = frozenset((torch.sum, Tensor.sum))
+    _before_axes = 2  # the place of the argument that says which axes are summed, from 1
+
+    def __init__(self, see: Callable[[tuple[int, ...], SourceLine], None]) -> None:
+        self._see = see
+
+    def see(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, Any]:  # noqa: ARG002
+        """Return the arguments as they are."""
+        summed = args[0] if args else kwargs.get("input")
+        if isinstance(summed, Tensor) and summed.requires_grad and summed.ndim:
+            whole = len(args) < self._before_axes and kwargs.get("dim") is None
+            if whole or summed.ndim == 1:
+                self._see(tuple(summed.shape), users_line())
+        return args, kwargs
+
+
+class Norms(Sums):
+    """Sees norms of all entries of something trained."""
+
+    functions = frozenset((torch.norm, Tensor.norm, torch.linalg.norm, torch.linalg.vector_norm))
+    _before_axes = 3
+
 
 _WHOLE = (torch.int64, torch.int32)
 _FEWEST = 3  # tokens in a row

@@ -16,9 +16,8 @@ from symmetry.observe.source_line import users_line
 from symmetry.torch.graph import leaves_of, nodes_of
 from symmetry.torch.probes.flowing import NUMBERS, operation_of
 from symmetry.torch.watch.calls import hooked
-from symmetry.training.capabilities.flowing import Cut
+from symmetry.training.capabilities.flowing import Cut, CutTensors, Undoing
 from symmetry.training.capabilities.step_events import StepEvents
-from symmetry.training.capabilities.undoing import CutTensors, Undoing
 
 _LAYERS = nn.Linear | nn.modules.conv._ConvNd
 _FEW = 20  # numbers of a weight, of which the largest one says little about their distribution

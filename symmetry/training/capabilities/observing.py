@@ -1,13 +1,35 @@
-"""Steps seen from inside: observed, recorded, traced, and taken up to their losses only."""
+"""Steps seen from inside: observed, recorded, traced, taken up to their losses, computed again."""
 
 from abc import abstractmethod
-from collections.abc import Callable, Container
+from collections.abc import Callable, Container, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 
+from symmetry.observe.source_line import SourceLine
 from symmetry.observe.tape import Tape
 from symmetry.training.capabilities.capability import Capability
 from symmetry.training.observation import Observation
 from symmetry.training.trace import Trace
 from symmetry.units.state import Array
+
+
+@dataclass(frozen=True)
+class Recomputed:
+    """A part of a forward that a backward has computed again, from the same inputs."""
+
+    name: str  # of a function, or the class of a module
+    at: SourceLine
+    distance: float  # of the results, by the largest entry of the first one
+
+
+class Recomputing(Capability):
+    """Compares what is computed again with the forward, with all random numbers as they are."""
+
+    absent = "its runs compute nothing again in a backward"
+
+    @abstractmethod
+    def recomputed(self) -> AbstractContextManager[Sequence[Recomputed]]:
+        """Collect what the backwards of a step compute again while the block runs."""
 
 
 class Observing(Capability):

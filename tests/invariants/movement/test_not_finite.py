@@ -8,7 +8,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from symmetry.invariants.movement.causes import cause_of
+from symmetry.invariants.movement.not_finite import cause_of
 from symmetry.invariants.training.finite import finite
 from symmetry.training.start import TrainingStart
 from symmetry.training.target import FunctionTraining

@@ -6,9 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from symmetry.training.capabilities.flowing import Cut, Flowing
+from symmetry.training.capabilities.flowing import Cut, Flowing, Undoing
 from symmetry.training.capabilities.model import Differentiating
-from symmetry.training.capabilities.undoing import Undoing
 from symmetry.training.run import RunSettings, needed
 from symmetry.training.target import FunctionTraining
 from symmetry.units.state import largest

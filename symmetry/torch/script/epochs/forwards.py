@@ -9,19 +9,66 @@ from types import CodeType, FrameType
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from symmetry.base.patches import Patch
 from symmetry.base.user_code import callers, is_user_code
 from symmetry.observe.source_line import SourceLine, asked_at
 from symmetry.torch.script.epochs.batches.recent import RecentBatches
-from symmetry.torch.script.epochs.drift import Drift
 from symmetry.torch.script.epochs.log import Log, Numbers, digest_of, shapes_of, tensors_of
 from symmetry.torch.script.epochs.measuring import Measuring
 from symmetry.torch.script.epochs.ratios import Ratios
 from symmetry.torch.script.epochs.scores import Scores
 from symmetry.torch.watch.calls import is_plain
 from symmetry.training.events import Called, Model, Switched
+
+
+class Drift:
+    """Remembers frozen modules with running statistics as they were when they were first called."""
+
+    def __init__(self) -> None:
+        self._first: dict[int, tuple[nn.Module, list[Tensor], list[Tensor]]] = {}
+        self._called: dict[int, SourceLine] = {}
+
+    def see(self, model: nn.Module, at: SourceLine) -> None:
+        """Look at a model that is about to be called."""
+        for module in _frozen(model):
+            if module.training:
+                if id(module) not in self._first:
+                    self._first[id(module)] = module, _copies(module.parameters()), _moving(module)
+                self._called.setdefault(id(module), at)
+
+    def of(self, model: nn.Module) -> tuple[tuple[str, ...], SourceLine | None]:
+        """Return the names of statistics that have moved alone, and where the model was called."""
+        names = [name for name, module in model.named_modules() if self._moved(module)]
+        called = (self._called[id(m)] for m in model.modules() if self._moved(m))
+        return tuple(names), next(called, None)
+
+    def _moved(self, module: nn.Module) -> bool:
+        if id(module) not in self._first or module not in _frozen(module):
+            return False
+        _, parameters, statistics = self._first[id(module)]
+        same = all(map(torch.equal, parameters, module.parameters()))
+        return same and not all(map(torch.equal, statistics, _moving(module)))
+
+
+def _frozen(model: nn.Module) -> list[Any]:
+    """Return the modules whose parameters are all frozen, and that keep running statistics."""
+    return [
+        module
+        for module in model.modules()
+        if isinstance(module, nn.modules.batchnorm._NormBase) and module.track_running_stats
+        if module.affine and not any(p.requires_grad for p in module.parameters())
+    ]
+
+
+def _copies(tensors: Any) -> list[Tensor]:
+    return [tensor.detach().clone() for tensor in tensors]
+
+
+def _moving(module: nn.Module) -> list[Tensor]:
+    return _copies(t for t in (module.running_mean, module.running_var) if t is not None)
+
 
 _call, _call_impl = nn.Module.__call__, nn.Module._call_impl
 _next_node = torch.autograd._get_sequence_nr  # the number of the next node of a graph

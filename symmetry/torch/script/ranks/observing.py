@@ -26,7 +26,7 @@ from symmetry.torch.script.epochs.log import digest_of
 from symmetry.torch.state import as_array
 from symmetry.torch.watch.operations import Observer, Operation, Recorder
 from symmetry.torch.watch.steps import updates
-from symmetry.training.capabilities.replicated import Replicated
+from symmetry.training.capabilities.platform import Replicated
 from symmetry.training.rank_runs import Draw, RankRun
 from symmetry.training.run import needed
 from symmetry.training.target import Training

@@ -1,25 +1,73 @@
-"""Two workers of a loader, emulated in this process: copies of its data set, each with its seed."""
+"""Two workers of a loader, emulated in this process: copies of its data set, each with its seed.
+
+Two workers may share the numbers of a random generator that the data set draws from.
+
+    before   0: a   1: a        rng is in the same state in both workers, and draws new numbers for
+    read     0: b   1: b        each reading: both workers draw the same ones
+    again    0: c   1: c
+
+A generator that is seeded for each sample is in one state after both readings: it is not judged.
+"""
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator
+import random
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import islice
+from itertools import islice, pairwise
 from typing import Any
 from unittest.mock import patch
 
 import numpy as np
+import torch
 from torch import Tensor
 from torch.utils._pytree import tree_leaves
 from torch.utils.data import IterableDataset
 from torch.utils.data._utils import worker
 
 from symmetry.base.randomness.generators import kept, seed_all, shared, states_of
-from symmetry.torch.script.epochs.batches.shared_numbers import drawn_alike, of_data
+from symmetry.torch.objects import GENERATORS
 from symmetry.torch.state import bytes_of
 from symmetry.torch.watch.operations import tensors_in
+
+States = Mapping[str, Sequence[str]]
+
+
+def of_data(data: Any, copies: Iterable[Any]) -> dict[str, Any]:
+    """Return the generators that a data set can draw from, by name.
+
+    ``copies`` are the objects that were copied with it, and so were their generators. Those among
+    the globals of its class are not copied here, though a worker has copies of them.
+    """
+    found: dict[str, Any] = {
+        "random": random,
+        "numpy.random": np.random,
+        "torch": torch.default_generator,
+    }
+    for owner in copies:
+        _add(found, f"{type(owner).__name__}.", getattr(owner, "__dict__", {}))
+    method = getattr(type(data), "__getitem__", None)
+    _add(found, "", getattr(method, "__globals__", {}))
+    return found
+
+
+def _add(found: dict[str, Any], prefix: str, names: Mapping[str, Any]) -> None:
+    for name, each in [*names.items()]:
+        known = any(each is other for other in found.values())
+        if isinstance(each, GENERATORS) and not isinstance(each, random.SystemRandom) and not known:
+            found[f"{prefix}{name}"] = each
+
+
+def drawn_alike(one: States, other: States) -> tuple[str, ...]:
+    """Return the generators from which two workers draw the same numbers, by their states."""
+    return tuple(
+        name
+        for name, states in one.items()
+        if states == other.get(name) and all(a != b for a, b in pairwise(states))
+    )
+
 
 _ITEMS, _SAMPLES = 8, 3  # of an iterable data set; of another one
 _SEED = 1000  # of worker 0; PyTorch gives worker k the next ones

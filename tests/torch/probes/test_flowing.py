@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from symmetry.torch.probes.layout import permuting_views
+from symmetry.torch.probes.flowing import permuting_views
 
 
 @pytest.mark.parametrize(

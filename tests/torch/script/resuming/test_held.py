@@ -10,7 +10,7 @@ import torch
 from torch import nn
 from torch.optim.swa_utils import AveragedModel
 
-from symmetry.torch.script.resuming.averages import Averages
+from symmetry.torch.script.resuming.held import Averages
 
 
 @pytest.fixture
