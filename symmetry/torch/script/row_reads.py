@@ -11,7 +11,9 @@ Example: a loop that shuffles and slices, as most small scripts do.
 
 Rows in the order of the data may be steps of time: it is doubtful that they may be rearranged,
 unless PyTorch has drawn their places, or they are windows that lie in no order. So it is where rows
-have partners that come from no read, as in ``(weights * loss).mean()``.
+have partners that come from no read, as in ``(weights * loss).mean()``. Numbers that only count the
+rows are no partners: ``arange`` in ``states[arange(len(states)), lengths - 1]``, or in the inverse
+of an order, as packing by length has.
 """
 
 from __future__ import annotations
@@ -39,6 +41,7 @@ _KEEPING |= {"clone", "contiguous", "detach", "pin_memory", "view", "reshape", "
 _KEEPING |= {"__radd__", "sub", "__sub__", "mul", "__mul__", "__rmul__", "div", "__truediv__"}
 _KEEPING |= {"remainder", "__mod__"}
 _INDEXING = ("__getitem__", "index_select")
+_INVERTING = ("scatter_", "scatter", "__setitem__")
 _FEWEST = 2  # rows of a batch
 
 Lines = frozenset[str]
@@ -135,7 +138,8 @@ class RowReads:
     def _computed(self, name: str, given: Sequence[Any]) -> _Origin:
         """Return the origin of what is computed, and see what meets there."""
         tensors = operands_in(given)
-        self._meet(tensors)
+        counting = [id(t) for t in self._counting(name, given)]
+        self._meet([t for t in tensors if id(t) not in counting])
         known = [self._origin(tensor) for tensor in tensors]
         sources, index = (known[:1], known[1:]) if name in _INDEXING else (known, [])
         kept = sources if name in _KEEPING else []
@@ -148,6 +152,24 @@ class RowReads:
             begun=_union(origin.begun for origin in known) | (Lines() if whole else places),
             behind=_union(origin.behind for origin in known),
         )
+
+    def _counting(self, name: str, given: Sequence[Any]) -> Iterator[Tensor]:
+        """Yield the arguments that count rows: each at its own place, or in the inverse order."""
+        tensors = operands_in(given)
+        if name == "__getitem__" and isinstance(given[1], tuple) and self._origin(given[0]).reads:
+            for key, length in zip(given[1], given[0].shape, strict=False):
+                if (
+                    key is None
+                    or key is ...
+                    or (isinstance(key, Tensor) and key.dtype.itemsize == 1)
+                ):
+                    return  # the axes of other keys are not known
+                if isinstance(key, Tensor) and _counts(key, length):
+                    yield key
+        elif name in _INVERTING and len(tensors) == len(("inverse", "order", "counted")):
+            _, order, counted = tensors
+            if order.ndim == 1 and _counts(order.sort().values, len(order)):
+                yield from [counted] if _counts(counted, len(order)) else []
 
     def _read(
         self, name: str, args: Sequence[Any], kwargs: dict[str, Any], made: Sequence[Tensor]
@@ -214,6 +236,12 @@ class RowReads:
         differ = (a for a in axes if bool((tensor != tensor.narrow(a, 0, 1)).any()))
         lengths = frozenset(tensor.shape[axis] for axis in differ)
         self._partners.append(_Partner(id(tensor), lengths, asked_at()))
+
+
+def _counts(tensor: Tensor, length: int) -> bool:
+    """Return whether a tensor is 0, 1, 2, ... to a length."""
+    whole = tensor.shape == (length,) and not tensor.is_floating_point()
+    return whole and torch.equal(tensor, torch.arange(length).to(tensor))
 
 
 def _union(sets: Iterator[frozenset[Any]]) -> frozenset[Any]:

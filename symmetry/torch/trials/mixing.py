@@ -62,18 +62,26 @@ class Mixing:
     def among(
         self, steps: Sequence[ForwardOperation], others: Sequence[ForwardOperation]
     ) -> Mixer | None:
-        """Return what mixes first among the operations of two calls."""
+        """Return what mixes first among the operations of two calls.
+
+        If the samples lie apart again later, as rows that were packed, nothing has mixed before.
+        """
+        first: Mixer | None = None
         view: Mixer | None = None  # it mixes if something is done with its rows
         for number, (step, changed) in enumerate(zip(steps, others, strict=False)):
             mixer = self._operation(step, changed)
             if mixer is None:
+                if (first or view) and self._separates(step, changed):
+                    first = view = None
+                continue
+            if first is not None:
                 continue
             if all(later.name in _MOVES for later in steps[number + 1 :]):
                 mixer = replace(mixer, is_last=True)
             if mixer.kind != "view":
-                return view if view and not self._apart(step, changed) else mixer
+                first = view if view and not self._apart(step, changed) else mixer
             view = view or mixer
-        return view
+        return first
 
     def _axes(self, a: Tensor, b: Tensor) -> list[int] | None:
         """Return the axes that the samples lie in; None if the tensors do not differ."""
@@ -131,6 +139,12 @@ class Mixing:
         """Return whether an operation is given samples that still lie apart."""
         pairs = zip(step.inputs, other.inputs, strict=False)
         return all(self._axes(a, b) != [] for a, b in pairs)
+
+    def _separates(self, step: ForwardOperation, other: ForwardOperation) -> bool:
+        """Return whether samples that were mixed lie apart in the results of an operation."""
+        pairs = zip(step.results, other.results, strict=True)
+        apart = [self._axes(a, b) for a, b in pairs]
+        return any(apart) and [] not in apart and not self._apart(step, other)
 
     def _carries(
         self, step: ForwardOperation, other: ForwardOperation, a: Tensor, b: Tensor

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
-from torch.utils._pytree import tree_map
+from torch.utils._pytree import tree_flatten, tree_map, tree_unflatten
 
 from symmetry.base.raised import in_one_line
 from symmetry.torch.trials.differences import moved
@@ -57,6 +57,19 @@ def _judged(call: FirstCall, other: FirstCall, count: int, sample: int) -> Sampl
     if why_not:
         return say(why_not=why_not)
     call.module.eval()
+    effect = partial(_effect, call, say, count, sample)
+    found = effect(arguments)
+    if found.mixer is None or not found.mixer.by_position or len(changed) == 1:
+        return found
+    # Rows may be packed in an order that another argument gives, which is right.
+    alone = (effect(each) for each in _one_at_a_time(call.arguments, arguments))
+    return next((each for each in alone if each.mixer and not each.mixer.by_position), found)
+
+
+def _effect(
+    call: FirstCall, say: Callable[..., SampleCall], count: int, sample: int, arguments: Any
+) -> SampleCall:
+    """Say what a call does with arguments in which one sample is another one."""
     try:
         own, others = tensors_in(call.again()), tensors_in(call.again(arguments))
         alone = _alone(own, others, count, sample)
@@ -70,6 +83,14 @@ def _judged(call: FirstCall, other: FirstCall, count: int, sample: int) -> Sampl
     if not alone and mixer is None:
         return say(why_not="no operation was found that takes its samples together")
     return say(alone=bool(alone), mixer=mixer)
+
+
+def _one_at_a_time(own: Any, others: Any) -> Iterator[Any]:
+    """Yield arguments with one tensor of the others', and the rest as they are."""
+    leaves, spec = tree_flatten(own)
+    for place, leaf in enumerate(tree_flatten(others)[0]):
+        if isinstance(leaf, Tensor):
+            yield tree_unflatten([*leaves[:place], leaf, *leaves[place + 1 :]], spec)
 
 
 def _is_mixup(places: Moved, count: int, sample: int) -> bool:

@@ -195,6 +195,45 @@ def test_constants_and_parts_of_a_batch_are_no_partners(loss):
     assert (rows.count, rows.doubt, len(rows.sites)) == (8, "", 2)
 
 
+def at_each_place(data, x, y):
+    steps = data.net(x)[:, None].expand(8, 4, 3)
+    return F.cross_entropy(steps[torch.arange(8), y], y)
+
+
+def in_the_inverse_order(data, x, y):
+    order = y.argsort()
+    back = torch.empty_like(order).scatter_(0, order, torch.arange(8))
+    return F.cross_entropy(data.net(x[order])[back], y)
+
+
+def in_an_inverse_by_hand(data, x, y):
+    order = y.argsort()
+    back = torch.empty_like(order)
+    back[order] = torch.arange(8)
+    return F.cross_entropy(data.net(x[order])[back], y)
+
+
+@pytest.mark.parametrize("loss", [at_each_place, in_the_inverse_order, in_an_inverse_by_hand])
+def test_numbers_that_count_rows_are_no_partners(loss):
+    rows = rows_of(by_a_permutation, loss)
+    assert (rows.count, rows.doubt) == (8, "")
+
+
+def at_a_shifted_place(data, x, y):
+    return F.cross_entropy(data.net(x)[:, None].expand(8, 4, 3)[torch.arange(8) - 1, y], y)
+
+
+def of_a_table(data, x, y):
+    return F.cross_entropy(
+        data.net(x + torch.linspace(0, 1, 48).view(8, 1, 6)[torch.arange(8), 0]), y
+    )
+
+
+@pytest.mark.parametrize("loss", [at_a_shifted_place, of_a_table])
+def test_numbers_of_other_rows_are_partners(loss):
+    assert rows_of(by_a_permutation, loss).doubt.startswith(PARTNER)
+
+
 def test_labels_of_nodes_that_are_chosen_in_the_output_have_partners():
     def loss(data, x, y):
         chosen = torch.randperm(40)[:8]

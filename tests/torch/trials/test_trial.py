@@ -128,6 +128,38 @@ def test_a_view_that_is_taken_back_mixes_nothing():
     assert call.alone
 
 
+def test_rows_that_lie_apart_again_behind_a_mixture_are_forgotten():
+    back = torch.tensor([1, 0, 3, 2])
+    (call,) = repeated(Net(lambda x: x[back].tanh()[back].softmax(0)))
+    assert (call.mixer.kind, call.mixer.operation) == ("softmax", "softmax")
+
+
+def with_lengths(body):
+    """Return what is said of a model that packs its rows by their lengths around a body."""
+
+    class Packing(Net):
+        def forward(self, x, lengths):
+            order = lengths.argsort()
+            return self.out(body(self.into(x), order).view(4, 5)[order.argsort()])
+
+    class Given(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.net = Packing()
+
+        def __call__(self, x):
+            return self.net(x, (1000 * x[:, 0]).long())
+
+    (call,) = repeated(Given())
+    return call
+
+
+def test_rows_in_the_order_of_their_lengths_lie_apart():
+    assert with_lengths(lambda x, order: x[order].tanh()).alone
+    mixer = with_lengths(lambda x, order: x.view(2, 10).softmax(1).view(4, 5)[order]).mixer
+    assert (mixer.kind, mixer.operation) == ("view", "view")
+
+
 def test_a_layer_that_takes_another_axis_for_the_samples():
     class Recurrent(nn.Module):
         def __init__(self):
