@@ -7,14 +7,14 @@ loss, and wherever it changes an input, it changes what the loss says of the out
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
 from symmetry.base.errors import TrainingError
 from symmetry.training.run import needed
 from symmetry.training.start import TrainingStart
-from symmetry.training.trial import ModuleInputs, Trial
+from symmetry.training.trial import ModuleInputs, SampleCall, Trial
 from symmetry.units.units import Order
 
 _SAMPLES = 8  # whose influence is tried
@@ -44,14 +44,27 @@ def replaced(count: int, sample: int) -> Order:
 
 def _by_model(start: TrainingStart, count: int) -> str:
     """Say how the model takes samples by their places in evaluation mode, too."""
-    changed = {k: _trial(start, replaced(count, k)).module_inputs() for k in tried(count)}
-    for call in _trial(start, None).with_samples(changed, count):
+    for call in _replaced_calls(start, count, tried(count)):
         if call.mixer is not None and call.mixer.by_position:
             return (
                 "the model takes samples by their places, first by "
                 f"{call.mixer.operation} ({call.mixer.place})"
             )
     return ""
+
+
+def takes_alone(start: TrainingStart, count: int, row: int) -> bool:
+    """Return whether the model is given a row of a batch, and no other output depends on it."""
+    calls = _replaced_calls(start, count, [row])
+    return bool(calls) and all(call.alone for call in calls)
+
+
+def _replaced_calls(
+    start: TrainingStart, count: int, samples: Iterable[int]
+) -> Sequence[SampleCall]:
+    """Return the calls of the model in evaluation mode, with each of some samples replaced."""
+    changed = {k: _trial(start, replaced(count, k)).module_inputs() for k in samples}
+    return _trial(start, None).with_samples(changed, count)
 
 
 def _by_step(start: TrainingStart, own: ModuleInputs, count: int) -> str:

@@ -28,6 +28,7 @@ from symmetry.torch.watch.calls import ModuleCall, ModuleCalls
 from symmetry.torch.watch.operations import Observer, Operation, Recorder, tensors_in
 from symmetry.training.capabilities.batching import (
     Accumulating,
+    Doubt,
     Padding,
     Reordering,
     Thinning,
@@ -272,17 +273,19 @@ class Batches(Reordering, Accumulating, Padding, Thinning):
         return samples_along(tensors, self._objects.batch_axis)
 
     @property
-    def doubt(self) -> str:
+    def doubt(self) -> Doubt:
         """Why it is not certain that samples may be rearranged; empty if it is.
 
         The rows that a script reads for a batch may be no samples. If a model computes with the
         samples before a promoted run begins, its results are rounded to fewer bits.
         """
         if self._loaded is None:
-            return ""
+            return Doubt()
         if self._computed:
-            return f"before the first step a model computes in fewer bits ({self._computed})"
-        return "" if self._loaded.rows is None else self._loaded.rows.doubt
+            return Doubt(f"before the first step a model computes in fewer bits ({self._computed})")
+        if self._loaded.of_items:
+            return Doubt("the rows of one item of its data set may be no samples", "item")
+        return Doubt() if self._loaded.rows is None else self._loaded.rows.doubt
 
     @property
     def window(self) -> Window | None:

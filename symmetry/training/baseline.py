@@ -15,7 +15,13 @@ import numpy as np
 from symmetry.base.errors import LossNotFinite, TrainingError
 from symmetry.base.raised import heard
 from symmetry.base.randomness.unseeded import Unseeded
-from symmetry.training.capabilities.batching import Accumulating, Padding, Reordering, Window
+from symmetry.training.capabilities.batching import (
+    Accumulating,
+    Doubt,
+    Padding,
+    Reordering,
+    Window,
+)
 from symmetry.training.capabilities.drawing import Drawing
 from symmetry.training.capabilities.platform import Configuring, Platform
 from symmetry.training.capabilities.rows import PackedCall, Rows
@@ -43,7 +49,7 @@ class Baseline:
     size: int  # bytes of a state after the steps
     random: tuple[tuple[str, str], ...]  # operations of the model, where that is promoted
     samples: int | None  # in each batch; None where that is not known to be one number
-    doubt: str  # why it is not certain that samples may be rearranged; empty if it is
+    doubt: Doubt  # why it is not certain that samples may be rearranged; empty if it is
     window: Window | None  # the micro-batches of the first update, if it accumulates gradients
     reorders: str  # how to make sums repeatable that are added in another order each time
     compiles: bool  # by something that compiles nothing under ``Run.round_by``
@@ -282,7 +288,7 @@ def _observed(run: Run, probe: LossProbe | None) -> tuple[Baseline, States]:
         size=sum(array.nbytes for array in last.values()),
         random=tuple(run.random),
         samples=run.samples(),
-        doubt=reordering.doubt if reordering else "",
+        doubt=reordering.doubt if reordering else Doubt(),
         window=accumulating.window if accumulating else None,
         reorders="" if platform is None else platform.reorders,
         compiles=platform is not None and platform.compiles,

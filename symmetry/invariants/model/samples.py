@@ -31,8 +31,9 @@ def samples(start: TrainingStart) -> Measurement:
         changed[sample] = needed(other, Sampling).module_inputs()
     calls = trial.with_samples(changed, count)
     mixers = [call.mixer for call in calls if call.mixer is not None]
-    if start.baseline.doubt and not all(map(_are_scores, mixers)):
-        return Measurement.cannot_judge(start.baseline.doubt)
+    doubt = start.baseline.doubt
+    if doubt and (doubt.about == "item" or not all(map(_are_scores, mixers))) and mixers:
+        return Measurement.cannot_judge(doubt.why)
     for call in calls:
         if call.mixer is not None and (text := _wrong(call.mixer, call.mode)):
             mechanism = MIXING_SOFTMAX if call.mixer.kind == "softmax" else ""

@@ -7,7 +7,7 @@ import numpy as np
 
 from symmetry.base.errors import TrainingError
 from symmetry.base.randomness.random import Random
-from symmetry.invariants.composed import by_position, replaced, tried
+from symmetry.invariants.composed import by_position, replaced, takes_alone, tried
 from symmetry.invariants.invariant import TrainingInvariant
 from symmetry.law.equivariance import compare_sides, holds
 from symmetry.law.measurement import Measurement
@@ -59,8 +59,12 @@ def samples(start: TrainingStart) -> Measurement:
         return found
     if _is_divided(start, count):
         return Measurement.cannot_judge(_DIVIDED, random=found.random)
-    if not start.baseline.doubt and (place := _left_out(start, count)) is not None:
-        return replace(found, violation=replace(found.violation, message=_LEFT_OUT.format(place)))
+    if start.baseline.doubt.about != "other" or not start.baseline.doubt:
+        place = _left_out(start, count)
+        if place is not None and _is_sample(start, count, place):
+            return replace(
+                found, violation=replace(found.violation, message=_LEFT_OUT.format(place))
+            )
     if why := _excuse(start, count):
         return Measurement.cannot_judge(why, random=found.random)
     return found
@@ -78,6 +82,16 @@ INVARIANT = TrainingInvariant(
 def _is_divided(start: TrainingStart, count: int) -> bool:
     trial = start.begin().capability(Trial)
     return trial is not None and trial.is_divided(count)
+
+
+def _is_sample(start: TrainingStart, count: int, place: int) -> bool:
+    """Return whether a row of a batch is a sample for the model.
+
+    So are rows that may be steps of time, if the model takes them, and each for itself.
+    """
+    return not start.baseline.doubt or all(
+        takes_alone(start, count, row) for row in (place, (place + 1) % count)
+    )
 
 
 def _left_out(start: TrainingStart, count: int) -> int | None:
@@ -104,7 +118,11 @@ def _left_out(start: TrainingStart, count: int) -> int | None:
 
 
 def _results(start: TrainingStart, order: Order) -> Sequence[Array] | None:
-    return needed(start.begin(order=order), Reordering).results()
+    """Return all results of a step, or the states that it leaves, which show less."""
+    results = needed(start.begin(order=order), Reordering).results()
+    if results is None and start.baseline.doubt:
+        return [array for state in start.resampled(order) for array in state.values()]
+    return results
 
 
 def _same(results: Sequence[Array], others: Sequence[Array] | None) -> bool:
@@ -114,7 +132,7 @@ def _same(results: Sequence[Array], others: Sequence[Array] | None) -> bool:
 def _excuse(start: TrainingStart, count: int) -> str:
     """Say why a sound step may depend on the order of its samples; nothing if none is known."""
     if start.baseline.doubt:
-        return start.baseline.doubt
+        return start.baseline.doubt.why
     states, seen = start.resampled_with_draws(start.sample_order(count, 0))
     if seen and (not all(seen.values()) or holds(start, states)):
         place = next((place for place, follows in seen.items() if not follows), next(iter(seen)))

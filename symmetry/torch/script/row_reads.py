@@ -32,6 +32,7 @@ from symmetry.observe.source_line import SourceLine, asked_at
 from symmetry.torch.script.rows import SampleRows, Site, operands_in, reads_rows, site_of
 from symmetry.torch.watch.functions import results
 from symmetry.torch.watch.operations import tensors_in
+from symmetry.training.capabilities.batching import Doubt
 
 _DRAWS = ("randperm", "randint")
 # Functions that leave rows in their order.
@@ -107,16 +108,17 @@ class RowReads:
         draws = Lines().union(*(read.draws for read in reads))
         return SampleRows(self._count, sites, draws, self._doubt(reads, modules))
 
-    def _doubt(self, reads: Sequence[_Read], modules: Sequence[nn.Module]) -> str:
+    def _doubt(self, reads: Sequence[_Read], modules: Sequence[nn.Module]) -> Doubt:
         buffers = {id(buffer) for module in modules for buffer in module.buffers()}
         places = [
             p.at for p in self._partners if self._count in p.lengths and p.tensor not in buffers
         ]
         places += [read.at for read in reads if read in self._behind]
         if places:
-            return f"each row may have a partner at its place in the batch ({places[0]})"
+            return Doubt(f"each row may have a partner at its place in the batch ({places[0]})")
         in_order = [read.at for read in reads if not read.draws]
-        return f"the order of the rows may have a meaning ({in_order[0]})" if in_order else ""
+        why = f"the order of the rows may have a meaning ({in_order[0]})" if in_order else ""
+        return Doubt(why, "order")
 
     def _see(self, func: Any, args: Sequence[Any], kwargs: dict[str, Any], result: Any) -> None:
         with suppress(RuntimeError, TypeError, NotImplementedError):  # of wrapped tensors

@@ -21,6 +21,7 @@ from torch.utils._pytree import tree_leaves
 from symmetry.base.user_code import callers, is_user_code
 from symmetry.torch.watch.calls import running_modules
 from symmetry.torch.watch.functions import results
+from symmetry.training.capabilities.batching import Doubt
 
 _AXES = {"index_select": 1, "narrow": 1, "split": 2, "chunk": 2, "tensor_split": 2}  # their places
 _CONVERSIONS = {"tensor", "as_tensor", "asarray", "from_numpy"}
@@ -43,7 +44,7 @@ class SampleRows:
     count: int  # of a batch
     sites: frozenset[Site] = field(repr=False)  # that read them
     draws: frozenset[str]  # the lines that draw their places
-    doubt: str  # why it is not certain that they may be rearranged; empty if it is
+    doubt: Doubt  # why it is not certain that they may be rearranged; empty if it is
 
 
 def rearranged(rows: SampleRows, put: Callable[[Tensor], Tensor]) -> AbstractContextManager[None]:

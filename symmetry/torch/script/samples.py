@@ -9,10 +9,11 @@ from typing import Any
 from unittest.mock import patch
 
 import torch
+from torch.utils._pytree import tree_leaves, tree_map
 
 from symmetry.base.randomness import generators
 from symmetry.base.user_code import is_user_code
-from symmetry.torch.labels import label_of
+from symmetry.torch.labels import label_of, samples_along
 from symmetry.torch.micro_batches import MicroBatches
 from symmetry.torch.modes.draws import BY_OTHERS, same
 from symmetry.torch.modes.filled_rows import see_batch
@@ -29,7 +30,8 @@ _COLLATED = "where the batch is collated"
 class Samples:
     """Puts the samples of each batch in another order, just before a loader collates them.
 
-    There they are still a list. Numbers that were drawn for a sample move with it. A script without
+    There they are still a list. Where an item of the data set is a whole batch, its rows are put in
+    order, which may be samples. Numbers that were drawn for a sample move with it. A script without
     a loader reads rows of its data: these are rearranged where it reads them.
 
     Parameters
@@ -57,6 +59,8 @@ class Samples:
         Whether a batch has lost samples.
     has_loader
         Whether a loader has made a batch.
+    of_items
+        Whether the rows of one item of the data set are what is rearranged.
     computed
         The line where a model has last computed without gradients between the last batch and the
         first step; empty if none has. A teacher does so, in the precision that it is written in.
@@ -71,7 +75,7 @@ class Samples:
     ) -> None:
         self.rows = rows
         self.count = None if rows is None else rows.count
-        self.has_loader, self.computed = False, ""
+        self.has_loader, self.of_items, self.computed = False, False, ""
         self.drawn: dict[str, bool] = {}
         self.micro_batches = MicroBatches(order if isinstance(order, Window) else None)
         self._order = None if isinstance(order, Window | FewSamples) else order
@@ -87,7 +91,7 @@ class Samples:
         self.has_loader, self.computed = True, ""
         loader: Any = getattr(iterator, "_dataset_fetcher", None)
         own = _puts_in_order(getattr(iterator, "_index_sampler", None))
-        if own or not getattr(loader, "auto_collation", False):  # it makes no batches of samples
+        if own or loader is None:  # it makes no batches of samples
             self.count = None
             yield
             return
@@ -126,22 +130,38 @@ class Samples:
 
     def _collating(self, loader: Any, collate: Callable[[Any], Any]) -> Callable[[Any], Any]:
         def collated(samples: Any) -> Any:
-            if not isinstance(samples, list):
-                self.count = None
-                return collate(samples)
+            if not loader.auto_collation or not isinstance(samples, list):
+                return self._of_an_item(loader, collate(samples))
             samples = self.micro_batches.see(loader, samples)
             before = self._states_now()
-            batch = collate(self._rearranged(samples))
+            # One sample may be a whole batch: then its rows are put in order.
+            batch = collate(self._rearranged(samples) if len(samples) > 1 else samples)
             if any(not same(state, _state_of(generator)) for generator, state in before):
                 self.drawn[_COLLATED] = False
             see_batch(batch)
-            known = self.count if loader is self._loader else None
-            whole = max(known or 0, len(samples))
-            self.count = whole if _has_axis(batch, len(samples)) else None
-            self._loader = loader
+            if len(samples) == 1 and not _has_axis(batch, 1):
+                return self._of_an_item(loader, batch)
+            self._count(loader, len(samples) if _has_axis(batch, len(samples)) else None)
             return batch
 
         return collated
+
+    def _of_an_item(self, loader: Any, batch: Any) -> Any:
+        """Return a batch that is one item of the data set, with its rows in the order."""
+        leaves = tree_leaves(batch)
+        tensors = tensors_in(leaves)
+        self.of_items = True
+        self._count(loader, samples_along(tensors, 0) if len(tensors) == len(leaves) else None)
+        if self.count is None or (self._order is None and self._few is None):
+            return batch
+        places = torch.tensor(self._places(len(tensors[0])))
+        return tree_map(lambda t: t.index_select(0, places.to(t.device)), batch)
+
+    def _count(self, loader: Any, samples: int | None) -> None:
+        """Note how many samples the batch of a loader has."""
+        known = self.count if loader is self._loader else None
+        self.count = None if samples is None else max(known or 0, samples)
+        self._loader = loader
 
     def _rearranged(self, samples: list[Any]) -> list[Any]:
         labels = [label_of(sample) for sample in samples] if self._few else []

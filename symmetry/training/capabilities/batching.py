@@ -8,11 +8,24 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 from symmetry.training.capabilities.capability import Capability
 from symmetry.units.state import Array
 from symmetry.units.units import Order
+
+
+class Doubt(NamedTuple):
+    """Why it is not certain that the rows of a batch are samples, which may be rearranged."""
+
+    why: str = ""  # empty if it is certain
+    # "order": rows in the order of the data may be steps of time. "item": so may those of one item
+    # of the data set, or objects that are compared. "other": rows may have partners, say.
+    about: Literal["order", "item", "other"] = "other"
+
+    def __bool__(self) -> bool:
+        """Return whether there is a doubt."""
+        return bool(self.why)
 
 
 class Reordering(Capability):
@@ -21,9 +34,9 @@ class Reordering(Capability):
     absent = "what it draws for its samples cannot be put in another order"
 
     @property
-    def doubt(self) -> str:
+    def doubt(self) -> Doubt:
         """Why it is not certain that samples may be rearranged; empty if it is."""
-        return ""
+        return Doubt()
 
     @abstractmethod
     def follow_samples(self, count: int) -> Mapping[str, bool]:

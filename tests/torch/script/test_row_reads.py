@@ -121,13 +121,13 @@ def of_windows_that_are_copies(data):
 )
 def test_rows_at_places_that_are_drawn_are_samples(batch):
     rows = rows_of(batch)
-    assert (rows.count, rows.doubt) == (8, "")
+    assert (rows.count, rows.doubt.why) == (8, "")
     assert len(rows.draws) == 1
 
 
 def test_windows_that_lie_in_no_order_are_samples():
     rows = rows_of(of_windows_of_numpy)
-    assert (rows.count, rows.doubt) == (8, "")
+    assert (rows.count, rows.doubt.why) == (8, "")
 
 
 @pytest.mark.parametrize(
@@ -146,7 +146,7 @@ def test_windows_that_lie_in_no_order_are_samples():
 def test_the_order_of_other_rows_may_have_a_meaning(batch):
     rows = rows_of(batch)
     assert rows.count == 8
-    assert rows.doubt.startswith(IN_ORDER)
+    assert rows.doubt.why.startswith(IN_ORDER)
     assert len(rows.sites) == 2
 
 
@@ -169,7 +169,7 @@ def of_noise(data, x, y):
 @pytest.mark.parametrize("loss", [weighted, of_neighbours, of_noise])
 def test_rows_may_have_partners_that_come_from_no_read(loss):
     rows = rows_of(by_a_permutation, loss)
-    assert (rows.count, rows.doubt.startswith(PARTNER)) == (8, True)
+    assert (rows.count, rows.doubt.why.startswith(PARTNER)) == (8, True)
 
 
 def test_an_index_that_is_data_as_well_is_a_partner():
@@ -177,7 +177,7 @@ def test_an_index_that_is_data_as_well_is_a_partner():
         index = torch.randperm(40)[:8]
         return torch.cat([data.x[index][:, 1:], index[:, None] / 40], 1), data.y[index]
 
-    assert rows_of(batch).doubt.startswith(PARTNER)
+    assert rows_of(batch).doubt.why.startswith(PARTNER)
 
 
 def constant(data, x, y):
@@ -192,7 +192,7 @@ def without_the_last(data, x, y):
 @pytest.mark.parametrize("loss", [constant, without_the_last])
 def test_constants_and_parts_of_a_batch_are_no_partners(loss):
     rows = rows_of(by_a_permutation, loss)
-    assert (rows.count, rows.doubt, len(rows.sites)) == (8, "", 2)
+    assert (rows.count, rows.doubt.why, len(rows.sites)) == (8, "", 2)
 
 
 def at_each_place(data, x, y):
@@ -216,7 +216,7 @@ def in_an_inverse_by_hand(data, x, y):
 @pytest.mark.parametrize("loss", [at_each_place, in_the_inverse_order, in_an_inverse_by_hand])
 def test_numbers_that_count_rows_are_no_partners(loss):
     rows = rows_of(by_a_permutation, loss)
-    assert (rows.count, rows.doubt) == (8, "")
+    assert (rows.count, rows.doubt.why) == (8, "")
 
 
 def at_a_shifted_place(data, x, y):
@@ -231,7 +231,7 @@ def of_a_table(data, x, y):
 
 @pytest.mark.parametrize("loss", [at_a_shifted_place, of_a_table])
 def test_numbers_of_other_rows_are_partners(loss):
-    assert rows_of(by_a_permutation, loss).doubt.startswith(PARTNER)
+    assert rows_of(by_a_permutation, loss).doubt.why.startswith(PARTNER)
 
 
 def test_labels_of_nodes_that_are_chosen_in_the_output_have_partners():
@@ -239,7 +239,7 @@ def test_labels_of_nodes_that_are_chosen_in_the_output_have_partners():
         chosen = torch.randperm(40)[:8]
         return F.cross_entropy(data.net(x)[chosen], y[chosen])
 
-    assert rows_of(lambda data: (data.x, data.y), loss).doubt.startswith(PARTNER)
+    assert rows_of(lambda data: (data.x, data.y), loss).doubt.why.startswith(PARTNER)
 
 
 def test_what_a_module_reads_of_its_own_is_no_batch():

@@ -97,14 +97,43 @@ def test_numbers_drawn_by_a_dataset_move_with_their_sample(folder):
     assert judged(script("other.py"))[0] == "violated"
 
 
-@pytest.mark.parametrize("text", [scripts.ACCUMULATED, scripts.WHOLE_BATCHES])
-def test_without_a_loader_of_samples_nothing_is_rearranged(folder, text):
-    kind, message = judged(written(folder, text))
+def test_without_a_loader_of_samples_nothing_is_rearranged(folder):
+    kind, message = judged(written(folder, scripts.ACCUMULATED))
     assert kind == "not applicable"
     assert message == (
         "its batch comes from neither a DataLoader nor rows of a tensor, "
         "or has no axis of at least two samples"
     )
+
+
+LEFT_OUT = "sample 7 of each batch has no effect"
+NO_SAMPLES = "cannot judge: the rows of one item of its data set may be no samples"
+
+
+@pytest.mark.parametrize(
+    ("loss", "kind", "message"),
+    [
+        ("net(x).square().mean()", "holds", ""),
+        ("net(x).square()[:-1].mean()", "violated", LEFT_OUT),
+        slow("net(x[:-1]).square().mean()", "vacuous", NO_SAMPLES),
+        slow("(net(x)[1:] - x[:-1, :1]).square().mean()", "vacuous", NO_SAMPLES),
+        slow("net(x.cumsum(0)).square()[:-1].mean()", "vacuous", NO_SAMPLES),
+    ],
+)
+def test_an_item_of_the_data_set_may_be_a_whole_batch(folder, loss, kind, message):
+    text = scripts.WHOLE_BATCHES.replace("net(x).square().mean()", loss)
+    found, said = judged(written(folder, text))
+    assert (found, said[: len(message)]) == (kind, message)
+
+
+def test_one_sample_with_an_axis_of_its_own_is_rearranged_in_an_item(folder):
+    one = "DataLoader(torch.randn(6, 8, 3), collate_fn=lambda items: items[0])"
+    text = scripts.WHOLE_BATCHES.replace("DataLoader(torch.randn(6, 8, 3), batch_size=None)", one)
+    assert one in text
+    run = written(folder, text).begin(RunSettings())
+    run.step()
+    assert (run.samples(), needed(run, Reordering).doubt.about) == (8, "item")
+    run.close()
 
 
 def test_a_smaller_batch_has_the_same_order_without_the_samples_that_it_lacks(folder):
@@ -174,7 +203,7 @@ for x in DataLoader(torch.randn(24, 5), batch_size=8):
 def test_the_rounding_of_a_teacher_is_in_no_response_of_float64(folder, dtype, doubt):
     run = written(folder, TAUGHT).begin(RunSettings(dtype=dtype))
     run.step()
-    assert needed(run, Reordering).doubt == doubt
+    assert needed(run, Reordering).doubt.why == doubt
     run.close()
 
 
