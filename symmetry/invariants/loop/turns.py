@@ -104,7 +104,7 @@ def rows(updates: Updates) -> Judgement:
         if not updates.is_known(u):
             return judgement
         found = _idle_rows(updates, u, judgement)
-        if found is None:
+        if found is None or not found[1]:
             return judgement
         places.append(found)
     first = places[0] if places else (0, frozenset[int](), NOWHERE)
@@ -127,7 +127,7 @@ def _idle_rows(
     if value is None:
         return None
     array, gradients = updates.array(value), updates.updates[update].gradients
-    if len(array) > _ROWS:
+    if len(array) > _ROWS or not _is_cut(updates, value, update):
         return None
     random, idle, at = np.random.default_rng(0), set[int](), NOWHERE
     for row in range(len(array)):
@@ -154,6 +154,18 @@ def _idle_rows(
             idle.add(row)
             at = updates.at(ends[0])
     return len(array), frozenset(idle), at
+
+
+def _is_cut(updates: Updates, value: int, update: int) -> bool:
+    """Return whether a slice is taken of a value, or of what is computed with it."""
+    values = {value}
+    for k in updates.updates[update].nodes:
+        node = updates.trace.nodes[k]
+        if not values.isdisjoint(node.inputs):
+            if updates.base(k) in _CUTS:
+                return True
+            values.update(node.outputs)
+    return False
 
 
 def _is_table(updates: Updates, value: int) -> bool:
