@@ -60,7 +60,9 @@ def cell_lines(file: Path) -> list[CellLine]:
     try:
         return [*_lines(json.loads(file.read_text("utf-8"))["cells"])]
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise SymmetryError(f"{file.name} is no notebook that can be read: {error}") from None
+        raise SymmetryError(
+            f"{file.name} is no notebook that can be read: {error}; save it again"
+        ) from None
 
 
 def _lines(cells: list[dict[str, Any]]) -> Iterator[CellLine]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import sys
 import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -301,7 +302,8 @@ class TrainingExaminer(Examiner):
                 self.progress.failed(str(error))
                 package = missing_package(error)
                 if package and not isinstance(error, NotCheckable):
-                    raise SymmetryError(f"{package} is not installed: {error}") from error
+                    how = f"install it for {sys.executable}"
+                    raise SymmetryError(f"{package} is not installed: {error}; {how}") from error
             if dtype == "float32" or written is None:
                 if isinstance(error, ExtrasError | NotCheckable) or self._on_ranks:
                     raise SymmetryError(str(error)) from error

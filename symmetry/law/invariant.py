@@ -111,8 +111,11 @@ def select(
     for pattern in (*only, *skip):
         if not any(fnmatchcase(name, pattern) for name in names):
             close = [n for n in names if pattern in n] or get_close_matches(pattern, names, 1)
-            hint = f", did you mean {close[0]!r}? There" if close else "; there"
-            raise SymmetryError(f"no {what} matches {pattern!r}{hint} are {', '.join(names)}")
+            families = dict.fromkeys(f"{name.partition('/')[0]}/*" for name in names)
+            meant = (
+                f", did you mean {close[0]!r}?" if close else f"; there are {', '.join(families)}"
+            )
+            raise SymmetryError(f"no {what} matches {pattern!r}{meant} (symmetry check --list)")
     selected = tuple(
         invariant
         for invariant in catalogue

@@ -28,7 +28,7 @@ from symmetry.sandbox.source import Source
 
 _THROWS = 3  # until a script that catches everything is left alone
 _USAGE = "usage"  # what libraries for arguments print where these are wrong
-_ARGUMENTS = "a script's arguments follow --"
+_ARGUMENTS = "a script's arguments follow --, as in: symmetry check SCRIPT -- ARGUMENTS"
 _left: list[Stack] = []  # those, as long as this process
 
 
@@ -270,7 +270,7 @@ def _hint(text: str) -> str:
         return "its standard output is no terminal here"
     if os.strerror(errno.ENOSPC) in text:
         place = tempfile.gettempdir()
-        return f"what it writes is kept in {place} meanwhile: set TMPDIR to a folder with more room"
+        return f"its files are written to a copy in {place}: set TMPDIR to a folder with more room"
     return gpu_hint(text).removeprefix("; ")
 
 

@@ -14,6 +14,7 @@ from symmetry.base.calls import calling
 from symmetry.base.errors import SymmetryError
 from symmetry.base.raised import raised_as
 
+_SHOWN = 5  # files beside a missing one that are named
 _folders: set[Path] = set()  # those that targets were imported from
 
 
@@ -37,7 +38,8 @@ def load_module(target: str, name: str) -> ModuleType:
                 raise  # the module is there; it is something that it imports that is not
             near = nearest(folder.joinpath(*name.split(".")).with_suffix(".py"))
             raise SymmetryError(
-                f"{target!r}: {error}{near} (looked in {folder} first, then where Python looks)"
+                f"{target!r}: {error}{near} (looked in {folder} first, then where Python looks): "
+                "install it, or go to the folder that has it"
             ) from error
     if module.__spec__ is not None and module.__spec__.origin is None:
         raise SymmetryError(f"{target!r}: {name} is a folder, expected a Python file in it")
@@ -56,7 +58,7 @@ def load_file(target: str, path: str) -> ModuleType:
     except (OSError, RuntimeError, ValueError) as error:  # links that lead in a circle, for example
         raise SymmetryError(f"{target!r}: {path} leads to no file: {error}") from error
     if not found:
-        raise SymmetryError(f"{target!r}: there is no file {file}{nearest(file)}")
+        raise SymmetryError(f"{target!r}: there is no file {file}{beside(file)}")
     name, root = name_in_package(file)
     _put_first(root)
     if root != file.parent and str(file.parent) not in sys.path:
@@ -98,6 +100,15 @@ def nearest(file: Path) -> str:
         names = []
     close = difflib.get_close_matches(file.name, names, 1)
     return f"; did you mean {close[0]}?" if close else ""
+
+
+def beside(file: Path) -> str:
+    """Say which Python files are beside a missing one."""
+    if not file.parent.is_dir():
+        return f", and no folder {file.parent}"
+    names = sorted(path.name for path in file.parent.glob("*.py"))
+    there = f"the folder has {', '.join(names[:_SHOWN])}" if names else "the folder has no script"
+    return nearest(file) or f"; {there}{' and others' * (len(names) > _SHOWN)}"
 
 
 def name_in_package(file: Path) -> tuple[str, Path]:

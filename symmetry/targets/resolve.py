@@ -154,7 +154,10 @@ def _scripts_in(folder: str) -> tuple[str, ...]:
     scripts = training_scripts(Path(folder))
     if not scripts:
         others = "".join(f"; {text}" for text in left_out(Path(folder)))
-        raise SymmetryError(f"nothing to check in {folder!r}: none of its scripts trains{others}")
+        empty = " (it has none): name a script, or another folder"
+        raise SymmetryError(
+            f"nothing to check in {folder!r}: none of its scripts trains{others or empty}"
+        )
     return tuple(shlex.quote(str(Path(folder, script))) for script in scripts)
 
 
@@ -175,8 +178,10 @@ def _parts(name: str) -> tuple[str, str, str]:
 def _import(name: str, source: str, attribute: str) -> ModuleType:
     """Import the module of a name."""
     if not (source and attribute) or source.endswith((":", ".ipynb")):
+        meant = _meant(name)
         raise SymmetryError(
-            f"unknown target {name!r}{_meant(name)}: expected a script such as train.py, "
+            f"unknown target {name!r}{meant}{' Expected' if meant[-1:] == '?' else ': expected'} "
+            "a script such as train.py, "
             f"package.module:attribute, path/to/file.py:attribute, or one of {', '.join(BUILTIN)}"
         )
     is_file = source.endswith(".py")

@@ -14,7 +14,7 @@ from symmetry.base.errors import SymmetryError
 from symmetry.base.notebooks import SUFFIX, cell_of, code_in
 from symmetry.sandbox.source import Source
 from symmetry.targets.imports import file_of, framework_of
-from symmetry.targets.load import nearest
+from symmetry.targets.load import beside
 from symmetry.targets.syntax import meant_instead, tree_of
 from symmetry.targets.training import TrainingTarget
 from symmetry.training import frameworks
@@ -106,7 +106,7 @@ def script(
 def _readable(name: str, file: Path) -> Path:
     """Return the file of a script, unless it cannot be one."""
     if not file.is_file():
-        raise SymmetryError(f"{name!r}: there is no file {file}{nearest(file)}")
+        raise SymmetryError(f"{name!r}: there is no file {file}{beside(file)}")
     if file.suffix == SUFFIX:
         code_in(file)  # it says which line is no Python
     if tree_of(file) is None:

@@ -134,7 +134,8 @@ def test_two_versions_of_a_program_keep_to_their_own_modules(folder):
 def test_missing_module(folder):
     assert message("nowhere.train:step") == (
         f"'nowhere.train:step': No module named 'nowhere' "
-        f"(looked in {folder} first, then where Python looks)"
+        f"(looked in {folder} first, then where Python looks): "
+        "install it, or go to the folder that has it"
     )
     write(folder / "flat.py")
     assert message("flat.train:step").startswith(
@@ -144,8 +145,16 @@ def test_missing_module(folder):
 
 def test_missing_file(folder):
     assert message("nowhere/train.py:step") == (
-        f"'nowhere/train.py:step': there is no file {folder / 'nowhere' / 'train.py'}"
+        f"'nowhere/train.py:step': there is no file {folder / 'nowhere' / 'train.py'}, and no "
+        f"folder {folder / 'nowhere'}"
     )
+    (folder / "there").mkdir()
+    assert message("there/train.py:step").endswith("train.py; the folder has no script")
+    for name in "abcdef":
+        write(folder / "there" / f"{name}_long_name_{name}.py")
+    names = ", ".join(f"{name}_long_name_{name}.py" for name in "abcde")
+    listed = f"; the folder has {names} and others"
+    assert message("there/train.py:step").endswith(listed)
     (folder / "folder.py").mkdir()
     assert "there is no file" in message("folder.py:step")
 

@@ -123,7 +123,8 @@ def test_names_that_lead_to_no_attribute(folder, name, hint):
     (folder / "scripts").mkdir()
     write(folder / "scripts" / "train.py", "import torch\nfor x in []:\n    x.backward()\n")
     assert message(name) == (
-        f"unknown target {name!r}{hint}: expected a script such as train.py, "
+        f"unknown target {name!r}{hint}{' Expected' if hint.endswith('?') else ': expected'} "
+        "a script such as train.py, "
         "package.module:attribute, path/to/file.py:attribute, or one of jax, numba, numpy, "
         "torch, torch-autograd"
     )

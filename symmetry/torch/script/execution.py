@@ -228,7 +228,7 @@ class Execution:
         if not (boundary.modules or boundary.backwards):
             return NotCheckable(
                 f"{name}: it ends, and makes no PyTorch module and calls no backward"
-                f"{self._source.meant}"
+                f"{self._source.meant or '; name the script that trains'}"
             )
         if boundary.transformed:
             return NotCheckable(
