@@ -11,10 +11,10 @@ import re
 # fmt: off
 _DOING = {
     "Accumulate", "Add", "Apply", "Average", "Call", "Clip", "Compare", "Compute", "Copy",
-    "Count", "Divide", "Draw", "Evaluate", "Give", "Hand", "Initialise", "Keep", "Leave", "Let",
-    "Load", "Make", "Mask", "Move", "Multiply", "Normalise", "Pass", "Put", "Read", "Rename",
-    "Return", "Save", "Scale", "Seed", "Set", "Shift", "Shuffle", "Split", "Start", "Step", "Sum",
-    "Take", "Train", "Update", "Use", "Write",
+    "Count", "Divide", "Draw", "Evaluate", "Exchange", "Give", "Hand", "Initialise", "Keep",
+    "Leave", "Let", "Load", "Make", "Mask", "Move", "Multiply", "Normalise", "Pass", "Put",
+    "Read", "Rename", "Return", "Save", "Scale", "Seed", "Set", "Shift", "Shuffle", "Split",
+    "Start", "Step", "Sum", "Take", "Train", "Update", "Use", "Write",
 }
 # fmt: on
 _SENTENCES = re.compile(r"(?<=[.?])\s+(?=[A-Z])")

@@ -182,7 +182,8 @@ def _note_copy(copy: Copy, judgement: Judgement) -> None:
         judgement.note(
             AVERAGE,
             f"this average of {copy.of} takes {min(late):.3g} of the new weights at each update: "
-            "it is almost the model itself. Are the decay and 1 - decay exchanged?",
+            "it is almost the model itself. If this is not meant, exchange the decay and "
+            "1 - decay.",
             copy.at,
         )
     if copy.stale and copy.is_evaluated and copy.weights:

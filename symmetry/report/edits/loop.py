@@ -31,6 +31,16 @@ def _never_undone(source: Source, switch: ast.stmt, text: str) -> Lines | None:
     return source.inserted(first, f"{model}.train()")
 
 
+def _trained_in_evaluation_mode(source: Source, call: ast.stmt, text: str) -> Lines | None:
+    """Call ``train()`` before each batch of a model that is never in training mode."""
+    names = _called_models(source, call)
+    if "is trained in evaluation mode" not in text or len(names) != 1 or not source.loops(call):
+        return None
+    (model,) = names
+    first, *_ = getattr(source.loops(call)[0], "body", [])
+    return source.inserted(first, f"{model}.train()")
+
+
 def _switched(source: Source, statement: ast.stmt) -> str:
     """Return the model whose mode a statement switches, as it is written."""
     call = statement.value if isinstance(statement, ast.Expr) else None
@@ -163,16 +173,25 @@ def _trains_not(source: Source, scope: ast.FunctionDef) -> bool:
 
 
 def _helper_in_the_loop(source: Source, seeds: list[ast.stmt | None]) -> Lines | None:
-    """Leave out the call in a loop of a function that only seeds, if it is called outside, too."""
+    """Leave out the call in a loop of a function that only seeds, if a seed comes before, too."""
     scopes = {source.scope(each) for each in seeds if each is not None}
     helpers = [each for each in scopes if isinstance(each, ast.FunctionDef)]
     if len(helpers) != 1:
         return None
     calls = [_statement_of(source, call) for call in source.calls(name=helpers[0].name)]
-    inside = [s for s in calls if isinstance(s, ast.Expr) and source.loops(s)]
-    if len(inside) == 1 and len(calls) > 1:
+    inside = [s for s in calls if isinstance(s, ast.Expr) and _is_repeated(source, s)]
+    before = len(calls) > 1 or source.tree in scopes
+    if len(inside) == 1 and before:
         return source.removed(inside[0])
     return None
+
+
+def _is_repeated(source: Source, statement: ast.stmt) -> bool:
+    """Return whether a loop repeats a statement, or the function that it is in, which trains."""
+    scope = source.scope(statement)
+    if source.loops(statement) or not isinstance(scope, ast.FunctionDef):
+        return bool(source.loops(statement))
+    return not _trains_not(source, scope) and any(map(source.loops, source.calls(name=scope.name)))
 
 
 def _statement_of(source: Source, node: ast.AST) -> ast.stmt | None:
@@ -248,6 +267,37 @@ def _prefixed(source: Source, statement: ast.stmt, text: str) -> Lines | None:
     )
 
 
+def _decay_exchanged(source: Source, statement: ast.stmt, text: str) -> Lines | None:
+    """Exchange the decay of an average and 1 - decay."""
+    if "exchange the decay and 1 - decay" not in text:
+        return None
+    rests = [
+        node
+        for node in ast.walk(statement)
+        if isinstance(node, ast.BinOp)
+        and isinstance(node.op, ast.Sub)
+        and isinstance(node.left, ast.Constant)
+        and node.left.value == 1
+    ]
+    decays = [
+        node
+        for node in ast.walk(statement)
+        if isinstance(node, ast.expr)
+        and len(rests) == 1
+        and ast.dump(node) == ast.dump(rests[0].right)
+        and rests[0] not in source.around(node)
+    ]
+    if len(decays) != 1:
+        return None
+    texts = {rests[0]: source.text(decays[0]), decays[0]: source.text(rests[0])}
+    first, last = sorted(texts, key=lambda node: (node.lineno, node.col_offset))
+    changed = Source(source.replaced(last, texts[last]))  # the first one stays at its place
+    here = ast.dump(first, include_attributes=True)
+    nodes = ast.walk(changed.tree)
+    again = next(node for node in nodes if ast.dump(node, include_attributes=True) == here)
+    return changed.replaced(again, texts[first])
+
+
 def _not_shuffled(source: Source, statement: ast.stmt, text: str) -> Lines | None:
     """Let a loader shuffle."""
     loaders = source.calls(statement, "DataLoader")
@@ -277,12 +327,14 @@ def _stepped_apart(source: Source, statement: ast.stmt, text: str) -> Lines | No
 
 CURES = (
     _never_undone,
+    _trained_in_evaluation_mode,
     _in_training_mode,
     _no_copy,
     _seeded_in_the_loop,
     _epoch_not_set,
     _misspelt,
     _prefixed,
+    _decay_exchanged,
     _not_shuffled,
     _stepped_apart,
 )

@@ -12,7 +12,7 @@ _FIRST = (
     *("RNN", "LSTM", "GRU", "MultiheadAttention", "Transformer"),
     *("TransformerEncoderLayer", "TransformerDecoderLayer"),
 )
-_CUT = re.compile(r"cuts the gradient off")
+_CUT = re.compile(r"cuts (the gradient|a term of the loss) off")
 
 
 def _mode_of_a_function(source: Source, statement: ast.stmt, text: str) -> Lines | None:
@@ -88,12 +88,17 @@ def _cut_off(source: Source, statement: ast.stmt, text: str) -> Lines | None:
         if isinstance(call.func, ast.Attribute) and not call.args
     ]
     made = [c for n in ("tensor", "as_tensor") for c in source.calls(statement, n) if c.args]
-    if len(cut) + len(made) != 1:
+    if len(made) == 1 and cut in ([], [made[0].args[0]]):  # a tensor is made, of a number perhaps
+        return source.replaced(made[0], source.text(_bare(cut[0]) if cut else made[0].args[0]))
+    if made or len(cut) != 1:
         return None
-    if made:
-        return source.replaced(made[0], source.text(made[0].args[0]))
-    assert isinstance(cut[0].func, ast.Attribute)
-    return source.replaced(cut[0], source.text(cut[0].func.value))
+    return source.replaced(cut[0], source.text(_bare(cut[0])))
+
+
+def _bare(call: ast.Call) -> ast.expr:
+    """Return the object whose method is called."""
+    assert isinstance(call.func, ast.Attribute)
+    return call.func.value
 
 
 CURES = (

@@ -9,6 +9,8 @@ import pytest
 
 from symmetry.report.edits.edit import Edit, edit_at
 
+HELPER = "seed(0)\ndef set_all():\n    seed(1)\ndef train(x):\n"
+TRAINING = "    loss.backward()\nfor x in y:\n    train(x)\n"
 LOOP = """\
 for x, y in loader:
     optimizer.zero_grad()
@@ -238,3 +240,41 @@ def test_letters_beyond_ascii_keep_their_places(tmp_path):
 def test_a_schedule_steps_where_the_optimiser_does(tmp_path, before, line, behind):
     message = "LambdaLR is made for 16 steps, and takes 4. Step it where the optimiser steps."
     assert mended(tmp_path, before, line, message) == behind
+
+
+@pytest.mark.parametrize(
+    ("before", "line", "message", "behind"),
+    [
+        (
+            "e.mul_(1 - decay).add_(p, alpha=decay)\n",
+            1,
+            "it is almost the model. If this is not meant, exchange the decay and 1 - decay.",
+            "e.mul_(decay).add_(p, alpha=1 - decay)\n",
+        ),
+        (
+            "for x, y in z:\n    l = criterion(net(x), y)\n    l.backward()\n",
+            2,
+            "Net is trained in evaluation mode: 2 dropouts are off",
+            "for x, y in z:\n    net.train()\n    l = criterion(net(x), y)\n    l.backward()\n",
+        ),
+        (
+            "term = torch.tensor(z.abs().mean().item())\n",
+            1,
+            "item() (a.py:1) cuts a term of the loss off from the model",
+            "term = z.abs().mean()\n",
+        ),
+        (
+            f"{HELPER}    set_all()\n{TRAINING}",
+            3,
+            "numbers are seeded in the loop. Seed once, before the loop.",
+            f"{HELPER}{TRAINING}",
+        ),
+    ],
+)
+def test_averages_modes_terms_and_seeds(tmp_path, before, line, message, behind):
+    assert mended(tmp_path, before, line, message) == behind
+
+
+def test_a_tensor_that_is_made_of_several_numbers_stays(tmp_path):
+    message = "item() (a.py:1) cuts a term of the loss off from the model"
+    assert mended(tmp_path, "t = torch.tensor(a.item() + b.item())\n", 1, message) is None
