@@ -9,11 +9,15 @@ Example: truncated answers leave the numerator, and not the denominator.
 Sums of a product with a mask are followed to what divides them. If that counts another mask, of
 which the one in the sum is a part, it is a violation: the weight of what is left depends on what
 was left out. A product with a mask that is averaged over all places is a note: padding makes real
-places count less, unless the number of places is a constant on purpose.
+places count less, unless the number of places is a constant on purpose. So is a sum of it that is
+divided by a length of the tensor, and a mean over all places of a batch whose mask hides some.
 """
 
 from __future__ import annotations
 
+import math
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,10 +37,19 @@ MEAN = NoteKind(
     meaning="A product with a mask is averaged over all places, also those that it hides: the more "
     "padding a batch has, the less its real places count. Divide the sum by the sum of the mask.",
 )
+_PRODUCT = (
+    "a product with a mask is averaged over all places, also those that it hides: padding makes "
+    "real places count less. Divide the sum by the sum of the mask."
+)
+_ALL = (
+    "a value of a model is averaged over all places of the batch, also those that its mask hides: "
+    "padding counts in the loss. Multiply it with the mask, and divide the sum by that of the mask."
+)
 PARTS = Excuse("parts of one mask", "several sums share the number, and their masks make it up")
 CHANCE = Excuse("a mask by chance", "random numbers thin the mask out, as a dropout of tokens does")
 MODEL = Excuse("a mask of a model", "a model chooses what counts, as hard examples are chosen")
 EXCUSES = (PARTS, CHANCE, MODEL)
+_LENGTH = re.compile(r"shape|size\(|len\(")  # a constant on purpose has another name
 _SUMS = SHAPES | {"sum", "neg"}
 _COUNTS = SHAPES | {"sum", "clamp", "clamp_min", "mul", "add", "maximum"}
 
@@ -54,34 +67,33 @@ def masks(updates: Updates) -> Judgement:
     """Judge sums and means of products with masks."""
     judgement = Judgement(applies=False, why="no loss has a product with a mask of 0 and 1")
     quotients: dict[SourceLine, list[_Quotient]] = {}
-    seen: Repeated[SourceLine] = Repeated()
+    seen: Repeated[tuple[SourceLine, str]] = Repeated()
     for u in range(len(updates.updates)):
-        into = updates.into_loss(u)
+        into, paddings = updates.into_loss(u), [*_paddings(updates, u)]
         for k in updates.forward(u):
             node = updates.trace.nodes[k]
             if into.isdisjoint(node.outputs) or not node.inputs:
                 continue
             factor = _mask_in(updates, node.inputs[0])
             if factor is None:
+                if any(_is_mean_over(updates, k, padding) for padding in paddings):
+                    judgement.applies = True
+                    seen.see((node.place, _ALL), u, shows=True)
                 continue
-            if updates.base(k) == "mean":
+            if _is_by_length(updates, k, factor) or _is_over_all(updates, k, factor):
                 judgement.applies = True
                 if factor in updates.from_weights:
                     judgement.spare(MODEL, node.place)
-                seen.see(node.place, u, shows=factor not in updates.from_weights)
+                key = node.place, _PRODUCT
+                seen.see(key, u, shows=factor not in updates.from_weights)
             elif updates.base(k) == "div" and len(node.inputs) == 2:
                 below = _mask_behind(updates, node.inputs[1])
                 if below is not None:
                     judgement.applies = True
                     quotients.setdefault(node.place, []).append(_Quotient(factor, below, u))
     _judge_quotients(updates, quotients, judgement)
-    for at in filter(seen.always, seen):
-        judgement.note(
-            MEAN,
-            "a product with a mask is averaged over all places, also those that it hides: padding "
-            "makes real places count less. Divide the sum by the sum of the mask.",
-            at,
-        )
+    for at, text in filter(seen.always, seen):
+        judgement.note(MEAN, text, at)
     judgement.why = "" if judgement.applies else judgement.why
     return judgement
 
@@ -159,6 +171,49 @@ def _is_thinned(updates: Updates, quotient: _Quotient) -> bool:
     begin = updates.updates[quotient.update].nodes.start
     times = (updates.draws[value] for value in above - below if value in updates.draws)
     return quotient.update > 0 and any(time >= begin for time in times)  # data come before it
+
+
+def _paddings(updates: Updates, update: int) -> Iterator[int]:
+    """Yield the masks of padding that a batch has, by their names, and that the loss uses."""
+    named = {call.arguments for call in updates.calls if call.update == update}
+    names = {value: name for arguments in named for name, value in arguments}
+    for entry in updates.entries:
+        name = f"{entry.name} {names.get(entry.value, '')}".lower()
+        if entry.update == update and ("mask" in name or "pad" in name):
+            used = entry.value in updates.into_loss(update)
+            if used and is_mask(updates, entry.value) and _is_padding(updates, entry.value):
+                yield entry.value
+
+
+def _is_padding(updates: Updates, mask: int) -> bool:
+    """Return whether the rows of a mask have all that they hide at one end."""
+    array = updates.array(mask).astype(np.int8)
+    return array.ndim == 2 and bool((np.abs(np.diff(array, axis=1)).sum(1) <= 1).all())
+
+
+def _is_mean_over(updates: Updates, k: int, mask: int) -> bool:
+    """Return whether an operation averages values of a model over all places that a mask has."""
+    node = updates.trace.nodes[k]
+    value, shape = updates.array(node.inputs[0]), updates.array(mask).shape
+    of_model = node.inputs[0] in updates.from_weights and updates.base(k) == "mean"
+    whole = value.shape[: len(shape)] == shape
+    return (
+        of_model and whole and updates.array(node.outputs[0]).size * math.prod(shape) == value.size
+    )
+
+
+def _is_over_all(updates: Updates, k: int, mask: int) -> bool:
+    """Return whether an operation averages a product with a mask over the places of the mask."""
+    value = updates.array(updates.trace.nodes[k].inputs[0])
+    return updates.base(k) == "mean" and value.size >= updates.array(mask).size
+
+
+def _is_by_length(updates: Updates, k: int, mask: int) -> bool:
+    """Return whether an operation divides a sum over a mask by a length, as its line says."""
+    node = updates.trace.nodes[k]
+    divides = updates.base(k) == "div" and len(node.inputs) == 1
+    lengths = node.integers.intersection(updates.array(mask).shape)
+    return divides and bool(lengths and _LENGTH.search(node.place.source))
 
 
 def _mask_in(updates: Updates, value: int) -> int | None:
