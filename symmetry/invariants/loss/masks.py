@@ -43,7 +43,7 @@ _PRODUCT = (
 )
 _ALL = (
     "a value of a model is averaged over all places of the batch, also those that its mask hides: "
-    "padding counts in the loss. Multiply it with the mask, and divide the sum by that of the mask."
+    "padding counts in the loss. Sum what the mask keeps, and divide by the sum of the mask."
 )
 PARTS = Excuse("parts of one mask", "several sums share the number, and their masks make it up")
 CHANCE = Excuse("a mask by chance", "random numbers thin the mask out, as a dropout of tokens does")

@@ -76,7 +76,7 @@ class Script:
         self._rank_runs: RankRuns | None = None
         self._resumed_runs: ResumedRuns | None = None
         self._epochs: dict[tuple[int, int | None], Epochs | Disturbed] = {}
-        self._updates: dict[int, Updates] = {}
+        self._updates: dict[int, Updates | Disturbed] = {}
         self._log: UpdateLog | None = None  # of the first run as it is written
 
     @cached_property
@@ -286,8 +286,14 @@ class Script:
             while self._unused:
                 self._unused.pop().close()
             run = partial(run_updates, self._host, seed)
-            self._updates[seed] = begun_again(run) if self._has_begun else run()
-        return self._updates[seed]
+            try:
+                self._updates[seed] = begun_again(run) if self._has_begun else run()
+            except Disturbed as error:
+                self._updates[seed] = error
+        found = self._updates[seed]
+        if isinstance(found, Disturbed):
+            raise found
+        return found
 
     def rank_runs(self, make: Callable[[Script], Training]) -> RankRuns | None:
         """Run it on its ranks, once; None if it has one. ``make`` makes a training of a script.

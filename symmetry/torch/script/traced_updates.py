@@ -21,7 +21,7 @@ from torch.utils.data import DataLoader
 from torch.utils.data.dataloader import _BaseDataLoaderIter
 
 from symmetry.base.calls import calling
-from symmetry.base.errors import TrainingError
+from symmetry.base.errors import Disturbed, TrainingError
 from symmetry.base.patches import Patch, patched
 from symmetry.base.raised import silenced
 from symmetry.base.randomness import generators
@@ -258,18 +258,29 @@ class TracedRun:
 
     def __init__(self, host: Host, seed: int) -> None:
         self._name, self._seed, self._why = host.source.name, seed, ""
-        self._sandbox = contained(host, self._watching)
+        self._host, self._log, self._has_workers = host, host.new_log(seed), False
+        if self._log is not None:  # workers have random numbers of their own
+            self._log.ended = lambda: self._has_workers
+        self._sandbox = contained(host, self._watching, self._log)
         self._tracer = UpdateTracer(self._end)
         self._calls, self._entries = _Calls(self._tracer), list[Entry]()
         self._mode = Recorder(self._tracer)
 
     def go(self) -> Updates:
-        """Run the script from its start, up to the last update that is judged."""
+        """Run the script from its start, up to the last update that is judged.
+
+        Raises
+        ------
+        Disturbed
+            If it does not do what it does in a plain run.
+        """
         try:
             with generators.kept(generators.shared()), giving_seeds(), silenced():
                 generators.seed_all(self._seed)
                 with calling("updates", self._name):
                     self._resume()
+            if why := self._host.disturbance(self._log):
+                raise Disturbed(why)
             return self._record()
         finally:
             self._sandbox.close(throwing=lambda: None, free=lambda: None)
@@ -317,7 +328,7 @@ class TracedRun:
     def _patches(self) -> Iterator[Patch]:
         yield collecting(Optimizer, self._tracer.optimizers)
         yield torch.autograd, "backward", self._seen_backward(torch.autograd.backward)
-        yield DataLoader, "_get_iterator", in_this_process(DataLoader._get_iterator)
+        yield DataLoader, "_get_iterator", self._begun(in_this_process(DataLoader._get_iterator))
         for kind in family_of(_BaseDataLoaderIter):
             if "__next__" in vars(kind):
                 yield kind, "__next__", self._next(vars(kind)["__next__"])
@@ -331,6 +342,13 @@ class TracedRun:
             return backward(tensors, *args, **kwargs)
 
         return seen_backward
+
+    def _begun(self, get: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        def begun(loader: Any) -> Any:
+            self._has_workers |= loader.num_workers > 0
+            return get(loader)
+
+        return begun
 
     def _next(self, following: Callable[[Any], Any]) -> Callable[[Any], Any]:
         def following_seen(iterator: Any) -> Any:
@@ -354,5 +372,11 @@ class TracedRun:
 
 
 def run_updates(host: Host, seed: int = 0) -> Updates:
-    """Run a script up to its first updates; return them on a trace."""
+    """Run a script up to its first updates; return them on a trace.
+
+    Raises
+    ------
+    Disturbed
+        If it does not do what it does in a plain run.
+    """
     return TracedRun(host, seed).go()
