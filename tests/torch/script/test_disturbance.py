@@ -22,6 +22,7 @@ from symmetry.sandbox.witness import Witness
 from symmetry.targets.script import script
 from symmetry.torch.script.epochs.recorder import EpochRecorder
 from symmetry.torch.script.execution import Execution
+from symmetry.torch.script.traced_updates import TracedRun
 from symmetry.torch.script.updates import record_plainly
 from symmetry.training.start import TrainingStart
 from tests.sound.trainings import scripts
@@ -74,7 +75,7 @@ def held(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     file = tmp_path / "train.py"
 
-    def hold(text: str = SCRIPT) -> tuple[str, str]:
+    def hold(text: str = SCRIPT) -> tuple[str, ...]:
         file.write_text(text)
         answers: list[PlainRun] = []
         run_here(PlainOrder(Source("train.py", file), recorder=record), answers.append)
@@ -87,12 +88,14 @@ def held(tmp_path, monkeypatch):
         host.compares, host._witness = True, ((False, host.source), OnePlainRun(plain))
         try:
             _ = TrainingStart(training, "float32").baseline
-            steps = training.disturbance
-            try:
-                training.epochs(0)
-            except Exception as error:
-                return steps, str(error)
-            return steps, ""
+            said = [training.disturbance]
+            for run in (training.epochs, training.updates):
+                try:
+                    run(0)
+                    said.append("")
+                except Exception as error:
+                    said.append(str(error))
+            return tuple(said)
         finally:
             target.close()
 
@@ -100,7 +103,7 @@ def held(tmp_path, monkeypatch):
 
 
 def test_a_watched_run_is_the_plain_run_bit_for_bit(held):
-    assert held() == ("", "")
+    assert held() == ("", "", "")
 
 
 @contextmanager
@@ -203,7 +206,8 @@ def cases() -> Iterator[Any]:
 
 @pytest.mark.parametrize("broken", [*cases()])
 def test_a_broken_watcher_is_noticed(held, monkeypatch, broken):
-    for kind, name in ((Execution, "_watching"), (EpochRecorder, "watching")):
+    runs = (Execution, "_watching"), (EpochRecorder, "watching"), (TracedRun, "_watching")
+    for kind, name in runs:
         original = getattr(kind, name)
 
         @contextmanager
@@ -232,7 +236,7 @@ def test_a_script_that_is_another_one_in_each_process_is_not_judged(held, tmp_pa
     runs.write_text("")
     counts = f"import os\nos.write(os.open({str(runs)!r}, os.O_APPEND | os.O_WRONLY), b'x')\n"
     text = f"{counts}import torch\ntorch.manual_seed(os.path.getsize({str(runs)!r}))\n"
-    assert held(text + SCRIPT.replace("torch.manual_seed(0)", "")) == ("", "")
+    assert held(text + SCRIPT.replace("torch.manual_seed(0)", "")) == ("", "", "")
 
 
 def test_the_first_difference_is_told_by_update_and_array():
@@ -270,5 +274,6 @@ def test_each_sound_script_is_held_against_its_plain_run(file):
         assert training.disturbance == ""
         assert training.failing_plainly is None
         training.epochs(0)
+        training.updates(0)
     finally:
         training.close()
