@@ -13,6 +13,8 @@ Groups are the rows of a value that repeats each prompt as often. A sample gets 
 or another reward where Python computes it: the numbers that weigh gradients have to move in its
 own group only, or in all rows. If others of them move, a sample is measured against answers to
 other prompts. Group rewards as the prompts are laid out.
+
+Scripts in PyTorch are judged: in JAX no trace has what lies between two updates.
 """
 
 from __future__ import annotations

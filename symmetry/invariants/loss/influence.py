@@ -15,6 +15,8 @@ it without ``detach``, or multiply something by it that has a gradient. A term o
 constant for all that is trained is only a note. So is what a function is given, or a loader gives,
 and nothing reads: a divergence, or a mask of padding. If the loss function itself names it, it is a
 violation.
+
+Scripts in PyTorch are judged: in JAX no trace has what lies between two updates.
 """
 
 from __future__ import annotations

@@ -11,6 +11,8 @@ which the one in the sum is a part, it is a violation: the weight of what is lef
 was left out. A product with a mask that is averaged over all places is a note: padding makes real
 places count less, unless the number of places is a constant on purpose. So is a sum of it that is
 divided by a length of the tensor, and a mean over all places of a batch whose mask hides some.
+
+Scripts in PyTorch are judged: in JAX no trace has what lies between two updates.
 """
 
 from __future__ import annotations

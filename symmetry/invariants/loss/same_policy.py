@@ -12,6 +12,8 @@ the same numbers, up to the rounding of 16 bits: the same temperature, the same 
 masks of logits. And where the same tokens are judged again in a further update, with other weights,
 the difference must not be 0 everywhere: the old side is computed anew, so that the ratio is always
 1 and nothing is clipped. Compute it once, before the first update.
+
+Scripts in PyTorch are judged: in JAX no trace has what lies between two updates.
 """
 
 from __future__ import annotations

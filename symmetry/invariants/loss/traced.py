@@ -24,7 +24,7 @@ Key = TypeVar("Key", bound=Hashable)
 
 def update_invariant(words: Statement, law: Callable[[Updates], Judgement]) -> TrainingInvariant:
     """Return a law of updates as an invariant: all of them look at one trace."""
-    words = replace(words, targets="PyTorch scripts")
+    words = replace(words, targets="scripts")
 
     @wraps(law)
     def measure(start: TrainingStart) -> Measurement:
