@@ -11,11 +11,9 @@ from dataclasses import replace
 from symmetry.base.calls import running
 from symmetry.base.devices import Substitution
 from symmetry.base.processes import cpu_seconds
-from symmetry.checker.arguments import TriedSizes
-from symmetry.checker.covered import Covered
 from symmetry.checker.plan import Plan
 from symmetry.checker.progress import Progress
-from symmetry.checker.verdict import Kind, Verdict
+from symmetry.checker.verdict import Covered, Kind, TriedSizes, Verdict
 from symmetry.finding.coverage import Coverage
 from symmetry.law.invariant import Invariant
 from symmetry.law.measurement import Measurement

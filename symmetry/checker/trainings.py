@@ -28,11 +28,10 @@ from symmetry.base.memory import give_back, refuse_beyond_memory
 from symmetry.base.raised import in_one_line, missing_package
 from symmetry.base.user_code import shorten
 from symmetry.checker.ahead import Ahead
-from symmetry.checker.covered import Covered, covered_by
 from symmetry.checker.examiner import Examiner, verdict_of
 from symmetry.checker.plan import Plan
 from symmetry.checker.progress import Progress
-from symmetry.checker.verdict import LOSS_NOT_FINITE, Verdict
+from symmetry.checker.verdict import LOSS_NOT_FINITE, Covered, Verdict, covered_by
 from symmetry.finding.naming import module_of
 from symmetry.invariants.invariant import TrainingInvariant
 from symmetry.law.invariant import Invariant

@@ -1,4 +1,10 @@
-"""The outcome of a check: a verdict for each invariant and dtype."""
+"""The outcome of a check: a verdict for each invariant and dtype.
+
+With it go the arguments with which a family of trainings was run, and the extent of the check:
+which parts of a training it has seen at work.
+"""
+
+from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -7,14 +13,99 @@ from typing import Any, Literal
 
 from symmetry.base.devices import Substitution
 from symmetry.base.errors import FAILED, FOUND, OK
-from symmetry.checker.arguments import Smallest, TriedSizes
-from symmetry.checker.covered import Covered
 from symmetry.checker.ignored import Ignored
 from symmetry.finding.coverage import Coverage
 from symmetry.law.case import Case
 from symmetry.law.invariant import Invariant
 from symmetry.law.measurement import Measurement, Violation
 from symmetry.law.note import Note
+from symmetry.training.events import Backward, Batch, Called, Epochs, Exhausted, Updated
+
+
+@dataclass(frozen=True)
+class Smallest:
+    """The smallest arguments that still violate an invariant."""
+
+    arguments: str  # all of them in one line: ``hidden=3 batch=1``
+    target: str  # the name of the training that has them; empty if it cannot be typed
+    alone: bool = True  # whether the invariant can be checked on this training alone
+    # The argument that matters, and a larger one that does not violate it, in words; empty if
+    # larger ones violate it, too.
+    where: str = ""
+    values: Mapping[str, Any] = field(default_factory=dict)  # the arguments by name
+
+    def in_words(self) -> str:
+        """Return all of it in one line."""
+        smallest = f"smallest arguments: {self.arguments}"
+        return f"{self.where}; {smallest}" if self.where else smallest
+
+
+@dataclass(frozen=True)
+class TriedSizes:
+    """The search over a family of trainings."""
+
+    tried: tuple[str, ...]  # the arguments with which it ran, in the order in which they were tried
+    # How many were refused, and the training's first reason.
+    refused: int = 0
+    refusal: str = ""
+    # How many were not judged, because a run with them says nothing, and the first reason.
+    unjudged: int = 0
+    why: str = ""
+    spans: tuple[str, ...] = ()  # the values of each argument that were tried, in words
+
+    @property
+    def number(self) -> int:
+        """How many sets of arguments there were."""
+        return len(self.tried) + self.refused + self.unjudged
+
+    def lines(self) -> tuple[str, ...]:
+        """Return what was tried, in lines."""
+        first = f"tried {len(self.tried)} of {self.number} drawn sizes: {', '.join(self.spans)}"
+        lines = [first if self.tried else f"tried none of {self.number} drawn sizes"]
+        if self.refused:
+            lines.append(f"refused by the training: {self.refused} ({self.refusal})")
+        if self.refused > 0.9 * self.number:
+            lines.append("more than nine of ten were refused: narrow what is drawn")
+        if self.unjudged:
+            lines.append(f"not judged: {self.unjudged} ({self.why})")
+        return tuple(lines)
+
+
+@dataclass(frozen=True)
+class Covered:
+    """Numbers of what was seen at work in the first steps, and in a run over shortened epochs."""
+
+    losses: int = 0  # lines that differentiate one
+    parameters: int = 0  # numbers that are trained
+    batches: int = 0  # different ones that a loader gave, or a model was called with
+    evaluations: int = 0  # calls of models without gradients
+    updates: int = 0
+    epochs: int = 0  # of a loader that trains
+    steps: int = 0  # that are repeated and compared, from the first one on
+
+    def with_parameters(self, number: int) -> Covered:
+        """Return the same with a number of trained numbers, unless the run over epochs has one."""
+        return replace(self, parameters=self.parameters or number)
+
+
+def covered_by(runs: Iterable[Epochs], steps: int) -> Covered:
+    """Return the extent of a check: its steps, and the first run over epochs."""
+    for epochs in runs:
+        trained = epochs.training_loaders
+        batches = {e.digest for e in epochs.events if isinstance(e, Batch) and e.loader in trained}
+        calls = [event for event in epochs.events if isinstance(event, Called)]
+        ends = [e for e in epochs.events if isinstance(e, Exhausted) and e.loader in trained]
+        return Covered(
+            losses=len({e.at for e in epochs.events if isinstance(e, Backward)}),
+            parameters=sum(model.parameters for model in epochs.models if model.is_trained),
+            batches=len(batches or {call.digest for call in calls if call.gradient}),
+            evaluations=sum(not call.gradient for call in calls),
+            updates=len(epochs.of(Updated)),
+            epochs=len(ends),
+            steps=steps,
+        )
+    return Covered(steps=steps)
+
 
 LOSS_NOT_FINITE = "a loss of the first steps is not finite"  # so no other law can be judged
 Kind = Literal[

@@ -6,7 +6,7 @@ import sys
 
 import numpy as np
 
-from symmetry.explanation.conclusion import NOT_THE_CAUSE, ROUNDING, STILL_SPLITS
+from symmetry.explanation.answer import NOT_THE_CAUSE, ROUNDING, STILL_SPLITS
 from tests.explanation.steps import (
     FACTOR,
     RNG,

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from symmetry.explanation.conclusion import ROUNDING
+from symmetry.explanation.answer import ROUNDING
 from tests.conftest import slow
 from tests.explanation.steps import culprit, explained, run_script, start
 

@@ -7,8 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from symmetry.checker.covered import Covered
-from symmetry.checker.verdict import Checked
+from symmetry.checker.verdict import Checked, Covered
 from symmetry.report.brief import brief, failed, to_json
 from symmetry.report.formats.formats import merge, render
 from tests.report.checks import (

@@ -248,7 +248,7 @@ def test_the_list_does_not_depend_on_the_modules_that_are_loaded(tmp_path):
     (tmp_path / "constants.py").write_text(f"NUMBERS = [{numbers}]\n")
     code = (
         "import constants\n"
-        "from symmetry.steps.cases import draw_cases\n"
+        "from symmetry.steps.drawn_cases import draw_cases\n"
         "print(*(case.to_json() for case in draw_cases(100, 0)), sep='\\n')"
     )
     done = subprocess.run(
@@ -265,7 +265,7 @@ def test_cases_can_be_drawn_within_a_test_of_hypothesis(seed):
     inside = draw_cases(30, seed, ["float32"])
     assert settings.default is before
     code = (
-        "from symmetry.steps.cases import draw_cases\n"
+        "from symmetry.steps.drawn_cases import draw_cases\n"
         f"print(*(case.to_json() for case in draw_cases(30, {seed}, ['float32'])), sep='\\n')"
     )
     outside = subprocess.run(

@@ -7,8 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from symmetry.finding.exchange import actions
-from symmetry.finding.exchange.actions import Action, Actions
-from symmetry.finding.exchange.derivation import derive
+from symmetry.finding.exchange.actions import Action, Actions, derive
 from symmetry.finding.exchange.tolerance import Array, same
 from symmetry.training.trace import Trace
 

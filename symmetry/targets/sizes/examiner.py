@@ -10,13 +10,12 @@ from dataclasses import replace
 from functools import cached_property
 from itertools import islice
 
-from symmetry.checker.arguments import Smallest, TriedSizes
 from symmetry.checker.examiner import Examiner, verdict_of
 from symmetry.checker.options import SETS
 from symmetry.checker.plan import Plan
 from symmetry.checker.progress import Progress
 from symmetry.checker.run import run
-from symmetry.checker.verdict import Checked, Verdict
+from symmetry.checker.verdict import Checked, Smallest, TriedSizes, Verdict
 from symmetry.invariants.invariant import TrainingInvariant
 from symmetry.law.invariant import Invariant
 from symmetry.law.note import Note

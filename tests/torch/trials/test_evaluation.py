@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import nn
 from torch.distributions import Normal
 
-from symmetry.torch.trials.acting import Acting, Draws
+from symmetry.torch.trials.evaluation import Acting, Draws
 from symmetry.torch.watch.functions import FunctionCalls
 from symmetry.torch.watch.operations import Recorder
 
