@@ -31,13 +31,13 @@ _LONGEST = 590  # characters of an error: it is one line, and people have to rea
 def group(context: click.Context) -> None:
     """Find bugs in PyTorch and JAX training code without knowing the right result.
 
-    Start with `symmetry check train.py`: it runs the script for a few updates, tests laws that
-    every correct training obeys, and names the lines that break one. `explain` names the operation
-    behind a violation, `watch` shows what a script does in which order, `units` lists the
+    Start with `symmetry check train.py`: it runs the script for a few updates, tests invariants
+    that every correct training obeys, and names the lines that break one. `explain` names the
+    operation behind a violation, `watch` shows what a script does in which order, `units` lists the
     interchangeable units of a model. `compare` says whether a training is still the same after a
     change, `record` writes a run into a file to compare with later, `skill` prints instructions for
-    coding agents. `run` repeats the experiment on
-    MNIST that this began with: from zero weights all hidden units stay equal.
+    coding agents. `run` repeats the experiment on MNIST that this began with: from zero weights all
+    hidden units stay equal.
 
     Completion in bash: eval "$(_SYMMETRY_COMPLETE=bash_source symmetry)"; also zsh_source and
     fish_source.

@@ -31,7 +31,7 @@ _KEYS |= {"iterations": "iterations", "lr": "lr"}
 
 
 @click.command(
-    "explain", cls=Isolated, short_help="Name the operation, or the law, behind a violation."
+    "explain", cls=Isolated, short_help="Name the operation, or the invariant, behind a violation."
 )
 @click.argument("target", metavar="NAME")
 @option(
@@ -73,17 +73,17 @@ def command(target: str, json: Path | None, script: Path | None, **given: Any) -
     as far as the code lets arrays through; JAX's one by one instead of compiled. The operation is
     then repeated alone; with --script, its operands are saved beside a short script that does so.
     If no equal units split, two different units are exchanged, and the first operation whose result
-    is not merely exchanged is named. If there is no such operation either, and another law of
-    trainings is violated, of the loop or the loss, the problem is shown with its law and its cure;
-    for packed rows also a picture of how tokens act on documents. If the last check of the same
-    files found such a violation, it is measured again, and nothing else; a line says so.
+    is not merely exchanged is named. If there is no such operation either, and another invariant of
+    trainings is violated, of the loop or the loss, the problem is shown with its invariant and its
+    cure; for packed rows also a picture of how tokens act on documents. If the last check of the
+    same files found such a violation, it is measured again, and nothing else; a line says so.
     Otherwise the line of the forward that makes the units of a layer unequal is named.
 
     With a case, or with generated data, libraries are limited to one thread, as in `symmetry
     check`.
 
     Exit status: 0 nothing split, or units of a training by rounding only; 1 something split, a
-    line makes units unequal, or another law is violated; 2 the command could not do its work.
+    line makes units unequal, or another invariant is violated; 2 the command could not do its work.
     """
     from symmetry import session
     from symmetry.base.files import writable_files, write_all

@@ -39,7 +39,7 @@ class Known:
     def words(self) -> str:
         """A sentence that says which part of an explanation is taken from the check."""
         if not self.laws:
-            return "the last check found no other law violated: none is measured again"
+            return "the last check found no other invariant violated: none is measured again"
         return f"the last check found {', '.join(self.laws)} violated: only that is measured again"
 
 
