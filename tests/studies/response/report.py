@@ -13,6 +13,9 @@ from symmetry.report.files import Figure, ReportFiles, plain
 from symmetry.report.filling import environment, fill_paragraphs
 from symmetry.training.response import THRESHOLDS
 from symmetry.units.state import DTYPES
+from tests.studies.survey.reasons import BUG, PROPERTY, WEAKNESS, Reason
+from tests.studies.survey.reasons import REASONS as OF_MODELS
+from tests.studies.trainers.reasons import REASONS as OF_TRAINERS
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Canvas
@@ -28,6 +31,30 @@ KINDS = {
     "survey": "models of other libraries, as in the survey",
     "trainers": "trainers of other libraries, as in their report",
     "broken": "broken zoo",
+}
+_IN_FLOAT64 = Reason(WEAKNESS, "its excuse is looked for in float64 alone, where it is not accused")
+# Why trainings that are not in the broken zoo are accused.
+REASONS = {
+    **OF_MODELS,
+    **OF_TRAINERS,
+    "graph_in_a_closure": _IN_FLOAT64,
+    "first_tokens_predicted_from_padding": _IN_FLOAT64,
+    "penalty_between_flipped_samples": Reason(
+        WEAKNESS, "its step pairs samples by their places in the batch, which is no rounding"
+    ),
+}
+_OTHER = "in the other precision"
+_MARKS = {  # of those beyond the limit, and of faults below it: marker and colour
+    BUG: ("D", "#cc79a7"),
+    PROPERTY: ("s", "#009e73"),
+    WEAKNESS: ("x", "#000000"),
+    _OTHER: ("o", "#d55e00"),
+}
+_WORDS = {
+    BUG: "accused: a bug of a library",
+    PROPERTY: "accused: hidden tokens count by design",
+    WEAKNESS: "accused wrongly",
+    _OTHER: "shows in the other precision only",
 }
 _LEAST = 1e-2  # smaller ratios are drawn there
 _MOST = 1e17  # larger ones there
@@ -45,6 +72,11 @@ class Ratio(NamedTuple):
     ratio: float
     accuses: bool
     commit: str
+
+    @property
+    def reason(self) -> Reason:
+        """Why it is accused, though it is in no broken zoo."""
+        return REASONS.get(self.target.rpartition(" ")[2], Reason(WEAKNESS, "not looked into"))
 
     @property
     def of_limit(self) -> float:
@@ -173,31 +205,49 @@ def _judged(lines: Mapping[str, Line]) -> Mapping[str, int]:
 
 
 def _figure(ratios: list[Ratio]) -> Figure:
-    """Draw each ratio: sound ones above broken ones, in each precision."""
-    groups = {
-        (what, dtype): [
-            min(max(each.ratio, _LEAST), _MOST)
-            for each in ratios
-            if each.dtype == dtype and (each.kind == "broken") == (what == "broken")
-        ]
-        for dtype in DTYPES
-        for what in ("sound", "broken")
+    """Draw each ratio: sound ones above broken ones, and by other marks those on the wrong side."""
+    groups: dict[tuple[str, str], dict[str, list[float]]] = {
+        (what, dtype): {} for dtype in DTYPES for what in ("sound", "broken")
     }
+    for each in ratios:
+        what = "broken" if each.kind == "broken" else "sound"
+        mark = _mark(each, what)
+        here = groups[what, each.dtype].setdefault(mark, [])
+        here.append(min(max(each.ratio, _LEAST), _MOST))
 
     def draw(canvas: Canvas, *_: object) -> None:
         axes = canvas.subplots()
-        for row, ((what, dtype), values) in enumerate(reversed(groups.items())):
+        for row, ((what, dtype), marked) in enumerate(reversed(groups.items())):
             colour = "#0072b2" if what == "sound" else "#d55e00"
-            axes.plot(values, [row] * len(values), "|", color=colour, markersize=14)
+            for mark, values in marked.items():
+                marker, other = _MARKS.get(mark, ("|", colour))
+                size = 5 if mark else 14
+                places = [row] * len(values)
+                axes.plot(values, places, marker, color=other, markersize=size, mfc="none")
             axes.plot([THRESHOLDS[dtype]] * 2, [row - 0.4, row + 0.4], ":", color="#777777")
+        for mark, (marker, colour) in _MARKS.items():
+            style = {"color": colour, "markersize": 5, "mfc": "none", "label": _WORDS[mark]}
+            axes.plot([], [], marker, **style)
         axes.set_yticks(range(len(groups)), [f"{what}, {d}" for what, d in reversed(groups)])
         axes.set_ylim(-0.6, len(groups) - 0.4)
         axes.set_xscale("log")
         axes.set_xlabel("deviation divided by the response; dotted: the limit")
+        axes.legend(loc="upper center", bbox_to_anchor=(0.4, -0.3), ncols=2, frameon=False)
         plain(axes)
 
-    shows = tuple(f"{key}{[_number(v) for v in values]}" for key, values in groups.items())
-    return Figure(FIGURE, (7.5, 2.6), shows, draw)
+    shows = tuple(
+        f"{key}{mark}{[_number(v) for v in values]}"
+        for key, marked in groups.items()
+        for mark, values in marked.items()
+    )
+    return Figure(FIGURE, (7.5, 3.3), shows, draw, edition=2)
+
+
+def _mark(ratio: Ratio, what: str) -> str:
+    """Return why a ratio is on the wrong side of the limit; nothing if it is not."""
+    if what == "sound":
+        return ratio.reason.kind if ratio.accuses else ""
+    return "" if ratio.of_limit > 1 else _OTHER
 
 
 def _number(value: float) -> str:

@@ -10,6 +10,7 @@ from symmetry.cli.campaign.several import read_lines
 from tests.studies.response.entries import entries
 from tests.studies.response.hard import HARD
 from tests.studies.response.report import LINES, MARKDOWN, render
+from tests.studies.survey.reasons import WEAKNESS
 
 REPORTS = Path(__file__).parents[3] / "reports"
 SAMPLE = ("sound/mlp_adam", "hard/l1_adamw", "hard/gpt", "hard/experts_top_2", "hard/l1_soap")
@@ -53,7 +54,7 @@ def test_accused_sound_trainings_and_weak_faults_are_in_the_table(tmp_path):
     rows = [row for row in text.splitlines() if row.startswith("|")]
     assert "| sound zoo | float32 | 1 | 2 | 2 | 36 | 69 | 70 | 2 | 1 | 1 |" in rows
     assert "| broken zoo | float64 | 1 | 1 | 0.5 | 0.5 | 0.5 | 0.5 | 0 | 0 | 0 |" in rows
-    assert "| `good` | symmetry/samples | float32 | 70 |" in rows
+    assert f"| `good` | symmetry/samples | float32 | 70 | {WEAKNESS}: not looked into |" in rows
     assert "| `weak` | symmetry/clones | float32 | 90 | 3 |" in rows
     assert "a sound training that is not accused is 2," in " ".join(text.split())
 
@@ -70,6 +71,7 @@ def test_the_committed_report_is_of_the_committed_rows():
     lines = read_lines(REPORTS / LINES)
     text = render(lines, REPORTS).texts[MARKDOWN]
     assert text == (REPORTS / MARKDOWN).read_text("utf-8")
+    assert "not looked into" not in text
     assert {f"hard/{name}" for name in HARD} <= lines.keys()
     assert len(HARD) >= 84
 
