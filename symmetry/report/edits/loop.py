@@ -175,7 +175,8 @@ def _trains_not(source: Source, scope: ast.FunctionDef) -> bool:
 def _helper_in_the_loop(source: Source, seeds: list[ast.stmt | None]) -> Lines | None:
     """Leave out the call in a loop of a function that only seeds, if a seed comes before, too."""
     scopes = {source.scope(each) for each in seeds if each is not None}
-    helpers = [each for each in scopes if isinstance(each, ast.FunctionDef)]
+    functions = (each for each in scopes if isinstance(each, ast.FunctionDef))
+    helpers = [each for each in functions if _trains_not(source, each)]
     if len(helpers) != 1:
         return None
     calls = [_statement_of(source, call) for call in source.calls(name=helpers[0].name)]

@@ -9,7 +9,7 @@ import pytest
 
 from symmetry.report.edits.edit import Edit, edit_at
 
-HELPER = "seed(0)\ndef set_all():\n    seed(1)\ndef train(x):\n"
+HELPER = "seed(0)\ndef seed_everything():\n    seed(1)\ndef train(x):\n"
 TRAINING = "    loss.backward()\nfor x in y:\n    train(x)\n"
 LOOP = """\
 for x, y in loader:
@@ -264,7 +264,7 @@ def test_a_schedule_steps_where_the_optimiser_does(tmp_path, before, line, behin
             "term = z.abs().mean()\n",
         ),
         (
-            f"{HELPER}    set_all()\n{TRAINING}",
+            f"{HELPER}    seed_everything()\n{TRAINING}",
             3,
             "numbers are seeded in the loop. Seed once, before the loop.",
             f"{HELPER}{TRAINING}",
