@@ -99,7 +99,7 @@ def _must_repeat(side: LiveSide) -> None:
             if name not in again or not identical({name: array}, again):
                 raise SymmetryError(
                     f"{side.name} does not repeat itself: a second run gives another {name} after "
-                    f"step {step}; what it draws needs a seed"
+                    f"step {step}; its random numbers need a seed"
                 )
 
 

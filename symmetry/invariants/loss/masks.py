@@ -104,7 +104,7 @@ INVARIANT = update_invariant(
     Statement(
         name="loss/masks",
         statement="a sum over a mask is divided by the number of this mask",
-        reason="what is left out must not change the weight of what is left",
+        reason="masked entries must not change the weight of the others",
         witness="a product with a mask of 0 and 1 that goes into a loss",
         cause="the number counts another mask than the sum",
         cure="Divide by the sum of the mask that is in the product.",

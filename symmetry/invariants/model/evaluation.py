@@ -69,7 +69,7 @@ def evaluation(start: TrainingStart) -> Measurement:
 INVARIANT = TrainingInvariant(
     name="model/evaluation",
     statement="after model.eval() the model drops nothing out and writes no running statistics",
-    reason="in evaluation what a model makes of a sample depends on the sample alone",
+    reason="in evaluation the outputs of a sample depend only on that sample",
     witness="dropout or running statistics that are active in training",
     cause="a dropout or a normalisation does not follow the mode of its module",
     cure="Pass training=self.training, or use a module of torch.nn.",

@@ -79,7 +79,7 @@ def _frozen(run: Run, steps: int) -> Observation[Measurement]:
 INVARIANT = TrainingInvariant(
     name="training/frozen",
     statement="an update leaves what requires no gradient as it is",
-    reason="what is frozen is left out of the optimiser, or has no gradient",
+    reason="frozen parameters are left out of the optimiser, or have no gradient",
     witness="a frozen parameter that an optimiser holds",
     cause="weight decay, an average or a copy writes into frozen parameters",
     cure="Give the optimiser only parameters that require a gradient.",

@@ -41,7 +41,7 @@ def inplace(start: TrainingStart) -> Measurement:
 INVARIANT = TrainingInvariant(
     name="training/inplace",
     statement="a run with modules that do not work in place is the same",
-    reason="what a module overwrites is read by nothing else",
+    reason="nothing else reads a tensor that a module overwrites",
     witness="a state that moved",
     cause="a module writes into a tensor that something else reads",
     cure="Leave out inplace=True.",

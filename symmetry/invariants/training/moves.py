@@ -56,7 +56,7 @@ def moves(start: TrainingStart) -> Measurement:
     still = [n for n in trainable if compare.identical(begun[n], end[n])]
     if still == trainable and held.isdisjoint(trainable):
         if any(not compare.identical(begun[n], end[n]) for n in held & end.keys()):
-            return Measurement.cannot_judge("what the optimisers move requires no gradient")
+            return Measurement.cannot_judge("the parameters of the optimisers require no gradient")
         message = "nothing that the optimisers hold is a parameter of the model that can be trained"
         return Measurement.violated(Violation.at(message, run.optimizer, array=next(iter(begun))))
     if not run.updates:

@@ -126,7 +126,7 @@ def _another_way(
 INVARIANT = TrainingInvariant(
     name="training/resume",
     statement="a saved state loaded into a fresh training continues the run with the same bits",
-    reason="what a step depends on is saved, or made anew in every step",
+    reason="the state of a step is saved, or made anew in every step",
     witness="something that moved after the reload",
     cause="the checkpoint lacks state that the training needs",
     cure="Save and load the optimiser, the schedule, the scaler and the generators as well.",

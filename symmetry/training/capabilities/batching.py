@@ -31,7 +31,7 @@ class Doubt(NamedTuple):
 class Reordering(Capability):
     """Lets what steps draw for each sample follow a new order of the samples."""
 
-    absent = "what it draws for its samples cannot be put in another order"
+    absent = "its random numbers for samples cannot be put in another order"
 
     @property
     def doubt(self) -> Doubt:

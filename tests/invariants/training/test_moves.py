@@ -104,7 +104,7 @@ def test_what_no_optimiser_holds_is_told_with_the_line_of_the_optimiser_or_the_h
         (sound.hinge_that_is_met, "the loss is 0, and there is nothing to learn"),
         (
             sound.evolution_writes_its_own_gradients,
-            "what the optimisers move requires no gradient",
+            "the parameters of the optimisers require no gradient",
         ),
     ],
 )
