@@ -11,6 +11,7 @@ import pytest
 
 from symmetry.cli import group
 from symmetry.cli.skill import FILE, NAME, page
+from tests.cli import process
 from tests.cli.inside import symmetry
 
 SCRIPT = """import torch
@@ -72,3 +73,38 @@ def test_its_example_is_what_the_tool_prints(tmp_path):
     shown = json.loads(example)
     shown["problems"][0]["id"] = printed["problems"][0]["id"]
     assert {name: printed[name] for name in shown} == shown
+
+
+ARGUMENTS = """import argparse
+parser = argparse.ArgumentParser()
+parser.add_argument("--epochs", type=int, default=1)
+parser.add_argument("--resume")
+options = parser.parse_args()
+"""
+RESUMING = """if options.resume:
+    saved = torch.load(options.resume)
+    model.load_state_dict(saved["model"])
+    optimizer.load_state_dict(saved["optimizer"])
+"""
+SAVING = """    state = {"model": model.state_dict(), "optimizer": optimizer.state_dict()}
+    torch.save(state, "last.pt")
+"""
+# The whole check is tested elsewhere.
+ONE_LAW = {"--list", "--about", "--only", "--resume-with", "--ranks"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("words", commands(), ids=" ".join)
+def test_its_commands_run(tmp_path, words):
+    (tmp_path / "package").mkdir()
+    (tmp_path / "package" / "__init__.py").touch()
+    script = SCRIPT.replace("inputs, labels", f"{RESUMING}inputs, labels", 1)
+    for folder in (tmp_path, tmp_path / "package"):
+        (folder / "train.py").write_text(ARGUMENTS + script + SAVING)
+    if words[0] == "check" and not ONE_LAW.intersection(words):
+        words = ["check", "--only", "loss/inputs", *words[1:]]
+    if words[0] == "compare":
+        process.symmetry("record", "train.py", words[1], cwd=tmp_path)
+    done = process.symmetry(*words, cwd=tmp_path)
+    assert done.status in (0, 1), done
+    assert "error" not in done.err
