@@ -46,7 +46,7 @@ def notes_of(step):
 def test_what_draws_random_numbers_is_named():
     (note,) = notes_of(drawing)
     assert note.startswith("random.normal draws random numbers in each step: ")
-    assert re.search(r"test_diagnosis\.py:\d+$", note)
+    assert re.search(r"test_examiner\.py:\d+$", note)
 
 
 def test_the_line_of_a_layer_that_draws_random_numbers_is_named():

@@ -63,7 +63,7 @@ def test_a_step_that_raises():
     def broken(x, y, w1, w2, lr):
         raise ValueError("no")
 
-    with pytest.raises(SymmetryError, match=r"step: the step raised ValueError: no .*test_taped"):
+    with pytest.raises(SymmetryError, match=r"step: the step raised ValueError: no .*test_explain"):
         explained(broken)
 
 
