@@ -5,7 +5,8 @@
 
 An array of one name may be there several times, as in two models: its digests are sorted. A digest
 may also be a size, where a compiler may fuse operations otherwise: ``"~0.25"`` is close to
-``"~0.2501"``.
+``"~0.2501"``. Behind the bits and the dtype of an array stand sums of its entries with random
+weights: two arrays that differ by rounding have sums that are close.
 """
 
 from __future__ import annotations
@@ -13,12 +14,18 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import zip_longest
 
 FEW = 3  # updates: a mistake on odd ones shows, and momentum and schedules have begun
 
 _SIZE = "~"  # begins a size
 # Relative and absolute differences of sizes that rounding in a step explains.
 _CLOSE, _LEAST = 0.01, 1e-5
+
+# Runs may differ by that many times the distance of a plain run and of a moved one: it is the limit
+# of the judge of trainings in float32.
+_ROUNDINGS = 30.0
+_EPS = {"float32": 2.0**-23, "float16": 2.0**-10, "bfloat16": 2.0**-7}  # else it is float64
 
 Digests = Mapping[str, tuple[str, ...]]  # by the names of arrays
 
@@ -56,6 +63,36 @@ def first_difference(one: Sequence[Digests], other: Sequence[Digests]) -> tuple[
             if name in theirs and not _same(digests, theirs[name]):
                 return number, name
     return None
+
+
+def rounds(one: Sequence[Digests], other: Sequence[Digests], moved: Sequence[Digests]) -> bool:
+    """Return whether two runs differ by no more than rounding explains.
+
+    In the ``moved`` run each operation of the first one rounds in another way.
+    """
+    return len(moved) >= min(len(one), len(other)) and all(
+        _near(digest, theirs, by)
+        for mine, its, third in zip(one, other, moved, strict=False)
+        for name in mine.keys() & its.keys() & third.keys()
+        for digest, theirs, by in zip_longest(mine[name], its[name], third[name], fillvalue="")
+        if digest != theirs
+    )
+
+
+def sums_of(digest: str) -> list[float]:
+    """Return the weighted sums in the digest of an array; none without such."""
+    return [float(each) for each in digest.split()[2:]]
+
+
+def _near(one: str, other: str, moved: str) -> bool:
+    if one.split()[1:2] != other.split()[1:2] or one.split()[1:2] != moved.split()[1:2]:
+        return False
+    sums, theirs, by = map(sums_of, (one, other, moved))
+    if not sums:
+        return False
+    least = _EPS.get(one.split()[1].rpartition(".")[2], 2.0**-52) * max(map(abs, sums))
+    response = max(least, *(abs(a - b) for a, b in zip(sums, by, strict=True)))
+    return max(abs(a - b) for a, b in zip(sums, theirs, strict=True)) <= _ROUNDINGS * response
 
 
 def sized(size: float) -> str:

@@ -138,6 +138,9 @@ class TrainingExaminer(Examiner):
                 break
         else:
             self._disturbed = self._training.disturbance
+            if self._training.rounded:
+                for start in self._starts.values():
+                    start.let_runs_differ()
             self._ahead = Ahead(self._measured_ahead, self._forks())  # begun where it is needed
 
     def planned(self) -> tuple[Verdict, ...]:
@@ -252,7 +255,8 @@ class TrainingExaminer(Examiner):
         self.without_seed = next(filter(None, (each.without_seed for each in shown)), ())
         self.covered = max((each.covered for each in shown), key=lambda each: each.updates)
         seeds = {line: number for each in shown for line, number in each.held_seeds.items()}
-        self.held = (*self._held, *(_seeding(*each) for each in seeds.items()))
+        rounded = filter(None, [self._training.rounded])
+        self.held = (*self._held, *(_seeding(*each) for each in seeds.items()), *rounded)
         if not self._training.resumes:
             self.resume_option = next(filter(None, (each.resume_option for each in shown)), "")
         self._training.close()

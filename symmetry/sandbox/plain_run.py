@@ -28,6 +28,7 @@ from symmetry.base.randomness.unseeded import giving_seeds
 from symmetry.base.updates import UpdateLog
 from symmetry.sandbox.mirror_pool import MirrorPool
 from symmetry.sandbox.namesake import NAME
+from symmetry.sandbox.process_state import leaping
 from symmetry.sandbox.sandbox import Sandbox, Uninterrupted
 from symmetry.sandbox.source import Source
 
@@ -47,6 +48,7 @@ class PlainOrder:
     recorder: Recorder | None = None  # of its first updates, behind which the run ends
     seed: int = 0  # of all random numbers
     numbers: Numbers | None = None  # that its lines seed generators with; None for its own
+    leaps: int | None = None  # the seed of a clock that leaps; None for a true one
 
 
 def main() -> None:
@@ -68,6 +70,11 @@ def run_here(order: PlainOrder, answer: Callable[[PlainRun], None]) -> None:
 
     Its random numbers begin from a seed, as in a check.
     """
+    with nullcontext() if order.leaps is None else leaping(order.leaps):
+        _run(order, answer)
+
+
+def _run(order: PlainOrder, answer: Callable[[PlainRun], None]) -> None:
     mirrors = MirrorPool(*order.source.homes)
     log = UpdateLog()
 

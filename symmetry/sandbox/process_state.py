@@ -22,8 +22,10 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cache, wraps
 from pathlib import Path
+from random import Random
 from types import ModuleType
 from typing import Any, ClassVar
 from weakref import WeakKeyDictionary
@@ -31,6 +33,7 @@ from weakref import WeakKeyDictionary
 import rich
 
 from symmetry.base.libraries import registered
+from symmetry.base.patches import patched
 from symmetry.base.processes import FOLDER, TERMINAL
 from symmetry.base.user_code import is_user_code, set_user_folder, user_folder
 from symmetry.sandbox import libraries
@@ -39,6 +42,7 @@ from symmetry.sandbox.shared import WRITABLE
 
 _SECONDS = ("time", "monotonic", "perf_counter")
 _now = time.perf_counter_ns
+_LEAP = 50_000_000  # nanoseconds: longer than what a script times to choose the quicker of two
 
 
 class Clock:
@@ -73,6 +77,27 @@ class Clock:
             return true() - self._waited * unit if is_user_code(asked_by) else true()
 
         return own
+
+
+@contextmanager
+def leaping(seed: int) -> Iterator[None]:
+    """Let time leap ahead by a random distance whenever it is read.
+
+    A script that is another one then depends on how long its lines take.
+    """
+    random, leapt = Random(seed), 0
+
+    def leaps(true: Callable[[], float], unit: float) -> Callable[[], float]:
+        def later() -> float:
+            nonlocal leapt
+            leapt += random.randrange(_LEAP)
+            return true() + (leapt if unit == 1 else leapt * unit)
+
+        return later
+
+    names = [(name, 1e-9) for name in _SECONDS] + [(f"{name}_ns", 1) for name in _SECONDS]
+    with patched([(time, name, leaps(getattr(time, name), unit)) for name, unit in names]):
+        yield
 
 
 def sharing(bind: Callable[..., None]) -> Callable[..., None]:

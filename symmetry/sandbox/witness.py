@@ -24,12 +24,15 @@ from symmetry.base.failure import Failure, PlainRun
 from symmetry.base.processes import ending, start, waited
 from symmetry.base.randomness import generators
 from symmetry.base.randomness.held_seeds import Numbers
-from symmetry.base.updates import UpdateLog, first_difference
+from symmetry.base.updates import UpdateLog, first_difference, rounds
 from symmetry.sandbox.plain_run import PlainOrder, Recorder, Within, run_here
 from symmetry.sandbox.source import Source
 
 _SECONDS = 60.0  # that it may take, without those in which other processes have the processor
 _BETWEEN = 0.05  # seconds between two looks at the process
+# Runs with a clock that leaps: one that takes the quicker of two ways takes the same one in all of
+# them, and in those before, once in 32.
+_CLOCKS = 4
 _UNKNOWN = PlainRun(is_whole=False)
 
 
@@ -44,8 +47,15 @@ class Witness:
         Returns a context that gives it what the machine lacks.
     recorder
         Records its first updates; None for a framework without one.
+    moved
+        Records those of a run in which each operation rounds in another way; None without one.
     seed
         The seed of all random numbers.
+
+    Attributes
+    ----------
+    rounded
+        Where a run of the check differs from the plain one by rounding; empty if nowhere.
     """
 
     def __init__(
@@ -54,8 +64,11 @@ class Witness:
         within: Within = nullcontext,
         recorder: Recorder | None = None,
         seed: int = 0,
+        *,
+        moved: Recorder | None = None,
     ) -> None:
         self._source, self._within, self._recorder, self._seed = source, within, recorder, seed
+        self._moved, self.rounded = moved, ""
         self._first: _Process | None = None
         self._whole: PlainRun | None = None
 
@@ -69,34 +82,55 @@ class Witness:
         """Wait for the run up to the first updates; None if it was never begun."""
         return None if self._first is None else self._first.result()
 
-    def again(self, numbers: Numbers | None = None, hash_seed: str = "") -> PlainRun:
+    def again(
+        self,
+        numbers: Numbers | None = None,
+        hash_seed: str = "",
+        *,
+        leaps: int | None = None,
+        moved: bool = False,
+    ) -> PlainRun:
         """Return another run up to the first updates; its lines seed with these numbers.
 
-        Texts have other hashes with a ``hash_seed``.
+        Texts have other hashes with a ``hash_seed``, its clock leaps with a seed for that, and
+        each operation rounds in another way if it is ``moved``.
         """
-        order = PlainOrder(self._source, self._within, self._recorder, self._seed, numbers)
+        recorder = self._moved if moved else self._recorder
+        order = PlainOrder(self._source, self._within, recorder, self._seed, numbers, leaps)
         return _Process(order, hash_seed=hash_seed).result()
 
     def disturbance(self, log: UpdateLog | None, numbers: Numbers) -> str:
         """Say where a run of a check parts from the plain one; nothing if it does not.
 
         The ``numbers`` are those that the lines of its script seed with. A script that is another
-        one in each process has no plain run to compare with.
+        one in each process, or with another clock, has no plain run to compare with. A difference by
+        rounding is no disturbance: see ``rounded``.
         """
         plain = self.first_updates()
         if plain is None or log is None or first_difference(plain.updates, log.updates) is None:
             return ""
-        other = self.again(numbers)  # the first one has its own time, say
-        if (at := first_difference(other.updates, log.updates)) is None:
-            return ""
-        own = first_difference(plain.updates, other.updates)
-        if own is not None and own[0] <= at[0]:
-            return ""
-        number, array = at
+        for leaps in (None, *range(_CLOCKS)):
+            other = self.again(numbers, leaps=leaps)  # the first one has its own time, say
+            if (at := first_difference(other.updates, log.updates)) is None:
+                return ""
+            own = first_difference(plain.updates, other.updates)
+            if own is not None and own[0] <= at[0]:
+                return ""
+            if leaps is None:
+                number, array = at
+                if self._rounds(other, log, numbers):
+                    self.rounded = f"{array} differs by rounding in update {number} of a plain run"
+                    return ""
         return (
             f"the check disturbs the script: {array} is not the same in update {number} of a "
             "plain run"
         )
+
+    def _rounds(self, plain: PlainRun, log: UpdateLog, numbers: Numbers) -> bool:
+        """Return whether a run differs from a plain one as plain ones that round otherwise do."""
+        if self._moved is None:
+            return False
+        return rounds(plain.updates, log.updates, self.again(numbers, moved=True).updates)
 
     @property
     def failing(self) -> Failure | None:

@@ -197,6 +197,11 @@ class Training(ABC):
         return ""
 
     @property
+    def rounded(self) -> str:
+        """Where its runs differ from the plain one by rounding; empty if nowhere."""
+        return ""
+
+    @property
     def hash_order(self) -> SourceLine:
         """A line that makes a set, if it is another training under another hash seed."""
         return NOWHERE

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from copy import copy
 from dataclasses import replace
-from functools import cached_property, wraps
+from functools import cached_property, partial, wraps
 from pathlib import Path
 from typing import TypeVar
 
@@ -208,7 +208,9 @@ class Host:
             if self._witness is not None:
                 self._witness[1].close()
             within = with_group if self._cuda is None else _with_cuda
-            self._witness = key, Witness(self.source, within, record_plainly, self.seed)
+            moved = partial(record_plainly, moved=True)
+            witness = Witness(self.source, within, record_plainly, self.seed, moved=moved)
+            self._witness = key, witness
         return self._witness[1]
 
     @property
@@ -236,8 +238,10 @@ class Host:
         other = self.witness.again(hash_seed="2" if seed == "1" else "1")
         if plain is None or first_difference(plain.updates, other.updates) is None:
             return NOWHERE
-        again = self.witness.again(hash_seed=seed)
-        same = first_difference(plain.updates, again.updates) is None
+        same = all(  # and it is no other one with another clock
+            first_difference(plain.updates, again.updates) is None
+            for again in (self.witness.again(hash_seed=seed, leaps=leaps) for leaps in (None, 0, 1))
+        )
         return SourceLine(str(self.source.script), line) if same else NOWHERE
 
     def plain_run(self) -> PlainRun:

@@ -121,6 +121,11 @@ class Script:
         return self._host.disturbance(self._log)
 
     @property
+    def rounded(self) -> str:
+        """Where its runs differ from the plain one by rounding; empty if nowhere."""
+        return self._host.witness.rounded if self._host.compares else ""
+
+    @property
     def hash_order(self) -> SourceLine:
         """A line that makes a set, if the script is another one under another hash seed."""
         return self._host.hash_order
@@ -562,6 +567,11 @@ class ScriptTraining(Training):
     def disturbance(self) -> str:
         """Where the first run as it is written parts from the plain one; empty if nowhere."""
         return self.script.disturbance
+
+    @property
+    def rounded(self) -> str:
+        """Where its runs differ from the plain one by rounding; empty if nowhere."""
+        return self.script.rounded
 
     @property
     def hash_order(self) -> SourceLine:

@@ -19,20 +19,28 @@ from typing import Any
 from symmetry.base import libraries
 from symmetry.base.importing import when_imported
 from symmetry.base.patches import patched
-from symmetry.base.updates import Digests, UpdateLog
+from symmetry.base.updates import Digests, UpdateLog, sums_of
 
 _OPTIMIZERS = "torch.optim.optimizer"
 _LOSS = "the loss"
+_ROUNDING = frozenset({"torch.float16", "torch.float32", "torch.float64"})
+_SUMS = 4  # of an array: all of them are small by chance in one of 10,000
+_PERIOD = 4096  # numbers, after which the weights of entries are those of before times another
 _to_the_end = ExitStack()  # of the process: what is freed records no more
 
 
 def record_plainly(
-    log: UpdateLog, seed: int, around: Callable[[], AbstractContextManager[None]]
+    log: UpdateLog,
+    seed: int,
+    around: Callable[[], AbstractContextManager[None]],
+    *,
+    moved: bool = False,
 ) -> None:
     """Record the first updates of a process in which PyTorch is still to be imported.
 
     Its generator is seeded, it has one thread, and loaders have no processes, as in a check: those
-    would draw other random numbers. The script runs ``around`` from then on.
+    would draw other random numbers. The script runs ``around`` from then on. If it is ``moved``,
+    each operation rounds in another way.
     """
 
     def begin() -> None:
@@ -47,6 +55,10 @@ def record_plainly(
         _to_the_end.enter_context(around())
         _to_the_end.enter_context(patched(workers_here()))
         _to_the_end.enter_context(recorded(log))
+        if moved:
+            from symmetry.torch.modes.rounding import rounding_by
+
+            _to_the_end.enter_context(rounding_by(seed, promoted=False))
 
     when_imported("torch", begin)
 
@@ -108,7 +120,7 @@ def _digests(optimizer: Any) -> Digests:
     for number, parameter in enumerate(held):
         if id(parameter) not in named:
             found[f"parameter {number} of {kind}"].append(_digest_of(parameter))
-    return {name: tuple(sorted(digests)) for name, digests in found.items()}
+    return {name: tuple(sorted(digests, key=sums_of)) for name, digests in found.items()}
 
 
 def _in_models(held: frozenset[int]) -> Iterator[tuple[str, Any]]:
@@ -146,7 +158,28 @@ def _digest_of(tensor: Any) -> str:
         return ""
     size = tensor.numel() * tensor.element_size()
     data = ctypes.string_at(tensor.data_ptr(), size) if size else b""
-    return f"{_digest(data)} {tensor.dtype}"
+    return " ".join([_digest(data), str(tensor.dtype), *_sums(data, str(tensor.dtype))])
+
+
+def _sums(data: bytes, dtype: str) -> Iterator[str]:
+    """Yield sums of numbers with random weights; none of numbers that do not round."""
+    import numpy as np
+
+    if dtype == "torch.bfloat16":  # the upper half of a float32
+        numbers = (np.frombuffer(data, np.uint16).astype(np.uint32) << 16).view(np.float32)
+    elif dtype in _ROUNDING:
+        numbers = np.frombuffer(data, dtype.removeprefix("torch."))
+    else:
+        return
+    kind = np.promote_types(numbers.dtype, np.float32)
+    random = np.random.default_rng(0)
+    weights = random.standard_normal((_PERIOD, _SUMS)).astype(kind)
+    rows = random.standard_normal((1 + numbers.size // _PERIOD, _SUMS))
+    whole = numbers.size - numbers.size % _PERIOD
+    with np.errstate(all="ignore"):
+        total = (rows[:-1] * (numbers[:whole].reshape(-1, _PERIOD).astype(kind) @ weights)).sum(0)
+        total += rows[-1] * (numbers[whole:].astype(kind) @ weights[: numbers.size - whole])
+    yield from map(repr, total.tolist())
 
 
 def _numbers() -> Digests:

@@ -24,6 +24,7 @@ from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdo
 from copy import deepcopy
 from functools import wraps
 from io import StringIO
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -44,6 +45,7 @@ _SAVING = ("transformers.modeling_utils", "PreTrainedModel", "save_pretrained")
 _MERGING = ("peft.tuners.tuners_utils", "BaseTuner", "merge_and_unload")
 
 Inputs = tuple[tuple[Any, ...], Mapping[str, Any]]
+Outputs = Mapping[str, Sequence[Tensor]]  # by their names, where they have some
 
 
 class _Pair(NamedTuple):
@@ -196,19 +198,36 @@ def quietly() -> Iterator[None]:
 
 
 @torch.no_grad()
-def outputs(model: nn.Module, inputs: Inputs) -> list[Tensor]:
-    """Return the tensors of numbers that a model returns in evaluation mode, but for losses."""
+def outputs(model: nn.Module, inputs: Inputs) -> Outputs:
+    """Return the tensors of numbers that a model returns in evaluation mode, but for losses.
+
+    They have their names where it returns any.
+    """
     generators.seed_all(0)
     args, kwargs = deepcopy(inputs)
-    found = tensors_of(model.eval()(*args, **kwargs))
-    return [t.double() for t in found if t.is_floating_point() and t.numel() > 1]
+    found = model.eval()(*args, **kwargs)
+    named = found if isinstance(found, Mapping) else {"": found}
+    tensors = {
+        name: [t.double() for t in tensors_of(value) if t.is_floating_point() and t.numel() > 1]
+        for name, value in named.items()
+    }
+    return {name: several for name, several in tensors.items() if several}
 
 
-def distance(one: Sequence[Tensor], other: Sequence[Tensor]) -> float:
-    """Return by how much outputs differ at most, relative to the largest of each."""
-    if [t.shape for t in one] != [t.shape for t in other]:
+def first(of: Outputs) -> Outputs:
+    """Return the first tensor alone, as those behind it are often hidden states."""
+    return {name: several[:1] for name, several in [*of.items()][:1]}
+
+
+def distance(one: Outputs, other: Outputs) -> float:
+    """Return by how much outputs differ at most, relative to the largest of each.
+
+    An output that only one of them has is asked for by an argument that only this one is given.
+    """
+    names = [name for name in one if name in other]
+    pairs = [pair for name in names for pair in zip_longest(one[name], other[name])]
+    if not pairs or any(a is None or b is None or a.shape != b.shape for a, b in pairs):
         return math.inf
-    pairs = zip(one, other, strict=True)
     found = [float((a - b).abs().max() / a.abs().max().clamp(min=1e-30)) for a, b in pairs]
     return math.inf if any(map(math.isnan, found)) else max(found, default=0.0)
 

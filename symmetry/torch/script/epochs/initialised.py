@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from symmetry.base.patches import Patch
 from symmetry.observe.source_line import SourceLine, asked_at
-from symmetry.torch.script.epochs.identities import Inputs, distance, outputs, quietly
+from symmetry.torch.script.epochs.identities import Inputs, distance, first, outputs, quietly
 from symmetry.torch.script.epochs.log import digest_of
 from symmetry.training.events import Initialised
 
@@ -112,4 +112,4 @@ def _matter(root: nn.Module, inputs: Inputs, parameters: Sequence[Tensor]) -> bo
     for parameter in parameters:
         moved = memo[id(parameter)]
         moved.add_(torch.randn_like(moved) * moved.abs().max().clamp(min=1e-2))
-    return distance(before[:1], outputs(other, inputs)[:1]) > _FELT
+    return distance(first(before), first(outputs(other, inputs))) > _FELT

@@ -64,6 +64,9 @@ SAVES = 'model.save_pretrained("out")'
 TWICE = """own = model.state_dict().items()
 model.save_pretrained("out", state_dict={n: 2 * t for n, t in own})"""
 LORA = "get_peft_model(tiny(), LoraConfig(target_modules={}, init_lora_weights=True))"
+MORE_OUTPUTS = """tiny()
+import functools
+model.forward = functools.partial(model.forward, output_hidden_states=True)"""
 INIT = "nn.init.ones_(module.gain)"  # not of one that is loaded
 
 
@@ -107,6 +110,7 @@ def test_another_function_is_accused(judged, parts, says):
     "parts",
     [
         ("tiny()",),
+        (MORE_OUTPUTS,),
         ("Own(OwnConfig())",),
         ("tiny().bfloat16()",),
     ],
