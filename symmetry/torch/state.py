@@ -9,6 +9,7 @@ If several optimisers have no name, the second is ``optimizer2``. A vector that 
 over all of its parameters, as LBFGS does, is one array for each parameter.
 """
 
+import ctypes
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
@@ -87,9 +88,21 @@ def is_readable(tensor: Tensor) -> bool:
 
 
 def bytes_of(tensor: Tensor) -> bytes:
-    """Return the bytes of all numbers of a tensor."""
+    """Return the bytes of all numbers of a tensor; of one that ranks hold in parts, of its own."""
+    if is_distributed(tensor):
+        tensor = tensor.to_local()
+    if is_freed(tensor):
+        return b""
     plain = tensor.detach().cpu().resolve_conj().resolve_neg().contiguous().flatten()
-    return plain.view(torch.uint8).numpy().tobytes() if plain.numel() else b""
+    # An array would share the memory, which could not be taken away from then on.
+    return ctypes.string_at(plain.data_ptr(), plain.nbytes) if plain.numel() else b""
+
+
+def is_freed(tensor: Tensor) -> bool:
+    """Return whether its memory was taken away, as FSDP does with parameters between two uses."""
+    if not is_readable(tensor) or not tensor.numel():
+        return False
+    return not tensor.untyped_storage().nbytes()
 
 
 def has_numbers(tensor: Tensor) -> bool:

@@ -63,3 +63,15 @@ def test_numbers_are_read_and_written_as_they_are(dtype, array):
     assert as_array(tensor).dtype == array
     write(tensor, as_array(tensor) * 2)
     assert tensor.tolist() == [3, -4]
+
+
+def test_a_tensor_whose_memory_was_taken_away_has_no_bytes():
+    import torch
+
+    from symmetry.torch.state import bytes_of, is_freed
+
+    tensor = torch.ones(3)
+    assert (is_freed(tensor), len(bytes_of(tensor))) == (False, 12)
+    assert not is_freed(torch.ones(0))
+    tensor.untyped_storage().resize_(0)
+    assert (is_freed(tensor), bytes_of(tensor)) == (True, b"")

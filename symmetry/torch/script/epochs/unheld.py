@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from symmetry.observe.source_line import SourceLine, asked_at
 from symmetry.observe.variables import variable_of
+from symmetry.torch.state import is_freed
 from symmetry.training.events import Unheld
 
 
@@ -32,7 +33,7 @@ class _Reached:
     @property
     def stays(self) -> bool:
         """Whether nothing has moved it."""
-        return bool(torch.equal(self.parameter, self.before))
+        return not is_freed(self.parameter) and bool(torch.equal(self.parameter, self.before))
 
 
 class UnheldParameters:
@@ -44,7 +45,7 @@ class UnheldParameters:
     def reached(self, leaves: Iterable[Tensor]) -> None:
         """See leaves that no optimiser holds, before a backward: those made as parameters."""
         for leaf in leaves:
-            if not isinstance(leaf, nn.Parameter):
+            if not isinstance(leaf, nn.Parameter) or is_freed(leaf):
                 continue
             if id(leaf) not in self._found:
                 value = leaf.detach().clone()

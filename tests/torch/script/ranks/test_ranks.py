@@ -100,7 +100,8 @@ def training(folder):
 
 def measured(name: str, training: Any) -> Measurement:
     invariant = next(each for each in TRAININGS if each.name == name)
-    return invariant.measured(SimpleNamespace(target=training, capabilities={*invariant.needs}))
+    start = SimpleNamespace(target=training, capabilities={*invariant.needs}, seed=0)
+    return invariant.measured(start)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -116,6 +117,23 @@ def test_a_script_that_is_nearly_wrong_is_not_accused(training, name):
     assert found.violation is None
     assert not found.notes
     assert found.counted
+
+
+@pytest.mark.slow
+def test_parameters_in_parts_lose_no_invariant_of_the_loop(training):
+    """FSDP takes the memory of whole parameters away between two uses."""
+    shards = (
+        "from torch.distributed.fsdp import fully_shard\n"
+        "model = model.module\nfully_shard(model[0])\nfully_shard(model)\n"
+        "optimizer = torch.optim.SGD(model.parameters(), 0.1)\n"
+    )
+    order = SAMPLER.replace("rank)", "rank, shuffle=False)")
+    target = training(before=f"{shards}{PLAIN['before']}", order=order)
+    found = [invariant for invariant in TRAININGS if invariant.name.startswith("loop/")]
+    verdicts = {each.name: measured(each.name, target) for each in found}
+    assert [name for name, each in verdicts.items() if each.violation] == []
+    assert not any("error" in each.note or "raised" in each.note for each in verdicts.values())
+    assert verdicts["loop/gradients"].counted
 
 
 @pytest.mark.slow
