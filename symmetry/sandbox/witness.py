@@ -103,8 +103,8 @@ class Witness:
         """Say where a run of a check parts from the plain one; nothing if it does not.
 
         The ``numbers`` are those that the lines of its script seed with. A script that is another
-        one in each process, or with another clock, has no plain run to compare with. A difference by
-        rounding is no disturbance: see ``rounded``.
+        one in each process, or with another clock, has no plain run to compare with. A difference
+        by rounding is no disturbance: see ``rounded``.
         """
         plain = self.first_updates()
         if plain is None or log is None or first_difference(plain.updates, log.updates) is None:
