@@ -16,9 +16,9 @@ from tests.sound.trainings import composed
 from tests.sound.trainings.composed import images
 
 
-def said(make):
+def said(make, dtype="float64"):
     """Return what is said of a training that is not accused."""
-    found = samples(TrainingStart(FunctionTraining("training", make), "float64"))
+    found = samples(TrainingStart(FunctionTraining("training", make), dtype))
     assert found.violation is None
     assert not found.counted
     return found.note
@@ -51,8 +51,9 @@ def test_the_line_that_composes_is_named(make, operation, text):
     )
 
 
-def test_a_product_with_a_constant_in_the_model_is_named():
-    assert said(composed.graph_in_a_closure) == (
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_product_with_a_constant_in_the_model_is_named(dtype):
+    assert said(composed.graph_in_a_closure, dtype) == (
         "cannot judge: the model takes samples by their places, first by mm "
         f"({line_of('near @ self.fc1(x)')})"
     )

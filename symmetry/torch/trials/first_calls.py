@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import _disable_current_modes
 
@@ -98,7 +99,9 @@ def at_first_loss(run: RunParts, use: Use, *, begins: Callable[[], None] = lambd
     def first_loss(loss: Tensor) -> None:
         nonlocal used
         watched.close()
-        with MixedDtypes():  # it may be called where PyTorch has left this mode
+        promoted = loss.dtype is torch.float64
+        # It may be called where PyTorch has left this mode.
+        with MixedDtypes() if promoted else nullcontext():
             use(calls, loss)
         used = True
         raise StepEnded
