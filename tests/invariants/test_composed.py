@@ -39,15 +39,16 @@ def test_one_sample_is_replaced_by_the_next():
 @pytest.mark.parametrize(
     ("make", "operation", "text"),
     [
-        (composed.mixed_with_the_flipped_batch, "flip", "out = model(0.7 * x + 0.3 * x.flip(0))"),
-        (composed.cut_out_of_the_last_but_one, "roll", "x[:, :, 1:3, :2] = x.roll(2, 0)"),
-        (composed.augmented_one_after_the_other, "unbind", "[augment(image) for image in x]"),
+        (composed.mixed_with_the_flipped_batch, "flip at", "out = model(0.7 * x + 0.3 * x.flip(0))"),
+        (composed.cut_out_of_the_last_but_one, "roll at", "x[:, :, 1:3, :2] = x.roll(2, 0)"),
+        # Its samples are taken apart and stacked again: no operation mixes them.
+        (composed.augmented_one_after_the_other, "before", "[augment(image) for image in x]"),
     ],
 )
 def test_the_line_that_composes_is_named(make, operation, text):
     assert said(make) == (
         "cannot judge: the step composes its samples by their places in the batch "
-        f"({operation} at {line_of(text)})"
+        f"({operation} {line_of(text)})"
     )
 
 
