@@ -39,7 +39,11 @@ def test_one_sample_is_replaced_by_the_next():
 @pytest.mark.parametrize(
     ("make", "operation", "text"),
     [
-        (composed.mixed_with_the_flipped_batch, "flip at", "out = model(0.7 * x + 0.3 * x.flip(0))"),
+        (
+            composed.mixed_with_the_flipped_batch,
+            "flip at",
+            "out = model(0.7 * x + 0.3 * x.flip(0))",
+        ),
         (composed.cut_out_of_the_last_but_one, "roll at", "x[:, :, 1:3, :2] = x.roll(2, 0)"),
         # Its samples are taken apart and stacked again: no operation mixes them.
         (composed.augmented_one_after_the_other, "before", "[augment(image) for image in x]"),
