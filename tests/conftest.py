@@ -134,6 +134,14 @@ def tmp_path(tmp_path: Path) -> Path:
     return alone
 
 
+@pytest.fixture
+def forking(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let evaluations be forked, though other tests of this process have left threads."""
+    from symmetry.torch.script.epochs.recutting import Recutting
+
+    monkeypatch.setattr(Recutting, "_lacks_threads", lambda _: False)
+
+
 @pytest.fixture(autouse=True, scope="module")
 def frozen() -> None:
     """Let no garbage collection visit what is imported by now: each run of a script ends with one.

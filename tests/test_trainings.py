@@ -19,6 +19,8 @@ from tests.conftest import few, needs
 from tests.faulty.trainings import FAULTS, TOLD
 from tests.sound.trainings import NEARLY, TARGETS, WITH_TIMM
 
+pytestmark = pytest.mark.usefixtures("forking")
+
 DEAR = {  # tests of the invariants have quick ones like them
     "validation_raises.py",
     "mean_of_each_micro_batch.py",

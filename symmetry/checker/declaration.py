@@ -17,6 +17,8 @@ from symmetry.base.errors import SymmetryError
 
 Patterns = str | Iterable[str]
 
+LARGEST_SEED = 2**32 - 1  # that every generator takes: NumPy's oldest one has this
+
 _KEY = "about"
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 

@@ -10,9 +10,8 @@ from dataclasses import dataclass, field
 from os import PathLike
 from typing import TYPE_CHECKING, Any, TypedDict
 
-from symmetry.base.randomness.seedings import LARGEST_SEED
-from symmetry.checker.declaration import Patterns, option, settle
-from symmetry.units.state import DTYPES
+from symmetry.checker.declaration import LARGEST_SEED, Patterns, option, settle
+from symmetry.units.dtypes import DTYPES
 
 if TYPE_CHECKING:
     from symmetry.law.case import Case

@@ -13,7 +13,7 @@ import os
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -53,8 +53,9 @@ def remember(checked: Checked, options: Options) -> None:
         exchanges=any(v.about.exchanges for v in violated),
         whole=checked.complete and not (chosen or checked.cut),
     )
-    if key := _key(checked.target, options.seed):
-        with suppress(SymmetryError, OSError):  # no folder, or no room: the next one takes longer
+    # No folder, no room, or a package that was never installed: the next one takes longer.
+    with suppress(SymmetryError, OSError, PackageNotFoundError):
+        if key := _key(checked.target, options.seed):
             keep(_file(checked.target), json.dumps({"key": key, **asdict(known)}), _MOST)
 
 

@@ -13,10 +13,9 @@ import click
 
 from symmetry.base.errors import SymmetryError
 from symmetry.base.names import split_tail
-from symmetry.base.randomness.seedings import LARGEST_SEED
-from symmetry.checker.declaration import About, declared, is_number
+from symmetry.checker.declaration import LARGEST_SEED, About, declared, is_number
 from symmetry.cli.screen import say
-from symmetry.units.state import DTYPES
+from symmetry.units.dtypes import DTYPES
 
 if TYPE_CHECKING:
     from dataclasses import Field

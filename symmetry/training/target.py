@@ -44,7 +44,7 @@ from symmetry.training.rank_runs import RankRuns
 from symmetry.training.resumed_runs import ResumedRuns
 from symmetry.training.run import AS_WRITTEN, Run, RunSettings
 from symmetry.training.updates import Updates
-from symmetry.units.state import DTYPES
+from symmetry.units.dtypes import DTYPES
 
 Result = TypeVar("Result")
 _STEPS = 12  # of a function that are compared beyond the first ones

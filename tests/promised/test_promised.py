@@ -22,6 +22,8 @@ from tests.cli.process import symmetry as in_a_process
 from tests.conftest import needs
 from tests.test_readme import section
 
+pytestmark = pytest.mark.usefixtures("forking")
+
 FOLDER = Path(__file__).parent / "scripts"
 # Faults of the zoo that are an idiom of a row as well, and its laws.
 ZOO = Path(__file__).parents[1] / "faulty" / "scripts" / "loop"

@@ -176,7 +176,8 @@ def test_a_function_gets_no_test_of_what_says_nothing_of_functions():
     assert "loop/modes" in names()
     assert names(only="loop/*") - names() == {
         *("loop/attributes", "loop/batches", "loop/copies", "loop/gradients"),
-        *("loop/loaded", "loop/observing", "loop/schedule", "loop/turns", "loop/workers"),
+        *("loop/loaded", "loop/metrics", "loop/observing", "loop/schedule", "loop/turns"),
+        "loop/workers",
     }
 
 

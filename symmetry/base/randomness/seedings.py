@@ -20,9 +20,6 @@ from symmetry.base.patches import patched
 from symmetry.base.randomness.generators import states_of
 from symmetry.base.user_code import user_place
 
-LARGEST_SEED = 2**32 - 1  # that every generator takes: NumPy's oldest one has this
-
-
 Seedings = dict[str, list[Any]]  # the numbers, by line
 
 

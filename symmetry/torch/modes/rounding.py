@@ -18,9 +18,9 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache, partial
-from random import Random
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -98,7 +98,7 @@ class Rounding(TorchDispatchMode):
         super().__init__()
         self.seed, self._by_hash = seed, hashed
         self._dtypes = WIDEST if promoted else _ROUNDED
-        self._random: Random | None = None
+        self._bits: np.random.PCG64 | None = None
         self._numbers: dict[tuple[torch.dtype, torch.device], Tensor] = {}
 
     @contextmanager
@@ -173,15 +173,16 @@ class Rounding(TorchDispatchMode):
 
     def _drawn(self, value: Tensor) -> Tensor:
         """Return independent numbers between -1 and 1."""
-        if self._random is None:
-            self._random = Random(self.seed)
+        if self._bits is None:
+            # Seeds of ``random.Random``, made below a line of a script, would be taken for its own.
+            self._bits = np.random.PCG64(np.random.SeedSequence(self.seed))
         size, key = value.numel(), (value.dtype, value.device)
         numbers = self._numbers.get(key)
         if numbers is None or numbers.numel() < size + _PLACES:
-            generator = torch.Generator(value.device).manual_seed(self._random.getrandbits(60))
+            generator = torch.Generator(value.device).manual_seed(self._bits.random_raw() >> 4)
             numbers = torch.empty(size + _PLACES, dtype=value.dtype, device=value.device)
             self._numbers[key] = numbers.uniform_(-1, 1, generator=generator)
-        begin = int(self._random.random() * (numbers.numel() - size))
+        begin = self._bits.random_raw() % (numbers.numel() - size)
         return numbers.narrow(0, begin, size).view(value.shape)
 
     def _hashed(self, value: Tensor) -> Tensor:

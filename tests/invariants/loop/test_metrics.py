@@ -67,6 +67,7 @@ for _ in range(2):
 
 
 @pytest.mark.skipif(not fork.POSSIBLE, reason="processes are forked on Linux alone")
+@pytest.mark.usefixtures("forking")
 def test_an_evaluation_that_is_left_before_the_training_is_seen(tmp_path):
     for limit, expected in ((3, ["left"]), (100, [])):
         file = tmp_path / f"script_{limit}.py"

@@ -11,6 +11,8 @@ from tests.catalogues import TRAININGS
 from tests.conftest import few
 from tests.invariants.loop.helpers import judged
 
+pytestmark = pytest.mark.usefixtures("forking")
+
 _ZOO = Path(__file__).parents[2]
 FAULTY = sorted((_ZOO / "faulty" / "scripts" / "loop").glob("*.py"))
 SOUND = sorted((_ZOO / "sound" / "scripts" / "loop").glob("*.py"))

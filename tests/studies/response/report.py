@@ -12,7 +12,7 @@ from symmetry.cli.campaign.several import read_lines
 from symmetry.report.files import Figure, ReportFiles, plain
 from symmetry.report.filling import environment, fill_paragraphs
 from symmetry.training.response import THRESHOLDS
-from symmetry.units.state import DTYPES
+from symmetry.units.dtypes import DTYPES
 from tests.studies.survey.reasons import BUG, PROPERTY, WEAKNESS, Reason
 from tests.studies.survey.reasons import REASONS as OF_MODELS
 from tests.studies.trainers.reasons import REASONS as OF_TRAINERS
