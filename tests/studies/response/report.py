@@ -32,13 +32,10 @@ KINDS = {
     "trainers": "trainers of other libraries, as in their report",
     "broken": "broken zoo",
 }
-_IN_FLOAT64 = Reason(WEAKNESS, "its excuse is looked for in float64 alone, where it is not accused")
 # Why trainings that are not in the broken zoo are accused.
 REASONS = {
     **OF_MODELS,
     **OF_TRAINERS,
-    "graph_in_a_closure": _IN_FLOAT64,
-    "first_tokens_predicted_from_padding": _IN_FLOAT64,
     "penalty_between_flipped_samples": Reason(
         WEAKNESS, "its step pairs samples by their places in the batch, which is no rounding"
     ),
