@@ -7,7 +7,8 @@ The script is run over whole, shortened epochs. If it raises there, or exits wit
 is run once more in a process of its own, as its user runs it: nothing is shortened, promoted or
 observed. Only a failure at the same line is one of the script's own. A script that already fails
 there before its first update, as by a file ``torch.py`` beside it, is accused, too. Mend that line;
-the other checks say nothing of what comes behind it.
+the other checks say nothing of what comes behind it. A failure by the last, smaller batch of a
+loader of many does not show: a shortened epoch ends before that batch.
 
 With ``--ranks`` all ranks run to the end as their user starts them. None may raise, or wait for a
 collective that the others do not call, as for ``dist.all_reduce(loss)`` behind ``if rank == 0:``.
