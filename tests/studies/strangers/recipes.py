@@ -311,6 +311,14 @@ RECIPES = (
             made_up.pairs_of_sentences("corpus.txt"),
             lambda folder: made_up.vocabulary(folder, "corpus.txt", "vocab.pickle"),
         ),
+        changes=(
+            Change(
+                "bert_pytorch/__main__.py",
+                "            trainer.test(epoch)",
+                "            trainer.test(epoch)\n\n\ntrain()",
+                "the command that its installation makes calls this function",
+            ),
+        ),
         cuda=True,
     ),
     Recipe(
@@ -422,7 +430,7 @@ RECIPES = (
                 "NumPy has no long of its own any more",
             ),
         ),
-        packages=("pandas", "scikit-learn"),
+        packages=("pandas", "scikit-learn", "lmdb"),
         cuda=True,
     ),
     Recipe(
