@@ -7,6 +7,7 @@ import errno
 import importlib.util
 import linecache
 import os
+import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -30,6 +31,7 @@ _THROWS = 3  # until a script that catches everything is left alone
 _USAGE = "usage"  # what libraries for arguments print where these are wrong
 _ARGUMENTS = "a script's arguments follow --, as in: symmetry check SCRIPT -- ARGUMENTS"
 _left: list[Stack] = []  # those, as long as this process
+_FULL = 1 << 18  # bytes of a folder of temporary files that has no room: most disks leave some
 
 
 class Stack(Protocol):
@@ -268,8 +270,9 @@ def _hint(text: str) -> str:
         return "it reads standard input, which is empty here: pass the input by its arguments"
     if "Inappropriate ioctl for device" in text:  # os.get_terminal_size(), say
         return "its standard output is no terminal here"
-    if os.strerror(errno.ENOSPC) in text:
-        place = tempfile.gettempdir()
+    place = tempfile.gettempdir()
+    # A library may not say why it could not write: PyTorch reports a position in the file.
+    if os.strerror(errno.ENOSPC) in text or shutil.disk_usage(place).free < _FULL:
         return f"its files are written to a copy in {place}: set TMPDIR to a folder with more room"
     return gpu_hint(text).removeprefix("; ")
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 
 from symmetry.base.failure import Failure, PlainRun
@@ -97,3 +99,14 @@ def test_a_script_that_lacks_its_input_is_not_judged(measured):
     found = measured("train()\ninput('go on? ')", plain="not asked for")
     assert (found.counted, found.violation) == (False, None)
     assert "it reads standard input" in found.note
+
+
+def test_a_script_that_has_no_room_for_its_files_is_not_judged(measured, monkeypatch):
+    """PyTorch's own words are: unexpected pos 960 vs 854."""
+    full = SimpleNamespace(free=4096)
+    monkeypatch.setattr("symmetry.sandbox.sandbox.shutil.disk_usage", lambda _: full)
+    found = measured(
+        "train()\nraise RuntimeError('unexpected pos 960 vs 854')", plain="not asked for"
+    )
+    assert (found.counted, found.violation) == (False, None)
+    assert "set TMPDIR to a folder with more room" in found.note
