@@ -40,6 +40,12 @@ def user_place(outside: type | tuple[type, ...] = ()) -> str:
     return next((spell(f.f_code.co_filename, f.f_lineno) for f in own), "")
 
 
+@cache
+def is_ours(file: str) -> bool:
+    """Return whether a file is one of this package."""
+    return Path(file).is_relative_to(_PACKAGE)
+
+
 def is_user_code(file: str) -> bool:
     """Return whether a file belongs to no library."""
     return bool(kind_of(file) == "user")

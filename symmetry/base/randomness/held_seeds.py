@@ -22,8 +22,8 @@ import numpy as np
 
 from symmetry.base import libraries
 from symmetry.base.patches import patched
+from symmetry.base.randomness.seedings import seeding_line
 from symmetry.base.randomness.unseeded import SEEDS
-from symmetry.base.user_code import user_place
 
 Key = tuple[tuple[int, bool], str]  # the seed of a run, and a line of the user's code
 Numbers = Mapping[Key, Any]
@@ -89,7 +89,7 @@ class _Run:
     def _with(self, seed: Callable[..., Any]) -> Callable[..., Any]:
         @wraps(seed)
         def seeded(*args: Any, **kwargs: Any) -> Any:
-            line = user_place()
+            line = seeding_line()
             if line:
                 args = tuple(self._number(line, value) for value in args)
                 kwargs = {name: self._number(line, value) for name, value in kwargs.items()}

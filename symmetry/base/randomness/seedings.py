@@ -11,6 +11,7 @@ import random
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import wraps
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,9 +19,22 @@ import numpy as np
 from symmetry.base import libraries
 from symmetry.base.patches import patched
 from symmetry.base.randomness.generators import states_of
-from symmetry.base.user_code import user_place
+from symmetry.base.user_code import callers, is_ours, is_user_code, spell
+
+_FOLDER = Path(__file__).parent
 
 Seedings = dict[str, list[Any]]  # the numbers, by line
+
+
+def seeding_line() -> str:
+    """Return the user's line that seeds a generator; empty where this package does so by itself."""
+    for frame in callers():
+        file = frame.f_code.co_filename
+        if is_user_code(file):
+            return spell(file, frame.f_lineno)
+        if is_ours(file) and not Path(file).is_relative_to(_FOLDER):  # functions are replaced here
+            return ""
+    return ""
 
 
 @contextmanager
@@ -89,7 +103,7 @@ def _seen(seed: Callable[..., Any], found: Seedings) -> Callable[..., Any]:
     @wraps(seed)
     def seen(*args: Any, **kwargs: Any) -> Any:
         numbers = [value for value in (*args, *kwargs.values()) if isinstance(value, int | float)]
-        if place := user_place():
+        if place := seeding_line():
             found.setdefault(place, []).extend(numbers)
         return seed(*args, **kwargs)
 

@@ -174,7 +174,6 @@ class Rounding(TorchDispatchMode):
     def _drawn(self, value: Tensor) -> Tensor:
         """Return independent numbers between -1 and 1."""
         if self._bits is None:
-            # Seeds of ``random.Random``, made below a line of a script, would be taken for its own.
             self._bits = np.random.PCG64(np.random.SeedSequence(self.seed))
         size, key = value.numel(), (value.dtype, value.device)
         numbers = self._numbers.get(key)

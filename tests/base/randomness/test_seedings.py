@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import os
 import random
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
+import symmetry
 from symmetry.base.randomness.generators import kept, shared
+from symmetry.base.randomness.held_seeds import HeldSeeds
 from symmetry.base.randomness.seedings import changing, seedings, unseeded
 
 SEEDERS = {
@@ -32,6 +36,20 @@ def test_numbers_are_known_by_line(seed) -> None:
         seed(4)
     assert changing(found, same) == ""
     assert changing(found, other) == place
+
+
+def test_what_this_package_seeds_below_a_line_is_not_seeded_by_the_line() -> None:
+    ours = Path(symmetry.__file__).parent / "watching.py"
+    watch: dict[str, Any] = {"random": random, "np": np}
+    exec(compile("def see(): random.Random(3); np.random.seed(3)", ours, "exec"), watch)
+    held = HeldSeeds()
+    with kept(shared()), seedings() as found, held.of_run()():
+        watch["see"]()
+        assert not found
+        assert not held.fixed
+        random.seed(4)
+    assert found
+    assert held.fixed
 
 
 def test_nothing_is_replaced_afterwards() -> None:
