@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import re
 import time
 from functools import partial
 from types import SimpleNamespace
@@ -22,6 +23,7 @@ from symmetry.torch.script.ranks import plain
 from symmetry.torch.script.ranks.launch import RanksError, launch
 from symmetry.torch.script.ranks.plain import _Collective
 from tests.catalogues import TRAININGS
+from tests.cli.process import symmetry as in_a_process
 from tests.conftest import slow
 
 SCRIPT = """
@@ -120,20 +122,24 @@ def test_a_script_that_is_nearly_wrong_is_not_accused(training, name):
 
 
 @pytest.mark.slow
-def test_parameters_in_parts_lose_no_invariant_of_the_loop(training):
-    """FSDP takes the memory of whole parameters away between two uses."""
+def test_parameters_in_parts_lose_no_invariant_of_the_loop(folder):
+    """FSDP takes the memory of whole parameters away between two uses.
+
+    It runs in a process of its own: behind it forks of this one would wait for ever.
+    """
     shards = (
         "from torch.distributed.fsdp import fully_shard\n"
         "model = model.module\nfully_shard(model[0])\nfully_shard(model)\n"
         "optimizer = torch.optim.SGD(model.parameters(), 0.1)\n"
     )
     order = SAMPLER.replace("rank)", "rank, shuffle=False)")
-    target = training(before=f"{shards}{PLAIN['before']}", order=order)
-    found = [invariant for invariant in TRAININGS if invariant.name.startswith("loop/")]
-    verdicts = {each.name: measured(each.name, target) for each in found}
-    assert [name for name, each in verdicts.items() if each.violation] == []
-    assert not any("error" in each.note or "raised" in each.note for each in verdicts.values())
-    assert verdicts["loop/gradients"].counted
+    parts = {**PLAIN, "before": f"{shards}{PLAIN['before']}", "order": order}
+    (folder / "other.py").write_text(SCRIPT.format(**parts))
+    asked = "check", "other.py", "--ranks", "2", "--only", "loop/*", "--no-explain", "--verbose"
+    done = in_a_process(*asked, cwd=folder)
+    assert done.status == 0, done.err
+    assert re.search(r"loop/gradients +float32 +holds", done.out)
+    assert "error" not in done.out
 
 
 @pytest.mark.slow
