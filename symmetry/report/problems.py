@@ -345,7 +345,9 @@ def _sentence(
     clones = next((v for v in verdicts if v.violation and v.invariant == CLONES.name), verdicts[0])
     violation, about = clones.violation, clones.about
     if about.exchanges == "units" and violation is not None:
-        if explained is not None and explained.units == violation.group:
+        # A two-layer step may be explained at other sizes: it keeps its own units.
+        same = explained is not None and explained.units == violation.group
+        if explained is not None and same and not about.two_layer:
             # Its operation is named by this pair of the same units.
             violation = replace(violation, units=explained.culprits[0].pair or violation.units)
         pair = _pair(violation, about)

@@ -92,6 +92,7 @@ def test_a_failure_reads_like_the_command_line_and_shows_no_frames(pytester):
             "test_mine.py:* treats hidden unit 1 differently from hidden unit 0",
             "      w2?-1? *= 1.5",
             "  found by  symmetry/w2-rows",
+            "  cure      Apply the operation to all units of the layer, or to none.",
             "  operation multiply: *",
             "  case      1 sample, 1 input, 2 hidden units, 2 classes; 1 iteration *",
             "            *seed 0",
