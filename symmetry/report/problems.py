@@ -346,8 +346,7 @@ def _sentence(
     violation, about = clones.violation, clones.about
     if about.exchanges == "units" and violation is not None:
         # A two-layer step may be explained at other sizes: it keeps its own units.
-        same = explained is not None and explained.units == violation.group
-        if explained is not None and same and not about.two_layer:
+        if explained and explained.units == violation.group and not about.two_layer:
             # Its operation is named by this pair of the same units.
             violation = replace(violation, units=explained.culprits[0].pair or violation.units)
         pair = _pair(violation, about)

@@ -1,7 +1,7 @@
 """The numbers that random generators are seeded with, by the user's line.
 
 torch.manual_seed(int(time.time()))     each run has another number: this line explains why
-runs do not repeat themselves
+                                        runs do not repeat themselves
 """
 
 from __future__ import annotations

@@ -59,7 +59,7 @@ def samples(start: TrainingStart) -> Measurement:
         return found
     if _is_divided(start, count):
         return Measurement.cannot_judge(_DIVIDED, random=found.random)
-    if start.baseline.doubt.about != "other" or not start.baseline.doubt:
+    if not (doubt := start.baseline.doubt) or doubt.about != "other":
         place = _left_out(start, count)
         if place is not None and _is_sample(start, count, place):
             return replace(

@@ -168,8 +168,8 @@ class RowReads:
                     return  # the axes of other keys are not known
                 if isinstance(key, Tensor) and _counts(key, length):
                     yield key
-        elif name in _INVERTING and len(tensors) == len(("inverse", "order", "counted")):
-            _, order, counted = tensors
+        elif name in _INVERTING and len(tensors) == 3:
+            _, order, counted = tensors  # the first is the inverse of the order
             if order.ndim == 1 and _counts(order.sort().values, len(order)):
                 yield from [counted] if _counts(counted, len(order)) else []
 
