@@ -26,9 +26,9 @@ from symmetry.base.randomness import generators
 from symmetry.base.randomness.held_seeds import HeldSeeds, Numbers
 from symmetry.base.randomness.unseeded import giving_seeds
 from symmetry.base.updates import UpdateLog
+from symmetry.sandbox.clock import leaping
 from symmetry.sandbox.mirror_pool import MirrorPool
 from symmetry.sandbox.namesake import NAME
-from symmetry.sandbox.process_state import leaping
 from symmetry.sandbox.sandbox import Sandbox, Uninterrupted
 from symmetry.sandbox.source import Source
 

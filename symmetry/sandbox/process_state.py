@@ -1,11 +1,4 @@
-"""State that a process has only once and a script may change; exchanged when one is resumed.
-
-The time that a script sees stands still while it is suspended.
-
-Several runs of a script may bind one port at a time, such as a server for metrics has. A suspended
-run holds its port, and so does the plain witness. On Linux and BSD sockets of one user may share a
-port, if each of them says so before it is bound.
-"""
+"""State that a process has only once and a script may change; exchanged when one is resumed."""
 
 from __future__ import annotations
 
@@ -21,101 +14,22 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache, wraps
 from pathlib import Path
-from random import Random
 from types import ModuleType
 from typing import Any, ClassVar
-from weakref import WeakKeyDictionary
 
 import rich
 
 from symmetry.base.libraries import registered
-from symmetry.base.patches import patched
 from symmetry.base.processes import FOLDER, TERMINAL
 from symmetry.base.user_code import is_user_code, set_user_folder, user_folder
 from symmetry.sandbox import libraries
+from symmetry.sandbox.clock import Clock
 from symmetry.sandbox.confinement.supervisor import ADDRESS
+from symmetry.sandbox.ports import sharing
 from symmetry.sandbox.shared import WRITABLE
-
-_SECONDS = ("time", "monotonic", "perf_counter")
-_now = time.perf_counter_ns
-_LEAP = 50_000_000  # nanoseconds: longer than what a script times to choose the quicker of two
-
-
-class Clock:
-    """Lets the functions of ``time`` leave out what a script has waited, for the user's own code.
-
-    A loop that ends after some seconds would else end after a few steps. Libraries get the true
-    time: their imports outlive the script.
-    """
-
-    def __init__(self) -> None:
-        self._waited = 0  # nanoseconds
-        self._stopped: int | None = _now()
-
-    def turn(self) -> None:
-        """Let it go on if it stands still, and else let it stand still."""
-        if self._stopped is None:
-            self._stopped = _now()
-        else:
-            self._waited += _now() - self._stopped
-            self._stopped = None
-
-    def functions(self) -> Iterator[tuple[str, Callable[[], float]]]:
-        """Yield the names of functions of ``time``, and what stands for them."""
-        for name in _SECONDS:
-            yield name, self._own(getattr(time, name), 1e-9)
-            yield f"{name}_ns", self._own(getattr(time, f"{name}_ns"), 1)
-
-    def _own(self, true: Callable[[], float], unit: float) -> Callable[[], float]:
-        @wraps(true)
-        def own() -> float:
-            asked_by = sys._getframe(1).f_code.co_filename
-            return true() - self._waited * unit if is_user_code(asked_by) else true()
-
-        return own
-
-
-@contextmanager
-def leaping(seed: int) -> Iterator[None]:
-    """Let time leap ahead by a random distance whenever it is read.
-
-    A script that is another one then depends on how long its lines take.
-    """
-    random, leapt = Random(seed), 0
-
-    def leaps(true: Callable[[], float], unit: float) -> Callable[[], float]:
-        def later() -> float:
-            nonlocal leapt
-            leapt += random.randrange(_LEAP)
-            return true() + (leapt if unit == 1 else leapt * unit)
-
-        return later
-
-    names = [(name, 1e-9) for name in _SECONDS] + [(f"{name}_ns", 1) for name in _SECONDS]
-    with patched([(time, name, leaps(getattr(time, name), unit)) for name, unit in names]):
-        yield
-
-
-def sharing(bind: Callable[..., None]) -> Callable[..., None]:
-    """Return a ``bind`` that lets other runs bind the same port; in one run it is refused twice."""
-    bound: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
-
-    @wraps(bind)
-    def bind_shared(own: Any, address: Any) -> None:
-        port = address[1] if isinstance(address, tuple) and len(address) > 1 else 0
-        taken = any(other.fileno() >= 0 and port == there for other, there in bound.items())
-        if port and not taken and hasattr(socket, "SO_REUSEPORT"):
-            own.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        bind(own, address)
-        if port:
-            bound[own] = port
-
-    return bind_shared
-
 
 _ENVIRONMENT = {
     "WANDB_MODE": "disabled",

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import atexit
 import importlib.util
-import json
 import logging
 import os
 import signal
-import socket
 import sys
 import tempfile
-import time
 from pathlib import Path
 from types import ModuleType
 
@@ -19,80 +16,7 @@ import pytest
 import rich
 
 from symmetry.sandbox import libraries
-from symmetry.sandbox.process_state import Clock, ProcessState, sharing
-
-
-class Sockets:
-    """The sockets of one run."""
-
-    def __init__(self) -> None:
-        self.bind = sharing(socket.socket.bind)
-
-    def open(self, port: int = 0) -> socket.socket:
-        """Return a socket that listens to a port."""
-        found = socket.socket()
-        try:
-            self.bind(found, ("127.0.0.1", port))
-        except OSError:
-            found.close()
-            raise
-        found.listen()
-        return found
-
-
-@pytest.fixture
-def port():
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return free.getsockname()[1]
-
-
-def test_two_runs_bind_one_port(port):
-    with Sockets().open(port) as one, Sockets().open(port) as other:
-        assert one.getsockname() == other.getsockname()
-
-
-def test_one_run_binds_a_port_once_at_a_time(port):
-    run = Sockets()
-    with run.open(port), pytest.raises(OSError, match="in use"):
-        run.open(port)
-    run.open(port).close()
-
-
-def test_a_port_of_somebody_else_is_in_use(port):
-    with socket.socket() as own:
-        own.bind(("127.0.0.1", port))
-        own.listen()
-        with pytest.raises(OSError, match="in use"):
-            Sockets().open(port)
-
-
-@pytest.mark.parametrize(
-    ("name", "unit"),
-    [("time", 1), ("monotonic", 1), ("perf_counter", 1), ("time_ns", 1e9), ("monotonic_ns", 1e9)],
-)
-def test_what_a_script_has_waited_is_left_out(name, unit):
-    clock = Clock()
-    own, true = dict(clock.functions())[name], getattr(time, name)
-    clock.turn()
-    before, began = own(), true()
-    clock.turn()
-    time.sleep(0.2)
-    clock.turn()
-    after, ended = own(), true()
-    assert ended - began >= 0.19 * unit
-    assert 0 <= after - before < ended - began - 0.19 * unit + 1e-6
-
-
-def test_libraries_are_told_the_true_time():
-    clock = Clock()
-    clock.turn()
-    clock.turn()
-    time.sleep(0.01)
-    clock.turn()
-    found = {"own": dict(clock.functions())["time"]}
-    exec(compile("told = own()", json.__file__, "exec"), found)
-    assert found["own"]() <= found["told"] - 0.009
+from symmetry.sandbox.process_state import ProcessState
 
 
 @pytest.fixture
