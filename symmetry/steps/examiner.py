@@ -205,8 +205,8 @@ class StepExaminer(Examiner):
         if error.filename and refusal(self.target.name):
             folder = Path(os.fsdecode(error.filename)).absolute().parent
             raise SymmetryError(
-                f"{self.target.name}: not checked: it writes to {folder}; allow it with "
-                f"--writable {folder}"
+                f"{self.target.name}: not checked: it writes to {folder}, and a check changes no "
+                f"files of yours; allow it with --writable {folder}"
             ) from error
 
     def _knows(self, failure: Verdict) -> bool:

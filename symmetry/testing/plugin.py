@@ -142,6 +142,7 @@ def pytest_collection_modifyitems(
     session: pytest.Session, config: pytest.Config, items: list[pytest.Item]
 ) -> None:
     """Add the tests of the targets that are named."""
+    new: list[pytest.Item] = []
     for target in dict.fromkeys(_targets(config)):
         for name in _tests(config, target):
             path = Path(target.split()[0])
@@ -153,7 +154,12 @@ def pytest_collection_modifyitems(
                 target=target,
                 options=(),
             )
-            items.append(item)
+            new.append(item)
+    if new:
+        items += new
+        # The line "collected N items" counts what such reports have.
+        report = pytest.CollectReport("", "passed", None, [*new])
+        config.hook.pytest_collectreport(report=report)
 
 
 @pytest.hookimpl(tryfirst=True)

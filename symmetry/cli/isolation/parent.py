@@ -103,7 +103,7 @@ class Isolated(click.Command):
         )
         choice = click.Choice(DEVICES)
         option("--device", None, what, AUTO, choice)(self)
-        what = "Let the target write into FOLDER itself, in place of a mirror."
+        what = "Let the target change files in FOLDER. Without it a check changes none of yours."
         kind = click.Path(exists=True, file_okay=False, resolve_path=True)
         option("--writable", "FOLDER", what, (), kind, multiple=True)(self)
         what = "Run the target in this process, for debuggers: a crash ends the command, too."

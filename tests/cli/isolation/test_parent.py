@@ -284,6 +284,7 @@ def test_a_step_whose_writes_are_refused_is_not_accused(tmp_path: Path) -> None:
     words = ("check", "target.py:step", "--only", "symmetry/pure", "--examples", "1")
     refused = symmetry(*words, cwd=tmp_path)
     assert refused.status == 2, refused
-    assert f"not checked: it writes to {tmp_path}; allow it with --writable" in refused.err
+    assert f"not checked: it writes to {tmp_path}, and a check changes no files" in refused.err
+    assert f"allow it with --writable {tmp_path}\n" in refused.err
     assert symmetry(*words, "--writable", ".", cwd=tmp_path).status == 0
     assert (tmp_path / "log").exists()

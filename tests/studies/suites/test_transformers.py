@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
 
@@ -11,6 +13,7 @@ from tests.conftest import needs
 from tests.studies.suites import tiny
 
 pytestmark = [needs("transformers"), pytest.mark.filterwarnings("ignore")]
+CHECKOUT = Path(__file__).parents[3]
 
 ACCUMULATION = ["loss/weights", "loss/next-token", "training/padding", "symmetry/samples"]
 RESUMING = ["training/resume", "symmetry/repeatable", "loop/gradients", "loop/batches"]
@@ -79,7 +82,8 @@ trainer.train(resume_from_checkpoint="--resume" in sys.argv)
         ("trainer._load_optimizer_and_scheduler = lambda *_: None", {"resume/state"}),
     ],
 )
-def test_resume_from_checkpoint(tmp_path, change, broken):
+def test_resume_from_checkpoint(tmp_path, monkeypatch, change, broken):
+    monkeypatch.setenv("PYTHONPATH", str(CHECKOUT))  # a script has no other way to it
     file = tmp_path / "train.py"
     file.write_text(RESUMED.format(change=change))
     target = symmetry.script(str(file), resume_with=["--resume"])
