@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 
 from symmetry.report.edits.source import Lines, Source, calls_of, first_of, last_name
 
 _GENERATORS = ("parameters", "filter", "map", "chain")  # functions that return one
+_SUM = re.compile(r"sums the gradients of (\d+) batches, .* losses \((\S+):(\d+)\)", re.DOTALL)
 
 
 def _clipped_late(source: Source, clip: ast.stmt, text: str) -> Lines | None:
@@ -91,6 +93,77 @@ def _used_up(source: Source, statement: ast.stmt, text: str) -> Lines | None:
     return source.replaced(made[0], f"list({source.text(made[0])})") if len(made) == 1 else None
 
 
+def _not_divided(source: Source, step: ast.stmt, text: str) -> Lines | None:
+    """Divide the losses of an update by their number."""
+    found = _SUM.search(text)
+    backward = source.statement(int(found[3])) if found else None
+    calls = [] if backward is None else source.calls(backward, "backward")
+    if not found or backward is None or len(calls) != 1 or not source.loops(backward):
+        return None
+    if source.scope(step) is not source.scope(backward):
+        return None
+    call = calls[0]
+    if not isinstance(call.func, ast.Attribute) or call.args or call.keywords:
+        return None
+    loss = call.func.value
+    if isinstance(loss, ast.Call) and last_name(loss.func) == "scale" and len(loss.args) == 1:
+        loss = loss.args[0]
+    if not isinstance(loss, ast.Name):
+        return None
+    number = _pieces(source, source.loops(backward)[0]) or found[1]
+    inside = loss is not call.func.value  # the brackets of scale() are there
+    divided = f"{loss.id} / {number}"
+    return source.replaced(loss, divided if inside else f"({divided})")
+
+
+def _divided_twice(source: Source, statement: ast.stmt, text: str) -> Lines | None:
+    """Leave out one of two divisions of a loss by the number of its pieces."""
+    if "divided by their number twice" not in text:
+        return None
+    if isinstance(statement, ast.AugAssign) and isinstance(statement.op, ast.Div):
+        return source.removed(statement)
+    divisions = [
+        node
+        for node in ast.walk(statement)
+        if isinstance(node, ast.BinOp)
+        and isinstance(node.op, ast.Div)
+        and isinstance(node.left, ast.Name)
+    ]
+    if len(divisions) != 1:
+        return None
+    loss = source.text(divisions[0].left)
+    if isinstance(statement, ast.Assign) and source.text(statement.targets[0]) == loss:
+        return source.removed(statement)
+    is_last = calls_of(statement, "backward")
+    return source.replaced(divisions[0], loss) if is_last else None
+
+
+def _pieces(source: Source, loop: ast.stmt) -> str:
+    """Return the number of batches in an update, as a loop has it; empty without one."""
+    every = [
+        source.text(test.left.right)
+        for branch in ast.walk(loop)
+        if isinstance(branch, ast.If) and any(calls_of(s, "step") for s in branch.body)
+        for test in ast.walk(branch.test)
+        if isinstance(test, ast.Compare)
+        and isinstance(test.left, ast.BinOp)
+        and isinstance(test.left.op, ast.Mod)
+    ]
+    if len(every) == 1:
+        return every[0]
+    split = [
+        node
+        for node in ast.walk(source.tree)
+        if isinstance(loop, ast.For)
+        and isinstance(loop.iter, ast.Name)
+        and isinstance(node, ast.Assign)
+        and source.text(node.targets[0]) == loop.iter.id
+        and source.scope(node) is source.scope(loop)
+        and (source.calls(node, "split") or source.calls(node, "chunk"))
+    ]
+    return f"len({source.text(split[0].targets[0])})" if len(split) == 1 and not every else ""
+
+
 def _is_generator(value: ast.expr) -> bool:
     named = isinstance(value, ast.Call) and last_name(value.func) in _GENERATORS
     return named or isinstance(value, ast.GeneratorExp)
@@ -118,4 +191,6 @@ CURES = (
     _cleared_with_each_piece,
     _never_cleared,
     _used_up,
+    _not_divided,
+    _divided_twice,
 )

@@ -278,3 +278,98 @@ def test_averages_modes_terms_and_seeds(tmp_path, before, line, message, behind)
 def test_a_tensor_that_is_made_of_several_numbers_stays(tmp_path):
     message = "item() (a.py:1) cuts a term of the loss off from the model"
     assert mended(tmp_path, "t = torch.tensor(a.item() + b.item())\n", 1, message) is None
+
+
+PIECES = """\
+for batch in loader:
+    pieces = batch.split(4)
+    for piece in pieces:
+        loss = f(model(piece))
+        loss.backward()
+    optimizer.step()
+"""
+EVERY = """\
+for i, batch in enumerate(loader):
+    scaler.scale(f(model(batch))).backward()
+    loss = f(model(batch))
+    scaler.scale(loss).backward()
+    if (i + 1) % args.every == 0:
+        optimizer.step()
+"""
+SUMS = (
+    "this update sums the gradients of 8 batches, and nothing divides their mean losses "
+    "(train.py:{})"
+)
+TWICE = "together weigh 1/4, and not 1: it is divided by their number twice. Divide it once."
+LEFT = "GPT2LMHeadModel gives a row without its padding on the left other outputs than with it"
+PADDED = (
+    "from transformers import GPT2LMHeadModel\nout = model(x, attention_mask=batch[0], labels=y)\n"
+)
+OWN_MODEL = "import transformers\nclass GPT2LMHeadModel: pass\nout = model(x, attention_mask=m)\n"
+PACKED = """\
+def forward(self, x, mask):
+    a = attention.scaled_dot_product_attention(q, k, v, is_causal=True)
+    return a{}
+"""
+DOCUMENTS = "the tokens of one document act on the outputs of another one in the same row"
+HALVES = "model = Net()\n{}\nwith torch.autocast('cpu', dtype=torch.bfloat16):\n    step()\n"
+LOST = "no update moves 3 of 13 parameters in bfloat16: it is rounded away. Keep them in float32."
+NOISE = "x = checkpoint(block, x, preserve_rng_state=False)\ny = f(x)\n"
+SCALED = """\
+class Scaled(Function):
+    def forward(ctx, output, term):
+        return {}
+if training:
+    Scaled.apply(weights, term)
+"""
+DROPPED = "the result of Scaled.apply is dropped at each of its 8 calls"
+
+
+@pytest.mark.parametrize(
+    ("before", "line", "message", "old", "new"),
+    [
+        (PIECES, 6, SUMS.format(5), "loss.backward()", "(loss / len(pieces)).backward()"),
+        (EVERY, 6, SUMS.format(4), "scale(loss)", "scale(loss / args.every)"),
+        ("if a:\n    loss = loss / every\n    b()\n", 2, TWICE, "loss = loss / every", ""),
+        ("if a:\n    loss /= every\n    b()\n", 2, TWICE, "loss /= every", ""),
+        ("(loss / every).backward()\n", 1, TWICE, "loss / every", "loss"),
+        (LOOP, 5, SUMS.format(4), "loss.backward()", "(loss / 8).backward()"),
+        (
+            PADDED,
+            2,
+            LEFT,
+            "attention_mask=batch[0]",
+            "attention_mask=batch[0], position_ids=(batch[0].cumsum(-1) - 1).clamp(min=0)",
+        ),
+        (PACKED.format(""), 2, DOCUMENTS, "is_causal=True", "attn_mask=mask"),
+        (HALVES.format("model.bfloat16()"), 4, LOST, "model.bfloat16()", "model.float()"),
+        (
+            HALVES.format("model.to('cpu', torch.bfloat16)"),
+            4,
+            LOST,
+            "'cpu', torch.bfloat16",
+            "'cpu', torch.float32",
+        ),
+        (NOISE, 2, "leave out preserve_rng_state=False", "_state=False", "_state=True"),
+        (SCALED.format("output"), 5, DROPPED, "    Scaled.", "    weights = Scaled."),
+    ],
+)
+def test_pieces_padding_documents_precision_and_terms(tmp_path, before, line, message, old, new):
+    assert mended(tmp_path, before, line, message).split() == before.replace(old, new).split()
+
+
+@pytest.mark.parametrize(
+    ("before", "line", "message"),
+    [
+        ("loss = f(scores / temperature)\n", 1, TWICE),  # the other division is elsewhere
+        (EVERY, 6, SUMS.format(2)),  # no name to divide
+        (PADDED.replace("labels=", "position_ids="), 2, LEFT),
+        (OWN_MODEL, 3, LEFT),  # it may take no positions
+        (PACKED.format(" * mask"), 2, DOCUMENTS),  # the mask is for something else
+        (HALVES.format("model.half()\nx = x.half()"), 5, LOST),  # inputs are cast as well
+        (SCALED.format("output * term"), 5, DROPPED),  # another value than the one that is read
+        (SCALED.format("output, term"), 5, DROPPED),
+    ],
+)
+def test_an_edit_that_may_be_another_is_not_offered(tmp_path, before, line, message):
+    assert mended(tmp_path, before, line, message) is None
