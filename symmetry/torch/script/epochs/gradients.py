@@ -69,6 +69,7 @@ class GradientReads:
         self._alive: dict[int, int] = {}  # backwards that nothing has read: parameters with them
         self._read_by: dict[int, set[int]] = {}  # by optimiser, the backwards that it has read
         self._looked_at: set[int] = set()  # backwards whose gradients the user's code has read
+        self.looked_at: set[int] = set()  # ids of parameters whose gradients it has read
         self._initial: dict[int, tuple[float, ...]] = {}  # rates, by optimiser
         self._clips = 0
         self._quiet = False  # whether an update or PyTorch itself reads gradients, not the user
@@ -115,6 +116,7 @@ class GradientReads:
     def read(self, parameter: Tensor) -> None:
         """Note that the user's code reads the gradient of a parameter: nothing in it is lost."""
         if not self._quiet:
+            self.looked_at.add(id(parameter))
             for number in self._within.get(id(parameter), ()):
                 self._alive.pop(number, None)
                 self._looked_at.add(number)

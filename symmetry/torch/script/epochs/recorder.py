@@ -177,7 +177,14 @@ class EpochRecorder:
             left=self._observations.records,
             slices=self._slices.records,
             metrics=tuple(self.recutting.records),
-            unfrozen=(*self._unfrozen.records(self.roots, self._gradients.held),),
+            unfrozen=(
+                *self._unfrozen.records(
+                    self.roots,
+                    self._gradients.held,
+                    self._gradients.looked_at,
+                    is_whole=not ended,
+                ),
+            ),
             noise=self._noise.records,
             unheld=(*self._gradients.unheld.records([*self._modules], self._gradients.held),),
             ended=ended or "the script's end",

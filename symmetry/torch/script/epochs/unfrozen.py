@@ -6,6 +6,11 @@ Example: a backbone is frozen, and the optimiser made of what requires a gradien
     ...
     model.backbone.requires_grad_(True)    the optimiser does not hold it: it stays as it is
     model.head = nn.Linear(64, 20)         nor a layer that is made anew
+
+A module of which optimisers hold nothing may be meant to stay, though a gradient reaches it: such as
+a random layer that is made for each batch, or a critic whose optimiser is made later. It has to be
+frozen at first and unfrozen for good in a run that is whole, and to train, and nobody reads its
+gradients: they serve no purpose then.
 """
 
 from __future__ import annotations
@@ -28,6 +33,7 @@ class _Late:
     def __init__(self, parameter: Tensor, at: SourceLine, *, is_new: bool) -> None:
         self.parameter, self.at, self.updates, self.is_new = parameter, at, 0, is_new
         self.before = parameter.detach().clone()
+        self.is_for_good = not is_new  # it was frozen, is no more, and its module is in training
 
     @property
     def stays(self) -> bool:
@@ -54,25 +60,41 @@ class UnfrozenParameters:
         parameters = [p for module in modules for p in module.parameters()]
         if self._first is None:
             self._first = {id(p): p for p in parameters}
+        evaluating = {id(p) for m in modules if not m.training for p in m.parameters()}
         for parameter in parameters:
             key, is_new = id(parameter), id(parameter) not in self._first
+            late = self._found.get(key)
             if not parameter.requires_grad:
                 self._frozen[key] = parameter
+                if late is not None:
+                    late.is_for_good = False
                 continue
             is_late = is_new or key in self._frozen
             if is_late and key not in held and _grad.__get__(parameter) is not None:
-                if key not in self._found:
-                    self._found[key] = _Late(parameter, asked_at(), is_new=is_new)
-                self._found[key].updates += 1
+                if late is None:
+                    late = self._found[key] = _Late(parameter, asked_at(), is_new=is_new)
+                late.updates += 1
+                late.is_for_good &= key not in evaluating
 
-    def records(self, modules: Iterable[nn.Module], held: Set[int]) -> Iterator[Unfrozen]:
-        """Yield those of each module of which an optimiser has held other parameters."""
+    def records(
+        self, modules: Iterable[nn.Module], held: Set[int], read: Set[int], *, is_whole: bool
+    ) -> Iterator[Unfrozen]:
+        """Yield those of each module of which an optimiser has held other parameters.
+
+        Of a module by itself only those that nothing but training explains; ``read`` has the ids
+        of the parameters whose gradients the script reads.
+        """
         for module in modules:
-            if id(module) not in self._trained:
-                continue
             named = {name: id(parameter) for name, parameter in module.named_parameters()}
             found = {n: self._found[key] for n, key in named.items() if key in self._found}
-            names = [n for n, each in found.items() if named[n] not in held and each.stays]
+            is_trained = id(module) in self._trained
+            may_stay = not is_whole or not read.isdisjoint(named.values())
+            names = [
+                name
+                for name, each in found.items()
+                if named[name] not in held and each.stays
+                if is_trained or (each.is_for_good and not may_stay)
+            ]
             if names:
                 first, model = found[names[0]], type(module).__name__
                 yield Unfrozen(
