@@ -109,5 +109,5 @@ def other_numbers(array: Array, number: int = 0) -> Array:
     if array.dtype.kind in "iu":
         return np.roll(array, 1, axis=0) if array.ndim else array
     size = float(np.std(array)) or float(np.abs(array).max(initial=0.0)) or 1.0
-    noise: Array = (array + 0.1 * size * random.standard_normal(array.shape)).astype(array.dtype)
-    return noise
+    noise = array + 0.1 * size * random.standard_normal(array.shape)
+    return np.asarray(noise, array.dtype)  # of a number, too: operations take arrays only

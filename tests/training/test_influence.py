@@ -114,8 +114,10 @@ def test_a_coefficient_of_zero_carries_nothing():
 
 
 def test_other_numbers_are_of_the_same_kind():
-    for array in (np.ones((2, 3), "float32"), np.array([True, False]), np.arange(4), np.zeros(3)):
+    arrays = (np.ones((2, 3), "float32"), np.array([True, False]), np.arange(4), np.zeros(3))
+    for array in (*arrays, np.array(2, "float32")):
         other = other_numbers(array)
+        assert isinstance(other, np.ndarray)
         assert other.dtype == array.dtype
         assert other.shape == array.shape
         assert (other != array).any()

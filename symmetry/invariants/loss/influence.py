@@ -38,6 +38,7 @@ CONSTANT = NoteKind(
     "loss/constant",
     meaning="A term of the loss moves with what a model computes, and no gradient does: for the "
     "optimiser it is a constant. Let it have a gradient, or leave it out.",
+    unless=("loss/term",),
 )
 UNREAD = NoteKind(
     "loss/unread",
@@ -107,9 +108,10 @@ def _judge_cuts(updates: Updates, known: list[int], judgement: Judgement) -> Non
             neutral = _is_neutral(updates, u, value)
             if not acts and (related or neutral):
                 judgement.spare(RELATIVE if related else NEUTRAL, at)
-            shows = not (acts or related or neutral) and _moves_loss(updates, u, k, value)
-            if not (shows or acts or related or neutral):
+            moves = None if acts or related or neutral else _moves_loss(updates, u, k, value)
+            if moves is False:
                 judgement.spare(IDLE, at)
+            shows = bool(moves)
             if shows and not _is_mixed(updates, u, k, value):
                 constant.add(at)
             seen.see(at, u, shows=shows)
@@ -153,12 +155,13 @@ def _cuts(updates: Updates, update: int) -> Iterator[tuple[int, int]]:
                 yield k, value
 
 
-def _moves_loss(updates: Updates, update: int, k: int, value: int) -> bool:
+def _moves_loss(updates: Updates, update: int, k: int, value: int) -> bool | None:
+    """Return whether the loss moves with a value; None if that is not known."""
     mine = updates.updates[update]
     nodes = range(k + 1, updates.backward_of(update))
     new = {value: other_numbers(updates.array(value))}
     moved = spread(updates.trace, new, nodes, until=mine.losses)
-    return bool(moved.any_of(mine.losses))
+    return moved.any_of(mine.losses)
 
 
 def _is_neutral(updates: Updates, update: int, value: int) -> bool:

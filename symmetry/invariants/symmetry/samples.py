@@ -20,7 +20,10 @@ from symmetry.units.compare import identical
 from symmetry.units.state import Array
 from symmetry.units.units import Order
 
-_NOT_READ = "comes from neither a DataLoader nor rows of a tensor"
+_NOT_READ = (
+    "is put together neither from samples by a DataLoader nor from rows of a tensor, has entries "
+    "that are no tensors"
+)
 _NOT_GIVEN = "is not given as extras['batch']"
 _PIECES, _PARTNERS = 113, 115  # streams of the seed
 _LEFT_OUT = (

@@ -101,8 +101,8 @@ def test_without_a_loader_of_samples_nothing_is_rearranged(folder):
     kind, message = judged(written(folder, scripts.ACCUMULATED))
     assert kind == "not applicable"
     assert message == (
-        "its batch comes from neither a DataLoader nor rows of a tensor, "
-        "or has no axis of at least two samples"
+        "its batch is put together neither from samples by a DataLoader nor from rows of a tensor, "
+        "has entries that are no tensors, or has no axis of at least two samples"
     )
 
 
