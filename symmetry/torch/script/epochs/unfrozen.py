@@ -7,9 +7,9 @@ Example: a backbone is frozen, and the optimiser made of what requires a gradien
     model.backbone.requires_grad_(True)    the optimiser does not hold it: it stays as it is
     model.head = nn.Linear(64, 20)         nor a layer that is made anew
 
-A module of which optimisers hold nothing may be meant to stay, though a gradient reaches it: such as
-a random layer that is made for each batch, or a critic whose optimiser is made later. It has to be
-frozen at first and unfrozen for good in a run that is whole, and to train, and nobody reads its
+A module of which optimisers hold nothing may be meant to stay, though a gradient reaches it: such
+as a random layer that is made for each batch, or a critic whose optimiser is made later. It has to
+be frozen at first and unfrozen for good in a run that is whole, and to train, and nobody reads its
 gradients: they serve no purpose then.
 """
 
