@@ -7,10 +7,9 @@ Example: a backbone is frozen, and the optimiser made of what requires a gradien
     model.backbone.requires_grad_(True)    the optimiser does not hold it: it stays as it is
     model.head = nn.Linear(64, 20)         nor a layer that is made anew
 
-A module of which optimisers hold nothing may be meant to stay, though a gradient reaches it: such
-as a random layer that is made for each batch, or a critic whose optimiser is made later. It has to
-be frozen at first and unfrozen for good in a run that is whole, and to train, and nobody reads its
-gradients: they serve no purpose then.
+A module of which optimisers hold nothing may have to stay: a random layer that is made for each
+batch, or a critic whose optimiser is made later. It counts if it was frozen at first, is unfrozen
+for good, trains in a run that is whole, and no line of the script reads its gradients.
 """
 
 from __future__ import annotations
@@ -81,8 +80,7 @@ class UnfrozenParameters:
     ) -> Iterator[Unfrozen]:
         """Yield those of each module of which an optimiser has held other parameters.
 
-        Of a module by itself only those that nothing but training explains; ``read`` has the ids
-        of the parameters whose gradients the script reads.
+        ``read`` has the ids of the parameters whose gradients the script reads.
         """
         for module in modules:
             named = {name: id(parameter) for name, parameter in module.named_parameters()}
