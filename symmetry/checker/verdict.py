@@ -65,7 +65,7 @@ class TriedSizes:
         if self.refused:
             lines.append(f"refused by the training: {self.refused} ({self.refusal})")
         if self.refused > 0.9 * self.number:
-            lines.append("more than nine of ten were refused: narrow what is drawn")
+            lines.append("more than nine of ten were refused: narrow the ranges")
         if self.unjudged:
             lines.append(f"not judged: {self.unjudged} ({self.why})")
         return tuple(lines)

@@ -60,7 +60,7 @@ _FAMILIES = {
     "loss": "arguments and weights of a loss",
     "model": "evaluation mode, samples, documents, custom functions",
     "loop": "epochs: modes, evaluations, batches, gradients",
-    "ranks": "several ranks: what they load, draw and add up",
+    "ranks": "several ranks: their batches, draws and sums",
     "resume": "a script that is interrupted and resumed: its state and its batches",
     "network": "the network of the experiment",
 }
@@ -246,7 +246,7 @@ def _refuse_unread(args: Sequence[str], why: str) -> None:
 @option(
     "--ranks",
     "N",
-    "Run a script on N ranks as well, without torchrun, and check what has to be the same on all.",
+    "Run a script on N ranks as well, without torchrun, and check that the ranks agree.",
     1,
     WHOLE,
 )

@@ -86,7 +86,7 @@ class Loop:
             rows = f"; after its {count(self.length, 'round')} the first batch comes again"
         return (
             f"its step is {name}{at}, the body of a lax.{self.kind} that trains"
-            f"{', in the first copy that vmap maps' if self.is_mapped else ''}; what is done "
+            f"{', in the first copy that vmap maps' if self.is_mapped else ''}; code "
             f"around that loop is not checked{rows}"
         )
 

@@ -154,7 +154,8 @@ def _looked_at(checked: Checked) -> Iterator[str]:
     if missing := [name for name in others if name not in seen_laws]:
         yield f"not: {_topics(missing)}"
     if not checked.resume_option and words_of(checked.target) is not None:
-        yield f"next: {command_line('watch', checked.target)} shows what it does, in order"
+        command = command_line("watch", checked.target)
+        yield f"next: {command} shows its batches, modes and updates"
 
 
 def _topics(names: Sequence[str]) -> str:

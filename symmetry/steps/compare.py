@@ -62,7 +62,10 @@ def phase_of(
         Whether this step differs if it is the first one from there.
     """
     if not alone:
-        return "update", "a fresh step from there agrees, so what is kept between steps does not"
+        return (
+            "update",
+            "a fresh step from there agrees, so a state that is kept between steps does not",
+        )
     allowed = {name: limit * responses.get(name, 0.0) for name in mine}
     moved = {name: _moved(start[name], mine[name]) for name in mine}
     other = {name: _moved(start[name], theirs[name]) for name in mine}

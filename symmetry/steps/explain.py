@@ -40,7 +40,7 @@ _MOVED = {  # arrays of the data, each with the axis along which its units lie
 }
 _NOT_TAKEN = (
     "the step does not take a subclass of NumPy's arrays, "
-    "so what it does with NumPy was observed only where it makes arrays itself"
+    "so its use of NumPy was observed only where it makes arrays itself"
 )
 
 

@@ -76,7 +76,7 @@ class TwoLayerRun:
             with raised_as(TargetError, "the step"):
                 returned = self.step(own_x, own_y, own_w1, own_w2, float(lr))
             # Results may run code of their own: __len__, __array__.
-            with raised_as(TargetError, "reading what the step returned"):
+            with raised_as(TargetError, "reading the results of the step"):
                 new_w1, new_w2 = _two_values(returned)
                 new_w1, new_w2 = _array_like(w1, new_w1, "w1"), _array_like(w2, new_w2, "w2")
             return Result(new_w1, new_w2, own_x, own_y)

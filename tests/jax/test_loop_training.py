@@ -76,7 +76,7 @@ def found(train: Any) -> Any:
     [
         (scanned, "scan", "after its 4 rounds the first batch comes again"),
         (counted, "fori_loop", "after its 3 rounds the first batch comes again"),
-        (awaited, "while_loop", "what is done around that loop is not checked"),
+        (awaited, "while_loop", "code around that loop is not checked"),
         (nested, "scan", "after its 4 rounds"),
         (mapped, "scan", "in the first copy that vmap maps"),
     ],

@@ -104,7 +104,7 @@ def test_the_same():
         ("without_slope", "backward", "the hidden rows of w2; w1 does not"),
         ("half_rate", "update", "all weights move 0.5 times as far"),
         ("decaying", "update", "of themselves beside the gradient"),
-        ("Keeping", "update", "what is kept between steps does not"),
+        ("Keeping", "update", "a state that is kept between steps does not"),
     ],
 )
 def test_what_differs_is_named(other, phase, words):

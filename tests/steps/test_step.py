@@ -228,7 +228,7 @@ class Lazy:
 def test_reading_the_result_may_raise_anything(result, text):
     found = message(lambda x, y, w1, w2, lr: result)
     assert re.fullmatch(
-        rf"reading what the step returned raised SystemExit: {text} \(\S*test_step.py:\d+\)",
+        rf"reading the results of the step raised SystemExit: {text} \(\S*test_step.py:\d+\)",
         found,
     )
 

@@ -152,7 +152,7 @@ def _alone(operation: CapturedOperation, event: int, *, lacks: bool) -> str:
     one, other = (a, b) if event in runs.usual else (b, a)
     if lacks:
         return f"unit {one} goes through it, and unit {other} through no such operation"
-    return f"what it makes of unit {one} is not what the same operation makes of unit {other}"
+    return f"its result for unit {one} is not the result of the same operation for unit {other}"
 
 
 _CAUSES: tuple[Callable[[CapturedOperation], Cause | None], ...] = (
@@ -348,7 +348,7 @@ class Description:
         elif self.inequality.key[1] < len(written):
             for position, maker in enumerate(event.makers):
                 if position not in written and maker is not None:
-                    yield f"what it writes was made by {at(events[maker])}"
+                    yield f"the values that it writes were made by {at(events[maker])}"
 
 
 def _units(array: Array, location: Location | None) -> str:

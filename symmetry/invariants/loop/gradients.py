@@ -157,8 +157,8 @@ def _judge_lost(epochs: Epochs, judgement: Judgement) -> None:
         if len(cleared) >= _AGAIN:
             judgement.accuse(
                 f"the gradients of this backward() are cleared ({cleared[0]}) before any update "
-                f"has read them, {len(cleared)} times in {len(backwards)} backwards: what it "
-                f"computes is lost. {_cure(missed.get(at))}",
+                f"has read them, {len(cleared)} times in {len(backwards)} backwards: its "
+                f"result is lost. {_cure(missed.get(at))}",
                 at,
             )
     for at, cleared_at in left.items():
@@ -189,8 +189,8 @@ def _cure(missed: SourceLine | None) -> str:
     if missed is None:
         return "Call zero_grad() behind step(), or before the first backward of an update."
     return (
-        f"The update behind it ({missed}) finds no gradient in what it holds, so the loss does not "
-        "reach that: leave out detach(), no_grad() or item() on the way."
+        f"The update behind it ({missed}) finds no gradient in its parameters, so the loss does "
+        "not reach them: leave out detach(), no_grad() or item() on the way."
     )
 
 

@@ -76,7 +76,7 @@ INVARIANT = loop_invariant(
     Statement(
         name="loop/loaded",
         statement="a state that is loaded has the names of the model's tensors, and a model that "
-        "is saved or merged computes what it did",
+        "is saved or merged computes the same as before",
         reason="with strict=False names that do not agree are left out, and nothing is raised",
         witness="a state that is loaded before the first update, or a model saved behind it",
         cause="the names of the file are not those of the model, and strict=False hides it",

@@ -31,7 +31,7 @@ from symmetry.training.events import Called, Epochs, Left, Restored, Saved
 FLAGS = NoteKind(
     "loop/left-frozen",
     meaning="A function that evaluates or saves freezes or unfreezes parameters, and they are so "
-    "at the next update. Put requires_grad back to what it was.",
+    "at the next update. Put requires_grad back as it was.",
 )
 
 

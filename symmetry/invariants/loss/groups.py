@@ -1,4 +1,4 @@
-"""``loss/groups``: what one sample earns moves the advantages of its own group, or of all.
+"""``loss/groups``: the reward of a sample moves the advantages of its own group, or of all.
 
 Example: each prompt is repeated in place, and rewards are grouped as if the prompts were tiled.
 
@@ -57,7 +57,7 @@ def groups(updates: Updates) -> Judgement:
 INVARIANT = update_invariant(
     Statement(
         name="loss/groups",
-        statement="what a sample earns moves the advantages of its own group, or of all rows",
+        statement="the reward of a sample moves the advantages of its own group, or of all rows",
         reason="samples of one prompt are compared with each other",
         witness="rows that repeat each prompt as often, and a loss that they are weighed in",
         cause="rewards are grouped in another order than prompts are laid out",
@@ -151,9 +151,9 @@ def _judge(
     if leaks:
         number = int(members.max()) + 1
         judgement.accuse(
-            f"the rows are {number} prompts, each {rows // number} times, and what one sample "
-            f"earns moves the factors of other prompts here: {leaks} of {min(rows, _ROWS)} samples "
-            "do, without moving all. Group the rewards as the prompts are laid out.",
+            f"the rows are {number} prompts, each {rows // number} times, and the reward of one "
+            f"sample moves the factors of other prompts here: {leaks} of {min(rows, _ROWS)} "
+            "samples do, without moving all. Group the rewards as the prompts are laid out.",
             at,
         )
     return moves

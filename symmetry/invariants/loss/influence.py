@@ -36,7 +36,7 @@ from symmetry.training.updates import SHAPES, Updates, UserCall
 
 CONSTANT = NoteKind(
     "loss/constant",
-    meaning="A term of the loss moves with what a model computes, and no gradient does: for the "
+    meaning="A term of the loss moves with a result of a model, and no gradient does: for the "
     "optimiser it is a constant. Let it have a gradient, or leave it out.",
     unless=("loss/term",),
 )
@@ -55,7 +55,8 @@ NEUTRAL = Excuse(
 )
 IDLE = Excuse("a coefficient of 0", "the loss does not move with it: its coefficient is 0 so far")
 SHARED = Excuse(
-    "a common signature", "other functions have the same parameters, and each uses what it needs"
+    "a common signature",
+    "other functions have the same parameters, and each uses those that it needs",
 )
 EXCUSES = (RELATIVE, NEUTRAL, IDLE, SHARED)
 _ELEMENTWISE = frozenset(
@@ -82,7 +83,7 @@ def influence(updates: Updates) -> Judgement:
 INVARIANT = update_invariant(
     Statement(
         name="loss/influence",
-        statement="what a model computes for a loss moves a gradient where it moves the loss",
+        statement="a result of a model that moves the loss moves a gradient, too",
         reason="the optimiser follows gradients: what moves none is a constant for it",
         witness="an update with all that it is computed from on the trace",
         cause="a value is cut from its gradient, or is handed on and never used",
@@ -120,7 +121,7 @@ def _judge_cuts(updates: Updates, known: list[int], judgement: Judgement) -> Non
         if at in constant and constant.issuperset(always):
             judgement.note(
                 CONSTANT,
-                "what is computed here moves the loss and no gradient: for the optimiser it is a "
+                "the value of this line moves the loss and no gradient: for the optimiser it is a "
                 "constant. Let it have a gradient, or leave it out of the loss.",
                 at,
             )
@@ -222,7 +223,7 @@ def _judge_calls(updates: Updates, known: list[int], judgement: Judgement) -> No
         at, name = key
         call = calls[key]
         text = (
-            f"{call.function}() is given {name}, and neither what it returns nor any gradient is "
+            f"{call.function}() is given {name}, and neither the result nor any gradient is "
             "computed from it. Use it, or leave it out."
         )
         own = of_losses[key] and not (call.is_method or call.function in _FUNCTIONS)
@@ -271,7 +272,7 @@ def _note_masks(updates: Updates, known: list[int], judgement: Judgement) -> Non
     for name in filter(seen.always, seen):
         judgement.note(
             UNREAD,
-            f"the batch has a mask, entry {name}, that nothing reads. Leave out what it hides, or "
+            f"the batch has a mask, entry {name}, that nothing reads. Leave out its places, or "
             "do not load it.",
             NOWHERE,
         )
@@ -306,7 +307,7 @@ def _note_results(updates: Updates, known: list[int], judgement: Judgement) -> N
     for at in filter(seen.always, seen):
         judgement.note(
             UNREAD,
-            "numbers are computed here of what a model returns, and nothing takes them. Use them, "
+            "numbers are computed here from a model's outputs, and nothing takes them. Use them, "
             "or leave them out.",
             at,
         )

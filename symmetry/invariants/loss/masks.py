@@ -45,7 +45,7 @@ _PRODUCT = (
 )
 _ALL = (
     "a value of a model is averaged over all places of the batch, also those that its mask hides: "
-    "padding counts in the loss. Sum what the mask keeps, and divide by the sum of the mask."
+    "padding counts in the loss. Sum the places that it keeps, and divide by the sum of the mask."
 )
 PARTS = Excuse("parts of one mask", "several sums share the number, and their masks make it up")
 CHANCE = Excuse("a mask by chance", "random numbers thin the mask out, as a dropout of tokens does")
@@ -131,9 +131,9 @@ def _judge_quotients(
             judgement.spare(CHANCE, at)
         elif len({each.update for each in unequal}) > 1:
             judgement.accuse(
-                "a sum over one mask is divided by the number of a larger one: what the first "
-                "leaves out makes everything else count less. Divide by the sum of the mask that "
-                "is in the product.",
+                "a sum over one mask is divided by the number of a larger one: the more "
+                "the first leaves out, the less everything else counts. Divide by the sum of the "
+                "mask that is in the product.",
                 at,
             )
 

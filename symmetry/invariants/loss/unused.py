@@ -38,7 +38,7 @@ def unused(epochs: Epochs) -> Judgement:
             judgement.accuse(
                 f"the result of {line.function} is dropped at each of its {line.times} calls, so "
                 "that its backward never runs, and the gradient that it makes is lost. Compute the "
-                "loss from what it returns.",
+                "loss from its result.",
                 line.at,
             )
         else:

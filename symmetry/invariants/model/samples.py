@@ -47,7 +47,7 @@ def samples(start: TrainingStart) -> Measurement:
 
 INVARIANT = TrainingInvariant(
     name="model/samples",
-    statement="what the model makes of one sample in evaluation does not depend on others",
+    statement="in evaluation the outputs for one sample do not depend on other samples",
     reason="a model is evaluated on one sample at a time, or on any batch",
     witness="two samples that differ, and outputs with an axis of the samples",
     cause="an operation runs over the axis of the samples",

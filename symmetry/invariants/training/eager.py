@@ -46,7 +46,7 @@ def eager(start: TrainingStart) -> Measurement:
 INVARIANT = TrainingInvariant(
     name="training/eager",
     statement=f"a run {_WORDS} is the same",
-    reason="a compiler keeps what the code computes",
+    reason="a compiler keeps the results of the code",
     witness="a state that moved",
     cause="the compiler computes something else than the code says",
     cure="Compile less, and report the operation.",

@@ -77,7 +77,7 @@ def moves(start: TrainingStart) -> Measurement:
 INVARIANT = TrainingInvariant(
     name="training/moves",
     statement="every parameter that requires a gradient and received a real one moves",
-    reason="an optimiser holds what is to be trained",
+    reason="an optimiser holds all parameters that are to be trained",
     witness="an optimiser step within K",
     cause="no optimiser holds these parameters, or the loss is cut off from them",
     cure="Give the parameters to the optimiser, and leave out detach(), item() and no_grad().",
@@ -153,8 +153,8 @@ def _unreached(start: TrainingStart, seen: RunGradients, own: frozenset[str]) ->
     cut = cut_of(start, own, seen.steps)
     if not seen.zero.isdisjoint(own):
         text = (
-            "nothing can move: every gradient that backward() leaves in what the optimisers hold "
-            "is zero, so the loss does not respond to any parameter"
+            "nothing can move: all gradients of the optimisers' parameters are zero behind "
+            "backward(), so the loss does not respond to any parameter"
         )
     else:
         text = (
@@ -266,8 +266,8 @@ def _unheld(networks: Collection[str], start: TrainingStart) -> Iterator[Proof]:
             f"{first}.requires_grad_(False)."
         )
         proof = (
-            f"its weights are random, as its layers were made, and {first} lies between what is "
-            "trained and the loss: with an optimiser it moves"
+            f"its weights are random, as its layers were made, and {first} lies between "
+            "trained parameters and the loss: with an optimiser it moves"
         )
         yield Proof(UNHELD.at(text, place), proof, partial(_is_forgotten, networks=made))
 

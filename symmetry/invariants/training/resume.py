@@ -35,7 +35,7 @@ UNSAVED = NoteKind(
     meaning="A script that is not made to be resumed keeps state that no state dictionary has, "
     "such as numbers of its loop. If it is to be resumed, save this, too.",
 )
-_HANDED_ON = Violation("the next step begins with what a model has computed before", 0, "")
+_HANDED_ON = Violation("the next step begins with an earlier result of a model", 0, "")
 
 
 def resume(start: TrainingStart) -> Measurement:
@@ -111,7 +111,7 @@ def _another_way(
         )
         message = f"{violation.message}: {added}"
         return Measurement.violated(replace(violation, message=message, mechanism=LEFT_GRADIENTS))
-    carried = "what it carries on from step to step is not saved"
+    carried = "a state that it carries from step to step is not saved"
     if not start.target.sequential:
         carried = saving.cure
     unsaved = f"{saving.lacks}, and a saved run does not go on the same ({carried})"

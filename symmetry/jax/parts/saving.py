@@ -19,7 +19,7 @@ _ASIDE = 1 + 2**-6  # times the leaves of the start that another run goes on fro
 class JaxSaving(Saving):
     """Saves the leaves of a run."""
 
-    lacks = "its step depends on what is no part of the state that it returns"
+    lacks = "its step depends on values that are not in the state that it returns"
     cure = "an iterator, or an attribute: make the batch a function of i, and return the rest"
 
     def __init__(self, stepper: Stepper) -> None:

@@ -258,7 +258,7 @@ class Execution:
         if not trained and not self._boundary.holds_parameters:
             raise NotCheckable(
                 f"{self._source.name}: it trains tensors in place of the parameters of the module "
-                "that it calls: a script can be checked if an nn.Module holds what it trains"
+                "that it calls: a script can be checked if an nn.Module holds its parameters"
             )
         if not trained:
             raise TrainingError(

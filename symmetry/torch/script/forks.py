@@ -135,7 +135,7 @@ class Forks:
             run = kept.run.under(settings)
             result = function(run)
             if (platform := run.capability(Platform)) is not None and platform.compiles:
-                raise ForkError("what is compiled there would be lost")
+                raise ForkError("functions that are compiled there would be lost")
             return result
 
         running.run, running.step = running.run + 1, 0

@@ -58,7 +58,7 @@ class Dropped(NamedTuple):
 class HandingOn(Capability):
     """Shows what steps compute for later ones, and do not hand on."""
 
-    absent = "its objects keep what a step computes for the next one"
+    absent = "its objects keep results of a step for the next one"
 
     @abstractmethod
     def dropped(self) -> Sequence[Dropped]:

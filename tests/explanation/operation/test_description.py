@@ -241,7 +241,7 @@ def test_where_a_constant_was_built():
 
 def test_what_is_written_has_an_origin():
     found = culprit(faulty(g1=changed(next_number)))
-    assert found.remarks[0].startswith("what it writes was made by nextafter (")
+    assert found.remarks[0].startswith("the values that it writes were made by nextafter (")
 
 
 def test_code_that_is_not_observed_is_told_as_such():

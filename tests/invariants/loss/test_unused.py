@@ -23,7 +23,7 @@ def test_a_function_whose_result_is_always_dropped_is_accused():
     assert accusation.at == at(33)
     assert accusation.text == (
         "the result of Scaled.apply is dropped at each of its 8 calls, so that its backward never "
-        "runs, and the gradient that it makes is lost. Compute the loss from what it returns."
+        "runs, and the gradient that it makes is lost. Compute the loss from its result."
     )
     assert judgement.notes == []
 

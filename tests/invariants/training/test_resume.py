@@ -122,7 +122,7 @@ def test_a_result_on_its_way_into_the_next_step_is_no_state(tmp_path, monkeypatc
     target = written(tmp_path, _ON_ITS_WAY[name])
     (verdict,) = check_target(target, only=["training/resume"]).verdicts
     assert verdict.kind == "vacuous"
-    assert "the next step begins with what a model has computed before" in verdict.message
+    assert "the next step begins with an earlier result of a model" in verdict.message
 
 
 def test_a_hidden_state_that_begins_anew_hides_nothing(tmp_path, monkeypatch):

@@ -62,7 +62,7 @@ def test_refused_sizes_are_counted():
 def test_a_search_that_is_refused_says_so():
     report = checked(trainings.never)
     assert not report.ok
-    assert "more than nine of ten were refused: narrow what is drawn" in repr(report)
+    assert "more than nine of ten were refused: narrow the ranges" in repr(report)
 
 
 def test_what_raises_at_all_sizes_is_no_matter_of_sizes():
