@@ -212,12 +212,16 @@ def _judge_orders(epochs: Epochs, training: list[Loader], judgement: Judgement) 
     """Accuse loaders that shuffle, and give two epochs in the same order to one optimiser."""
     loaders = {loader.number: loader for loader in training if loader.shuffles}
     seen: dict[object, int] = {}
+    alike: dict[tuple[str, ...], int] = {}  # by the samples, as each epoch may make its data anew
     for iterator, given, optimizer in _epochs_of(epochs):
         loader = loaders.get(given[0].loader)
         order = tuple(index for batch in given for index in batch.order or ())
         if loader is None or optimizer is None or len(order) < _ORDER:
             continue
-        key = loader.at, loader.source, optimizer, order
+        source = loader.source
+        if loader.contents:
+            source = alike.setdefault(loader.contents, source)
+        key = loader.at, source, optimizer, order
         if seen.setdefault(key, iterator) != iterator:
             cure = "Seed random numbers once, before the loop."
             if loader.sampler == "DistributedSampler":
