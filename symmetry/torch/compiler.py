@@ -5,8 +5,8 @@ import sys
 
 def frames() -> int:
     """Return how many frames torch.compile has looked at in this process."""
-    dynamo = sys.modules.get("torch._dynamo")
-    return 0 if dynamo is None else int(dynamo.utils.counters["frames"]["total"])
+    utils = sys.modules.get("torch._dynamo.utils")
+    return 0 if utils is None else int(utils.counters["frames"]["total"])
 
 
 def forget_compiled() -> None:
@@ -14,6 +14,6 @@ def forget_compiled() -> None:
 
     After a few instances it would even compile no more.
     """
-    dynamo = sys.modules.get("torch._dynamo")
-    if dynamo is not None and dynamo.utils.counters["frames"]:
-        dynamo.reset()
+    utils = sys.modules.get("torch._dynamo.utils")
+    if utils is not None and utils.counters["frames"]:
+        sys.modules["torch._dynamo"].reset()

@@ -38,6 +38,7 @@ from symmetry.sandbox.witness import Witness
 from symmetry.torch.cuda.branches import has_branches
 from symmetry.torch.cuda.cuda_on_cpu import CudaOnCpu
 from symmetry.torch.cuda.refusing import is_of_the_driver, refusal, why_of_devices
+from symmetry.torch.late_compiler import delay_compiler
 from symmetry.torch.script.process_group import ProcessGroup
 from symmetry.torch.script.updates import record_plainly, with_group
 
@@ -80,6 +81,7 @@ class Host:
     """
 
     def __init__(self, source: Source) -> None:
+        delay_compiler()
         self.source, self.mirrors = source, MirrorPool(*source.homes)
         self.in_fork, self.seed, self.compares = False, 0, False
         self.seeds = HeldSeeds()

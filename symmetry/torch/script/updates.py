@@ -50,8 +50,10 @@ def record_plainly(
             library.seed(seed)
             if library.one_thread is not None:
                 library.one_thread()
+        from symmetry.torch.late_compiler import delay_compiler
         from symmetry.torch.script.workers import workers_here
 
+        delay_compiler()
         _to_the_end.enter_context(around())
         _to_the_end.enter_context(patched(workers_here()))
         _to_the_end.enter_context(recorded(log))
