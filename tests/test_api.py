@@ -12,6 +12,7 @@ import pytest
 import symmetry
 from symmetry import Report, SymmetryError, Verdict, check
 from symmetry.checker.progress import Progress
+from symmetry.report.record import record
 from tests.cli.inside import symmetry as command
 from tests.conftest import slow
 from tests.steps import checked as steps
@@ -93,9 +94,9 @@ def test_printed_a_violation_is_what_the_command_prints(tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
-def test_a_verdict_knows_what_json_has_of_it():
+def test_a_verdict_knows_all_that_its_record_has():
     report = check(steps.last_unit_off, examples=5)
-    for verdict, found in zip(report, json.loads(report.to_json())["results"], strict=True):
+    for verdict, found in zip(report, record(report)["results"], strict=True):
         for name in ("iteration", "matrix", "units", "entry", "relative", "groups", "rounding"):
             value = getattr(verdict, name)
             assert (list(value) if isinstance(value, tuple) else value) == found[name], name

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from tests.cli import inside
@@ -95,4 +97,4 @@ def test_a_script_in_jax_goes_another_way(folder):
     (folder / "train.py").write_text(resumed_scripts.text(**resumed_scripts.FAULTS["count"][2]))
     done = symmetry("check", "train.py", *ARGUMENTS, cwd=folder)
     assert done.status == 1, done
-    assert "resumed from its files after 6 updates: the state of the step is" in done.out
+    assert re.search(r"resumed from its files after \d updates: the state of the step is", done.out)
