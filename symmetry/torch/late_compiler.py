@@ -1,9 +1,9 @@
-"""A stand-in for ``torch._dynamo``, until that does anything: its import takes 1 s.
+"""A stand-in for ``torch._dynamo``, whose import takes 1 s, as long as nothing is compiled.
 
-PyTorch's optimisers import it with each step, to break a graph that nobody traces; so do dispatch
-modes, to hide from a compiler that is not there (``torch/optim/optimizer.py``,
+PyTorch's optimisers import it with each step, to break a graph that is not traced; dispatch modes
+do so to hide from a compiler that is not there (``torch/optim/optimizer.py``,
 ``torch/_compile.py``). In both places the stand-in does nothing, as the module where nothing is
-traced. It makes room for the module as soon as anything else is asked of it.
+traced. Any other use imports the module in its place.
 """
 
 from __future__ import annotations
