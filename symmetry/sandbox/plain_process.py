@@ -48,7 +48,7 @@ class PlainProcess:
     seconds
         The time that it may take.
     hash_seed
-        The seed of the hashes of texts; nothing for that of a new process.
+        The seed of the hashes of texts; if it is empty, a new process has its own.
     as_fork
         Whether it is a fork of this process.
     """
