@@ -42,7 +42,7 @@ class Tracer:
         inputs = tuple(self.number_of(tensor) for tensor in operation.operands)
         made, written = operation.new, operation.written
         again = _repeated(operation)
-        if operation.blank or (operation.random and not self._repeats(again, inputs)):
+        if operation.blank or (operation.random and not self._repeats(operation, again, inputs)):
             for tensor in [*made, *written]:
                 self._value(tensor)
             return
@@ -135,8 +135,13 @@ class Tracer:
         node = Node(inputs, tuple(outputs), integers, perform, *origin, checked, resizable=True)
         self.trace.add(node)
 
-    def _repeats(self, again: _Again, inputs: Sequence[int]) -> bool:
-        """Return whether an operation that may be random does the same twice."""
+    def _repeats(self, operation: Operation, again: _Again, inputs: Sequence[int]) -> bool:
+        """Return whether an operation that may be random does the same twice.
+
+        One with a generator of its own draws from it; to perform it would change the next draws.
+        """
+        if any(isinstance(leaf, torch.Generator) for leaf in tree_leaves(operation.arguments)):
+            return False
         with torch.random.fork_rng(devices=[]):
             runs = [[*map(_to_array, again([self._tensors[i] for i in inputs]))] for _ in range(2)]
         return all(map(_same, *runs))

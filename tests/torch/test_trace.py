@@ -59,6 +59,23 @@ def test_random_numbers_are_data():
     assert len(drawn) == 1
 
 
+def test_a_generator_of_its_own_is_drawn_from_once():
+    import torch
+
+    def draws():
+        own = torch.Generator().manual_seed(1)
+        return torch.stack([torch.rand(4, generator=own) for _ in range(3)]).double()
+
+    plain, seen = draws(), []
+
+    def loss(w):
+        seen.append(draws())
+        return (w * seen[0]).sum()
+
+    traced({"w": leaf(3, 4)}, loss)
+    assert seen[0].equal(plain)
+
+
 def test_integers_among_the_arguments_are_noted():
     trace = traced({"w": leaf(2, 6)}, lambda w: w.view(2, 2, 3).sum())
     assert {2, 3} <= trace.nodes[0].integers
