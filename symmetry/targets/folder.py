@@ -8,6 +8,7 @@ from pathlib import Path
 from symmetry.base.errors import SymmetryError
 from symmetry.base.libraries import trainers
 from symmetry.base.notebooks import SUFFIX, code_in
+from symmetry.targets.imports import own_files
 from symmetry.targets.syntax import defined_in, imported, read_attributes, tree_of
 from symmetry.training import frameworks
 
@@ -47,15 +48,23 @@ def why_not(file: Path) -> str:
         return _unreadable(file)
     if file.name.startswith(_TESTS):
         return "it has tests"
-    libraries, calls = imported(tree), read_attributes(tree)
-    known = frameworks.registered().items()
+    libraries, known = imported(tree), frameworks.registered().items()
     if not any(libraries & (each.imports | trainers(name)) for name, each in known):
+        if any(_may_train(other) for _, other in own_files(file)):
+            return "a file that it imports may train; to check this one, name it"
         return "it imports no framework that is known"
-    if not any(
-        libraries & (each.imports | trainers(name)) and calls & each.calls for name, each in known
-    ):
+    if not _may_train(tree):
         return "it calls nothing that trains itself; to check it all the same, name it"
     return "" if _acts(tree) else "it only defines functions and classes, and calls none"
+
+
+def _may_train(tree: ast.Module) -> bool:
+    """Return whether a file calls what trains in a framework that it imports."""
+    libraries, calls = imported(tree), read_attributes(tree)
+    return any(
+        libraries & (each.imports | trainers(name)) and calls & each.calls
+        for name, each in frameworks.registered().items()
+    )
 
 
 def _acts(tree: ast.Module) -> bool:

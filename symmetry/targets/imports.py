@@ -22,7 +22,7 @@ def framework_of(file: Path) -> str:
     decides: a trainer, or an attribute such as ``backward``. Else the later one that is imported.
     Modules below packages count only if the script and those beside it show no framework.
     """
-    files = [*_own_files(file)]
+    files = [*own_files(file)]
     beside = [tree for path, tree in files if path.parent == file.parent or path == file]
     return _framework(beside) or _framework([tree for _, tree in files]) or _known()[0]
 
@@ -47,7 +47,7 @@ def files_of(name: str) -> tuple[Path, ...]:
         source = words[1] if words[0] == "-m" else words[0]
     else:
         source = split_arguments(name)[0].partition(":")[0]
-    return tuple(path for path, _ in _own_files(file_of(source)))
+    return tuple(path for path, _ in own_files(file_of(source)))
 
 
 def file_of(source: str) -> Path:
@@ -58,7 +58,7 @@ def file_of(source: str) -> Path:
     return beside if beside.is_file() else Path(*source.split("."), "__main__.py")
 
 
-def _own_files(file: Path) -> Iterator[tuple[Path, ast.Module]]:
+def own_files(file: Path) -> Iterator[tuple[Path, ast.Module]]:
     """Yield a file, and those that it imports from its folder and from the working directory.
 
     Modules of packages and relative imports are followed, and so are the files of the packages

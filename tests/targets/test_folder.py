@@ -84,6 +84,7 @@ def test_a_folder_says_which_files_it_leaves_out_and_why(tmp_path):
         "trainer.py": TRAINER,
         "book.ipynb": notebook("import torch", "for x in y:\n    f(x).backward()"),
         "magic.ipynb": notebook("import torch", "x = 1\n!pip install torch"),
+        "main.py": "from model import f\nf(1)\n",
         "helpers.py": "def f():\n    pass\n",
         "model.py": "import torch\ndef f(loss):\n    loss.backward()\n",
         "plot.py": "import torch\nprint(torch.ones(3))\n",
@@ -99,6 +100,7 @@ def test_a_folder_says_which_files_it_leaves_out_and_why(tmp_path):
     assert found.pop("more").startswith("a folder; to check its scripts, symmetry check ")
     assert found == {
         "magic.ipynb": "cell 3, line 2 is no Python: !pip install torch; leave it out",
+        "main.py": "a file that it imports may train; to check this one, name it",
         "helpers.py": "it imports no framework that is known",
         "model.py": "it only defines functions and classes, and calls none",
         "plot.py": "it calls nothing that trains itself; to check it all the same, name it",
