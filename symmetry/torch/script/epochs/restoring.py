@@ -193,8 +193,17 @@ class Restoring:
         return len(tensors) * (are and any(digest_of([p]) not in begun for p in self._held()))
 
     def _when(self, tensors: Any) -> _Taken | None:
-        """Return when these tensors were taken by ``state_dict()``, if they were."""
-        return next((self._taken[id(t)] for t in tensors if id(t) in self._taken), None)
+        """Return when these tensors were taken by ``state_dict()``, if they were.
+
+        A tensor in the memory of one, as ``v.detach()``, was taken when that was last returned.
+        """
+        found = next((self._taken[id(t)] for t in tensors if id(t) in self._taken), None)
+        if found is None:
+            places = {_where(t) for t in tensors if t.layout is torch.strided}
+            known = (k for k in self._taken.values() if k.tensor.layout is torch.strided)
+            alike = (each for each in known if _where(each.tensor) in places)
+            found = max(alike, key=lambda each: each.update, default=None)
+        return found
 
 
 def _where(tensor: Tensor) -> _Place:

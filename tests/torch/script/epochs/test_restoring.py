@@ -13,6 +13,7 @@ from tests.torch.script.epochs.helpers import run
     [
         ("model.state_dict()", True),
         ("dict(model.state_dict())", True),
+        ("{n: t.detach().cpu() for n, t in model.state_dict().items()}", True),
         ("{n: t.clone() for n, t in model.state_dict().items()}", False),
         ("__import__('copy').deepcopy(model.state_dict())", False),
     ],
