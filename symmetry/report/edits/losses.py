@@ -196,6 +196,40 @@ def _shortened(source: Source, flat: ast.expr, part: str) -> str:
     return f"{whole}{part}.{kind}({words})"
 
 
+def _mean_over_hidden(source: Source, statement: ast.stmt, text: str) -> Lines | None:
+    """Divide the sum of a product with a mask by the number of places that the mask keeps."""
+    if "a product with a mask is averaged over all places" not in text:
+        return None
+    reduced = [
+        (call, call.func, call.func.value)
+        for name in ("mean", "sum")
+        for call in source.calls(statement, name)
+        if isinstance(call.func, ast.Attribute)
+        and isinstance(call.func.value, ast.BinOp)
+        and isinstance(call.func.value.op, ast.Mult)
+    ]
+    if len(reduced) != 1:
+        return None
+    ((call, function, product),) = reduced
+    factors = sorted((product.left, product.right), key=lambda each: "mask" in source.text(each))
+    other, mask = map(source.text, factors)
+    plain = (ast.Name, ast.Attribute, ast.Subscript, ast.Call)  # without brackets
+    if "mask" in other or "mask" not in mask or not all(isinstance(f, plain) for f in factors):
+        return None
+    given = ", ".join(map(source.text, [*call.args, *call.keywords]))
+    number = f"{mask}.expand_as({other}).sum({given})"
+    if function.attr == "mean":
+        return source.replaced(call, f"(({other} * {mask}).sum({given}) / {number})")
+    division = source.parents[call]
+    if (
+        isinstance(division, ast.BinOp)
+        and isinstance(division.op, ast.Div)
+        and division.left is call
+    ):
+        return source.replaced(division.right, number)
+    return None
+
+
 def _at(node: ast.AST) -> tuple[int, ...]:
     names = "lineno", "col_offset", "end_lineno", "end_col_offset"
     return tuple(getattr(node, name, -1) for name in names)
@@ -207,4 +241,5 @@ CURES = (
     _not_normalised,
     _broadcast,
     _not_shifted,
+    _mean_over_hidden,
 )

@@ -322,6 +322,9 @@ class Scaled(Function):
 if training:
     Scaled.apply(weights, term)
 """
+HIDDEN = "a product with a mask is averaged over all places, also those that it hides"
+MEAN = "loss = a + (mask[:, None] * x).mean(dim=1)\n"
+SUM = "each = (x * mask).sum(1) / mask.shape[1]\n"
 DROPPED = "the result of Scaled.apply is dropped at each of its 8 calls"
 
 
@@ -351,6 +354,14 @@ DROPPED = "the result of Scaled.apply is dropped at each of its 8 calls"
             "'cpu', torch.float32",
         ),
         (NOISE, 2, "leave out preserve_rng_state=False", "_state=False", "_state=True"),
+        (
+            MEAN,
+            1,
+            HIDDEN,
+            "(mask[:, None] * x).mean(dim=1)",
+            "((x * mask[:, None]).sum(dim=1) / mask[:, None].expand_as(x).sum(dim=1))",
+        ),
+        (SUM, 1, HIDDEN, "mask.shape[1]", "mask.expand_as(x).sum(1)"),
         (SCALED.format("output"), 5, DROPPED, "    Scaled.", "    weights = Scaled."),
     ],
 )
@@ -367,6 +378,9 @@ def test_pieces_padding_documents_precision_and_terms(tmp_path, before, line, me
         (OWN_MODEL, 3, LEFT),  # it may take no positions
         (PACKED.format(" * mask"), 2, DOCUMENTS),  # the mask is for something else
         (HALVES.format("model.half()\nx = x.half()"), 5, LOST),  # inputs are cast as well
+        ("loss = (x * keep).mean()\n", 1, HIDDEN),  # either may be the mask
+        ("loss = ((a + b) * mask).mean()\n", 1, HIDDEN),
+        ("loss = (mask * masked).mean()\n", 1, HIDDEN),
         (SCALED.format("output * term"), 5, DROPPED),  # another value than the one that is read
         (SCALED.format("output, term"), 5, DROPPED),
     ],
