@@ -99,7 +99,7 @@ def test_a_verdict_knows_all_that_its_record_has():
     for verdict, found in zip(report, record(report)["results"], strict=True):
         for name in ("iteration", "matrix", "units", "entry", "relative", "groups", "rounding"):
             value = getattr(verdict, name)
-            assert (list(value) if isinstance(value, tuple) else value) == found[name], name
+            assert value == found[name], name
     assert report.verdicts[0].matrix == "w1"
 
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
-from types import ModuleType
 from typing import Any
 from unittest.mock import patch
 
@@ -25,15 +24,17 @@ def _device() -> torch.device | None:
     return None if context is None else context.device
 
 
-def _functions() -> dict[tuple[ModuleType, str], Any]:
-    """Return the functions and classes of PyTorch, which a script may replace."""
-    return {(m, name): each for m in _REPLACED for name, each in vars(m).items() if callable(each)}
+def _functions() -> tuple[dict[str, Any], ...]:
+    """Return the names of PyTorch: a script may replace its functions and classes."""
+    return tuple(dict(vars(module)) for module in _REPLACED)
 
 
-def _set_functions(functions: Mapping[tuple[ModuleType, str], Any]) -> None:
-    for (module, name), function in functions.items():
-        if vars(module).get(name) is not function:
-            setattr(module, name, function)
+def _set_functions(functions: tuple[dict[str, Any], ...]) -> None:
+    for module, names in zip(_REPLACED, functions, strict=True):
+        now = vars(module)
+        for name, each in names.items():
+            if now.get(name) is not each and callable(each):
+                setattr(module, name, each)
 
 
 _REPLACED = torch, torch.nn, torch.nn.functional, torch.optim
