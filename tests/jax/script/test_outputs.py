@@ -51,7 +51,7 @@ def test_calls_are_recorded_until_a_function_has_got_its_own_results():
 @pytest.fixture
 def of_script(tmp_path, monkeypatch):
     """Return the log of a plain run of the script, and its training."""
-    from symmetry.jax.script.plain_outputs import record_plainly
+    from symmetry.jax.script import plain_outputs
 
     monkeypatch.chdir(tmp_path)
     (tmp_path / "train.py").write_text(SCRIPT)
@@ -59,10 +59,11 @@ def of_script(tmp_path, monkeypatch):
 
     def record(log, seed, around):
         log.full = lambda: None
-        record_plainly(log, seed, around)
+        plain_outputs.record_plainly(log, seed, around)
 
     source = Source("train.py", tmp_path / "train.py")
     run_here(PlainOrder(source, recorder=record), answers.append)
+    plain_outputs._to_the_end.close()  # this process goes on
     target = script("train.py")
     yield answers[0], target.training
     target.close()

@@ -20,6 +20,7 @@ from symmetry.sandbox.plain_run import PlainOrder, run_here
 from symmetry.sandbox.source import Source
 from symmetry.sandbox.witness import Witness
 from symmetry.targets.script import script
+from symmetry.torch.script import updates
 from symmetry.torch.script.epochs.recorder import EpochRecorder
 from symmetry.torch.script.execution import Execution
 from symmetry.torch.script.host import Host
@@ -81,6 +82,7 @@ def held(tmp_path, monkeypatch):
         file.write_text(text)
         answers: list[PlainRun] = []
         run_here(PlainOrder(Source("train.py", file), recorder=record), answers.append)
+        updates._to_the_end.close()  # this process goes on
         (plain,) = answers
         assert plain.failure is None
         assert len(plain.updates) == 3
