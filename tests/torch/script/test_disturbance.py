@@ -27,6 +27,7 @@ from symmetry.torch.script.host import Host
 from symmetry.torch.script.traced_updates import TracedRun
 from symmetry.torch.script.updates import record_plainly
 from symmetry.training.start import TrainingStart
+from tests.cli.process import symmetry as in_a_process
 from tests.sound.trainings import scripts
 from tests.torch.script.epochs.helpers import HEAD
 
@@ -349,3 +350,15 @@ def test_each_sound_script_is_held_against_its_plain_run(file):
         training.updates(0)
     finally:
         training.close()
+
+
+@pytest.mark.slow
+def test_a_seed_that_is_read_off_a_clock_is_no_disturbance(tmp_path):
+    """The plain run is a fork, and may begin in the same second as the check."""
+    text = SCRIPT.replace(
+        "torch.manual_seed(0)", "torch.manual_seed(int(__import__('time').time()))"
+    )
+    (tmp_path / "train.py").write_text(text)
+    done = in_a_process("check", "train.py", "--fast", "--no-explain", cwd=tmp_path)
+    assert done.status == 0, done
+    assert "seeds with another number in each run" in done.out
