@@ -102,7 +102,7 @@ class Fork(Generic[Result]):
         self._pipe, writing = Pipe(duplex=False)
         with writing:
             try:
-                self._process = new_fork()
+                self._process = _fork()
             except ForkError:
                 self._pipe.close()
                 raise
@@ -209,7 +209,7 @@ class Branch(Fork[Any]):
             signal.signal(signal.SIGPROF, signal.SIG_DFL)
             signal.setitimer(signal.ITIMER_PROF, self._limit)
             self._writing = Connection(os.dup(pipe.fileno()), readable=False)
-            separate()
+            _separate(beside=False)
             _write_nowhere(but=self._writing.fileno())
             running.listener, self.inside = None, True
         finally:
@@ -235,25 +235,18 @@ def _write_nowhere(but: int) -> None:
             os.dup2(nowhere, number, os.get_inheritable(number))
 
 
-def new_fork() -> int:
-    """Fork this process; return the number of the fork, and 0 in it.
-
-    Raises
-    ------
-    ForkError
-        If memory does not suffice for two of this process.
-    """
+def _fork() -> int:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a fork beside the thread that gives signs of life
         try:
             return os.fork()
-        except OSError as error:
+        except OSError as error:  # memory may not suffice for two of this process
             raise ForkError(str(error)) from error
 
 
 def _be_a_fork(function: Callable[[], Iterator[Any]], pipe: Connection, *, beside: bool) -> None:
     """Call a function in this process, which has just been forked, and end it."""
-    separate(beside=beside)
+    _separate(beside=beside)
 
     def send(*message: Any) -> None:
         pipe.send_bytes(pickle.dumps(message, pickle.HIGHEST_PROTOCOL))
@@ -270,20 +263,14 @@ def _be_a_fork(function: Callable[[], Iterator[Any]], pipe: Connection, *, besid
     _exit(0)
 
 
-def separate(*, beside: bool = False) -> None:
+def _separate(*, beside: bool) -> None:
     """Part from the process that this is a fork of, and be silent."""
     end_with_parent()
     gc.freeze()  # pages of memory are shared until something writes into them
     nowhere = os.open(os.devnull, os.O_RDWR)
     for stream in (1,) if beside else (1, 2):
         os.dup2(nowhere, stream)
-    running.limit, running.listener = math.inf, None  # it has a clock of its own
-
-
-def close_files(but: int) -> None:
-    """Close all that this process, a fork, has open except its standard streams and one file."""
-    for number in {*_open_files()} - {0, 1, 2, but}:
-        os.close(number)
+    running.limit = math.inf  # it has a clock of its own
 
 
 def _own_positions() -> None:

@@ -16,10 +16,6 @@ FOLDER = "SYMMETRY_FOLDER"
 # The same for the name of the terminal that is the user's standard input, and so her script's.
 TERMINAL = "SYMMETRY_TERMINAL"
 
-# Whether this process was started for one check: before its first run, nothing has run in it but
-# this package.
-for_a_check = False
-
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36  # of <sys/prctl.h>
 _TASKS = Path("/proc/self/task")
 

@@ -16,7 +16,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import BinaryIO, NoReturn
+from typing import BinaryIO
 
 from symmetry.base.errors import TrainingError
 from symmetry.base.failure import PlainRun
@@ -56,11 +56,6 @@ def main() -> None:
     questions, answers = take_pipes()
     order: PlainOrder = pickle.load(questions)
     threading.Thread(target=_end_with, args=(questions,), daemon=True).start()
-    obey(order, answers)
-
-
-def obey(order: PlainOrder, answers: BinaryIO) -> NoReturn:
-    """Run a script in this process, answer what it did, and end the process."""
 
     def answer(run: PlainRun) -> None:
         pickle.dump(run, answers)

@@ -112,6 +112,7 @@ _running: Route | None = None
 _threads: WeakSet[threading.Thread] = WeakSet()  # those that scripts have started
 # Each function as it was, and what stands for it.
 _replaced: dict[PathFunction, tuple[Callable[..., Any], Callable[..., Any]]] = {}
+_PLAIN = "_plain"  # an attribute of whatever stands for a function: the function
 _start, _submit = threading.Thread.start, ThreadPoolExecutor.submit
 
 
@@ -125,7 +126,8 @@ def _install() -> None:
     for function in path_functions():
         module = sys.modules.get(function.module)
         if module is not None and function not in _replaced:
-            was = getattr(module, function.name)
+            found = getattr(module, function.name)
+            was = getattr(found, _PLAIN, found)  # a script may have put an old one back
             _replaced[function] = was, _routed(function, was)
             setattr(module, function.name, _replaced[function][1])
     threading.Thread.start = _start_marked  # type: ignore[method-assign, assignment]
@@ -154,6 +156,7 @@ def _routed(function: PathFunction, was: Callable[..., Any]) -> Callable[..., An
             return _running.call(function, *args, **kwargs)
         return was(*args, **kwargs)
 
+    vars(routed)[_PLAIN] = was
     return routed
 
 

@@ -11,17 +11,25 @@ run of the check that does not have its digests is disturbed by the check.
 
 from __future__ import annotations
 
-from contextlib import nullcontext
+import os
+import pickle
+import select
+import signal
+import subprocess
+import time
+from contextlib import nullcontext, suppress
 
 from symmetry.base import ranks
 from symmetry.base.failure import Failure, PlainRun
+from symmetry.base.processes import ending, start, waited
 from symmetry.base.randomness import generators
 from symmetry.base.randomness.held_seeds import Numbers
 from symmetry.base.updates import UpdateLog, first_difference, rounds
-from symmetry.sandbox.plain_process import SECONDS, PlainProcess, may_fork
 from symmetry.sandbox.plain_run import PlainOrder, Recorder, Within, run_here
 from symmetry.sandbox.source import Source
 
+_SECONDS = 60.0  # that it may take, without those in which other processes have the processor
+_BETWEEN = 0.05  # seconds between two looks at the process
 # Runs with a clock that leaps: one that takes the quicker of two ways takes the same one in all of
 # them, and in those before, once in 32.
 _CLOCKS = 4
@@ -61,14 +69,14 @@ class Witness:
     ) -> None:
         self._source, self._within, self._recorder, self._seed = source, within, recorder, seed
         self._moved, self.rounded = moved, ""
-        self._first: PlainProcess | None = None
+        self._first: _Process | None = None
         self._whole: PlainRun | None = None
 
     def begin(self) -> None:
         """Let it run up to its first updates, beside this process."""
         if self._first is None and self._recorder is not None and self._can_run:
             order = PlainOrder(self._source, self._within, self._recorder, self._seed)
-            self._first = PlainProcess(order, as_fork=may_fork(self._source))
+            self._first = _Process(order)
 
     def first_updates(self) -> PlainRun | None:
         """Wait for the run up to the first updates; None if it was never begun."""
@@ -89,7 +97,7 @@ class Witness:
         """
         recorder = self._moved if moved else self._recorder
         order = PlainOrder(self._source, self._within, recorder, self._seed, numbers, leaps)
-        return PlainProcess(order, hash_seed=hash_seed).result()
+        return _Process(order, hash_seed=hash_seed).result()
 
     def disturbance(self, log: UpdateLog | None, numbers: Numbers) -> str:
         """Say where a run of a check parts from the plain one; nothing if it does not.
@@ -140,7 +148,7 @@ class Witness:
             return None
         return first.failure if first.failure.repeats(self.again().failure) else None
 
-    def whole(self, seconds: float = SECONDS) -> PlainRun:
+    def whole(self, seconds: float = _SECONDS) -> PlainRun:
         """Return a run to the script's end, or as long as the time allows, once.
 
         A rank of several would wait for the others. A function runs in this process, and to its
@@ -169,4 +177,52 @@ class Witness:
             with generators.kept(generators.shared()):
                 run_here(order, found.append)
             return found[0]
-        return PlainProcess(order, seconds).result() if self._can_run else _UNKNOWN
+        return _Process(order, seconds).result() if self._can_run else _UNKNOWN
+
+
+class _Process:
+    """A process of a plain run; its pipes are closed with it, so that this one can be forked."""
+
+    def __init__(self, order: PlainOrder, seconds: float = _SECONDS, hash_seed: str = "") -> None:
+        variables = {"PYTHONHASHSEED": hash_seed} if hash_seed else {}
+        self._process = start(
+            "symmetry.sandbox.plain_run", stderr=subprocess.DEVNULL, env=os.environ | variables
+        )
+        self._seconds, self._began = seconds, time.monotonic()
+        self._found: PlainRun | None = None
+        assert self._process.stdin
+        with suppress(BrokenPipeError):
+            pickle.dump(order, self._process.stdin)
+            self._process.stdin.flush()
+
+    def result(self) -> PlainRun:
+        """Wait for its answer, as long as its time allows."""
+        if self._found is None:
+            self._found = self._answer()
+            self.close()
+        return self._found
+
+    def close(self) -> None:
+        """End the process, and those that the script has started in its group."""
+        if hasattr(os, "killpg"):
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.kill()
+        self._process.wait()
+        for pipe in (self._process.stdin, self._process.stdout):
+            with suppress(BrokenPipeError):
+                if pipe is not None:
+                    pipe.close()
+
+    def _answer(self) -> PlainRun:
+        pipe = self._process.stdout
+        assert pipe
+        while not select.select([pipe], [], [], _BETWEEN)[0]:
+            took = time.monotonic() - self._began - waited(self._process.pid)
+            if took > self._seconds:
+                return _UNKNOWN
+        answer = pipe.read()  # it may have ended without one
+        if not answer:
+            return PlainRun(is_whole=False, killed=ending(self._process.wait()))
+        run: PlainRun = pickle.loads(answer)
+        return run

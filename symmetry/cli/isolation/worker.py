@@ -12,7 +12,6 @@ import pickle
 import threading
 import time
 
-from symmetry.base import processes
 from symmetry.base.calls import running
 from symmetry.base.errors import INTERRUPTED
 from symmetry.base.memory import keep, peak
@@ -29,7 +28,6 @@ _exit, _sleep = os._exit, time.sleep  # code under test may replace them
 
 def main() -> None:
     """Obey the command line that comes through standard input, and answer its exit status."""
-    processes.for_a_check = True
     confine()
     questions, answers = take_pipes()
     order = pickle.load(questions)

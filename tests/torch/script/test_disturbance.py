@@ -354,7 +354,7 @@ def test_each_sound_script_is_held_against_its_plain_run(file):
 
 @pytest.mark.slow
 def test_a_seed_that_is_read_off_a_clock_is_no_disturbance(tmp_path):
-    """The plain run is a fork, and may begin in the same second as the check."""
+    """The plain run may begin in the same second as the check."""
     text = SCRIPT.replace(
         "torch.manual_seed(0)", "torch.manual_seed(int(__import__('time').time()))"
     )
