@@ -112,7 +112,7 @@ _running: Route | None = None
 _threads: WeakSet[threading.Thread] = WeakSet()  # those that scripts have started
 # Each function as it was, and what stands for it.
 _replaced: dict[PathFunction, tuple[Callable[..., Any], Callable[..., Any]]] = {}
-_PLAIN = "_plain"  # an attribute of whatever stands for a function: the function
+_PLAIN = "_plain"  # an attribute of what stands for a function: the function as it was
 _start, _submit = threading.Thread.start, ThreadPoolExecutor.submit
 
 
@@ -127,7 +127,7 @@ def _install() -> None:
         module = sys.modules.get(function.module)
         if module is not None and function not in _replaced:
             found = getattr(module, function.name)
-            was = getattr(found, _PLAIN, found)  # a script may have put an old one back
+            was = getattr(found, _PLAIN, found)  # the kept state of a script has old ones
             _replaced[function] = was, _routed(function, was)
             setattr(module, function.name, _replaced[function][1])
     threading.Thread.start = _start_marked  # type: ignore[method-assign, assignment]
@@ -138,9 +138,9 @@ def _remove_if_unused() -> None:
     """Put back the functions as they were, if no script runs and no thread of one goes on."""
     if _running is not None or threads():
         return
-    for function, (was, routed) in _replaced.items():
+    for function, (was, _) in _replaced.items():
         module = sys.modules.get(function.module)
-        if getattr(module, function.name, None) is routed:
+        if hasattr(getattr(module, function.name, None), _PLAIN):
             setattr(module, function.name, was)
     _replaced.clear()
     threading.Thread.start = _start  # type: ignore[method-assign]

@@ -69,7 +69,7 @@ class _StandIn(ModuleType):
 
 
 class _Parts(MetaPathFinder, Loader):
-    """Finds the modules inside: the first one has the module imported, and often is by then."""
+    """Finds a module inside of it: the whole is imported first, and often imports this one."""
 
     def find_spec(self, fullname: str, *_: Any) -> ModuleSpec | None:
         stand_in = sys.modules.get(_NAME)

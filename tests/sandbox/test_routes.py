@@ -147,3 +147,16 @@ def test_all_is_put_back_as_soon_as_no_script_needs_it(work, mirror, route):
     thread.go()
     route.end()
     assert (open, os.stat, threading.Thread.start, ThreadPoolExecutor.submit) == before
+
+
+def test_a_function_of_an_earlier_script_does_not_call_itself(work, mirror, route, monkeypatch):
+    """The kept state of a script has functions that stood for others, and may put them back."""
+    plain = os.mkdir
+    with resumed(route, mirror, work):
+        kept = os.mkdir
+    assert os.mkdir is plain
+    monkeypatch.setattr(os, "mkdir", kept)
+    with resumed(route, mirror, work):
+        os.mkdir("made")
+    assert os.mkdir is plain
+    assert not (work / "made").exists()

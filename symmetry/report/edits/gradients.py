@@ -6,7 +6,7 @@ import ast
 import re
 from collections.abc import Iterator
 
-from symmetry.report.edits.source import Lines, Source, calls_of, first_of, last_name
+from symmetry.report.edits.source import Lines, Source, calls_of, first_of, last_name, results_of
 
 _GENERATORS = ("parameters", "filter", "map", "chain")  # functions that return one
 _SUM = re.compile(r"sums the gradients of (\d+) batches, .* losses \((\S+):(\d+)\)", re.DOTALL)
@@ -122,13 +122,7 @@ def _divided_twice(source: Source, statement: ast.stmt, text: str) -> Lines | No
         return None
     if isinstance(statement, ast.AugAssign) and isinstance(statement.op, ast.Div):
         return source.removed(statement)
-    divisions = [
-        node
-        for node in ast.walk(statement)
-        if isinstance(node, ast.BinOp)
-        and isinstance(node.op, ast.Div)
-        and isinstance(node.left, ast.Name)
-    ]
+    divisions = [d for d in results_of(statement, ast.Div) if isinstance(d.left, ast.Name)]
     if len(divisions) != 1:
         return None
     loss = source.text(divisions[0].left)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 
-from symmetry.report.edits.source import Lines, Source, calls_of, last_name
+from symmetry.report.edits.source import Lines, Source, calls_of, last_name, results_of
 
 _TRAINS = re.compile(r"(\S+):(\d+) trains ")
 _NO_ATTRIBUTE = re.compile(r"has no attribute (\w+): .* Set (\w+)\.$", re.DOTALL)
@@ -273,12 +273,9 @@ def _decay_exchanged(source: Source, statement: ast.stmt, text: str) -> Lines | 
     if "exchange the decay and 1 - decay" not in text:
         return None
     rests = [
-        node
-        for node in ast.walk(statement)
-        if isinstance(node, ast.BinOp)
-        and isinstance(node.op, ast.Sub)
-        and isinstance(node.left, ast.Constant)
-        and node.left.value == 1
+        rest
+        for rest in results_of(statement, ast.Sub)
+        if isinstance(rest.left, ast.Constant) and rest.left.value == 1
     ]
     decays = [
         node

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 
-from symmetry.report.edits.source import Lines, Source, last_name
+from symmetry.report.edits.source import Lines, Source, last_name, results_of
 
 _COLUMN = re.compile(r"of outputs of shape \((\d+), 1\) and data of shape \((\d+),\)")
 _ROW = re.compile(r"of outputs of shape \((\d+),\) and data of shape \((\d+), 1\)")
@@ -136,11 +136,7 @@ def _pair(source: Source, loss: ast.stmt) -> tuple[ast.expr, ast.expr] | None:
     ]
     pairs = [p for p in pairs if not any(isinstance(each, ast.Starred) for each in p)]
     calls = [p for p in pairs if not any(source.calls(each, "mean") for each in p)]
-    differences = [
-        (node.left, node.right)
-        for node in ast.walk(loss)
-        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Sub)
-    ]
+    differences = [(node.left, node.right) for node in results_of(loss, ast.Sub)]
     found = calls or differences
     if len(found) != 1:
         return None

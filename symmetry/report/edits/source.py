@@ -176,6 +176,12 @@ def calls_of(statement: ast.AST, name: str) -> bool:
     return False
 
 
+def results_of(statement: ast.AST, kind: type[ast.operator]) -> list[ast.BinOp]:
+    """Return the expressions in a statement that an operator of this kind makes."""
+    found = (node for node in ast.walk(statement) if isinstance(node, ast.BinOp))
+    return [node for node in found if isinstance(node.op, kind)]
+
+
 def first_of(found: Iterator[ast.stmt], matches: Callable[[ast.stmt], bool]) -> ast.stmt | None:
     """Return the first statement that matches."""
     return next(filter(matches, found), None)
