@@ -221,8 +221,10 @@ class _Process:
             took = time.monotonic() - self._began - waited(self._process.pid)
             if took > self._seconds:
                 return _UNKNOWN
-        answer = pipe.read()  # it may have ended without one
-        if not answer:
-            return PlainRun(is_whole=False, killed=ending(self._process.wait()))
-        run: PlainRun = pickle.loads(answer)
-        return run
+            if self._process.poll() is not None and not select.select([pipe], [], [], 0)[0]:
+                break  # a process that the script has started may hold the pipe
+        else:
+            with suppress(EOFError):
+                run: PlainRun = pickle.load(pipe)
+                return run
+        return PlainRun(is_whole=False, killed=ending(self._process.wait()))

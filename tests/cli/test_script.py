@@ -490,7 +490,8 @@ def test_processes_that_a_script_starts_end_with_it(folder, monkeypatch):
     (folder / "waits.py").write_text(WAITS)
     pids = folder.parent / "temporary" / "pids"
     monkeypatch.setenv("PIDS", str(pids))
-    done = process(folder, "check", "--verbose", "train.py", "--only", "symmetry/repeatable")
+    words = "--verbose", "--only", "symmetry/repeatable", "--writable", str(pids.parent)
+    done = process(folder, "check", "train.py", *words)
     assert done.status == 0, done
     assert not any(map(is_alive, map(int, pids.read_text().split())))
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from symmetry.base import ranks
@@ -59,6 +61,17 @@ def test_it_has_its_arguments_and_no_input(plainly):
 )
 def test_a_run_without_an_end_has_no_failure(plainly, text, killed):
     assert plainly(text, seconds=1.0) == PlainRun(is_whole=False, killed=killed)
+
+
+@pytest.mark.parametrize(
+    ("end", "run"),
+    [("", PlainRun()), ("os.abort()", PlainRun(is_whole=False, killed="signal SIGABRT"))],
+)
+def test_a_process_that_a_script_leaves_behind_does_not_hold_its_answer(plainly, end, run):
+    leaves = "import os, time\nif not os.fork():\n    os.setsid()\n    time.sleep(30)\n"
+    began = time.monotonic()
+    assert plainly(leaves + end) == run
+    assert time.monotonic() - began < 20
 
 
 def test_a_rank_is_not_run_alone(plainly, monkeypatch):
