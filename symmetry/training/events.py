@@ -65,6 +65,8 @@ class Called(LoopEvent):
     is_used: bool  # whether the line does anything with the result
     shapes: tuple[str, ...]  # of the tensors it is called with
     digest: str  # of the bytes of these
+    # Digests of the rows of tensors that these come from: noise may have been added since.
+    rows: tuple[str, ...] = ()
     # Lines that compute running statistics which nothing is given, while the old ones are not read.
     unread: tuple[str, ...] = ()
 

@@ -41,6 +41,7 @@ class Read:
     update: int  # how many updates came before
     samples: tuple[Sample, ...]
     iterator: int = field(default=0, compare=False)  # of its loader
+    rows: tuple[str, ...] = field(default=(), compare=False)  # digests, before noise was added
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,7 +93,7 @@ class ObservedRun:
             if isinstance(event, Called) and event.gradient
         ]
         return self._batches_of(calls) or tuple(
-            Read(number, event.update, (event.digest,)) for number, event in calls
+            Read(number, event.update, (event.digest,), rows=event.rows) for number, event in calls
         )
 
     def _batches_of(self, calls: list[tuple[int, Called]]) -> tuple[Read, ...]:

@@ -4,9 +4,10 @@ Example: ``start = checkpoint["epoch"] + 1`` for a checkpoint in the middle of a
 rest of that epoch is never read. Save the place within the epoch, and skip what was read.
 
 The batches that updates read are compared with those of the run without an interruption, from
-where the script was saved. It is violated if batches are left out, or updates are missing at the
-end, and if batches come once more although the script, or the library that it trains with, saves
-its place in the data. Without that, batches that come once more, and another order, are notes.
+where the script was saved: or the rows that they are made of, to which noise may be added. It is
+violated if batches are left out, or updates are missing at the end, and if batches come once more
+although the script, or the library that it trains with, saves its place in the data. Without that,
+batches that come once more, and another order, are notes.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from symmetry.law.invariant import Statement
 from symmetry.law.note import NoteKind
 from symmetry.observe.source_line import SourceLine
 from symmetry.training.events import Saved
-from symmetry.training.resumed_runs import Read, ResumedRuns, Resumption
+from symmetry.training.resumed_runs import Read, ResumedRuns, Resumption, Sample
 from symmetry.units.words import count
 
 ORDER = NoteKind(
@@ -78,10 +79,26 @@ class _Comparison:
         rest = self._all[self._place :]
         number = min(len(rest), len(self._mine))
         first = next((n for n in range(number) if rest[n] != self._mine[n]), None)
-        if first is None:
+        if first == 0 and self._have_rows():
+            self._judge_rows()
+        elif first is None:
             self._judge_end()
         elif first:
             self._note(f"it reads other batches from the batch {first + 1} on")
+        else:
+            self._judge_place()
+
+    def _have_rows(self) -> bool:
+        """Return whether it is known which rows were read for each batch, and they differ."""
+        reads = [*self._resumption.reads, *self._resumption.after.reads]
+        return all(r.rows for r in reads) and len({r.rows for r in reads}) > 1
+
+    def _judge_rows(self) -> None:
+        """Judge which rows are read, whatever is added to them."""
+        self._all = _rows(self._resumption.reads)
+        self._mine = _rows(self._resumption.after.reads)
+        if self._agrees_at(self._place):
+            self._note("it reads the same rows with other noise")
         else:
             self._judge_place()
 
@@ -163,7 +180,8 @@ class _Comparison:
     @property
     def _other_order(self) -> str:
         """Say how its batches differ: only their digests may be known, and these have noise."""
-        if any(isinstance(sample, str) for read in self._mine for sample in read):
+        unknown = any(isinstance(sample, str) for read in self._mine for sample in read)
+        if unknown and not self._have_rows():
             return "it reads other batches: in another order, or with other noise"
         return "it reads its samples in another order"
 
@@ -195,5 +213,9 @@ def places_in_epochs(saves: Sequence[Saved]) -> Iterator[str]:
             yield name
 
 
-def _samples(reads: Sequence[Read]) -> list[tuple[int | str, ...]]:
+def _samples(reads: Sequence[Read]) -> list[tuple[Sample, ...]]:
     return [read.samples for read in reads]
+
+
+def _rows(reads: Sequence[Read]) -> list[tuple[Sample, ...]]:
+    return [read.rows for read in reads]

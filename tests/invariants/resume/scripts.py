@@ -38,6 +38,47 @@ for epoch in range(start, 3):
             {save}
 {end}
 """
+# Rows are noisy: a batch is never the same again, but the rows that it is made of are.
+NOISY = """
+import os
+import sys
+import torch
+from torch import nn
+
+torch.manual_seed(0)
+x, y = torch.randn(48, 6), torch.randint(3, (48,))
+model = nn.Sequential(nn.Linear(6, 8), nn.Tanh(), nn.Linear(8, 3))
+optimizer = torch.optim.Adam(model.parameters(), 0.1)
+start = skip = 0
+if "--resume" in sys.argv:
+    saved = torch.load("last.pt")
+    model.load_state_dict(saved["model"])
+    optimizer.load_state_dict(saved["optimizer"])
+    {random}
+    start, skip = {place}
+for epoch in range(start, 5):
+    order = torch.randperm(48, generator=torch.Generator().manual_seed(epoch)).split(8)
+    for batch in range(skip, 6):
+        optimizer.zero_grad()
+        noisy = x[order[batch]] + 0.05 * torch.randn(8, 6)
+        nn.functional.cross_entropy(model(noisy), y[order[batch]]).backward()
+        optimizer.step()
+        if batch % 2:
+            state = {{"model": model.state_dict(), "optimizer": optimizer.state_dict()}}
+            state |= {{"epoch": epoch, "batch": batch + 1, "random": torch.get_rng_state()}}
+            torch.save(state, "next.pt")
+            os.replace("next.pt", "last.pt")
+    skip = 0
+"""
+RANDOM = "torch.set_rng_state(saved['random'])"
+AT_THE_PLACE = "saved['epoch'], saved['batch']"
+
+
+def noisy(*, random: str = RANDOM, place: str = AT_THE_PLACE) -> str:
+    """Return the script with noise, with these lines."""
+    return NOISY.format(random=random, place=place)
+
+
 PLAIN = {
     "before": "",
     "load": "optimizer.load_state_dict(checkpoint['optimizer'])",

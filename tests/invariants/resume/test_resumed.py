@@ -10,7 +10,7 @@ import pytest
 from symmetry.base.errors import SymmetryError
 from tests.conftest import slow
 from tests.invariants.resume import measuring
-from tests.invariants.resume.scripts import FAULTS, NOTED, SOUND, text
+from tests.invariants.resume.scripts import FAULTS, NOTED, SOUND, noisy, text
 
 QUICK = {"schedule", "skipped", "plain", "seeds of the process"}
 
@@ -52,6 +52,39 @@ def test_what_many_scripts_mean_is_a_note(measured, name):
     notes = [note for each in found.values() for note in each.notes]
     assert [note.name for note in notes] == [kind]
     assert says in notes[0].text
+
+
+@pytest.mark.parametrize(
+    ("place", "says"),
+    [
+        (
+            "saved['epoch'], saved.get('position', 0)",
+            "it goes back to the batch of update 1 instead of update 7",
+        ),
+        slow("saved['epoch'] + 1, 0", "it leaves out batches: it goes on with the batch of update"),
+    ],
+)
+def test_a_place_is_found_by_its_rows_whatever_is_added_to_them(tmp_path, monkeypatch, place, says):
+    monkeypatch.chdir(tmp_path)
+    found = measuring.measured(tmp_path, noisy(place=place))["resume/batches"]
+    assert found.violation is not None
+    assert says in found.violation.message
+
+
+def test_the_right_rows_with_their_noise_are_sound(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for found in measuring.measured(tmp_path, noisy()).values():
+        assert found.violation is None
+        assert not found.notes
+
+
+@pytest.mark.slow
+def test_other_noise_on_the_right_rows_is_told(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    found = measuring.measured(tmp_path, noisy(random="pass"))["resume/batches"]
+    assert found.violation is None
+    assert [note.name for note in found.notes] == ["resume/order"]
+    assert "reads the same rows with other noise" in found.notes[0].text
 
 
 @pytest.mark.slow

@@ -195,6 +195,7 @@ class Forwards:
             is_used=_is_used(frame),
             shapes=shapes_of((args, kwargs)),
             digest=digest_of((args, kwargs)),
+            rows=self._scores.rows_in((args, kwargs)),
         )
 
     def _seen_train(self, train: Callable[..., Any]) -> Callable[..., Any]:

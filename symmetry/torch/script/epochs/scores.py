@@ -21,7 +21,7 @@ from torch import Tensor
 from torch.utils.weak import WeakIdKeyDictionary
 
 from symmetry.torch.loss_functions import LOSSES
-from symmetry.torch.script.epochs.log import tensors_of
+from symmetry.torch.script.epochs.log import digest_of, tensors_of
 from symmetry.torch.script.rows import reads_rows
 from symmetry.torch.watch.functions import FROM_NUMPY
 from symmetry.torch.watch.operations import tensors_in
@@ -41,6 +41,7 @@ class _Places(NamedTuple):
 
     own: frozenset[Memory]
     around: frozenset[Memory]
+    rows: frozenset[str] = frozenset()  # digests of those that were read, before anything is added
 
 
 class Scores:
@@ -70,6 +71,11 @@ class Scores:
         for tensor in tensors_of(returned):
             self._calls[tensor] = Numbers({number})
 
+    def rows_in(self, given: Any) -> tuple[str, ...]:
+        """Return digests of the rows that a call is given, as they were read."""
+        found = (self._of(t).rows for t in tensors_of(given) if t.ndim)
+        return tuple(sorted(frozenset[str]().union(*found)))
+
     @property
     def records(self) -> tuple[Score, ...]:
         """The scores."""
@@ -85,7 +91,7 @@ class Scores:
         """Return the rows that a call was given; None if they are not known, or are all."""
         if len(places.own) != 1 or len(places.around) != 1 or places.own == places.around:
             return None
-        (own,), (around,) = places
+        (own,), (around,) = places.own, places.around
         return BatchRows(
             call=number,
             place=own[0],
@@ -146,8 +152,10 @@ class Scores:
                 for source in self._places[tensor].around:
                     self._read.setdefault(source, set()).update(self._places[tensor].own)
             elif data:
-                own, around = zip(*data, strict=True)
-                self._places[tensor] = _Places(_NONE.union(*own), _NONE.union(*around))
+                own, around, rows = zip(*data, strict=True)
+                self._places[tensor] = _Places(
+                    _NONE.union(*own), _NONE.union(*around), frozenset().union(*rows)
+                )
 
     def _of(self, tensor: Tensor) -> _Places:
         itself = frozenset({_memory_of(tensor)})
@@ -159,7 +167,7 @@ def _of_rows(rows: Tensor, source: Sequence[Tensor]) -> _Places:
     """Return where rows lie that were read, in their source if they are a copy."""
     around = frozenset(map(_memory_of, source)) or frozenset({_NOWHERE})
     own = frozenset({_memory_of(rows)}) if source and rows._base is not None else around
-    return _Places(own, around)
+    return _Places(own, around, frozenset({digest_of(rows)}))
 
 
 def _memory_of(tensor: Tensor) -> Memory:
