@@ -135,22 +135,22 @@ class _Runs(Generic[OwnPlace]):
         """Run it whole, resumed, and resumed once more if all is well so far."""
         whole = self._whole()
         found: list[Resumption] = []
-        ended: NoUpdateError | None = None
+        failures: list[SymmetryError] = []
         for saved in self._saves_of(whole):
             if found and running.used >= running.limit:
                 break
             try:
                 resumption, written = self._resume(whole, saved)
-            except NoUpdateError as error:  # an earlier save leaves more to do
-                ended = error
+            except SymmetryError as error:  # an earlier save leaves more to do, or has other files
+                failures.append(error)
                 continue
             found.append(resumption)
             again = resumption.after.usable_saves(written.files)  # the first: it may count anew
             if again and resumption.position is not None and not any(each.again for each in found):
                 once_more, _ = self._resume(written, again[0], resumption)
                 found += [once_more] * (once_more.position == again[0])  # else by an earlier file
-        if not found and ended is not None:
-            raise ended
+        if not found:
+            raise next((e for e in failures if not isinstance(e, NoUpdateError)), failures[-1])
         same = {*self._place.source.arguments} <= {*self._arguments}
         return ResumedRuns(
             resumptions=tuple(found), half_written=self._half(whole), same_arguments=same
