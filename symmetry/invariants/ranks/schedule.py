@@ -3,18 +3,23 @@
 Example: accelerate steps a prepared scheduler once for each process. One that is made for
 ``epochs * len(loader)`` steps of a prepared loader ends after half of the training on two ranks.
 Multiply its steps by ``accelerator.num_processes``.
+
+The learning rates of all ranks are the same as well. A schedule that looks at a loss of its own
+rank lowers its rate there only, and the parameters of the ranks part: average the loss first.
 """
 
 from __future__ import annotations
 
-from functools import partial
+import math
+from collections.abc import Sequence
 
 from symmetry.invariants.invariant import WRITTEN, TrainingInvariant
-from symmetry.invariants.loop.judgement import judged
+from symmetry.invariants.loop.judgement import Judgement, judged
 from symmetry.invariants.loop.schedule import SCHEDULE
 from symmetry.invariants.loop.schedule import schedule as on_one_rank
 from symmetry.invariants.ranks.one import why_no_runs
 from symmetry.law.measurement import Measurement
+from symmetry.training.events import Epochs, Updated
 from symmetry.training.start import TrainingStart
 
 _CURE = (
@@ -29,7 +34,13 @@ def schedule(start: TrainingStart) -> Measurement:
     if runs is None or not runs.epochs:
         why = runs.no_epochs if runs else ""
         return Measurement.not_applicable(why or why_no_runs(runs))
-    return judged(partial(on_one_rank, cure=_CURE), runs.epochs[0])
+
+    def judge(first: Epochs) -> Judgement:
+        judgement = on_one_rank(first, cure=_CURE)
+        _judge_own_rates(runs.epochs, judgement)
+        return judgement
+
+    return judged(judge, runs.epochs[0])
 
 
 INVARIANT = TrainingInvariant(
@@ -47,3 +58,23 @@ INVARIANT = TrainingInvariant(
     runs=1,
     ranks=True,
 )
+
+
+def _judge_own_rates(ranks: Sequence[Epochs], judgement: Judgement) -> None:
+    """Accuse an update whose learning rates are other ones on some rank, and were the same."""
+    updates = zip(*(epochs.of(Updated) for epochs in ranks), strict=False)
+    for number, (first, *others) in enumerate(updates, 1):
+        for rank, other in enumerate(others, 1):
+            rates = [*zip(first.rates, other.rates, strict=False)]
+            apart = next((pair for pair in rates if not math.isclose(*pair)), None)
+            if apart is None and len(first.rates) == len(other.rates):
+                continue
+            if apart is not None and number > 1:
+                text = (
+                    f"the learning rate of update {number} is {apart[0]:.3g} on rank 0 and "
+                    f"{apart[1]:.3g} on rank {rank}: the schedule follows a number of its own "
+                    "rank. Average it over all ranks first."
+                )
+                judgement.applies = True
+                judgement.accuse(text, other.at)
+            return

@@ -46,7 +46,8 @@ INVARIANT = TrainingInvariant(
     reason="each starts from the same parameters and makes the same updates",
     witness="two ranks, and something that moved",
     cause="parameters or buffers of the ranks are not synchronised",
-    cure="Wrap the model in DistributedDataParallel, and send the start of rank 0 to all.",
+    cure="Wrap the model in DistributedDataParallel, call the wrapped model, and let the last "
+    "backward of each update be outside of no_sync(). Without it, send the start of rank 0 to all.",
     targets="PyTorch trainings",
     measure=replicas,
     dtypes=WRITTEN,

@@ -121,6 +121,20 @@ def test_a_script_that_is_nearly_wrong_is_not_accused(training, name):
     assert found.counted
 
 
+RATES = [  # of a schedule, and what is said of it
+    ("rate = lambda step: (0.5 + 0.5 * rank) ** (step // 3)", "update 4 is 0.05 on rank 0 and 0.1"),
+    ("rate = lambda step: 0.5 ** (step // 3) * (1 + rank)", ""),  # it begins so, as it is meant
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("rate", "says"), RATES)
+def test_a_rate_that_parts_from_that_of_other_ranks_is_caught(training, rate, says):
+    found = measured("ranks/schedule", training(before=rate))
+    assert (found.violation is not None) == bool(says)
+    assert says in getattr(found.violation, "message", "")
+
+
 @pytest.mark.slow
 def test_parameters_in_parts_lose_no_invariant_of_the_loop(folder):
     """FSDP takes the memory of whole parameters away between two uses.
