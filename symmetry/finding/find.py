@@ -59,7 +59,7 @@ def find(training: Training, progress: Tell = lambda *_: None) -> Coverage:
     rehearsal, trace, groups, reasons = found.rehearsal, found.trace, found.groups, found.reasons
     trained, gradients = rehearsal.first.trained, rehearsal.first.gradients.entries
     shapes = {name: array.shape for name, array in rehearsal.start.items()}
-    idle = modules_without_gradient(trained, rehearsal.gradients)
+    idle = modules_without_gradient(trained - rehearsal.first.waiting, rehearsal.gradients)
     groups = named(groups, shapes, rehearsal.output_on_axis_1)
     return Coverage(
         rehearsal.model,

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from symmetry.base.errors import TrainingError
 from symmetry.base.memory import refuse_beyond_memory
 from symmetry.training.capabilities.batching import FewSamples
-from symmetry.training.capabilities.model import Differentiating, Layered
+from symmetry.training.capabilities.model import Differentiating, Layered, Optimizing
 from symmetry.training.capabilities.observing import Rehearsing, Tracing
 from symmetry.training.capabilities.step_events import StepEvents
 from symmetry.training.rank_runs import Gathering, by_itself, gathering
@@ -215,6 +215,7 @@ class FirstSteps:
     """The first steps of a training, taken as they are written."""
 
     trained: frozenset[str]  # the parameters that are trained
+    waiting: frozenset[str]  # those of optimisers that step later, as where networks take turns
     later: State  # parameters and buffers after these steps
     gradients: ReceivedGradients  # the gradients that the parameters received
 
@@ -234,8 +235,12 @@ def take_first_steps(training: Training) -> FirstSteps:
         if needed(run, Layered).sharded:
             raise TrainingError(f"{training.name}: its ranks hold parameters in parts (DTensor)")
         refuse_beyond_memory(_BYTES * sum(a.size for a in run.parameter_arrays().values()))
-        gradients = observe_gradients(run)
-        first = FirstSteps(run.trained, needed(run, Tracing).leaves(), gradients)
+        stepped: set[str] = set()
+        with needed(run, StepEvents).listening(before_update=lambda o: stepped.update(o.rates())):
+            gradients = observe_gradients(run)
+        optimizing = run.capability(Optimizing)
+        waiting = optimizing.held - stepped if stepped and optimizing is not None else frozenset()
+        first = FirstSteps(run.trained, waiting, needed(run, Tracing).leaves(), gradients)
         run.close()
         return first
 

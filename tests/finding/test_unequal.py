@@ -274,3 +274,19 @@ def test_modules_without_gradient_are_named():
         return model, step
 
     assert find(FunctionTraining("made", make)).without_gradient == ("l2",)
+
+
+def test_networks_that_take_turns_are_not_named():
+    def make():
+        nets = nn.ModuleList(nn.Linear(5, 3) for _ in range(4))
+        optimizers = [torch.optim.SGD(net.parameters(), 0.1) for net in nets]
+        losses = [classify(net, normal(8, 5), 3)[1] for net in nets]
+
+        def step(i):  # those of the last two step later
+            optimizers[i % 4].zero_grad()
+            losses[i % 4](i)
+            optimizers[i % 4].step()
+
+        return nets, step
+
+    assert find(FunctionTraining("made", make)).without_gradient == ()
