@@ -146,6 +146,22 @@ def citations(folder: str, papers: int = 2708, words: int = 60, classes: int = 7
     return data
 
 
+def labelled_graphs(path: str, number: int = 60, size: int = 12, kinds: int = 3) -> Data:
+    """Write graphs with a class each, as GIN reads them: of each node a kind and its neighbours."""
+
+    def data(folder: Path) -> None:
+        random = _random()
+        lines = [f"{number}"]
+        for n in range(number):
+            lines.append(f"{size} {n % 2}")
+            for node in range(size):
+                others = [(node + step) % size for step in (1, size - 1)]
+                lines.append(" ".join(map(str, [random.integers(kinds), len(others), *others])))
+        _file(folder, path).write_text("\n".join(lines) + "\n", "utf-8")
+
+    return data
+
+
 def ratings(path: str, users: int = 50, films: int = 60, rows: int = 6000) -> Data:
     """Write ratings of films, as MovieLens has them."""
 
@@ -178,11 +194,11 @@ def table(path: str, columns: int = 8, rows: int = 500, classes: int = 2) -> Dat
     return data
 
 
-def mnist(folder: str) -> Data:
+def mnist(folder: str, name: str = "MNIST") -> Data:
     """Lay the images of this project where torchvision looks for MNIST: ``FOLDER/MNIST/raw``."""
 
     def data(place: Path) -> None:
-        raw = place / folder / "MNIST/raw"
+        raw = place / folder / name / "raw"
         raw.mkdir(parents=True, exist_ok=True)
         for file in _MNIST.glob("*ubyte*"):
             packed = gzip.open if file.suffix == ".gz" else open
@@ -209,7 +225,7 @@ class CIFAR10:
         random = numpy.random.default_rng(int(train))
         self.data = random.integers(0, 256, (640, 32, 32, 3), numpy.uint8)
         self.targets = random.integers(0, self.classes, 640).tolist()
-        self.transform = transform
+        self.transform, self.target_transform = transform, target_transform
 
     def __getitem__(self, index):
         image = Image.fromarray(self.data[index])
@@ -222,6 +238,41 @@ class CIFAR10:
 class CIFAR100(CIFAR10):
     classes = 100
 '''
+
+
+_GYM = '''"""Environments of gymnasium with the interface that gym had until 0.21."""
+
+import gymnasium
+from gymnasium import spaces
+
+
+class _Old(gymnasium.Wrapper):
+    drawn = None
+
+    @property
+    def _max_episode_steps(self):
+        return self.env.spec.max_episode_steps
+
+    def seed(self, seed):
+        self.drawn = seed
+
+    def reset(self):
+        seed, self.drawn = self.drawn, None
+        return self.env.reset(seed=seed)[0]
+
+    def step(self, action):
+        *rest, ended, cut, told = self.env.step(action)
+        return *rest, ended or cut, told
+
+
+def make(name):
+    return _Old(gymnasium.make(name))
+'''
+
+
+def old_gym() -> Data:
+    """Write a module ``gym`` with the interface that gym had until 0.21."""
+    return lines("gym.py", *_GYM.splitlines())
 
 
 def images_module(path: str = "made_up_images.py") -> Data:

@@ -55,6 +55,35 @@ class Recipe:
 
 
 _NO_CIFAR = "no package index has CIFAR"
+_GANS = (
+    *("gan", "cgan", "dcgan", "lsgan", "infogan", "wgan", "ebgan", "dragan", "softmax_gan", "sgan"),
+    *("aae", "bgan", "relativistic_gan", "wgan_div", "began"),
+)
+_TASKS = (  # of cleanrl: name, script, whether it uses cleanrl_utils, its arguments
+    ("c51", "c51", True, ("--learning-starts", "200", "--total-timesteps", "2000")),
+    ("pqn", "pqn", False, ("--num-steps", "32", "--total-timesteps", "2000")),
+    *(
+        (
+            name,
+            f"{name}_continuous_action",
+            True,
+            (
+                *("--env-id", "MountainCarContinuous-v0", "--learning-starts", "200"),
+                *("--total-timesteps", "800"),
+            ),
+        )
+        for name in ("ddpg", "td3", "sac")
+    ),
+    *(
+        (
+            f"{name}-continuous",
+            f"{name}_continuous_action",
+            False,
+            ("--env-id", "Pendulum-v1", "--num-steps", "128", "--total-timesteps", "2000"),
+        )
+        for name in ("ppo", "rpo")
+    ),
+)
 
 RECIPES = (
     Recipe(
@@ -466,5 +495,576 @@ RECIPES = (
         ("--learning-starts", "200", "--total-timesteps", "2000"),
         path=True,
         packages=("gymnasium", "tyro", "tensorboard", "flax", "optax"),
+    ),
+    *(
+        Recipe(
+            name.replace("_", "-"),
+            "eriklindernoren/PyTorch-GAN",
+            "36d3c77e5ff20ebe0aeefd322326a134a279b93e",
+            f"{name}.py",
+            "vision",
+            2021,
+            folder=f"implementations/{name}",
+            data=made_up.mnist("data/mnist"),
+            packages=("scipy",),
+            cuda=True,
+            round=2,
+        )
+        for name in _GANS
+    ),
+    *(
+        Recipe(
+            f"cleanrl-{name}",
+            "vwxyzjn/cleanrl",
+            "fe8d8a03c41a7ef5b523e2e354bd01c363e786bb",
+            f"cleanrl/{script}.py",
+            "RL",
+            2026,
+            arguments,
+            path=path,
+            packages=("gymnasium", "tyro", "tensorboard"),
+            cuda=True,
+            round=2,
+        )
+        for name, script, path, arguments in _TASKS
+    ),
+    *(
+        Recipe(
+            f"examples-{folder.replace('_', '-')}",
+            "pytorch/examples",
+            "77f55b912142e11fcfdf5b530231fb9c52f181e8",
+            "main.py",
+            "vision",
+            2025,
+            arguments,
+            folder=folder,
+            data=made_up.mnist(data),
+            round=2,
+        )
+        for folder, data, arguments in (
+            ("mnist", "data", ("--test-batch-size", "100")),
+            ("vae", "data", ()),
+            ("mnist_rnn", "data", ()),
+            ("siamese_network", "data", ()),
+            ("mnist_forward_forward", "mnist_forward_forward/data", ("--train_size", "500")),
+        )
+    ),
+    *(
+        Recipe(
+            f"examples-{folder}",
+            "pytorch/examples",
+            "77f55b912142e11fcfdf5b530231fb9c52f181e8",
+            "main.py",
+            "graphs",
+            2025,
+            folder=folder,
+            data=made_up.citations(f"{folder}/cora"),
+            changes=changes,
+            packages=("requests",),
+            round=2,
+        )
+        for folder, changes in (
+            (
+                "gcn",
+                (
+                    Change(
+                        "gcn/main.py",
+                        "    with requests.get(cora_url, stream=True) as tgz_file:\n",
+                        "    if False:\n",
+                        "no package index has Cora",
+                    ),
+                ),
+            ),
+            ("gat", ()),
+        )
+    ),
+    *(
+        Recipe(
+            f"examples-{name.replace('_', '-')}",
+            "pytorch/examples",
+            "77f55b912142e11fcfdf5b530231fb9c52f181e8",
+            f"{name}.py",
+            "RL",
+            2025,
+            folder="reinforcement_learning",
+            packages=("gymnasium",),
+            round=2,
+        )
+        for name in ("reinforce", "actor_critic")
+    ),
+    Recipe(
+        "examples-regression",
+        "pytorch/examples",
+        "77f55b912142e11fcfdf5b530231fb9c52f181e8",
+        "main.py",
+        "tables",
+        2025,
+        folder="regression",
+        round=2,
+    ),
+    Recipe(
+        "examples-dcgan",
+        "pytorch/examples",
+        "77f55b912142e11fcfdf5b530231fb9c52f181e8",
+        "main.py",
+        "vision",
+        2025,
+        (
+            *("--dataset", "fake", "--workers", "0", "--batchSize", "8"),
+            *("--ngf", "8", "--ndf", "8"),
+        ),
+        folder="dcgan",
+        round=2,
+    ),
+    Recipe(
+        "examples-super-resolution",
+        "pytorch/examples",
+        "77f55b912142e11fcfdf5b530231fb9c52f181e8",
+        "main.py",
+        "vision",
+        2025,
+        ("--upscale_factor", "3", "--batchSize", "2", "--testBatchSize", "2", "--threads", "0"),
+        folder="super_resolution",
+        data=made_up.both(
+            made_up.images("super_resolution/dataset/BSDS300/images/train"),
+            made_up.images("super_resolution/dataset/BSDS300/images/test", number=4),
+        ),
+        round=2,
+    ),
+    Recipe(
+        "sam",
+        "davda54/sam",
+        "3c3afdbd71cff2462ec91c734b3d1170bd0f3707",
+        "train.py",
+        "vision",
+        2022,
+        ("--depth", "10", "--width_factor", "1", "--batch_size", "16", "--threads", "0"),
+        folder="example",
+        data=made_up.images_module("example/made_up_images.py"),
+        changes=(
+            Change(
+                "example/data/cifar.py",
+                "torchvision.datasets.CIFAR10(",
+                "__import__('made_up_images').CIFAR10(",
+                _NO_CIFAR,
+            ),
+        ),
+        cuda=True,
+        round=2,
+    ),
+    Recipe(
+        "mixup",
+        "facebookresearch/mixup-cifar10",
+        "eaff31ab397a90fbc0a4aac71fb5311144b3608b",
+        "train.py",
+        "vision",
+        2018,
+        ("--model", "LeNet", "--batch-size", "16", "--seed", "20170922"),
+        data=made_up.images_module(),
+        changes=(
+            Change(
+                "train.py",
+                "import torchvision.datasets as datasets",
+                "import made_up_images as datasets",
+                _NO_CIFAR,
+            ),
+            Change(
+                "utils.py",
+                "_, term_width = os.popen('stty size', 'r').read().split()",
+                "term_width = 80",
+                "a check has no terminal",
+            ),
+        ),
+        cuda=True,
+        round=2,
+    ),
+    Recipe(
+        "cutmix",
+        "clovaai/CutMix-PyTorch",
+        "2d8eb68faff7fe4962776ad51d175c3b01a25734",
+        "train.py",
+        "vision",
+        2020,
+        (
+            *("--net_type", "resnet", "--dataset", "cifar100", "--depth", "20", "--no-bottleneck"),
+            *("--batch_size", "16", "-j", "0", "--beta", "1.0", "--cutmix_prob", "0.5"),
+            *("--no-verbose", "--lr", "0.25"),
+        ),
+        data=made_up.images_module(),
+        changes=(
+            Change(
+                "train.py",
+                "import torchvision.datasets as datasets",
+                "import made_up_images as datasets",
+                _NO_CIFAR,
+            ),
+            Change("train.py", "np.int(", "int(", "NumPy has no int of its own any more"),
+        ),
+        cuda=True,
+        round=2,
+    ),
+    Recipe(
+        "simclr-sthalles",
+        "sthalles/SimCLR",
+        "1848fc934ad844ae630e6c452300433fe99acfd9",
+        "run.py",
+        "vision",
+        2021,
+        ("-dataset-name", "cifar10", "-b", "8", "-j", "0", "--fp16-precision"),
+        data=made_up.images_module(),
+        changes=(
+            Change(
+                "data_aug/contrastive_learning_dataset.py",
+                "from torchvision import transforms, datasets",
+                "from torchvision import transforms; import made_up_images as datasets",
+                _NO_CIFAR,
+            ),
+        ),
+        packages=("tensorboard", "tqdm", "pyyaml"),
+        cuda=True,
+        round=2,
+    ),
+    Recipe(
+        "minrf",
+        "cloneofsimo/minRF",
+        "4fc10e0cc8ba976152c7936a1af9717209f03e18",
+        "rf.py",
+        "diffusion",
+        2024,
+        data=made_up.mnist("data"),
+        packages=("wandb", "tqdm"),
+        cuda=True,
+        round=2,
+    ),
+    *(
+        Recipe(
+            f"vq-{name.replace('_', '-')}",
+            "lucidrains/vector-quantize-pytorch",
+            "0d7d1aa83334b6f2f8a40306bece75cdaa13d065",
+            f"examples/{name}.py",
+            "vision",
+            2026,
+            ("--batch_size", "16"),
+            path=True,
+            data=made_up.mnist("data", "FashionMNIST"),
+            changes=(
+                Change(
+                    f"examples/{name}.py", "~/data/fashion_mnist", "data", "a folder of its own"
+                ),
+            ),
+            packages=("einops", "einx", "fire", "tqdm"),
+            cuda=True,
+            round=2,
+        )
+        for name in (
+            *("autoencoder", "autoencoder_fsq", "autoencoder_lfq", "autoencoder_sim_vq"),
+            *("autoencoder_hq", "autoencoder_fvq", "autoencoder_fsp"),
+        )
+    ),
+    *(
+        Recipe(
+            f"td3-{policy.lower()}",
+            "sfujim/TD3",
+            "34770ccdcb51df6f6c7d85c1ba7e40d71b940d16",
+            "main.py",
+            "RL",
+            2023,
+            (
+                *("--policy", policy, "--env", "Pendulum-v1", "--start_timesteps", "300"),
+                *("--max_timesteps", "2000"),
+            ),
+            data=made_up.old_gym(),
+            packages=("gymnasium",),
+            cuda=True,
+            round=2,
+        )
+        for policy in ("TD3", "DDPG", "OurDDPG")
+    ),
+    *(
+        Recipe(
+            f"sac-{policy.lower()}",
+            "pranz24/pytorch-soft-actor-critic",
+            "c1805660b3961694be54079a355155a5cad492f5",
+            "main.py",
+            "RL",
+            2025,
+            (
+                *("--policy", policy, "--env-name", "Pendulum-v1", "--start_steps", "300"),
+                *("--batch_size", "64", "--num_steps", "2000"),
+            ),
+            data=made_up.old_gym(),
+            packages=("gymnasium", "tensorboard"),
+            cuda=True,
+            round=2,
+        )
+        for policy in ("Gaussian", "Deterministic")
+    ),
+    Recipe(
+        "gin",
+        "weihua916/powerful-gnns",
+        "9a2ce8ac3e99278307093a464a95caf0fb04b602",
+        "main.py",
+        "graphs",
+        2021,
+        ("--iters_per_epoch", "2", "--batch_size", "8"),
+        data=made_up.labelled_graphs("dataset/MUTAG/MUTAG.txt"),
+        packages=("networkx", "scikit-learn", "tqdm"),
+        cuda=True,
+        round=2,
+    ),
+    Recipe(
+        "gat-cora",
+        "gordicaleksa/pytorch-GAT",
+        "39c8f0ee634477033e8b1a6e9a6da3c7ed71bbd1",
+        "training_script_cora.py",
+        "graphs",
+        2021,
+        ("--num_of_epochs", "20", "--should_test"),
+        packages=("igraph", "scipy", "networkx", "matplotlib", "tensorboard"),
+        cuda=True,
+        round=2,
+    ),
+    Recipe(
+        "vq-vae-2",
+        "rosinality/vq-vae-2-pytorch",
+        "ef5f67c46f93624163776caec9e0d95063910eca",
+        "train_vqvae.py",
+        "vision",
+        2021,
+        ("--size", "32", "pictures"),
+        data=made_up.images("pictures/all"),
+        changes=(
+            Change(
+                "train_vqvae.py",
+                " range=(-1, 1)",
+                " value_range=(-1, 1)",
+                "torchvision has renamed it",
+            ),
+        ),
+        packages=("tqdm",),
+        cuda=True,
+        round=2,
+    ),
+    Recipe(
+        "glow",
+        "rosinality/glow-pytorch",
+        "97081ff115a694cf04aeedbd58447f33d242c879",
+        "train.py",
+        "vision",
+        2020,
+        (
+            *("--batch", "4", "--img_size", "16", "--n_flow", "2", "--n_block", "2"),
+            *("--n_sample", "4", "pictures"),
+        ),
+        data=made_up.images("pictures/all"),
+        changes=(
+            Change(
+                "train.py",
+                " range=(-0.5, 0.5)",
+                " value_range=(-0.5, 0.5)",
+                "torchvision has renamed it",
+            ),
+        ),
+        packages=("scipy", "tqdm"),
+        cuda=True,
+        round=2,
+    ),
+    Recipe(
+        "examples-ddp-single-gpu",
+        "pytorch/examples",
+        "77f55b912142e11fcfdf5b530231fb9c52f181e8",
+        "single_gpu.py",
+        "tables",
+        2025,
+        ("4", "2"),
+        folder="distributed/ddp-tutorial-series",
+        cuda=True,
+        round=2,
+    ),
+    Recipe(
+        "examples-hogwild",
+        "pytorch/examples",
+        "77f55b912142e11fcfdf5b530231fb9c52f181e8",
+        "main.py",
+        "vision",
+        2025,
+        ("--epochs", "1"),
+        folder="mnist_hogwild",
+        data=made_up.mnist("data"),
+        cuda=True,
+        round=2,
+    ),
+    Recipe(
+        "examples-imagenet",
+        "pytorch/examples",
+        "77f55b912142e11fcfdf5b530231fb9c52f181e8",
+        "main.py",
+        "vision",
+        2025,
+        ("--dummy", "-a", "squeezenet1_1", "-b", "4", "-j", "0"),
+        folder="imagenet",
+        cuda=True,
+        round=2,
+    ),
+    Recipe(
+        "otcfm-cifar",
+        "atong01/conditional-flow-matching",
+        "cacd4dc8a5b6f50de63780e8f73754c9371f15db",
+        "train_cifar10.py",
+        "diffusion",
+        2026,
+        (
+            *("--num_channel", "32", "--batch_size", "4", "--num_workers", "0"),
+            *("--save_step", "0"),
+        ),
+        folder="examples/images/cifar10",
+        path=True,
+        data=made_up.images_module(),
+        changes=(
+            Change(
+                "examples/images/cifar10/train_cifar10.py",
+                "from torchvision import datasets, transforms",
+                "from torchvision import transforms; import made_up_images as datasets",
+                _NO_CIFAR,
+            ),
+            Change(
+                "examples/images/cifar10/utils_cifar.py",
+                "from torchdyn.core import NeuralODE",
+                "NeuralODE = None",
+                "it is only used to sample",
+            ),
+        ),
+        packages=("absl-py", "POT", "tqdm"),
+        cuda=True,
+        round=2,
+    ),
+    Recipe(
+        "simclr-leftthomas",
+        "leftthomas/SimCLR",
+        "cee178b6cab1efab67f8b527a0cff91c9e793f5c",
+        "main.py",
+        "vision",
+        2020,
+        ("--batch_size", "4", "--k", "4"),
+        data=made_up.images_module(),
+        changes=(
+            Change(
+                "utils.py",
+                "from torchvision.datasets import CIFAR10",
+                "from made_up_images import CIFAR10",
+                _NO_CIFAR,
+            ),
+        ),
+        packages=("thop", "pandas", "tqdm"),
+        cuda=True,
+        round=2,
+    ),
+    *(
+        Recipe(
+            f"cleanrl-{name}-jax",
+            "vwxyzjn/cleanrl",
+            "fe8d8a03c41a7ef5b523e2e354bd01c363e786bb",
+            f"cleanrl/{script}_jax.py",
+            "RL",
+            2026,
+            arguments,
+            path=True,
+            packages=("gymnasium", "tyro", "tensorboard", "flax", "optax"),
+            round=2,
+        )
+        for name, script, _, arguments in _TASKS
+        if name in ("c51", "ddpg", "td3")
+    ),
+    *(
+        Recipe(
+            f"morvan-{script.partition('_')[2].lower().replace('_', '-')}",
+            "MorvanZhou/PyTorch-Tutorial",
+            "dbe154a9e56635e51c6b0c2ccea8ae36cfb585a7",
+            f"{script}.py",
+            field,
+            2022,
+            folder="tutorial-contents",
+            data=made_up.mnist("tutorial-contents/mnist"),
+            packages=("matplotlib", "scikit-learn"),
+            round=3,
+        )
+        for script, field in (
+            ("302_classification", "tables"),
+            ("306_optimizer", "tables"),
+            ("401_CNN", "vision"),
+            ("402_RNN_classifier", "vision"),
+            ("403_RNN_regressor", "tables"),
+            ("404_autoencoder", "vision"),
+            ("406_GAN", "tables"),
+            ("406_conditional_GAN", "tables"),
+            ("503_dropout", "tables"),
+            ("504_batch_normalization", "tables"),
+        )
+    ),
+    Recipe(
+        "ppo-nikhil",
+        "nikhilbarhate99/PPO-PyTorch",
+        "728cce83d7ab628fe2634eabcdf3239997eb81dd",
+        "train.py",
+        "RL",
+        2023,
+        data=made_up.old_gym(),
+        changes=(
+            Change("train.py", "import roboschool\n", "", "no package index has it"),
+            Change(
+                "train.py",
+                '"RoboschoolWalker2d-v1"',
+                '"Pendulum-v1"',
+                "Roboschool is in no package index",
+            ),
+        ),
+        packages=("gymnasium",),
+        cuda=True,
+        round=3,
+    ),
+    Recipe(
+        "ddpm-dome272",
+        "dome272/Diffusion-Models-pytorch",
+        "be352208d0576039fec061238c0e4385a562a2d4",
+        "ddpm.py",
+        "diffusion",
+        2022,
+        data=made_up.images("pictures/all"),
+        changes=(
+            Change(
+                "ddpm.py",
+                'r"C:\\Users\\dome\\datasets\\landscape_img_folder"',
+                '"pictures"',
+                "a folder of its author",
+            ),
+        ),
+        packages=("matplotlib", "tqdm", "tensorboard"),
+        cuda=True,
+        round=3,
+    ),
+    Recipe(
+        "cifar-kuangliu",
+        "kuangliu/pytorch-cifar",
+        "49b7aa97b0c12fe0d4054e670403a16b6b834ddd",
+        "main.py",
+        "vision",
+        2021,
+        data=made_up.images_module(),
+        changes=(
+            Change(
+                "main.py",
+                "torchvision.datasets.CIFAR10(",
+                "__import__('made_up_images').CIFAR10(",
+                _NO_CIFAR,
+            ),
+            Change(
+                "utils.py",
+                "_, term_width = os.popen('stty size', 'r').read().split()",
+                "term_width = 80",
+                "a check has no terminal",
+            ),
+        ),
+        cuda=True,
+        round=3,
     ),
 )
