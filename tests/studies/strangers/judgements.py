@@ -178,7 +178,7 @@ JUDGEMENTS: dict[str, Judgement] = {
     "morvan-optimizer": Judgement(
         "sound (19 checks); no gradient reaches net_Adam, net_RMSprop in the first two steps",
         "false",
-        "four networks take turns with one optimizer each: the first two steps are of the other two",
+        "four networks with an optimizer each take turns: the first two steps are of the others",
         mended=True,
     ),
     "morvan-dropout": Judgement(
