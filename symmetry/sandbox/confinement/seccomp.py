@@ -172,9 +172,17 @@ def _paths(call: _Call, thread: int, arguments: list[int]) -> Iterator[str]:
 
 
 def _text(memory: int, address: int) -> bytes:
-    """Return the bytes up to a zero, page by page: behind the last one may be nothing."""
+    """Return the bytes up to a zero, page by page: behind the last one may be nothing.
+
+    Raises
+    ------
+    ProcessLookupError
+        If the process was killed meanwhile: nothing comes of its memory, and no error.
+    """
     text = b""
     while b"\0" not in text and len(text) < _MOST:
-        text += os.pread(memory, _MOST - address % _MOST, address)
-        address += _MOST - address % _MOST
+        if not (page := os.pread(memory, _MOST - address % _MOST, address)):
+            raise ProcessLookupError
+        text += page
+        address += len(page)
     return text.partition(b"\0")[0]
