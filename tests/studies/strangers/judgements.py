@@ -192,6 +192,74 @@ JUDGEMENTS: dict[str, Judgement] = {
         "true",
         "loss.data[0] of 2018 fails with each PyTorch from 0.5 on",
     ),
+    "bert": Judgement(
+        "1 violation, loop/evaluation: BERTLM is evaluated in training mode; notes loop/augmented "
+        "and loop/overlap",
+        "true",
+        "pretrain.py: test() calls iteration(), which never calls eval(); its data set masks words "
+        "anew in each epoch; the recipe gives one corpus for both",
+    ),
+    "fm": Judgement(
+        "sound (24 checks), note loop/order: batches of 2 epochs come in the same order",
+        "true",
+        "read: zero_grad, backward, step, modes are switched; main.py:157 does not shuffle",
+    ),
+    "nlp-tutorial-nnlm": Judgement(
+        "sound (16 checks), note symmetry/hash-order",
+        "true",
+        "read: one batch, one loss; words are numbered by list(set(...))",
+    ),
+    "nlp-tutorial-word2vec": Judgement(
+        "sound (16 checks), note symmetry/hash-order",
+        "true",
+        "read: a pair is drawn for each update; words are numbered by list(set(...))",
+    ),
+    "nlp-tutorial-textcnn": Judgement(
+        "sound (16 checks), note symmetry/hash-order",
+        "true",
+        "read: one batch, one loss; words are numbered by list(set(...))",
+    ),
+    "nlp-tutorial-textrnn": Judgement(
+        "sound (16 checks), note symmetry/hash-order",
+        "true",
+        "read: one batch, hidden states begin at zero; words are numbered by list(set(...))",
+    ),
+    "nlp-tutorial-textlstm": Judgement(
+        "sound (16 checks)", "true", "read: one batch, one loss; letters are numbered by a string"
+    ),
+    "nlp-tutorial-bilstm": Judgement(
+        "sound (16 checks), note symmetry/hash-order",
+        "true",
+        "read: one batch, one loss; two sets number the words, equal only within one process",
+    ),
+    "nlp-tutorial-attention": Judgement(
+        "sound (16 checks), note symmetry/hash-order",
+        "true",
+        "read: one pair of sentences, inputs and labels are shifted by hand",
+    ),
+    "nlp-tutorial-bilstm-attention": Judgement(
+        "sound (16 checks), notes symmetry/hash-order and model/views",
+        "true",
+        "Bi-LSTM(Attention).py:21: final_state.view(-1, 10, 1) of the shape (2, 6, 5) gives each "
+        "sentence states of others: a mistake of the script",
+    ),
+    "nlp-tutorial-bert": Judgement(
+        "no answer: it does not end",
+        "unfair",
+        "a plain run was killed in the middle of unlinkat(): its memory gives no bytes and no "
+        "error, and the supervisor read its path for ever",
+        mended=True,
+    ),
+    "tcn-copy": Judgement(
+        "1 violation, loop/gradients: this clips nothing",
+        "true",
+        "copymem_test.py:120: clip_grad_norm_() stands between zero_grad() and backward()",
+    ),
+    "tcn-music": Judgement(
+        "1 violation, loop/gradients: this clips nothing",
+        "true",
+        "music_test.py:107: clip_grad_norm_() stands between zero_grad() and backward()",
+    ),
 }
 
 NOT_RUN: dict[str, str] = {}  # scripts that were drawn and cannot start here, and why

@@ -105,10 +105,12 @@ def sentence(length: int = 30) -> Callable[[np.random.Generator], str]:
     return lambda random: " ".join(random.choice(WORDS, length))
 
 
-def conversation() -> Callable[[np.random.Generator], object]:
+def conversation(**more: str) -> Callable[[np.random.Generator], object]:
     """Return a field of :func:`json_lines`: a question and an answer of a chat."""
     parts = {"user": sentence(6), "assistant": sentence(8)}
-    return lambda random: [{"role": who, "content": say(random)} for who, say in parts.items()]
+    return lambda random: [
+        {"role": who, "content": say(random), **more} for who, say in parts.items()
+    ]
 
 
 def vocabulary(folder: Path, corpus: str, into: str) -> None:
@@ -293,6 +295,55 @@ def images(folder: str, number: int = 24, size: int = 64, masks: str | None = No
             if masks:
                 mask = (random.random((size, size)) < 0.5).astype(np.uint8)
                 Image.fromarray(mask * 255).save(_file(place, f"{masks}/{n:03}_mask.gif"))
+
+    return data
+
+
+def labelled(path: str, lines: int = 300, classes: int = 10) -> Data:
+    """Write a sentence a line, a tab, and its class."""
+
+    def data(folder: Path) -> None:
+        random = _random()
+        rows = (f"{sentence(6)(random)}\t{random.integers(classes)}" for _ in range(lines))
+        _file(folder, path).write_text("\n".join(rows) + "\n", "utf-8")
+
+    return data
+
+
+def series(path: str, columns: tuple[str, ...], hours: int = 14500) -> Data:
+    """Write a CSV file of numbers measured each hour."""
+
+    def data(folder: Path) -> None:
+        dates = np.datetime64("2016-07-01T00:00:00") + np.arange(hours) * np.timedelta64(1, "h")
+        values = _random().normal(size=(hours, len(columns))).round(3).tolist()
+        dated = (
+            [str(date).replace("T", " "), *row] for date, row in zip(dates, values, strict=True)
+        )
+        _table(folder, path, [["date", *columns], *dated], ",")
+
+    return data
+
+
+def choices(path: str, users: int = 30, items: int = 120) -> Data:
+    """Write who chose what as NCF reads it: ``.train.rating`` and ``.test.negative``."""
+
+    def data(folder: Path) -> None:
+        random = _random()
+        drawn = [random.permutation(items) for _ in range(users)]
+        train = [[user, item, 5, 0] for user, row in enumerate(drawn) for item in row[:8]]
+        tests = [[f"({user},{row[8]})", *row[9:108]] for user, row in enumerate(drawn)]
+        _table(folder, f"{path}.train.rating", train, "\t")
+        text = "\n".join("\t".join(map(str, row)) for row in tests)
+        _file(folder, f"{path}.test.negative").write_text(text + "\n", "utf-8")
+
+    return data
+
+
+def tokens(path: str, number: int = 4000, below: int = 64) -> Data:
+    """Write numbers of tokens, 16 bits each."""
+
+    def data(folder: Path) -> None:
+        _file(folder, path).write_bytes(_random().integers(0, below, number, np.uint16).tobytes())
 
     return data
 
