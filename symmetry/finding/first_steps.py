@@ -215,7 +215,7 @@ class FirstSteps:
     """The first steps of a training, taken as they are written."""
 
     trained: frozenset[str]  # the parameters that are trained
-    waiting: frozenset[str]  # those of optimisers that step later, as where networks take turns
+    waiting: frozenset[str]  # those of optimisers that step later, as where losses take turns
     later: State  # parameters and buffers after these steps
     gradients: ReceivedGradients  # the gradients that the parameters received
 
@@ -235,16 +235,25 @@ def take_first_steps(training: Training) -> FirstSteps:
         if needed(run, Layered).sharded:
             raise TrainingError(f"{training.name}: its ranks hold parameters in parts (DTensor)")
         refuse_beyond_memory(_BYTES * sum(a.size for a in run.parameter_arrays().values()))
-        stepped: set[str] = set()
-        with needed(run, StepEvents).listening(before_update=lambda o: stepped.update(o.rates())):
+        stepped: set[frozenset[str]] = set()
+        with needed(run, StepEvents).listening(
+            before_update=lambda optimizer: stepped.add(frozenset(optimizer.rates()))
+        ):
             gradients = observe_gradients(run)
-        optimizing = run.capability(Optimizing)
-        waiting = optimizing.held - stepped if stepped and optimizing is not None else frozenset()
+        waiting = _waiting(run.capability(Optimizing), stepped)
         first = FirstSteps(run.trained, waiting, needed(run, Tracing).leaves(), gradients)
         run.close()
         return first
 
     return training.with_run(taken, RunSettings(dtype="float64", noise=False))
+
+
+def _waiting(optimizing: Optimizing | None, stepped: Collection[frozenset[str]]) -> frozenset[str]:
+    """Return what is held by optimisers that took no step while others did."""
+    if optimizing is None or not stepped:
+        return frozenset()
+    held = (frozenset(each.rates()) for each in optimizing.optimizers.values())
+    return frozenset[str]().union(*(names for names in held if names not in stepped))
 
 
 def observe_gradients(run: Run, least: float = 0.0) -> ReceivedGradients:

@@ -290,3 +290,22 @@ def test_networks_that_take_turns_are_not_named():
         return nets, step
 
     assert find(FunctionTraining("made", make)).without_gradient == ()
+
+
+def test_a_part_whose_own_loss_comes_later_is_not_named():
+    def make():
+        body, head = nn.Linear(5, 3), nn.Linear(5, 3)
+        nets = nn.ModuleList([body, head])
+        first = torch.optim.SGD(nets.parameters(), 0.1)
+        second = torch.optim.SGD(head.parameters(), 0.1)
+        turns = (body, first), (body, first), (head, second)
+        losses = [classify(net, normal(8, 5), 3)[1] for net, _ in turns]
+
+        def step(i):
+            nets.zero_grad()
+            losses[i % 3](i)
+            turns[i % 3][1].step()
+
+        return nets, step
+
+    assert find(FunctionTraining("made", make)).without_gradient == ()
