@@ -43,6 +43,7 @@ def stuck(start: TrainingStart) -> Measurement:
         if not has_moved(start.state, [end]):
             return Measurement(counted=False, note="nothing moved")
         alike = [units for units in alike if _trained(units, trained) and _equal(units, end)]
+        alike = [units for units in alike if _are_made(units, run.capability(Layered))]
     if not alike:
         return Measurement(counted=bool(groups))
     layered = run.capability(Layered)
@@ -94,6 +95,16 @@ def _without_gradient(run: Run, steps: int) -> frozenset[str]:
 def _trained(units: Units, trained: frozenset[str]) -> bool:
     """Return whether a part of the units is trained."""
     return any(part.array in trained for part in units.parts)
+
+
+def _are_made(units: Units, layered: Layered | None) -> bool:
+    """Return whether a layer makes the units, or they are no matrices' alone.
+
+    Inputs that are equal, as those of a constant, have weights that stay equal, and need no more.
+    """
+    layers = layered.layers if layered is not None else {}
+    reads = (part.array in layers and part.axis != layers[part.array][0] for part in units.parts)
+    return not all(reads)
 
 
 def _are_numbers(units: Units, start: TrainingStart) -> bool:

@@ -105,3 +105,32 @@ def test_weights_of_the_terms_of_a_loss_are_no_layer():
         return model, step
 
     assert measured(make).violation is None
+
+
+class Prior(nn.Module):
+    """Scores, and a part of them that a layer of zeros learns from a constant."""
+
+    def __init__(self):
+        super().__init__()
+        self.body, self.prior = nn.Linear(4, 3), nn.Linear(6, 3)
+        nn.init.zeros_(self.prior.weight)
+
+    def forward(self, x):
+        return self.body(x) + self.prior(torch.ones_like(x[:, :1]).expand(-1, 6))
+
+
+def test_inputs_of_a_layer_that_are_one_constant_are_no_copies():
+    def make():
+        model = Prior()
+        optimizer = torch.optim.SGD(model.parameters(), 0.1)
+        x = torch.randn(40, 4)
+
+        def step(i):
+            optimizer.zero_grad()
+            nn.functional.cross_entropy(model(x), x.argmax(1) % 3).backward()
+            optimizer.step()
+
+        return model, step
+
+    assert [units.count for units in find(FunctionTraining("prior", make)).groups] == [6]
+    assert measured(make).violation is None
