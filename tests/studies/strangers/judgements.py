@@ -260,6 +260,48 @@ JUDGEMENTS: dict[str, Judgement] = {
         "true",
         "music_test.py:107: clip_grad_norm_() stands between zero_grad() and backward()",
     ),
+    "morvan-rnn-regressor": Judgement(
+        "sound (15 checks)", "true", "read: the hidden state is cut from its graph at each step"
+    ),
+    "morvan-gan": Judgement(
+        "sound (14 checks)",
+        "true",
+        "read: detach() and each zero_grad() are there; its retain_graph=True is of no use",
+    ),
+    "dragan": Judgement(
+        "fails: dragan.py:175 raises NameError",
+        "true",
+        "its loader is named dataloader; behind it, d_loss has no backward()",
+    ),
+    "examples-regression": Judgement(
+        "sound (8 checks)", "true", "read: zero_grad() and an update by hand, no optimizer"
+    ),
+    "glow": Judgement(
+        "1 violation, symmetry/stuck: all 24 prior.conv channels start with the same numbers",
+        "false",
+        "they are its inputs, and the last block hands zeros to it: a learned mean, as in Glow",
+        mended=True,
+    ),
+    "examples-gcn": Judgement(
+        "sound (18 checks)", "true", "read: dropout by the mode, log_softmax goes to nll_loss"
+    ),
+    "morvan-cnn": Judgement(
+        "fails: 401_CNN.py:123 raises TypeError",
+        "true",
+        "scikit-learn has renamed n_iter of TSNE to max_iter",
+    ),
+    "morvan-batch-normalization": Judgement(
+        "1 violation, symmetry/permutation: equal units of net2.bn1 are treated differently",
+        "false",
+        "read: plain layers and norms; a group of units lacks the running variances of one norm",
+    ),
 }
 
-NOT_RUN: dict[str, str] = {}  # scripts that were drawn and cannot start here, and why
+# Scripts that were drawn and cannot start here, and why.
+NOT_RUN: dict[str, str] = {
+    "williamleif/graphsage-simple, model.py": "print statements of Python 2",
+    "AntixK/PyTorch-VAE, run.py": "DDPPlugin and gpus of Lightning 1, which 2 has no more",
+    "facebookresearch/moco, main_moco.py": "it accepts nothing but ranks with a GPU each",
+    "denisyarats/pytorch_sac, train.py": "dmc2gym, which no package index has",
+    "pytorch/examples, fast_neural_style": "weights of VGG-16, a download",
+}
