@@ -1175,28 +1175,6 @@ RECIPES = (
         round=2,
     ),
     Recipe(
-        "vq-autoencoder",
-        "lucidrains/vector-quantize-pytorch",
-        "0d7d1aa83334b6f2f8a40306bece75cdaa13d065",
-        "examples/autoencoder.py",
-        "vision",
-        2026,
-        ("--batch_size", "16"),
-        path=True,
-        data=made_up.mnist("data/fashion"),
-        changes=(
-            Change(
-                "examples/autoencoder.py",
-                'datasets.FashionMNIST(root = "~/data/fashion_mnist"',
-                'datasets.MNIST(root = "data/fashion"',
-                "no package index has Fashion-MNIST",
-            ),
-        ),
-        packages=("einops", "einx", "fire", "tqdm"),
-        cuda=True,
-        round=2,
-    ),
-    Recipe(
         "fsq-autoencoder",
         "lucidrains/vector-quantize-pytorch",
         "0d7d1aa83334b6f2f8a40306bece75cdaa13d065",
