@@ -295,6 +295,12 @@ JUDGEMENTS: dict[str, Judgement] = {
         "false",
         "read: plain layers and norms; a group of units lacks the running variances of one norm",
     ),
+    "tcn-add": Judgement("sound (18 checks)", "true", "read: one loss, modes are switched"),
+    "ncf": Judgement(
+        "sound (23 checks), run on the CPU in place of CUDA",
+        "true",
+        "read: negatives are drawn anew in each epoch, modes are switched, topk of equal shapes",
+    ),
 }
 
 # Scripts that were drawn and cannot start here, and why.
@@ -304,4 +310,17 @@ NOT_RUN: dict[str, str] = {
     "facebookresearch/moco, main_moco.py": "it accepts nothing but ranks with a GPU each",
     "denisyarats/pytorch_sac, train.py": "dmc2gym, which no package index has",
     "pytorch/examples, fast_neural_style": "weights of VGG-16, a download",
+    "jadore801120/attention-is-all-you-need-pytorch": "torchtext has no Field any more, and its "
+    "last release does not load beside this PyTorch",
+    "hyunwoongko/transformer": "torchtext.legacy is gone, and the tokens come from a download",
+    "eric-mitchell/direct-preference-optimization": "weights and preferences are downloads",
+    "policy-gradient/GRPO-Zero": "it fine-tunes weights that are a download",
+    "huggingface/nanoVLM": "weights, tokens and images are downloads",
+    "huggingface/accelerate": "nlp_example.py and cv_example.py begin with downloads",
+    "sapientinc/HRM": "flash-attn and adam-atan2 are kernels for GPUs",
+    "SamsungSAILMontreal/TinyRecursiveModels": "adam-atan2 is a kernel for GPUs",
+    "NX-AI/xlstm": "its experiment loads kernels for GPUs",
+    "jayroxis/PINNs": "notebooks only",
+    "dreamquark-ai/tabnet": "notebooks only",
+    "zongyi-li/fourier_neural_operator": "the repository of neuraloperator under its old name",
 }

@@ -1545,7 +1545,7 @@ RECIPES = (
         "informer",
         "zhouhaoyi/Informer2020",
         "29f2a739226a509202a092b464163da81fa74960",
-        "-u main_informer.py",
+        "main_informer.py",
         "tables",
         2025,
         (
@@ -1563,7 +1563,7 @@ RECIPES = (
         "ltsf-linear",
         "cure-lab/LTSF-Linear",
         "0c113668a3b88c4c4ee586b8c5ec3e539c4de5a6",
-        "-u run_longExp.py",
+        "run_longExp.py",
         "tables",
         2024,
         (
