@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -107,9 +109,20 @@ def _close_to_module(module: Any, name: str) -> str:
 
 
 def _close_to_optimizer(optimizer: Any, name: str) -> str:
-    """Return the option of an optimiser that is set on itself, not on its groups."""
-    defaults = getattr(optimizer, "defaults", {})
-    return name if name in defaults and not hasattr(type(optimizer), name) else ""
+    """Return the option of an optimiser that is set on itself, not on its groups.
+
+    One that no optimiser of PyTorch has is of the script's own class, and may be read from it.
+    """
+    here = name in getattr(optimizer, "defaults", {}) and not hasattr(type(optimizer), name)
+    return name if here and name in _options() else ""
+
+
+@functools.cache
+def _options() -> frozenset[str]:
+    """Return the names of all options of PyTorch's optimisers."""
+    kinds = [each for each in vars(torch.optim).values() if isinstance(each, type)]
+    kinds = [each for each in kinds if issubclass(each, Optimizer)]
+    return frozenset(name for kind in kinds for name in inspect.signature(kind).parameters)
 
 
 def _actual(owner: Any, meant: str, value: Any) -> str | None:

@@ -38,6 +38,7 @@ def test_a_name_that_is_one_edit_away(folder, line, meant, actual):
         "model.name = 'mine'",
         "optimizer.lr = 0.1",
         "optimizer.title = 'mine'",
+        "optimizer.defaults['grad_clip'] = 0.1; optimizer.grad_clip = 0",  # no option of PyTorch
     ],
 )
 def test_an_attribute_that_may_be_meant(folder, line):
