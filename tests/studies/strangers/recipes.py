@@ -1290,7 +1290,7 @@ RECIPES = (
         data=made_up.both(
             made_up.lines("data_lists/TIMIT_train.scp", *_TIMIT[:4]),
             made_up.lines("data_lists/TIMIT_test.scp", *_TIMIT[4:]),
-            made_up.sounds("data", _TIMIT),
+            made_up.sounds("data", tuple(n.removesuffix(".wav") for n in _TIMIT)),
             made_up.folders("exp"),
         ),
         changes=(
