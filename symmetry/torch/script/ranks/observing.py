@@ -72,6 +72,7 @@ class RankObserver(Observer):
 
     def run(self, training: Training, steps: int) -> RankRun:
         """Run a training for some updates; return what was observed."""
+        training.begin()  # a script rehearses its first step once: that is no part of its run
         with self._observing():
             run = training.begin()
             if self._draw is not None:

@@ -135,6 +135,24 @@ def test_a_rate_that_parts_from_that_of_other_ranks_is_caught(training, rate, sa
     assert says in getattr(found.violation, "message", "")
 
 
+# Each rank makes its share of the micro-batches of an update.
+SHARED_PIECES = (
+    SCRIPT.replace("optimizer.zero_grad()", "pieces = 4 // world")
+    .replace("for x, y in loader", "for i, (x, y) in enumerate(loader, 1)")
+    .replace("optimizer.step()", "i % pieces or (optimizer.step(), optimizer.zero_grad())")
+)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("by", "is_right"), [("pieces", True), ("4", False)])
+def test_ranks_that_share_the_micro_batches_of_an_update(folder, by, is_right):
+    text = SHARED_PIECES.format(**PLAIN | {"loss": f"cross_entropy(model(x), y) / {by}"})
+    (folder / "other.py").write_text(text)
+    found = measured("ranks/world", script("other.py", ranks=2).training)
+    assert (found.violation is None) == is_right
+    assert found.counted
+
+
 @pytest.mark.slow
 def test_parameters_in_parts_lose_no_invariant_of_the_loop(folder):
     """FSDP takes the memory of whole parameters away between two uses.
