@@ -3,7 +3,8 @@
 Example: ``step(params, opt, x, y, key)`` returned params and opt for its next call, so these are
 the state. x and y differ from call to call: they are the batch. The keys do, too: they belong to
 the number of the step, not to samples. A copy of params that stays, as a target network does, is
-a part of the state, too: it has the units of params.
+a part of the state, too: it has the units of params. One that the script moves outside of jitted
+functions, as a soft update does, belongs to the number of the step: it is as it was recorded.
 
 Functions that ``jax.pmap`` maps over one device are called without the axis of the devices.
 Example: a script on one device, whose batch has one row.
@@ -207,10 +208,8 @@ class RepeatedStep:
         self._name, self._jitted = name, jitted
         self.frozen = jitted.frozen if isinstance(jitted, Jitted) else ()
         copies, fixed = _copies_in(jitted), self._static()
-        if any(self._moves(place) for place in copies):
-            what = "takes a copy of its state that changes"
-            raise NotCheckable(f"{name}: its step {jitted.name} {what}: {_WRITE}")
-        self.places = sorted({*jitted.state, *copies})
+        following = self._following(copies)
+        self.places = sorted({*jitted.state, *copies}.difference(following))
         moving = [
             place
             for place in range(len(jitted.first))
@@ -218,12 +217,28 @@ class RepeatedStep:
             if self._moves(place) or _is_key(jitted.first[place])  # it may change in later epochs
         ]
         keys = [place for place in moving if _is_key(jitted.first[place])]
-        self._batch = [place for place in moving if place not in keys]
-        self._keys = {p: jnp.stack([jnp.asarray(c[p]) for c in jitted.given]) for p in keys}
+        numbered = [*keys, *following]
+        self._batch = [place for place in moving if place not in numbered]
+        self._by_number = {
+            place: jnp.stack([jnp.asarray(call[place]) for call in jitted.given])
+            for place in numbered
+        }
 
     def training(self) -> tuple[Any, Callable[[Any, Any], Any], dict[str, Any]]:
         """Return the state, the step and the extras."""
         return self._alone(self._state(self._jitted.first)), self._step, {"batch": self._given}
+
+    def _following(self, copies: Sequence[int]) -> list[int]:
+        """Return the leaves of arguments that hold copies of its state, where these move.
+
+        A bias of zeros that moves with them is no copy for certain, and none of the batch.
+        """
+        every = range(len(self._jitted.first))
+        arguments = jax.tree.unflatten(self._jitted.tree, every)
+        owner = {leaf: name for name, part in arguments.items() for leaf in jax.tree.leaves(part)}
+        names = {owner[place] for place in copies if self._moves(place)}
+        mine = (n for n in every if owner.get(n) in names and n not in self._jitted.state)
+        return [n for n in mine if not _is_key(self._jitted.first[n]) and self._moves(n)]
 
     def _static(self) -> frozenset[int]:
         """Return the leaves that are compiled as constants.
@@ -271,7 +286,10 @@ class RepeatedStep:
         for numbers, values in (
             (own.keys(), own.values()),
             (self._batch, jax.tree.leaves(given["batch"])),
-            ([*self._keys], [keys[given[_NUMBER]] for keys in self._keys.values()]),
+            (
+                self._by_number.keys(),
+                [values[given[_NUMBER]] for values in self._by_number.values()],
+            ),
         ):
             for place, value in zip(numbers, values, strict=True):
                 leaves[place] = value
