@@ -215,6 +215,7 @@ class _Process:
                     pipe.close()
 
     def _answer(self) -> PlainRun:
+        """Read one answer, not the pipe to its end: the script's processes may hold that open."""
         pipe = self._process.stdout
         assert pipe
         while not select.select([pipe], [], [], _BETWEEN)[0]:
@@ -222,7 +223,7 @@ class _Process:
             if took > self._seconds:
                 return _UNKNOWN
             if self._process.poll() is not None and not select.select([pipe], [], [], 0)[0]:
-                break  # a process that the script has started may hold the pipe
+                break
         else:
             with suppress(EOFError):
                 run: PlainRun = pickle.load(pipe)

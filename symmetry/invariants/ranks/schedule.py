@@ -48,7 +48,8 @@ INVARIANT = TrainingInvariant(
     statement="a schedule that is made for the updates of several ranks is stepped with each",
     reason="it ends where the loop ends",
     witness="several ranks, and a scheduler that is stepped",
-    cause="the length of the schedule does not depend on the number of ranks",
+    cause="the length of the schedule does not depend on the number of ranks, or each rank has its "
+    "own",
     cure="Divide the number of updates by the number of ranks.",
     targets="PyTorch scripts on several ranks",
     failure="goes wrong beyond its first steps",

@@ -98,7 +98,7 @@ def _trained(units: Units, trained: frozenset[str]) -> bool:
 
 
 def _are_made(units: Units, layered: Layered | None) -> bool:
-    """Return whether a layer makes the units, or they are no matrices' alone.
+    """Return whether the units are more than inputs of layers.
 
     Inputs that are equal, as those of a constant, have weights that stay equal, and need no more.
     """

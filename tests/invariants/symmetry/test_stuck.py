@@ -61,18 +61,22 @@ class Gated(nn.Module):
         return self.body(x) * ((opened > 0.1).to(x.dtype) if self.cut else opened)
 
 
+def classifying(model, optimizer):
+    x = torch.randn(40, 4)
+
+    def step(i):
+        optimizer.zero_grad()
+        nn.functional.cross_entropy(model(x), x.argmax(1) % 3).backward()
+        optimizer.step()
+
+    return model, step
+
+
 def gated(cut):
     def make():
         model = Gated(cut)
         optimizer = torch.optim.AdamW(model.parameters(), 1e-2)
-        x = torch.randn(40, 4)
-
-        def step(i):
-            optimizer.zero_grad()
-            nn.functional.cross_entropy(model(x), x.argmax(1) % 3).backward()
-            optimizer.step()
-
-        return model, step
+        return classifying(model, optimizer)
 
     return make
 
@@ -123,14 +127,7 @@ def test_inputs_of_a_layer_that_are_one_constant_are_no_copies():
     def make():
         model = Prior()
         optimizer = torch.optim.SGD(model.parameters(), 0.1)
-        x = torch.randn(40, 4)
-
-        def step(i):
-            optimizer.zero_grad()
-            nn.functional.cross_entropy(model(x), x.argmax(1) % 3).backward()
-            optimizer.step()
-
-        return model, step
+        return classifying(model, optimizer)
 
     assert [units.count for units in find(FunctionTraining("prior", make)).groups] == [6]
     assert measured(make).violation is None

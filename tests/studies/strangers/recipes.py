@@ -58,6 +58,22 @@ _NO_CIFAR = "no package index has CIFAR"
 _CHAT = made_up.conversation(reasoning_content="", tools="", tool_calls="")
 _ETT = ("HUFL", "HULL", "MUFL", "MULL", "LUFL", "LULL", "OT")
 _TIMIT = tuple(f"train/dr1/fcjf0/{n}.wav" for n in ("sx127", "sx217", "sx307", "sx37", "si648"))
+_TINY = (
+    *("--hidden_size", "64", "--num_hidden_layers", "2", "--max_seq_len", "64"),
+    *("--batch_size", "4", "--from_weight", "none"),
+)
+_TUNED = (  # of minimind: name, script, its arguments
+    ("sft", "full_sft", _TINY),
+    ("lora", "lora", _TINY),
+    (
+        *("distillation", "distillation"),
+        (
+            *("--student_hidden_size", "64", "--student_num_layers", "2", "--max_seq_len", "64"),
+            *("--teacher_hidden_size", "64", "--teacher_num_layers", "2", "--batch_size", "4"),
+            *("--from_student_weight", "none", "--from_teacher_weight", "none"),
+        ),
+    ),
+)
 _GANS = (
     *("gan", "cgan", "dcgan", "lsgan", "infogan", "wgan", "ebgan", "dragan", "softmax_gan", "sgan"),
     *("aae", "bgan", "relativistic_gan", "wgan_div", "began"),
@@ -1365,60 +1381,22 @@ RECIPES = (
         cuda=True,
         round=2,
     ),
-    Recipe(
-        "minimind-sft",
-        "jingyaogong/minimind",
-        "d65ef2c00ebc6082f9df11541e1b191655eddb00",
-        "train_full_sft.py",
-        "text",
-        2026,
-        (
-            *("--hidden_size", "64", "--num_hidden_layers", "2", "--max_seq_len", "64"),
-            *("--batch_size", "4", "--num_workers", "0", "--from_weight", "none"),
-            *("--data_path", "../dataset/made_up.jsonl"),
-        ),
-        folder="trainer",
-        data=made_up.json_lines("dataset/made_up.jsonl", conversations=_CHAT),
-        packages=("datasets", "transformers"),
-        cuda=True,
-        round=2,
-    ),
-    Recipe(
-        "minimind-lora",
-        "jingyaogong/minimind",
-        "d65ef2c00ebc6082f9df11541e1b191655eddb00",
-        "train_lora.py",
-        "text",
-        2026,
-        (
-            *("--hidden_size", "64", "--num_hidden_layers", "2", "--max_seq_len", "64"),
-            *("--batch_size", "4", "--num_workers", "0", "--from_weight", "none"),
-            *("--data_path", "../dataset/made_up.jsonl"),
-        ),
-        folder="trainer",
-        data=made_up.json_lines("dataset/made_up.jsonl", conversations=_CHAT),
-        packages=("datasets", "transformers"),
-        cuda=True,
-        round=2,
-    ),
-    Recipe(
-        "minimind-distillation",
-        "jingyaogong/minimind",
-        "d65ef2c00ebc6082f9df11541e1b191655eddb00",
-        "train_distillation.py",
-        "text",
-        2026,
-        (
-            *("--student_hidden_size", "64", "--student_num_layers", "2", "--max_seq_len", "64"),
-            *("--teacher_hidden_size", "64", "--teacher_num_layers", "2", "--batch_size", "4"),
-            *("--num_workers", "0", "--from_student_weight", "none"),
-            *("--from_teacher_weight", "none", "--data_path", "../dataset/made_up.jsonl"),
-        ),
-        folder="trainer",
-        data=made_up.json_lines("dataset/made_up.jsonl", conversations=_CHAT),
-        packages=("datasets", "transformers"),
-        cuda=True,
-        round=2,
+    *(
+        Recipe(
+            f"minimind-{name}",
+            "jingyaogong/minimind",
+            "d65ef2c00ebc6082f9df11541e1b191655eddb00",
+            f"train_{script}.py",
+            "text",
+            2026,
+            (*arguments, "--num_workers", "0", "--data_path", "../dataset/made_up.jsonl"),
+            folder="trainer",
+            data=made_up.json_lines("dataset/made_up.jsonl", conversations=_CHAT),
+            packages=("datasets", "transformers"),
+            cuda=True,
+            round=2,
+        )
+        for name, script, arguments in _TUNED
     ),
     Recipe(
         "tcn-add",

@@ -1,6 +1,6 @@
 """Calls without gradients whose results are compared with data, and train nothing: scores.
 
-And the rows of larger tensors that calls with gradients are given.
+And the rows of larger tensors that calls with gradients are given: where they lie, and digests.
 
     accuracy = (net(x).argmax(1) == y).float().mean()       y is data: the call is scored
     loss = entropy(net(x), labels_of(net(x)))               this one is not: a gradient flows
@@ -164,7 +164,7 @@ class Scores:
 
 
 def _of_rows(rows: Tensor, source: Sequence[Tensor]) -> _Places:
-    """Return where rows lie that were read, in their source if they are a copy."""
+    """Return where rows lie that were read, in their source if they are a copy; and a digest."""
     around = frozenset(map(_memory_of, source)) or frozenset({_NOWHERE})
     own = frozenset({_memory_of(rows)}) if source and rows._base is not None else around
     return _Places(own, around, frozenset({digest_of(rows)}))
