@@ -259,9 +259,13 @@ def _resized(start: State, results: StepResults) -> set[str]:
 
 
 def _written(start: State, buffers: Sequence[str], results: StepResults) -> set[str]:
-    """Return the buffers that the first step changes."""
-    after = results.buffers[0]
-    return {name for name in buffers if not same(start[name], after[name], 0.0)}
+    """Return the buffers that a step changes."""
+    return {
+        name
+        for after in results.buffers
+        for name in buffers
+        if not same(start[name], after[name], 0.0)
+    }
 
 
 def _rotated(groups: Sequence[Units], state: State) -> State:

@@ -85,6 +85,19 @@ def test_units_are_named_by_what_makes_them():
     assert [units.name for units in coverage.groups] == ["layer 0 channels", "layer 3 channels"]
 
 
+def test_statistics_that_begin_in_a_later_step_belong_to_their_units():
+    def in_turn():
+        nets = [
+            nn.Sequential(nn.Linear(5, 7), nn.BatchNorm1d(7), nn.Tanh(), nn.Linear(7, 3))
+            for _ in range(2)
+        ]
+        steps = [models.classify(net, models.normal(8, 5), 3)[1] for net in nets]
+        return nn.ModuleList(nets), lambda k: steps[k % 2](k // 2)
+
+    names = {f"model.{i}.1.running_{of}" for i in (0, 1) for of in ("mean", "var")}
+    assert names <= {part.array for units in find_units(in_turn).groups for part in units.parts}
+
+
 def test_units_without_gradient_are_told_and_stay_in_their_group():
     def dead():
         model, step = models.mlp()

@@ -84,6 +84,27 @@ def test_whether_whole_epochs_fail_may_not_be_known(measured):
     assert "raises AssertionError: 2 if its epochs have two batches" in note.text
 
 
+ENDLESS = (
+    "class Endless(torch.utils.data.IterableDataset):\n"
+    "    def __iter__(self):\n"
+    "        while True:\n"
+    "            yield from zip(x, y)\n"
+    "batches = iter(DataLoader({}, batch_size=8))\n"
+    "for _ in range(4):\n"
+    "    a, b = next(batches)\n"
+    "    optimizer.zero_grad()\n"
+    "    nn.functional.cross_entropy(model(a), b).backward()\n"
+    "    optimizer.step()\n"
+)
+
+
+def test_a_loader_without_an_end_has_no_first_whole_epoch(measured):
+    found = measured(ENDLESS.format("Endless()"), plain=PlainRun(is_whole=False))
+    assert (found.counted, found.violation, found.notes) == (True, None, ())
+    (note,) = measured(ENDLESS.format("[*zip(x, y)] * 9"), plain=PlainRun(is_whole=False)).notes
+    assert "raises StopIteration" in note.text
+
+
 @pytest.mark.parametrize(
     "plain", [PlainRun(), PlainRun(Failure("ValueError", "raises ValueError: no", "late.py", 1))]
 )

@@ -27,6 +27,7 @@ from dataclasses import replace
 
 from symmetry.base.calls import calling, running
 from symmetry.base.errors import Disturbed, TrainingError
+from symmetry.base.failure import Failure
 from symmetry.base.raised import silenced
 from symmetry.base.randomness import generators
 from symmetry.base.randomness.unseeded import giving_seeds
@@ -64,8 +65,7 @@ def run_epochs(host: Host, seed: int = 0, draw: int | None = None) -> Epochs:
         again = WholeRun(host, None, seed, draw)
         as_written = again.go()
         if again.error is None:
-            failure = shortened.error.failure
-            return replace(as_written, refused=str(shortened.error), failure=failure)
+            return replace(as_written, refused=str(shortened.error), failure=shortened.failure)
     if not found.of(Updated):
         raise shortened.error
     return found
@@ -117,6 +117,17 @@ class WholeRun:
     def cuts(self) -> int:
         """How often the epoch of a loader was shortened."""
         return self._recorder.loaders.cuts
+
+    @property
+    def failure(self) -> Failure | None:
+        """How the script fails, unless it only reads on behind an end that may never come.
+
+        Example: ``batches = iter(loader)``, and ``next(batches)`` for each update, of an
+        ``IterableDataset`` that goes round its files for ever.
+        """
+        failure = None if self.error is None else self.error.failure
+        reads_on = failure is not None and StopIteration.__name__ in failure.text
+        return None if reads_on and self._recorder.loaders.may_be_endless else failure
 
     def go(self) -> Epochs:
         """Run the script from its start."""

@@ -99,6 +99,11 @@ class Loaders:
         self.as_loaded: Callable[[], AbstractContextManager[None]] = nullcontext
 
     @property
+    def may_be_endless(self) -> bool:
+        """Whether an epoch was shortened that may have no end: nothing says how long it is."""
+        return any(k.cut and self._count(i) > _WINDOW for i, k in enumerate(self._known))
+
+    @property
     def differ(self) -> bool:
         """Whether an epoch was shortened, or workers have had random numbers of their own."""
         return self.cuts > 0 or any(known.workers for known in self._known)
