@@ -1,7 +1,9 @@
 """Write reports/strangers.md: training scripts of public repositories, each checked as it is.
 
 ``python -m tests.studies.strangers`` brings each script at its commit and checks it with a budget;
-``NAME...`` checks only these, anew. Lines that are in strangers.jsonl stay.
+``NAME...`` checks only these, anew. Lines that are in strangers.jsonl stay. ``--bugs`` puts bugs
+into scripts, one at a time, and writes reports/strangers-bugs.md in the same way; its names are
+those of scripts, or SCRIPT/BUG.
 """
 
 from __future__ import annotations
@@ -14,13 +16,16 @@ import shlex
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from symmetry.cli.campaign.several import read_lines
 from tests.studies.copies import commit
+from tests.studies.strangers import bugs_report, report
+from tests.studies.strangers.put_in import bugs, outcome
 from tests.studies.strangers.recipes import RECIPES, Recipe
-from tests.studies.strangers.report import COMMAND, LINES, render
+from tests.studies.strangers.report import COMMAND
 from tests.studies.strangers.sources import CannotBringError, bring
 
 _BUDGET = 120  # CPU seconds of a check, after which it answers with what it has
@@ -31,18 +36,36 @@ _LIMIT = 1200  # seconds of the clock, after which it is ended
 def main() -> int:
     parser = argparse.ArgumentParser(prog=COMMAND, description="Write reports/strangers.md.")
     parser.add_argument("names", nargs="*", metavar="NAME", help="check only these, anew")
+    parser.add_argument("--bugs", action="store_true", help="put bugs into the scripts")
     parser.add_argument("--sources", type=Path, metavar="DIR", help="checkouts, as OWNER+NAME")
     parser.add_argument("--output", type=Path, default=Path("reports"), metavar="DIR")
     parser.add_argument("--render", action="store_true", help="only write the page")
     given = parser.parse_args()
-    file = given.output / LINES
+    file = given.output / (bugs_report if given.bugs else report).LINES
     lines = read_lines(file) if file.exists() else {}
-    for recipe in () if given.render else RECIPES:
-        if recipe.name in given.names or (not given.names and recipe.name not in lines):
-            lines[recipe.name] = checked(recipe, given.sources)
+    for name, recipe in () if given.render else _work(given.bugs):
+        named = {name, recipe.name} & {*given.names}
+        if named or (not given.names and name not in lines):
+            line = checked(recipe, given.sources) | {"target": name}
+            lines[name] = _as_it_came(lines.get(name)) | line if given.bugs else line
             file.write_text("".join(json.dumps(line) + "\n" for line in lines.values()), "utf-8")
-    render(lines).write(given.output)
+    (bugs_report if given.bugs else report).render(lines).write(given.output)
     return 0
+
+
+def _work(with_bugs: bool) -> Iterator[tuple[str, Recipe]]:
+    """Yield each recipe with the name of its line."""
+    if with_bugs:
+        yield from ((each.target, each.put_in()) for each in bugs())
+    else:
+        yield from ((each.name, each) for each in RECIPES)
+
+
+def _as_it_came(before: dict[str, Any] | None) -> dict[str, Any]:
+    """Return what a line keeps of the first answer, if it has one."""
+    if before is None:
+        return {}
+    return {"came": before.get("came") or outcome(before, bugs_report.without(before["target"]))}
 
 
 def checked(recipe: Recipe, sources: Path | None) -> dict[str, Any]:
@@ -80,13 +103,21 @@ def answer(recipe: Recipe, place: Path) -> dict[str, Any]:
     text = [line for line in (done.stdout or done.stderr).splitlines() if line.strip()]
     text = [line for line in text if not line.startswith("wrote ")]  # a temporary file
     found = json.loads(result.read_text("utf-8")) if result.exists() else {}
+    problems = found.get("problems", ())
     return {
         "exit": done.returncode,
         "text": text[:_LINES],
         "judged": found.get("judged", []),
-        "notes": [each["check"] for each in found.get("problems", ()) if each["level"] == "note"],
+        "violations": [_place(each) for each in problems if each["level"] == "violation"],
+        "notes": [each["check"] for each in problems if each["level"] == "note"],
         "cpu_seconds": round(seconds, 1),
     }
+
+
+def _place(problem: dict[str, Any]) -> str:
+    """Return the check that a script violates, and the line of the script."""
+    where = f" {Path(problem['file']).name}:{problem['line']}" if problem["file"] else ""
+    return f"{problem['check']}{where}"
 
 
 if __name__ == "__main__":
