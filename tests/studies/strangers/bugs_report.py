@@ -71,4 +71,8 @@ def seen(target: str, line: Mapping[str, Any]) -> str:
     if "error" in line:
         return str(line["error"])
     notes = [f"note {each}" for each in line["notes"] if each not in without(target)["notes"]]
-    return ", ".join([*line.get("violations", ()), *notes]) or report.first_line(line)
+    found = [*line.get("violations", ()), *notes]
+    if not found and line["exit"]:  # a script that fails by itself, or no verdict
+        text = " ".join(line["text"][:2])
+        found = [text.partition(" fails: ")[2] or text.partition(": ")[2] or text]
+    return ", ".join(found)
