@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from symmetry.invariants.catalogue import catalogue
 from symmetry.report.table import in_short
 
 Line = Mapping[str, Any]
@@ -77,9 +76,3 @@ def laws(lines: Sequence[Line]) -> list[tuple[str, Counter[str]]]:
             for name in names if kind != _SILENT else ():
                 found.setdefault(name, Counter())[kind] += 1
     return sorted(found.items())
-
-
-def not_run(line: Line) -> list[str]:
-    """Return the checks that are made by default today, and that a line does not have."""
-    names = {result["name"] for result in line["results"]}
-    return [each.name for each in catalogue() if each.default and each.name not in names]

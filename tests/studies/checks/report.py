@@ -10,6 +10,7 @@ from matplotlib.figure import Figure as Canvas
 
 from symmetry.report.files import Figure, ReportFiles, plain
 from symmetry.report.filling import environment, fill_paragraphs
+from tests.studies.ages import aged
 from tests.studies.checks.costs import LIMIT
 from tests.studies.checks.others import LIBRARIES
 
@@ -50,9 +51,10 @@ def render(rows: Mapping[str, Row]) -> ReportFiles:
         processors=" and ".join(sorted({row["processor"] for row in measured.values()})),
         seconds=seconds,
         loads=sorted(costs["load"] for row in measured.values() for costs in _costs(row)),
-        codes=sorted({row["code"] for row in measured.values()}),
     )
-    return ReportFiles({MARKDOWN: fill_paragraphs(text)}, (_figure(measured),))
+    return ReportFiles(
+        {MARKDOWN: aged(MARKDOWN, fill_paragraphs(text), measured.values())}, (_figure(measured),)
+    )
 
 
 def seconds(costs: Row | None) -> str:

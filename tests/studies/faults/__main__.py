@@ -15,6 +15,7 @@ from pathlib import Path
 
 from symmetry.base.errors import SymmetryError
 from symmetry.report.files import ReportFiles
+from tests.studies.ages import aged
 from tests.studies.faults import entries, steps, trainings
 from tests.studies.faults.rows import Row, measured
 from tests.studies.faults.steps_section import COMMAND, MARKDOWN, ROWS, render
@@ -37,7 +38,8 @@ def main() -> int:
         if not fared.as_it_should_be:
             print(f"UNEXPECTED  {fared.name}")
             sound = False
-    report = ReportFiles({MARKDOWN: f"{text}\n{section(found)}"}, ())
+    page = aged(MARKDOWN, f"{text}\n{section(found)}", rows.values())
+    report = ReportFiles({MARKDOWN: page}, ())
     differences = report.differences(REPORTS) if given.check else ()
     if not given.check:
         report.write(REPORTS)

@@ -19,6 +19,7 @@ from typing import Any
 
 from symmetry.base.errors import SymmetryError
 from symmetry.cli.campaign.several import read_lines
+from tests.studies.copies import commit
 
 Row = dict[str, Any]
 Measure = Callable[[str], Row]
@@ -79,7 +80,7 @@ def _row(measure: Measure, name: str) -> Row:
     except Exception as error:
         raise SymmetryError(f"{name} cannot be measured: {error}") from error
     seconds = round(time.process_time() - began, 2)
-    return {"target": name, "code": code(), "cpu_seconds": seconds, **found}
+    return {"target": name, "code": code(), "commit": commit(), "cpu_seconds": seconds, **found}
 
 
 @cache

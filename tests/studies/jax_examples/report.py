@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from symmetry.report.files import ReportFiles
 from symmetry.report.filling import environment, fill_paragraphs
+from tests.studies.ages import aged
 from tests.studies.jax_examples.examples import listed
 from tests.studies.jax_examples.reasons import BROKEN, REASONS, SEEN
 from tests.studies.jax_examples.sources import REPOSITORIES
@@ -30,7 +30,6 @@ def render(lines: Mapping[str, Line]) -> ReportFiles:
         versions=[f"{name} {version(name)}" for name in MODULES if is_installed(name)],
         rows=rows,
         checked=checked,
-        codes=Counter(line["code"] for line in checked),
         reasons=REASONS,
         broken=BROKEN,
         seen=SEEN,
@@ -40,7 +39,7 @@ def render(lines: Mapping[str, Line]) -> ReportFiles:
         accused=[(each, line) for each, line in rows if line and suspicious(line)],
         notes=notes,
     )
-    return ReportFiles({MARKDOWN: fill_paragraphs(text)})
+    return ReportFiles({MARKDOWN: aged(MARKDOWN, fill_paragraphs(text), checked)})
 
 
 def is_installed(package: str) -> bool:

@@ -13,6 +13,7 @@ from symmetry.report.files import Figure, ReportFiles, plain
 from symmetry.report.filling import environment, fill_paragraphs
 from symmetry.training.response import THRESHOLDS
 from symmetry.units.dtypes import DTYPES
+from tests.studies.ages import aged
 from tests.studies.survey.reasons import BUG, PROPERTY, WEAKNESS, Reason
 from tests.studies.survey.reasons import REASONS as OF_MODELS
 from tests.studies.trainers.reasons import REASONS as OF_TRAINERS
@@ -105,12 +106,13 @@ def render(lines: Mapping[str, Line], folder: Path) -> ReportFiles:
             silent=_silent(lines),
             judged=_judged(lines),
             gaps={d: _gap(sound, caught, d) for d in DTYPES},
-            commits=sorted({line["commit"] for line in lines.values()}),
             seconds=round(sum(line["cpu_seconds"] for line in lines.values())),
             number=_number,
         )
     )
-    return ReportFiles({MARKDOWN: fill_paragraphs(text)}, (_figure(ratios),))
+    return ReportFiles(
+        {MARKDOWN: aged(MARKDOWN, fill_paragraphs(text), lines.values())}, (_figure(ratios),)
+    )
 
 
 def _size(ratio: Ratio) -> float:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from symmetry.base.folders import TemporaryFolder
+from tests.studies.copies import commit
 from tests.studies.silent.pair import Pair
 from tests.studies.silent.tools import NotApplicable, Scripts, Tool, silently
 
@@ -21,7 +22,7 @@ _LIMIT = 3000  # seconds of the wall clock, where others use the processor, too
 
 def measure(pair: Pair, tool: Tool) -> Row:
     """Return the row of a cell."""
-    row: Row = {"pair": pair.name, "tool": tool.name, "version": tool.version}
+    row: Row = {"pair": pair.name, "tool": tool.name, "version": tool.version, "commit": commit()}
     with TemporaryFolder() as folder:
         scripts = Scripts(pair, Path(folder, "broken.py"), Path(folder, "twin.py"))
         scripts.broken.write_text(pair.broken, "utf-8")

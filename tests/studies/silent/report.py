@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from symmetry.report.files import Figure, ReportFiles
 from symmetry.report.filling import environment, fill_paragraphs
+from tests.studies.ages import aged
 from tests.studies.silent.pair import Pair
 from tests.studies.silent.pairs import PAIRS
 from tests.studies.silent.readings import ELSEWHERE, NO_ANALOGUE
@@ -80,7 +81,7 @@ def render(rows: Sequence[Row]) -> ReportFiles:
         no_analogue=NO_ANALOGUE,
         error=lambda row: row["broken"].get("error") or row["twin"].get("error"),
     )
-    return ReportFiles({MARKDOWN: fill_paragraphs(text)}, (_figure(cells),))
+    return ReportFiles({MARKDOWN: aged(MARKDOWN, fill_paragraphs(text), rows)}, (_figure(cells),))
 
 
 def _families() -> list[str]:

@@ -10,6 +10,7 @@ from typing import Any
 
 from symmetry.report.files import ReportFiles
 from symmetry.report.filling import environment, fill_paragraphs
+from tests.studies.ages import aged
 from tests.studies.strangers.judgements import JUDGEMENTS, NOT_RUN
 from tests.studies.strangers.recipes import RECIPES
 
@@ -31,7 +32,6 @@ def render(lines: Mapping[str, Line]) -> ReportFiles:
         rows=rows,
         rounds=[(number, curve(number)) for number in sorted({each.round for each in judged})],
         checked=checked,
-        codes=Counter(line["code"] for line in checked),
         exits=Counter(line.get("exit", "no answer") for line in checked),
         fields=Counter(each.field for each in judged),
         recent=sum(each.year >= 2025 for each in judged),
@@ -44,7 +44,7 @@ def render(lines: Mapping[str, Line]) -> ReportFiles:
         not_run=NOT_RUN,
         first_line=first_line,
     )
-    return ReportFiles({MARKDOWN: fill_paragraphs(text)})
+    return ReportFiles({MARKDOWN: aged(MARKDOWN, fill_paragraphs(text), checked)})
 
 
 def curve(number: int) -> Counter[str]:

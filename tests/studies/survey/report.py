@@ -12,7 +12,7 @@ from typing import Any
 from symmetry.report.files import ReportFiles
 from symmetry.report.filling import environment, fill_paragraphs
 from symmetry.report.table import by_suspicion, in_short, render_models, suspicion
-from tests.studies.lines import not_run
+from tests.studies.ages import aged
 from tests.studies.survey import kept
 from tests.studies.survey.reasons import BUG, REASONS, SLOW, Reason
 
@@ -125,15 +125,12 @@ def render(lines: Sequence[Line]) -> ReportFiles:
         libraries=libraries(),
         fewest=min(map(applied, lines)),
         most=max(map(applied, lines)),
-        late=sorted({name for line in lines for name in not_run(line)}),
-        again=sum(not not_run(line) for line in lines),
         in_table=sum(reason.kind == BUG for reason in map(reason_of, doubtful) if reason),
         not_built=not_built_by_error(not_built),
         counts=Counter(map(suspicion, lines)),
         depths=Counter(map(depth, lines)),
-        codes=Counter(line["code"] for line in lines if "code" in line),
         causes=Counter(c for line in lines for c in line.get("causes", {}).values()),
         doubtful=doubtful,
     )
     page = render_models(lines, (), COMMAND).texts["models.html"]
-    return ReportFiles({MARKDOWN: fill_paragraphs(text), PAGE: page})
+    return ReportFiles({MARKDOWN: aged(MARKDOWN, fill_paragraphs(text), lines), PAGE: page})

@@ -49,12 +49,11 @@ def test_the_head_says_how_many_there_are_and_what_was_found(text: str) -> None:
     assert "5 were tried, and 4 could be built; 3 of these have been checked so far" in words
     assert "transformers has 9: 3 were tried, and 2 built. timm has 2: 2 were tried" in words
     assert "no violation among the 1 to 1 checks that applied" in words
-    late = words.partition("were not run for each model of this table: ")[2].partition(".")[0]
+    late = words.partition("were not run for all of these rows: ")[2].partition(".")[0]
     assert "`symmetry/repeatable`" in late
     assert "`training/padding`" not in late
-    assert "drawn at random" not in words
     assert "1 of the [bugs that were found](findings/README.md) are violations" in words
-    assert "the code that checked it: abc (1 model)." in words
+    assert "Made at 2 commits (number of rows): abc (1), unknown (2)." in words
     assert "| tested | 2 |" in text
     assert "| not tested: the check ended with an error, or too late | 1 |" in text
     assert "| not checked yet | 1 |\n| not built | 1 |" in text

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 
 from symmetry.report.files import ReportFiles
 from symmetry.report.filling import environment, fill_paragraphs
-from tests.studies.lines import Line, cost, laws, not_run, notes, suspicious, verdicts
+from tests.studies.ages import aged
+from tests.studies.lines import Line, cost, laws, notes, suspicious, verdicts
 from tests.studies.trainers.combinations import combinations
 from tests.studies.trainers.reasons import REASONS
 
@@ -28,14 +28,11 @@ def render(lines: Mapping[str, Line]) -> ReportFiles:
         versions=[f"{name} {version(name)}" for name in MODULES],
         rows=rows,
         checked=checked,
-        codes=Counter(line["code"] for line in checked),
         reasons=REASONS,
         verdicts=verdicts,
         cost=cost,
         laws=laws(checked),
         accused=[(each, line) for each, line in rows if line and suspicious(line)],
         notes=notes,
-        late=sorted({name for line in checked for name in not_run(line)}),
-        again=sum(not not_run(line) for line in checked),
     )
-    return ReportFiles({MARKDOWN: fill_paragraphs(text)})
+    return ReportFiles({MARKDOWN: aged(MARKDOWN, fill_paragraphs(text), checked)})

@@ -8,10 +8,9 @@ from typing import Any
 
 import pytest
 
-from symmetry.invariants.catalogue import catalogue
 from tests.conftest import needs
 from tests.studies.copies import Copies, forget
-from tests.studies.lines import cost, laws, not_run, notes, suspicious, verdicts
+from tests.studies.lines import cost, laws, notes, suspicious, verdicts
 from tests.studies.trainers.combinations import combinations
 from tests.studies.trainers.reasons import REASONS
 
@@ -47,12 +46,6 @@ def test_a_row_says_what_is_by_rounding_and_what_could_not_be_judged():
     )
     assert verdicts(several) == "2 hold, 1 by rounding, not judged: c, d"
     assert not suspicious(several)
-
-
-def test_checks_that_came_later_are_named():
-    names = [each.name for each in catalogue() if each.default]
-    assert not_run(a_line(*((name, "holds") for name in names))) == []
-    assert not_run(a_line(*((name, "holds") for name in names[2:]))) == names[:2]
 
 
 def test_notes_are_counted_by_name():
