@@ -58,11 +58,14 @@ def bugs() -> tuple[Bug, ...]:
 def outcome(line: Mapping[str, Any], without: Mapping[str, Any]) -> Outcome:
     """Say whether a check saw a bug, by its line and by that of the script without the bug.
 
-    *caught*: the check fails, and did not without the bug. *told*: there is a note that was not
-    there. *not checked*: there is no verdict. Otherwise it is silent.
+    *caught*: the check fails, and did not without the bug, or by another invariant. *told*: there
+    is a note that was not there. *not checked*: there is no verdict. Otherwise it is silent.
     """
-    if line.get("exit") == 1 and without.get("exit") != 1:
-        return "caught"
     if line.get("exit") not in (0, 1):
         return "not checked"
+    known = " ".join(without.get("text", ()))
+    fails = without.get("exit") == 1
+    new = [each for each in line.get("violations", ()) if each.split()[0] not in known]
+    if line["exit"] == 1 and (new or not fails):
+        return "caught"
     return "told" if {*line["notes"]} - {*without.get("notes", ())} else "silent"

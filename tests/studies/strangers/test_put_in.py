@@ -61,5 +61,10 @@ def test_an_answer_is_held_against_the_one_without_the_bug(line, expected):
     assert outcome(line, SOUND) == expected
 
 
-def test_a_script_that_fails_without_the_bug_is_not_caught():
-    assert outcome({"exit": 1, "notes": []}, {"exit": 1, "notes": []}) == "silent"
+def test_what_is_wrong_without_the_bug_is_not_the_bug():
+    without = {"exit": 1, "notes": [], "text": ["found by  loop/evaluation"]}
+    assert outcome({"exit": 1, "notes": [], "violations": []}, without) == "silent"
+    line = {"exit": 1, "notes": [], "violations": ["loop/evaluation a.py:3"]}
+    assert outcome(line, without) == "silent"
+    line["violations"].append("loss/padding a.py:9")
+    assert outcome(line, without) == "caught"
