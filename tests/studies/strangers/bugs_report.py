@@ -13,7 +13,15 @@ from symmetry.cli.campaign.several import read_lines
 from symmetry.report.files import ReportFiles
 from symmetry.report.filling import environment, fill_paragraphs
 from tests.studies.strangers import report
-from tests.studies.strangers.put_in import FAMILIES, OUTCOMES, Bug, Outcome, bugs, outcome
+from tests.studies.strangers.put_in import (
+    FAMILIES,
+    OUTCOMES,
+    Bug,
+    Outcome,
+    bugs,
+    outcome,
+    violations,
+)
 from tests.studies.strangers.read import READ
 
 MARKDOWN, LINES = "strangers-bugs.md", "strangers-bugs.jsonl"
@@ -70,8 +78,9 @@ def seen(target: str, line: Mapping[str, Any]) -> str:
     """Return what a check says that it does not say of the script without the bug."""
     if "error" in line:
         return str(line["error"])
-    notes = [f"note {each}" for each in line["notes"] if each not in without(target)["notes"]]
-    found = [*line.get("violations", ()), *notes]
+    plain = without(target)
+    notes = [f"note {each}" for each in {*line["notes"]} if each not in plain["notes"]]
+    found = [*violations(line, plain), *sorted(notes)]
     if not found and line["exit"]:  # a script that fails by itself, or no verdict
         text = " ".join(line["text"][:2])
         found = [text.partition(" fails: ")[2] or text.partition(": ")[2] or text]

@@ -63,9 +63,13 @@ def outcome(line: Mapping[str, Any], without: Mapping[str, Any]) -> Outcome:
     """
     if line.get("exit") not in (0, 1):
         return "not checked"
-    known = " ".join(without.get("text", ()))
-    fails = without.get("exit") == 1
-    new = [each for each in line.get("violations", ()) if each.split()[0] not in known]
+    new, fails = violations(line, without), without.get("exit") == 1
     if line["exit"] == 1 and (new or not fails):
         return "caught"
     return "told" if {*line["notes"]} - {*without.get("notes", ())} else "silent"
+
+
+def violations(line: Mapping[str, Any], without: Mapping[str, Any]) -> list[str]:
+    """Return the violations of a script, but those of invariants that it violates anyway."""
+    known = " ".join(without.get("text", ()))
+    return [each for each in line.get("violations", ()) if each.split()[0] not in known]
