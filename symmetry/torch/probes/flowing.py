@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import partial
 from itertools import pairwise
@@ -223,8 +223,8 @@ class FollowedParameters:
         cuts = dict.fromkeys(each.cut for each in followed if each.cut is not None)
         return Flow(tuple(cuts), tuple(terms), tuple(self._targets))
 
-    def see(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], result: Any) -> None:
-        """Follow the arguments of a function into its result."""
+    def see(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], result: Any) -> Any:
+        """Follow the arguments of a function into its result; return one that is followed on."""
         name = _name(func)
         if name in _ELEMENTWISE:
             self._see_target(name, args, kwargs)
@@ -234,12 +234,17 @@ class FollowedParameters:
         elif name not in _ASIDE:
             taken = args[1:] if name in _FORMS else args
             with suppress(RuntimeError):  # of a view that an update writes into nothing may be read
-                self._follow(name, [*tree_leaves((taken, kwargs))], result)
+                found = self._follow(name, [*tree_leaves((taken, kwargs))], result)
+                if name == "item" and isinstance(result, float) and found is not None:
+                    return _Number.of(result, found)
+        return None
 
-    def _follow(self, name: str, given: list[Any], result: Any) -> None:
+    def _follow(self, name: str, given: list[Any], result: Any) -> _Followed | None:
+        """Remember what is known of a result, and return it."""
         sources = [each for each in map(self._of, given) if each is not None]
         if not sources:
-            return
+            return None
+        here: Cut | None = None
         made = [leaf for leaf in tree_leaves(result) if isinstance(leaf, (Tensor, float))]
         cut: Cut | None = None
         if all(source.cut is not None for source in sources):
@@ -259,6 +264,7 @@ class FollowedParameters:
                 self._known[leaf] = _Followed(here, terms)
             elif math.isfinite(leaf) and not leaf.is_integer():  # 0 and 1 are anybody's
                 self._numbers[leaf] = _Followed(here, terms)
+        return _Followed(here, terms)
 
     def _of(self, value: Any) -> _Followed | None:
         """Return what is known of an argument."""
@@ -267,6 +273,8 @@ class FollowedParameters:
         if isinstance(value, Tensor):
             found: _Followed | None = self._known.get(value)
             return found
+        if isinstance(value, _Number):
+            return value.followed
         return self._numbers.get(value) if isinstance(value, float) else None
 
     def _see_target(self, name: str, args: Any, kwargs: Mapping[str, Any]) -> None:
@@ -280,6 +288,35 @@ class FollowedParameters:
         shared = {*map(id, leaves_of([output]))} & {*map(id, leaves_of([target]))}
         if shared:
             self._targets.append(LossTarget(name, users_line()))
+
+
+class _Number(float):
+    """A number that was read off a tensor: the sums and products that Python makes are followed."""
+
+    followed: _Followed
+
+    @classmethod
+    def of(cls, value: float, followed: _Followed) -> _Number:
+        number = cls(value)
+        number.followed = followed
+        return number
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return float, (float(self),)
+
+
+def _arithmetic(name: str) -> Callable[..., Any]:
+    plain = getattr(float, name)
+
+    def method(self: _Number, *other: Any) -> Any:
+        result = plain(self, *other)
+        return _Number.of(result, self.followed) if isinstance(result, float) else result
+
+    return method
+
+
+for _name_of in ("add", "radd", "sub", "rsub", "mul", "rmul", "truediv", "neg"):
+    setattr(_Number, f"__{_name_of}__", _arithmetic(f"__{_name_of}__"))
 
 
 def _finite(gradients: Iterable[Tensor | None]) -> bool:

@@ -204,6 +204,12 @@ def by_loss(loss, model=None):
         (lambda out: 0.1 * torch.tensor(out.abs().mean().item()), ["loss/term"]),
         (lambda out: out.abs().mean().detach(), ["loss/term"]),
         (lambda out: out.new_tensor(out.abs().mean().item()), ["loss/term"]),
+        (lambda out: 0.1 * out.abs().mean().item(), ["loss/term"]),  # Python multiplies
+        (lambda out: sum(row.abs().mean().item() for row in out), ["loss/term"]),
+        (lambda out: -(1.5 - out.abs().mean().item()) / 3, ["loss/term"]),
+        (lambda out: out.mean() * (1.5 - out.abs().mean().item()), []),  # a baseline
+        (lambda out: out.abs().mean() / out.abs().mean().item(), []),
+        (lambda out: len(f"{out.abs().mean().item():.3f}"), []),
         (lambda out: out.new_zeros(()) + out.abs().mean(), []),  # only its dtype is taken
         (lambda out: 0.1 * out.abs().mean(), []),
         (lambda out: torch.tensor(0.3), []),
