@@ -240,20 +240,13 @@ def take_first_steps(training: Training) -> FirstSteps:
             before_update=lambda optimizer: stepped.add(frozenset(optimizer.rates()))
         ):
             gradients = observe_gradients(run)
-        waiting = _waiting(run.capability(Optimizing), stepped)
+        optimizing = run.capability(Optimizing)
+        waiting = optimizing.waiting(stepped) if optimizing else frozenset[str]()
         first = FirstSteps(run.trained, waiting, needed(run, Tracing).leaves(), gradients)
         run.close()
         return first
 
     return training.with_run(taken, RunSettings(dtype="float64", noise=False))
-
-
-def _waiting(optimizing: Optimizing | None, stepped: Collection[frozenset[str]]) -> frozenset[str]:
-    """Return what is held by optimisers that took no step while others did."""
-    if optimizing is None or not stepped:
-        return frozenset()
-    held = (frozenset(each.rates()) for each in optimizing.optimizers.values())
-    return frozenset[str]().union(*(names for names in held if names not in stepped))
 
 
 def observe_gradients(run: Run, least: float = 0.0) -> ReceivedGradients:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
@@ -23,15 +23,17 @@ from symmetry.training.capabilities.batching import (
     Window,
 )
 from symmetry.training.capabilities.drawing import Drawing
+from symmetry.training.capabilities.model import Optimizing
 from symmetry.training.capabilities.platform import Configuring, Platform
 from symmetry.training.capabilities.rows import PackedCall, Rows
 from symmetry.training.capabilities.step_events import StepEvents
-from symmetry.training.losses import LossProbe, Observed
+from symmetry.training.losses import LossCall, LossProbe, Observed
 from symmetry.training.observers import OBSERVERS, Observer, observed
 from symmetry.training.run import Run, RunSettings, needed
 from symmetry.training.target import Result, Training
 from symmetry.units.state import Array, State, difference, has_moved, largest
 
+_IN_TURN = 3  # further steps that may be taken until each optimiser had its turn
 _ROUNDED = 30  # ulps of the largest entry of an array, as many as responses in float32
 JUDGED = 2  # steps: a bug on odd steps shows, and chaos has no time to grow
 
@@ -205,7 +207,16 @@ class FirstRuns:
         run = self._begin(noise=True)
         self._capabilities = run.capabilities
         if self.settings.promotes:
-            return _observed(run, run.capability(LossProbe))
+            probe, optimizing = run.capability(LossProbe), run.capability(Optimizing)
+            stepped: set[frozenset[str]] = set()
+            with needed(run, StepEvents).listening(
+                before_update=lambda optimizer: stepped.add(frozenset(optimizer.rates()))
+            ):
+                baseline, states = _observed(run, probe)
+                if baseline.observed is not None and probe is not None and optimizing is not None:
+                    more = _losses_in_turn(run, probe, lambda: optimizing.waiting(stepped))
+                    baseline.observed.losses.extend(more)
+            return baseline, states
         with heard() as warned:
             baseline, states = _observed(run, None)
         return replace(baseline, warnings=tuple(warned.values())), states
@@ -300,6 +311,18 @@ def _observed(run: Run, probe: LossProbe | None) -> tuple[Baseline, States]:
         part=needed(run, StepEvents).part,
     )
     return baseline, states
+
+
+def _losses_in_turn(
+    run: Run, probe: LossProbe, waiting: Callable[[], Collection[str]]
+) -> Sequence[LossCall]:
+    """Take further steps while optimisers wait for their turn; return the losses of these."""
+    with probe.observed() as later, suppress(TrainingError):
+        for _ in range(_IN_TURN):
+            if not waiting():
+                break
+            run.step()
+    return later.losses
 
 
 def _refuse_growth(run: Run, start: State, state: State) -> None:

@@ -119,6 +119,15 @@ class Optimizing(Capability):
     def held(self) -> frozenset[str]:
         """The parameters that an optimiser holds."""
 
+    def waiting(self, stepped: Collection[frozenset[str]]) -> frozenset[str]:
+        """Return the parameters of optimisers that took no step while others did.
+
+        ``stepped`` are those of each optimiser that did. Losses that take turns have optimisers
+        that wait.
+        """
+        held = (frozenset(each.rates()) for each in self.optimizers.values() if stepped)
+        return frozenset[str]().union(*(names for names in held if names not in stepped))
+
     @property
     def keeps_all(self) -> bool:
         """Whether a step computes gradients, and returns all parameters as it takes them."""
