@@ -111,12 +111,17 @@ def recorded(log: UpdateLog) -> Iterator[None]:
 
 
 def _digests(optimizer: Any) -> Digests:
-    """Return digests of the parameters of an optimiser, and of all that lies in their models."""
+    """Return digests of the parameters of an optimiser, and of all that lies in their models.
+
+    Some lie in several by one name, as where each step wraps a module anew: how many of these are
+    not freed yet says nothing.
+    """
     held = [p for group in optimizer.param_groups for p in group["params"]]
     found: dict[str, list[str]] = defaultdict(list)
     named = set[int]()
-    for name, tensor in _in_models(frozenset(map(id, held))):
-        named.add(id(tensor))
+    tensors = {(n, id(tensor)): tensor for n, tensor in _in_models(frozenset(map(id, held)))}
+    for (name, number), tensor in tensors.items():
+        named.add(number)
         found[name].append(_digest_of(tensor))
     kind = type(optimizer).__name__
     for number, parameter in enumerate(held):

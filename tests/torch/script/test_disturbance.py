@@ -362,3 +362,17 @@ def test_a_seed_that_is_read_off_a_clock_is_no_disturbance(tmp_path):
     done = in_a_process("check", "train.py", "--fast", "--no-explain", cwd=tmp_path)
     assert done.status == 0, done
     assert "seeds with another number in each run" in done.out
+
+
+def test_wrappers_that_are_not_freed_yet_are_no_difference():
+    layer = nn.Linear(2, 2)
+    optimizer = torch.optim.SGD(layer.parameters(), 0.1)
+    found = []
+    for count in (1, 3):
+        log = UpdateLog()
+        wrapped = [nn.Sequential(layer) for _ in range(count)]
+        with updates.recorded(log):
+            optimizer.step()
+        found.append(log.updates[0]["0.weight"])
+        wrapped.clear()
+    assert found[0] == found[1]
