@@ -148,8 +148,10 @@ class FolderMirror:
         ]
         self._tops = [f"{folder}{os.sep}" for folder in self._folders]
         self._given = len(self._tops)  # others follow: where a script has written
-        for folder in dict.fromkeys(self._folders):
+        own = [*dict.fromkeys(self._folders)]
+        for folder in own:
             self._fill(folder)
+        for folder in own:  # behind all files: a link may lead to another one of the folders
             for above in [*folder.parents][:_ABOVE]:
                 self._link_beside(above)
         self.temporary = self.of(f"{os.sep}.t")  # short, as names of sockets have to be
@@ -441,7 +443,7 @@ class FolderMirror:
             source = os.readlink(path)
             _remove(path)
             if keep and stat.S_ISREG(_stat(source).st_mode):
-                with _open(source, "rb") as old, _open(path, "wb") as new:
+                with _open(source, "rb") as old, _open(path, "xb") as new:
                     shutil.copyfileobj(old, new)
 
     def _rewritten(self, path: str) -> None:
@@ -551,7 +553,8 @@ def _duplicate(path: str, target: str, mode: int) -> None:
     elif stat.S_ISLNK(mode):
         _symlink(os.readlink(path), target)
     elif stat.S_ISREG(mode):
-        with _open(path, "rb") as old, _open(target, "wb") as new:
+        # Never into a file that is there: it may be the user's, behind a link.
+        with _open(path, "rb") as old, _open(target, "xb") as new:
             shutil.copyfileobj(old, new)
         times = os.lstat(path)
         _utime(target, ns=(times.st_atime_ns, times.st_mtime_ns))

@@ -94,6 +94,20 @@ def test_what_lies_three_folders_above_is_linked(tmp_path, told):
     mirror.remove()
 
 
+@pytest.mark.parametrize("apart", ["script", "a/b/c/script"])
+def test_folders_beside_each_other_are_copied_and_stay_as_they_are(tmp_path, work, told, apart):
+    script = tmp_path / apart
+    script.mkdir(parents=True)
+    (script / "train.txt").write_text("script")
+    for folders in ((script, work), (work, script)):
+        mirror = FolderMirror(*folders, told=told.append)
+        for file, text in ((work / "data" / "text.txt", "old"), (script / "train.txt", "script")):
+            assert file.read_text() == Path(mirror.of(file)).read_text() == text
+            Path(mirror.of(file)).write_text("new")
+            assert file.read_text() == text
+        mirror.remove()
+
+
 @pytest.mark.parametrize(
     "change",
     [
