@@ -26,7 +26,7 @@ RECORD = REPORTS / "commits.json"
 UNKNOWN = "unknown"
 Row = Mapping[str, Any]
 _BEGIN = "Made at"  # the first words of the paragraph
-_TITLE = re.compile(r"(^# [^\n]*\n\n)(Made at [^\n]+\n(?:[^\n]+\n)*\n)?", re.MULTILINE)
+_TITLE = re.compile(r"(^# [^\n]*\n\n)(Made at [^\n]+\n(?:[^\n]+\n)*\n+)?", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -57,6 +57,7 @@ PAGES = {
     "regressions.md": Page(commit="b563c021"),
     "response.md": Page("response.jsonl"),
     "silent.md": Page("silent.jsonl", checks=True, by_history=True),
+    "strangers-bugs.md": Page("strangers-bugs.jsonl", checks=True),
     "strangers.md": Page("strangers.jsonl", checks=True),
     "survey.md": Page("survey.jsonl", checks=True),
     "trainers.md": Page("trainers.jsonl", checks=True),
@@ -173,6 +174,8 @@ def count(record: Record, commits: Iterable[str]) -> Record:
     head, date = _git("log", "-1", "--format=%h %cs").split()
     found = Record(date, head, _number("HEAD"), dict(record.commits), dict(record.checks))
     for each in sorted({*commits} - {*found.commits, UNKNOWN}):
+        if not _git("rev-list", "--ignore-missing", "-1", each):
+            continue  # of a branch that has been rebased since
         found.commits[each] = _git("log", "-1", "--format=%cs", each).strip(), _number(each)
     for name in (each.name for each in catalogue() if each.default):
         if name not in found.checks:

@@ -12,6 +12,7 @@ import symmetry
 from symmetry.cli.campaign.several import read_lines
 from symmetry.report.files import ReportFiles
 from symmetry.report.filling import environment, fill_paragraphs
+from tests.studies.ages import aged
 from tests.studies.strangers import report
 from tests.studies.strangers.put_in import (
     FAMILIES,
@@ -51,7 +52,7 @@ def render(lines: Mapping[str, Mapping[str, Any]]) -> ReportFiles:
         read=READ,
         codes=Counter(line["code"] for _, line, *_ in rows),
     )
-    return ReportFiles({MARKDOWN: fill_paragraphs(text)})
+    return ReportFiles({MARKDOWN: aged(MARKDOWN, fill_paragraphs(text), lines.values())})
 
 
 def _row(bug: Bug, line: Mapping[str, Any]) -> Row:
