@@ -61,6 +61,13 @@ def notes(line: Line) -> str:
     return ", ".join(name if number == 1 else f"{number} {name}" for name, number in found.items())
 
 
+def exits(lines: Sequence[Line]) -> str:
+    """Return how many checks ended with which status; 2 is one that proved nothing."""
+    means = {0: "nothing is wrong", 1: "a violation or a failure", 2: "too little was proved"}
+    found = Counter(line.get("exit_status", 2) for line in lines)
+    return "; ".join(f"{found[n]} with {n} ({means.get(n, 'other')})" for n in sorted(found))
+
+
 def cost(line: Line) -> str:
     """Return the CPU seconds; a process of its own, which notes the time, has imports in it."""
     if "cpu_seconds" not in line:

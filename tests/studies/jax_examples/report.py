@@ -12,7 +12,7 @@ from tests.studies.ages import aged
 from tests.studies.jax_examples.examples import listed
 from tests.studies.jax_examples.reasons import BROKEN, REASONS, SEEN
 from tests.studies.jax_examples.sources import REPOSITORIES
-from tests.studies.lines import Line, cost, laws, notes, suspicious, verdicts
+from tests.studies.lines import Line, cost, exits, laws, notes, suspicious, verdicts
 
 COMMAND = "python -m tests.studies.jax_examples"
 MARKDOWN, LINES = "jax-examples.md", "jax-examples.jsonl"
@@ -38,6 +38,7 @@ def render(lines: Mapping[str, Line]) -> ReportFiles:
         laws=laws(checked),
         accused=[(each, line) for each, line in rows if line and suspicious(line)],
         notes=notes,
+        exits=exits(checked),
     )
     return ReportFiles({MARKDOWN: aged(MARKDOWN, fill_paragraphs(text), checked)})
 

@@ -69,6 +69,8 @@ def render(rows: Sequence[Row]) -> ReportFiles:
         tools=TOOLS,
         published=sum(bool(pair.source) for pair in PAIRS),
         totals=[_total(tool.name, cells) for tool in TOOLS],
+        apart=[_apart(tool.name, cells) for tool in TOOLS],
+        likenesses=sum(ours[pair.name] == CAUGHT for pair in PAIRS if pair.traincheck),
         mark=lambda pair, tool: _mark(cells.get((pair.name, tool.name))),
         marks=MARKS,
         shares={tool.name: _shares(tool.name, cells) for tool in TOOLS},
@@ -101,6 +103,32 @@ def _total(tool: str, cells: Mapping[tuple[str, str], Row]) -> dict[str, Any]:
         "accused": sum(map(accuses_twin, run)),
         **{kind: found.count(kind) for kind in MARKS},
     }
+
+
+def _apart(tool: str, cells: Mapping[tuple[str, str], Row]) -> list[dict[str, int]]:
+    """Return the counts over published pairs, then over our own: of those that a tool judged.
+
+    Beside them stands how many of the same pairs symmetry catches.
+    """
+    counts = []
+    for published in (True, False):
+        found = {
+            pair.name: outcome(cells.get((pair.name, tool)))
+            for pair in PAIRS
+            if bool(pair.source) == published
+        }
+        judged = [name for name, kind in found.items() if kind in (CAUGHT, TOLD, SILENT, ELSE)]
+        kinds = [found[name] for name in judged]
+        ours = [outcome(cells.get((name, TOOLS[0].name))) for name in judged]
+        counts.append(
+            {
+                "judged": len(judged),
+                "caught": kinds.count(CAUGHT),
+                "told": kinds.count(TOLD),
+                "ours": ours.count(CAUGHT),
+            }
+        )
+    return counts
 
 
 def _shares(tool: str, cells: Mapping[tuple[str, str], Row]) -> list[tuple[int, int, int]]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from symmetry.report.files import ReportFiles
 from symmetry.report.filling import environment, fill_paragraphs
 from tests.studies.ages import aged
-from tests.studies.lines import Line, cost, laws, notes, suspicious, verdicts
+from tests.studies.lines import Line, cost, exits, laws, notes, suspicious, verdicts
 from tests.studies.trainers.combinations import combinations
 from tests.studies.trainers.reasons import REASONS
 
@@ -34,5 +34,6 @@ def render(lines: Mapping[str, Line]) -> ReportFiles:
         laws=laws(checked),
         accused=[(each, line) for each, line in rows if line and suspicious(line)],
         notes=notes,
+        exits=exits(checked),
     )
     return ReportFiles({MARKDOWN: aged(MARKDOWN, fill_paragraphs(text), checked)})
