@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from types import EllipsisType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -85,7 +86,7 @@ def _takes_rows(key: Any) -> bool:
     first, *others = key if isinstance(key, tuple) and key else (key,)
     several = isinstance(first, slice | list | range | np.ndarray)
     several = several or (isinstance(first, Tensor) and first.ndim > 0)
-    return several and all(isinstance(k, slice | int) or k in (None, ...) for k in others)
+    return several and all(isinstance(k, slice | int | EllipsisType | None) for k in others)
 
 
 def operands_in(values: Sequence[Any]) -> list[Tensor]:

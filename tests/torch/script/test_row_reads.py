@@ -271,3 +271,12 @@ def test_the_samples_of_a_batch_are_rearranged_once(batch, order):
     with rearranged(rows, lambda t: t[list(order)] if len(t) == 8 else t):
         after = batch(data)
     assert all(torch.equal(a, b[list(order)]) for a, b in zip(after, before, strict=True))
+
+
+def test_arrays_of_numpy_choose_entries_as_tensors_do():
+    def loss(data, x, y):
+        places = np.where(y.numpy() >= 0)
+        chosen = data.net(x)[..., 0][places[0], ...], x[(*places, np.zeros(8, int))]
+        return (chosen[0] - chosen[1]).square().mean()
+
+    assert rows_of(of_shuffled, loss).count == 8
