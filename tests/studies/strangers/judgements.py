@@ -293,7 +293,9 @@ JUDGEMENTS: dict[str, Judgement] = {
     "morvan-batch-normalization": Judgement(
         "1 violation, symmetry/permutation: equal units of net2.bn1 are treated differently",
         "false",
-        "read: plain layers and norms; why running_var of bn1 is not renumbered is not found yet",
+        "read: plain layers and norms. The second network's statistics change in the second update "
+        "for the first time; they were taken for masks of zeros and ones",
+        mended=True,
     ),
     "tcn-add": Judgement("sound (18 checks)", "true", "read: one loss, modes are switched"),
     "ncf": Judgement(
@@ -350,19 +352,22 @@ JUDGEMENTS: dict[str, Judgement] = {
         "sound (25 checks), note training/runs: StopIteration if its epochs have two batches",
         "false",
         "tinystories.py: PretokDataset goes round its shards for ever, so no epoch of it ends",
+        mended=True,
     ),
     "neural-cde": Judgement(
         "exit 2: the check disturbs the script: base_func.func.linear1.weight is not the same in "
         "update 2 (7 checks)",
         "unfair",
-        "two plain runs under one seed have equal losses in four epochs: it is the check that "
-        "differs, why is not known; the solver's steps depend on all samples, as its note says",
+        "the solver wraps the model anew in each step: how many wrappers were not freed yet made "
+        "the runs look different; its steps depend on all samples, as its note says",
+        mended=True,
     ),
     "infogan": Judgement(
         "sound so far: 19 of 20 checks within 120 s; loss/inputs holds",
         "false",
-        "aux_layer ends with nn.Softmax() before CrossEntropyLoss, as in acgan.py; why it is "
-        "not seen is not found yet",
+        "aux_layer ends with nn.Softmax() before CrossEntropyLoss, as in acgan.py, in the third "
+        "of three updates that take turns: two were looked at",
+        mended=True,
     ),
     "sam": Judgement(
         "sound (24 checks)",
