@@ -32,6 +32,7 @@ from symmetry.torch.script.tensors import FirstUse, Path, found, names_of
 from symmetry.torch.script.workers import as_worker, in_this_process
 from symmetry.torch.trials.functions import applied_in_python
 from symmetry.torch.watch.calls import in_backward
+from symmetry.torch.watch.functions import called_once
 from symmetry.torch.watch.operations import tensors_in
 from symmetry.torch.watch.steps import updates
 
@@ -130,7 +131,7 @@ class StepBoundary:
         """See everything that is done meanwhile."""
         patches = (
             *applied_in_python(),
-            (torch.autograd, "backward", self._seen_backward(torch.autograd.backward)),
+            (torch.autograd, "backward", self._seen_backward(called_once(torch.autograd.backward))),
             collecting(Optimizer, self.optimizers),
             *self.modules.patches(),
             (nn.Module, "__call__", self._seen_call if self._armed else _call),

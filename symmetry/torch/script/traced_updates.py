@@ -35,6 +35,7 @@ from symmetry.torch.script.host import Host
 from symmetry.torch.script.workers import in_this_process
 from symmetry.torch.trace import Tracer
 from symmetry.torch.watch.calls import in_backward
+from symmetry.torch.watch.functions import called_once
 from symmetry.torch.watch.operations import Operation, Recorder, tensors_in
 from symmetry.torch.watch.steps import updates
 from symmetry.training.updates import Doing, Entry, TracedUpdate, Updates, UserCall
@@ -327,7 +328,7 @@ class TracedRun:
 
     def _patches(self) -> Iterator[Patch]:
         yield collecting(Optimizer, self._tracer.optimizers)
-        yield torch.autograd, "backward", self._seen_backward(torch.autograd.backward)
+        yield torch.autograd, "backward", self._seen_backward(called_once(torch.autograd.backward))
         yield DataLoader, "_get_iterator", self._begun(in_this_process(DataLoader._get_iterator))
         for kind in family_of(_BaseDataLoaderIter):
             if "__next__" in vars(kind):

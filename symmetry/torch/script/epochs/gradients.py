@@ -26,6 +26,7 @@ from symmetry.torch.script.epochs.schedules import Schedules
 from symmetry.torch.script.epochs.terms import LossTerms
 from symmetry.torch.script.epochs.unheld import UnheldParameters
 from symmetry.torch.watch.calls import in_backward
+from symmetry.torch.watch.functions import called_once
 from symmetry.training.events import (
     Backward,
     Cleared,
@@ -78,8 +79,8 @@ class GradientReads:
     def patches(self) -> Iterator[Patch]:
         """Yield what has to be replaced while the script runs."""
         yield from self.terms.patches()
-        yield torch.autograd, "backward", self._seen_backward(torch.autograd.backward)
-        yield torch.autograd, "grad", self._seen_grad(torch.autograd.grad)
+        yield torch.autograd, "backward", self._seen_backward(called_once(torch.autograd.backward))
+        yield torch.autograd, "grad", self._seen_grad(called_once(torch.autograd.grad))
         yield Optimizer, "__init__", self._seen_init(Optimizer.__init__)
         yield nn.Module, "zero_grad", self._seen_zero(nn.Module.zero_grad)
         for kind in family_of(Optimizer):

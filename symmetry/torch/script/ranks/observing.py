@@ -24,6 +24,7 @@ from symmetry.observe.source_line import users_line
 from symmetry.torch.modes.noise import MEANS
 from symmetry.torch.script.epochs.log import digest_of
 from symmetry.torch.state import as_array
+from symmetry.torch.watch.functions import called_once
 from symmetry.torch.watch.operations import Observer, Operation, Recorder
 from symmetry.torch.watch.steps import updates
 from symmetry.training.capabilities.platform import Replicated
@@ -113,7 +114,7 @@ class RankObserver(Observer):
     @contextmanager
     def _observing(self) -> Iterator[None]:
         following, call = _BaseDataLoaderIter.__next__, nn.Module._call_impl
-        backward, gather = torch.autograd.backward, distributed.all_gather
+        backward, gather = called_once(torch.autograd.backward), distributed.all_gather
 
         def next_batch(iterator: Any) -> Any:
             batch = following(iterator)

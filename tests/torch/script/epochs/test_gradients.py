@@ -103,3 +103,19 @@ def test_an_update_names_the_backwards_that_it_reads_again(folder):
 def test_the_last_operation_of_a_loss_is_told(folder):
     text = LOOP.format(f"({LOSS} / 2).backward()\n    optimizer.step()")
     assert {event.operation for event in run(folder, text).of(Backward)} == {"DivBackward0"}
+
+
+@pytest.mark.parametrize(
+    "backward",
+    [
+        "{}.backward()",
+        "torch.autograd.backward(({},))",
+        "torch.autograd.backward(tensors={})",
+        "[*map(setattr, p := [*model.parameters()], ['grad'] * 6, torch.autograd.grad({}, p))]",
+    ],
+)
+def test_each_backward_is_seen_once(folder, backward):
+    text = backward.format(LOSS)
+    found = run(folder, f"for x, y in loader:\n    {text}\n    optimizer.step()\n")
+    assert not found.refused
+    assert [event.number for event in found.of(Backward)] == [0, 1]
