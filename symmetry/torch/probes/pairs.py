@@ -1,8 +1,13 @@
-"""Operations that pair each entry of one tensor with all of another one: (n, 1) with (n,)."""
+"""Operations that pair each entry of one tensor with all of another one: (n, 1) with (n,).
+
+Targets may be such a table already, as rewards (n,) and values (n, 1) that are added without
+gradients: it is a pair once it meets outputs of the shape (n, 1).
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -40,7 +45,7 @@ class PairSlopes:
 
 
 class Pairs:
-    """Sees pairs of which one side depends on what is trained, and the other does not.
+    """Sees pairs of which one side depends on what is trained, or meets it, and the other does not.
 
     It is a ``FunctionListener``.
 
@@ -64,17 +69,24 @@ class Pairs:
         slopes: PairSlopes | None = None,
     ) -> None:
         self._see, self._rolled, self._slopes, self._number = see, rolled, slopes, 0
+        self._targets: list[Pair] = []  # of data alone, which no outputs have met so far
 
     def see(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, Any]:
         """Return the arguments, the data of one pair moved."""
-        sides = _sides([*args, *kwargs.values()][:2])
+        operands = [*args, *kwargs.values()][:2]
+        sides = _sides(operands) or _sides_of_targets(operands)
         if sides is None:
+            self._see_met(operands)
             sides = _table_and_row(args[:2]) if self._rolled == ALL else None
             return (args, kwargs) if sides is None else (_with_rolled(args, sides[1]), kwargs)
         trained, data = sides
         number = self._number
         self._number += 1
-        self._see(_pair(number, func.__name__, trained, data))
+        pair = _pair(number, func.__name__, trained, data)
+        if trained.requires_grad:
+            self._see(pair)
+        else:
+            self._targets.append(pair)
         others: dict[int, Tensor] = {}
         if self._rolled in (number, ALL):
             others[id(data)] = data.roll(1, 0)
@@ -82,6 +94,16 @@ class Pairs:
             others[id(trained)] = self._slopes.watched(trained)
         args = tuple(others.get(id(value), value) for value in args)
         return args, {name: others.get(id(value), value) for name, value in kwargs.items()}
+
+    def _see_met(self, operands: Sequence[Any]) -> None:
+        """See that a column of outputs meets a table of targets, one row for each output."""
+        tensors = [each for each in operands if isinstance(each, Tensor) and each.ndim == 2]
+        if len(tensors) < 2 or tensors[0].requires_grad == tensors[1].requires_grad:
+            return
+        outputs, table = tensors if tensors[0].requires_grad else tensors[::-1]
+        for pair in self._targets:
+            if (*outputs.shape, *table.shape) == (pair.count, 1, pair.count, pair.count):
+                self._see(replace(pair, makers=makers(outputs)))
 
 
 def _sides(operands: Sequence[Any]) -> tuple[Tensor, Tensor] | None:
@@ -95,6 +117,17 @@ def _sides(operands: Sequence[Any]) -> tuple[Tensor, Tensor] | None:
     if column.shape[1] != 1 or not column.shape[0] == row.shape[0] >= 2:
         return None
     return (a, b) if a.requires_grad else (b, a)
+
+
+def _sides_of_targets(operands: Sequence[Any]) -> tuple[Tensor, Tensor] | None:
+    """Return a column and a row that are not trained: values of a model, say, and rewards."""
+    tensors = sorted((t for t in operands if isinstance(t, Tensor)), key=lambda t: -t.ndim)
+    if [t.ndim for t in tensors] != [2, 1] or any(t.requires_grad for t in tensors):
+        return None
+    column, row = tensors
+    if column.shape[1] != 1 or not column.shape[0] == row.shape[0] >= 2 or column._base is not None:
+        return None  # the column may be made to meet all others
+    return column, row
 
 
 def _table_and_row(operands: Sequence[Any]) -> tuple[Tensor, Tensor] | None:

@@ -53,6 +53,24 @@ def test_equal_shapes_other_lengths_and_two_trained_sides_are_no_pairs():
     assert seen(work)[0] == []
 
 
+@pytest.mark.filterwarnings("ignore:Using a target size:UserWarning")
+def test_targets_that_are_a_table_are_seen_where_outputs_meet_them():
+    import torch.nn.functional as F
+
+    def targets(meet):
+        values = column().detach() * 0.9
+        return meet(row() + values)
+
+    found, _ = seen(lambda: targets(lambda table: F.mse_loss(column(), table)))
+    assert [(pair.operation, pair.number, pair.count) for pair in found] == [("add", 0, 5)]
+    assert seen(lambda: targets(lambda table: table.mean()))[0] == []
+    assert (
+        seen(lambda: targets(lambda table: F.mse_loss(table.clone().requires_grad_(), table)))[0]
+        == []
+    )
+    assert seen(lambda: F.mse_loss(column(), row()[:, None] + row()))[0] == []  # a table on purpose
+
+
 def test_a_column_that_is_made_on_purpose_is_spread():
     (pair,), _ = seen(lambda: column().squeeze(1) - row()[:, None])
     assert pair.spread
