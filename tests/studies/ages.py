@@ -47,7 +47,7 @@ PAGES = {
     "compiler.md": Page("compiler.jsonl", by_history=True),
     "faults.md": Page("faults.jsonl", checks=True),
     "frameworks.md": Page(commit="9f67623c"),
-    "invariants.md": Page(commit="92b299d1"),
+    "invariants.md": Page(commit="4ca27239"),
     "jax-examples.md": Page("jax-examples.jsonl", checks=True),
     "models.md": Page(commit="1556ce8d", checks=True),
     "packing.md": Page("packing.jsonl", by_history=True),
