@@ -35,6 +35,7 @@ class Bug:
     old: str
     new: str
     promised: str = ""  # the check by which README says that it finds such a bug
+    again: str = ""  # why it was written anew, if its first form could not run
 
     @property
     def target(self) -> str:
