@@ -1,3 +1,34 @@
-"""Answers to scripts with a bug that speak of something else, or of it from afar: all were read."""
+"""Answers to scripts with a bug that need a word: why the tool is silent, or says something else."""
 
-READ: dict[str, str] = {}
+_BATCH = "the batch is all data, made before the loop: nothing says what its samples are"
+_GRAPHS = "samples are graphs in a list: no module is given one of them alone"
+_INSIDE = (
+    "the model makes its mask itself, from the numbers of the tokens; padding behind a text that "
+    "only padding_idx tells is judged for losses alone"
+)
+
+READ: dict[str, str] = {
+    "fm/validates-on-training": "loaders are compared with each other; whoever reads the loader of "
+    "the training again may want an accuracy of training",
+    "pygcn/softmax-over-papers": "told by what the loss is given; papers act on each other through "
+    "the graph anyway",
+    "pygcn/validates-in-training-mode": "the papers of the validation are rows of one output, with "
+    "gradients recorded: nothing says that this call evaluates",
+    "nlp-tutorial-seq2seq/view-for-transpose": _BATCH,
+    "nlp-tutorial-seq2seq/reads-its-labels": "letters are rows of a unit matrix, not numbers",
+    "nlp-tutorial-seq2seq/only-the-last-word": _BATCH,
+    "nlp-tutorial-seq2seq/encoder-unused": "an optimiser holds the encoder; parameters that no loss "
+    "depends on are not judged, as heads that nobody uses are common",
+    "cgcnn/atoms-of-the-first-crystal": _GRAPHS,
+    "gin/edges-of-the-first-graph": _GRAPHS,
+    "adaptive-span/span-as-a-number": "a sum by Python of numbers, which are 0 at first, was not "
+    "known to come from the model: now numbers are followed through Python's arithmetic",
+    "bert/attends-to-padding": _INSIDE,
+    "bert/mask-of-the-other-axis": _INSIDE,
+    "bert/padding-counts": "the made-up texts are all of one length, so nothing tells padding from "
+    "words; with texts of several lengths loss/padding names the line",
+    "cleanrl-ppo/ratio-is-one": "judged where the same actions come again in the next update; these "
+    "are drawn in another order for each pass",
+    "cleanrl-dqn-jax/new-state-dropped": "told: that nothing moves is a note in JAX, where a step "
+    "that only evaluates looks the same",
+}
