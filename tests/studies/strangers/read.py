@@ -1,4 +1,4 @@
-"""Answers to scripts with a bug that need a word: why the tool is silent, or says something else."""
+"""Answers to bugs that need a word: why the tool is silent, or says something else."""
 
 _BATCH = "the batch is all data, made before the loop: nothing says what its samples are"
 _GRAPHS = "samples are graphs in a list: no module is given one of them alone"
@@ -17,8 +17,8 @@ READ: dict[str, str] = {
     "nlp-tutorial-seq2seq/view-for-transpose": _BATCH,
     "nlp-tutorial-seq2seq/reads-its-labels": "letters are rows of a unit matrix, not numbers",
     "nlp-tutorial-seq2seq/only-the-last-word": _BATCH,
-    "nlp-tutorial-seq2seq/encoder-unused": "an optimiser holds the encoder; parameters that no loss "
-    "depends on are not judged, as heads that nobody uses are common",
+    "nlp-tutorial-seq2seq/encoder-unused": "an optimiser holds the encoder; parameters that no "
+    "loss depends on are not judged, as heads that nobody uses are common",
     "cgcnn/atoms-of-the-first-crystal": _GRAPHS,
     "gin/edges-of-the-first-graph": _GRAPHS,
     "adaptive-span/span-as-a-number": "a sum by Python of numbers, which are 0 at first, was not "
@@ -27,8 +27,8 @@ READ: dict[str, str] = {
     "bert/mask-of-the-other-axis": _INSIDE,
     "bert/padding-counts": "the made-up texts are all of one length, so nothing tells padding from "
     "words; with texts of several lengths loss/padding names the line",
-    "cleanrl-ppo/ratio-is-one": "judged where the same actions come again in the next update; these "
-    "are drawn in another order for each pass",
+    "cleanrl-ppo/ratio-is-one": "judged where the same actions come again in the next update; "
+    "these are drawn in another order for each pass",
     "cleanrl-dqn-jax/new-state-dropped": "told: that nothing moves is a note in JAX, where a step "
     "that only evaluates looks the same",
 }
