@@ -25,10 +25,10 @@ READ: dict[str, str] = {
     "known to come from the model: now numbers are followed through Python's arithmetic",
     "cleanrl-dqn/optimiser-of-the-target": "the fact is right, and the cure is that of another "
     "cause: it blames no_grad() around the target network",
-    "gan/critic-not-cleared": "the note is true of the same bug: gradients that nothing clears are a "
-    "state, and a checkpoint does not hold them",
-    "examples-super-resolution/constant-start": "its biases still differ, so the channels do become "
-    "different: it is no symmetry",
+    "gan/critic-not-cleared": "the note is true of the same bug: gradients that nothing clears "
+    "are a state, and a checkpoint does not hold them",
+    "examples-super-resolution/constant-start": "its biases still differ, so the channels do "
+    "become different: it is no symmetry",
     "examples-reinforce/softmax-over-states": "caught by its effect: all gradients are zero",
     "wgan-gp/penalty-without-graph": "told: a penalty may be wanted as a number only",
     "bert/attends-to-padding": _INSIDE,
