@@ -31,6 +31,16 @@ READ: dict[str, str] = {
     "become different: it is no symmetry",
     "examples-reinforce/softmax-over-states": "caught by its effect: all gradients are zero",
     "wgan-gp/penalty-without-graph": "told: a penalty may be wanted as a number only",
+    "vq-autoencoder/trains-in-evaluation": "told by an effect: in evaluation the quantiser hands "
+    "no gradient on to the encoder",
+    "sac-gaussian/each-reward-with-all-values": "its first targets are made before the step that "
+    "is looked at; in a step of its own such a pair is now known once outputs meet it",
+    "sac-gaussian/target-into-critic": "caught by its effect",
+    "sac-gaussian/sum-over-samples": "it stands in a method of the policy, which is called "
+    "without a call of the module",
+    "awd-lstm-lm/labels-not-shifted": "its loss is a function of its own",
+    "flows/best-is-no-copy": "README promises this of state_dict(), not of the model itself",
+    "flows/validates-in-training-mode": "its normalisation is a module of its own",
     "bert/attends-to-padding": _INSIDE,
     "bert/mask-of-the-other-axis": _INSIDE,
     "bert/padding-counts": "the made-up texts are all of one length, so nothing tells padding from "
