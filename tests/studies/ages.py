@@ -49,7 +49,7 @@ PAGES = {
     "frameworks.md": Page(commit="9f67623c"),
     "invariants.md": Page(commit="4ca27239"),
     "jax-examples.md": Page("jax-examples.jsonl", checks=True),
-    "models.md": Page(commit="1556ce8d", checks=True),
+    "models.md": Page(commit="4ca27239", checks=True),
     "packing.md": Page("packing.jsonl", by_history=True),
     "performance.md": Page(commit="c92ff43f"),
     "performance-finding.md": Page(commit="237038d7"),
