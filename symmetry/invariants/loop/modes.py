@@ -229,8 +229,14 @@ def _leads_to_backward(epochs: Epochs, call: Called) -> bool:
 
 
 def _backward_of(epochs: Epochs, call: Called) -> Backward | None:
-    """Return the backward that comes before the next call of the same model."""
-    for event in epochs.events[epochs.events.index(call) + 1 :]:
+    """Return the backward that comes before the next call of the same model.
+
+    Behind the last call that evaluates a model, that is a backward of another model.
+    """
+    number = next(i for i, event in enumerate(epochs.events) if event is call)
+    if number in epochs.evaluations:
+        return None
+    for event in epochs.events[number + 1 :]:
         if isinstance(event, Backward):
             return event
         if isinstance(event, Called) and event.model == call.model:

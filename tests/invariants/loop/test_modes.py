@@ -107,6 +107,13 @@ def test_other_gradients_in_evaluation_mode_have_none(events):
     assert [note.name for note in found.notes] == []
 
 
+def test_the_last_evaluation_before_another_model_trains_has_none():
+    last = event(Called, 20, training=False, loader=1, batch=9)
+    update = event(Backward, 21, number=1, calls={5}), event(Updated, 22, backwards=(1,))
+    events = *READ, EVAL, last, event(Called, 5, model=1, loader=0, batch=8), *update
+    assert not modes(epochs(*events, models=(model(), model(number=1)))).notes
+
+
 def test_frozen_statistics_that_move_have_a_note():
     drifting = model(drifting=("body.1", "body.4"), called=at(30))
     (note,) = modes(epochs(*TRAINED, models=(drifting,))).notes
