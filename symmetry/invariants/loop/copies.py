@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Collection
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
+from symmetry.invariants.loop.best_model import kept_by_name
 from symmetry.invariants.loop.judgement import Judgement, loop_invariant
 from symmetry.law.invariant import Statement
 from symmetry.law.note import NoteKind
-from symmetry.training.events import Copy, Epochs, Restored, Saved
+from symmetry.observe.source_line import SourceLine
+from symmetry.training.events import Called, Copy, Epochs, Restored, Saved, Updated
 from symmetry.training.start import TrainingStart
 
 CHECKPOINT = NoteKind(
@@ -40,6 +43,12 @@ UNTRAINED = NoteKind(
     "adapter is: nothing that was trained is in its files. Save the adapter, or what merging it "
     "returns.",
 )
+BEST = NoteKind(
+    "loop/best-model",
+    meaning="The model is kept with its best score as another name for it, so each update that "
+    "follows changes it as well, and the last weights are used in place of the best ones. Take "
+    "copy.deepcopy(model).",
+)
 _CURE = "Take copy.deepcopy(model.state_dict())."
 _SEVERAL = 2  # tensors that one line copies, so that it copies a model
 _WARM = 2  # updates until an average takes little of the new weights
@@ -50,7 +59,8 @@ _MOST = 0.9  # of the new weights, in an average
 def copies(epochs: Epochs) -> Judgement:
     """Judge the states that are loaded, copied and saved."""
     judgement = Judgement()
-    judgement.applies = bool(epochs.of(Restored, Saved))
+    _note_best(epochs, judgement)
+    judgement.applies = bool(epochs.of(Restored, Saved) or judgement.notes)
     judgement.why = "" if judgement.applies else "it restores and saves no state"
     for event in epochs.events:
         if isinstance(event, Restored):
@@ -78,7 +88,7 @@ INVARIANT = loop_invariant(
         witness="a state that is restored or saved",
         cause="state_dict() returns the model's own tensors, and no copy",
         cure="Take copy.deepcopy(model.state_dict()).",
-        notes=(CHECKPOINT, AVERAGE, AVERAGE_BUFFERS, UNTRAINED),
+        notes=(CHECKPOINT, AVERAGE, AVERAGE_BUFFERS, UNTRAINED, BEST),
     ),
     copies,
 )
@@ -160,6 +170,21 @@ def _reads(value: ast.AST, keys: Collection[str]) -> bool:
     read = (node.slice for node in ast.walk(value) if isinstance(node, ast.Subscript))
     names = {each.value for each in read if isinstance(each, ast.Constant)}
     return not names.isdisjoint(keys)
+
+
+def _note_best(epochs: Epochs, judgement: Judgement) -> None:
+    """Note where the best model is another name for the model."""
+    models = {model.variable for model in epochs.models if model.is_trained and model.variable}
+    for file in sorted({event.at.file for event in epochs.of(Called, Updated) if event.at.file}):
+        with suppress(OSError, ValueError, SyntaxError):
+            for kept in kept_by_name(Path(file).read_text(encoding="utf-8"), models):
+                judgement.note(
+                    BEST,
+                    f"{kept.name} is another name for {kept.model}, and no copy of it: each "
+                    "update that follows changes it as well, so that the last weights are used in "
+                    f"place of the best ones. Take copy.deepcopy({kept.model}).",
+                    SourceLine(file, kept.line),
+                )
 
 
 def _note_untrained(epochs: Epochs, judgement: Judgement) -> None:
