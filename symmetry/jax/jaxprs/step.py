@@ -161,10 +161,12 @@ class TracedStep:
     def read(self) -> tuple[int, ...]:
         """The leaves with floating-point numbers that the losses depend on.
 
-        A loss at updated parameters does not read the state of their optimiser.
+        A loss at updated parameters, as the second one of two updates, does not read the state of
+        their optimiser.
         """
         flat = self.flat(StepManner())
         updated = {id(flat.variables[f"leaf.{number}"]) for number in self._marked.values()}
+        updated |= {id(v) for name, v in flat.variables.items() if name.startswith("parameter.")}
         losses = [flat.variables[name] for name in self.losses]
         equations = flat.graph.ancestors(losses, until=updated)
         used = {id(a) for n in equations for a in flat.graph.equations[n].invars} | {
@@ -286,8 +288,7 @@ class TracedStep:
             numbers = range(len(results) - self._leaves)
             names.extend(f"leaf.{number}" for number in range(self._leaves))
             names.extend(f"aux.{number}" for number in numbers)
-            marked = {n: v for n, v in reader.values.items() if not n.startswith("parameter.")}
-            marked |= {
+            marked = reader.values | {
                 f"draw.{number}": reader.drawn[draw.site]
                 for number, draw in enumerate(self.draws)
                 if draw.site in reader.drawn

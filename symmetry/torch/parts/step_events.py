@@ -11,10 +11,9 @@ from weakref import proxy
 import torch
 from torch import Tensor, nn
 
-from symmetry.base.patches import patched
+from symmetry.base.patches import outermost, patched
 from symmetry.torch.modes.scope import ModuleScope
 from symmetry.torch.parts.model import TorchOptimizers
-from symmetry.torch.watch.functions import called_once
 from symmetry.torch.watch.steps import updates_of
 from symmetry.training.capabilities.step_events import StepEvents
 
@@ -75,9 +74,10 @@ class TorchStepEvents(StepEvents):
     @contextmanager
     def hooked(self) -> Iterator[None]:
         """Count and call while the block runs."""
+        backward, grad = torch.autograd.backward, torch.autograd.grad
         patches = (
-            (torch.autograd, "backward", self._seen_backward(called_once(torch.autograd.backward))),
-            (torch.autograd, "grad", self._seen_grad(called_once(torch.autograd.grad))),
+            (torch.autograd, "backward", outermost(backward, self._seen_backward(backward))),
+            (torch.autograd, "grad", outermost(grad, self._seen_grad(grad))),
         )
         optimizers = (each.optimizer for each in self._optimizers.optimizers.values())
         events = proxy(self)  # a script that is suspended in an update keeps what it has called

@@ -20,7 +20,7 @@ from torch.utils._python_dispatch import _disable_current_modes
 from torch.utils.data import DataLoader
 from torch.utils.data.dataloader import _BaseDataLoaderIter
 
-from symmetry.base.patches import patched
+from symmetry.base.patches import outermost, patched
 from symmetry.base.user_code import user_place
 from symmetry.torch.creation import Modules, collecting
 from symmetry.torch.graph import leaves_of
@@ -32,7 +32,6 @@ from symmetry.torch.script.tensors import FirstUse, Path, found, names_of
 from symmetry.torch.script.workers import as_worker, in_this_process
 from symmetry.torch.trials.functions import applied_in_python
 from symmetry.torch.watch.calls import in_backward
-from symmetry.torch.watch.functions import called_once
 from symmetry.torch.watch.operations import tensors_in
 from symmetry.torch.watch.steps import updates
 
@@ -129,9 +128,10 @@ class StepBoundary:
     @contextmanager
     def watching(self) -> Iterator[None]:
         """See everything that is done meanwhile."""
+        backward = torch.autograd.backward
         patches = (
             *applied_in_python(),
-            (torch.autograd, "backward", self._seen_backward(called_once(torch.autograd.backward))),
+            (torch.autograd, "backward", outermost(backward, self._seen_backward(backward))),
             collecting(Optimizer, self.optimizers),
             *self.modules.patches(),
             (nn.Module, "__call__", self._seen_call if self._armed else _call),

@@ -22,7 +22,7 @@ from torch.utils.data.dataloader import _BaseDataLoaderIter
 
 from symmetry.base.calls import calling
 from symmetry.base.errors import Disturbed, TrainingError
-from symmetry.base.patches import Patch, patched
+from symmetry.base.patches import Patch, outermost, patched
 from symmetry.base.raised import silenced
 from symmetry.base.randomness import generators
 from symmetry.base.randomness.unseeded import giving_seeds
@@ -35,7 +35,6 @@ from symmetry.torch.script.host import Host
 from symmetry.torch.script.workers import in_this_process
 from symmetry.torch.trace import Tracer
 from symmetry.torch.watch.calls import in_backward
-from symmetry.torch.watch.functions import called_once
 from symmetry.torch.watch.operations import Operation, Recorder, tensors_in
 from symmetry.torch.watch.steps import updates
 from symmetry.training.updates import Doing, Entry, TracedUpdate, Updates, UserCall
@@ -328,7 +327,8 @@ class TracedRun:
 
     def _patches(self) -> Iterator[Patch]:
         yield collecting(Optimizer, self._tracer.optimizers)
-        yield torch.autograd, "backward", self._seen_backward(called_once(torch.autograd.backward))
+        backward = torch.autograd.backward
+        yield torch.autograd, "backward", outermost(backward, self._seen_backward(backward))
         yield DataLoader, "_get_iterator", self._begun(in_this_process(DataLoader._get_iterator))
         for kind in family_of(_BaseDataLoaderIter):
             if "__next__" in vars(kind):

@@ -18,7 +18,7 @@ from typing import Any
 
 from symmetry.base import libraries
 from symmetry.base.importing import when_imported
-from symmetry.base.patches import patched
+from symmetry.base.patches import outermost, patched
 from symmetry.base.updates import Digests, UpdateLog, sums_of
 
 _OPTIMIZERS = "torch.optim.optimizer"
@@ -106,7 +106,9 @@ def recorded(log: UpdateLog) -> Iterator[None]:
     with ExitStack() as stack:
         stack.callback(optimizers.register_optimizer_step_post_hook(updated).remove)
         backward = torch.autograd.backward
-        stack.enter_context(patched([(torch.autograd, "backward", seen(backward))]))
+        stack.enter_context(
+            patched([(torch.autograd, "backward", outermost(backward, seen(backward)))])
+        )
         yield
 
 

@@ -11,12 +11,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
-from functools import wraps
 from typing import Any, Protocol
 from unittest.mock import patch
 
 import torch
-from torch.overrides import TorchFunctionMode, _get_current_function_mode_stack
+from torch.overrides import TorchFunctionMode
 
 FROM_NUMPY: Any = torch.from_numpy  # no mode of PyTorch gets it
 See = Callable[[Any, tuple[Any, ...], dict[str, Any], Any], Any]
@@ -47,27 +46,6 @@ class FunctionCalls(TorchFunctionMode):
         for listener in self._listeners.get(func, ()):
             args, kwargs = listener.see(func, args, kwargs)
         return func(*args, **kwargs)
-
-
-def called_once(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Return ``backward`` or ``grad`` of ``torch.autograd`` as ``Tensor.backward`` calls it.
-
-    No mode gets it: PyTorch would call it by its name again, and what stands there in its place
-    would see two calls of one.
-    """
-
-    @wraps(function)
-    def called(*args: Any, **kwargs: Any) -> Any:
-        modes = _get_current_function_mode_stack()
-        for _ in modes:
-            torch._C._pop_torch_function_stack()
-        try:
-            return function(*args, **kwargs)
-        finally:
-            for mode in modes:
-                torch._C._push_on_torch_function_stack(mode)
-
-    return called
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from torch.amp import GradScaler
 from torch.nn.utils import clip_grad as clipping
 from torch.optim import Optimizer
 
-from symmetry.base.patches import Patch
+from symmetry.base.patches import Patch, outermost
 from symmetry.base.user_code import kind_of
 from symmetry.observe.source_line import SourceLine, asked_at
 from symmetry.torch.graph import leaves_of, nodes_behind
@@ -26,7 +26,6 @@ from symmetry.torch.script.epochs.schedules import Schedules
 from symmetry.torch.script.epochs.terms import LossTerms
 from symmetry.torch.script.epochs.unheld import UnheldParameters
 from symmetry.torch.watch.calls import in_backward
-from symmetry.torch.watch.functions import called_once
 from symmetry.training.events import (
     Backward,
     Cleared,
@@ -79,8 +78,9 @@ class GradientReads:
     def patches(self) -> Iterator[Patch]:
         """Yield what has to be replaced while the script runs."""
         yield from self.terms.patches()
-        yield torch.autograd, "backward", self._seen_backward(called_once(torch.autograd.backward))
-        yield torch.autograd, "grad", self._seen_grad(called_once(torch.autograd.grad))
+        backward, grad = torch.autograd.backward, torch.autograd.grad
+        yield torch.autograd, "backward", outermost(backward, self._seen_backward(backward))
+        yield torch.autograd, "grad", outermost(grad, self._seen_grad(grad))
         yield Optimizer, "__init__", self._seen_init(Optimizer.__init__)
         yield nn.Module, "zero_grad", self._seen_zero(nn.Module.zero_grad)
         for kind in family_of(Optimizer):

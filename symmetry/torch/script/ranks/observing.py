@@ -18,13 +18,12 @@ from torch.nn.parallel import DistributedDataParallel
 from torch.utils._pytree import tree_leaves, tree_map
 from torch.utils.data.dataloader import _BaseDataLoaderIter
 
-from symmetry.base.patches import patched
+from symmetry.base.patches import outermost, patched
 from symmetry.base.randomness.numpy_noise import seeing_noise
 from symmetry.observe.source_line import users_line
 from symmetry.torch.modes.noise import MEANS
 from symmetry.torch.script.epochs.log import digest_of
 from symmetry.torch.state import as_array
-from symmetry.torch.watch.functions import called_once
 from symmetry.torch.watch.operations import Observer, Operation, Recorder
 from symmetry.torch.watch.steps import updates
 from symmetry.training.capabilities.platform import Replicated
@@ -114,7 +113,7 @@ class RankObserver(Observer):
     @contextmanager
     def _observing(self) -> Iterator[None]:
         following, call = _BaseDataLoaderIter.__next__, nn.Module._call_impl
-        backward, gather = called_once(torch.autograd.backward), distributed.all_gather
+        backward, gather = torch.autograd.backward, distributed.all_gather
 
         def next_batch(iterator: Any) -> Any:
             batch = following(iterator)
@@ -155,7 +154,7 @@ class RankObserver(Observer):
         patches = (
             (_BaseDataLoaderIter, "__next__", next_batch),
             (nn.Module, "_call_impl", called),
-            (torch.autograd, "backward", counted),
+            (torch.autograd, "backward", outermost(backward, counted)),
             (distributed, "all_gather", gathered),
         )
         with patched(patches), updates(keep), seeing_noise(drawn):
