@@ -33,6 +33,17 @@ def test_what_is_differentiated_is_trained_and_what_follows_it_is_named_so():
     assert {*run.state()} - run.trained == {f"1.{layer}.{n}" for layer in range(3) for n in "wb"}
 
 
+def test_the_second_of_two_updates_does_not_read_the_moments():
+    state, step = mlp()
+
+    def twice(state, i):
+        state, _ = step(state, i)
+        return step(state, i + 1)
+
+    run = begun(lambda: (state, twice))
+    assert {*run.state()} - run.trained == {f"1.{layer}.{n}" for layer in range(3) for n in "wb"}
+
+
 def test_a_run_in_float64_takes_the_same_steps_with_more_digits():
     written, promoted = begun(mlp), begun(mlp, dtype="float64")
     for run in (written, promoted):
