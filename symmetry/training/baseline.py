@@ -317,11 +317,13 @@ def _losses_in_turn(
     run: Run, probe: LossProbe, waiting: Callable[[], Collection[str]]
 ) -> Sequence[LossCall]:
     """Take further steps while optimisers wait for their turn; return the losses of these."""
+    if not waiting():
+        return []
     with probe.observed() as later, suppress(TrainingError):
         for _ in range(_IN_TURN):
+            run.step()
             if not waiting():
                 break
-            run.step()
     return later.losses
 
 

@@ -137,7 +137,7 @@ _HOW = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Suspect:
     """A loss that has a label for each place of a text, also for padding."""
 
