@@ -471,6 +471,123 @@ JUDGEMENTS: dict[str, Judgement] = {
         "true",
         "read: each layer has a loss of its own; two checks are lost, as train() takes data",
     ),
+    "sasrec": Judgement(
+        "exit 2: it fails only in a run of this check: ValueError (main.py:110) (8 of 28 checks)",
+        "unfair",
+        "scores are indexed by np.where(): what observes rows compared arrays with None",
+        mended=True,
+    ),
+    "informer": Judgement(
+        "1 violation, loop/modes: Informer is trained in evaluation mode with the loader of its "
+        "test; notes model/draws, model/views",
+        "false",
+        "the test of the first of two experiments is followed by the training of another model, "
+        "whose backward was held for one of the test; both notes are true",
+        mended=True,
+    ),
+    "ltsf-linear": Judgement("sound (21 checks)", "true", "read: modes are switched, one loss"),
+    "ffjord-toy": Judgement(
+        "sound (13 checks), note training/cut: sqrt_end_time never receives a gradient",
+        "true",
+        "lib/layers/cnf.py:42 copies it into torch.tensor([0.0, ...]), which cuts it off",
+    ),
+    "min-gru": Judgement(
+        "nothing was checked within 120 s",
+        "useless",
+        "sequences of 512 bytes, six layers of 512, four micro-batches: made for a GPU",
+    ),
+    "examples-mnist-rnn": Judgement(
+        "sound (23 checks)", "true", "read: one loss, modes are switched"
+    ),
+    "examples-dcgan": Judgement("sound (24 checks)", "true", "read: the two losses take turns"),
+    "examples-imagenet": Judgement(
+        "sound so far: 23 of 27 checks within 120 s; note loop/overlap",
+        "true",
+        "with --dummy both loaders draw the same FakeData: image i is that of the seed i",
+    ),
+    "simclr-sthalles": Judgement(
+        "sound so far: 6 of 40 checks within 120 s", "useless", "a ResNet-18 of large images"
+    ),
+    "sincnet": Judgement(
+        "sound (18 checks); no gradient reaches four norms in the first two steps",
+        "true",
+        "read: CNN_net.bn and its like are made, and not called",
+    ),
+    "latent-sde": Judgement(
+        "sound so far: 13 of 18 checks within 120 s; note model/draws",
+        "true",
+        "read: a path of a stochastic equation is drawn in each call, as the note says",
+    ),
+    "latent-sde-lorenz": Judgement(
+        "sound so far: 4 of 34 checks within 120 s",
+        "useless",
+        "100 steps of a solver, each in Python, before the first update",
+    ),
+    "minimind-sft": Judgement(
+        "sound (20 checks)", "true", "read: labels are shifted, -100 at rest"
+    ),
+    "minimind-lora": Judgement("sound (20 checks)", "true", "read: adapters alone are trained"),
+    "minimind-distillation": Judgement(
+        "sound (22 checks)", "true", "read: the teacher is in evaluation mode, without gradients"
+    ),
+    "dcgan": Judgement("sound (20 checks)", "true", "read: the two losses take turns"),
+    "aae": Judgement("sound (20 checks)", "true", "read: three losses, two optimisers in turn"),
+    "ebgan": Judgement(
+        "sound so far: 19 of 21 checks within 120 s", "true", "read: the two losses take turns"
+    ),
+    "wgan-div": Judgement("sound (19 checks)", "true", "read: a penalty of two gradients"),
+    "vq-autoencoder-sim-vq": Judgement("sound (19 checks)", "true", "read: one loss, no modes"),
+    "td3-ddpg": Judgement(
+        "sound so far: 12 of 16 checks within 120 s; note training/unsaved",
+        "true",
+        "DDPG.py: save() leaves the target networks out, and load() copies the others",
+    ),
+    "td3-ourddpg": Judgement(
+        "sound so far: 12 of 16 checks within 120 s; note training/unsaved",
+        "true",
+        "OurDDPG.py: as td3-ddpg",
+    ),
+    "cleanrl-ddpg": Judgement(
+        "sound (21 checks); note training/unsaved: 1 ulp in step 4",
+        "useless",
+        "it saves nothing to be resumed; the target networks move by a thousandth",
+    ),
+    "cleanrl-td3": Judgement(
+        "sound (20 checks); note training/unsaved: 8 ulps in step 4",
+        "useless",
+        "as cleanrl-ddpg",
+    ),
+    "cleanrl-ppo-continuous": Judgement(
+        "fails: ppo_continuous_action.py:98 raises TypeError",
+        "true",
+        "TransformObservation of this gymnasium needs observation_space",
+    ),
+    "cleanrl-c51-jax": Judgement(
+        "fails: c51_jax.py:184 raises TypeError",
+        "true",
+        "jnp.clip of this JAX calls its limits min and max",
+    ),
+    "cleanrl-ddpg-jax": Judgement(
+        "1 violation, symmetry/permutation: equal units are treated differently",
+        "false",
+        "a round updates the critic twice: the second loss reads what the first update made, and "
+        "the moments were held for parts of the model",
+        mended=True,
+    ),
+    "cleanrl-td3-jax": Judgement(
+        "1 violation, symmetry/permutation: equal units are treated differently",
+        "false",
+        "as cleanrl-ddpg-jax",
+        mended=True,
+    ),
+    "otcfm-cifar": Judgement(
+        "exit 2: the check disturbs the script: the loss is not the same in update 1",
+        "unfair",
+        "why its runs differ is not found yet",
+    ),
+    "examples-hogwild": Judgement(
+        "nothing was checked within 120 s", "useless", "its processes train, and none is seen"
+    ),
 }
 
 # Scripts that were drawn and cannot start here, and why.
