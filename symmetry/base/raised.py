@@ -1,5 +1,7 @@
 """Exceptions of the user's code, as one readable line that says where."""
 
+import importlib.util
+import sys
 import traceback
 import warnings
 from collections.abc import Callable, Iterator
@@ -112,12 +114,24 @@ def gpu_hint(text: str) -> str:
 
 
 def missing_package(error: BaseException | None) -> str | None:
-    """Return the name of the package whose absence led to an error; None if none is absent."""
+    """Return the name of the package whose absence led to an error; None if none is absent.
+
+    A package that is there lacks a module in another version of it.
+    """
     while error is not None:
         if isinstance(error, ModuleNotFoundError) and error.name:
-            return error.name.partition(".")[0]
+            package = error.name.partition(".")[0]
+            return None if _is_there(package) else package
         error = error.__cause__
     return None
+
+
+def _is_there(package: str) -> bool:
+    """Return whether a package was imported, or can be found."""
+    try:
+        return package in sys.modules or importlib.util.find_spec(package) is not None
+    except ValueError:  # it was made by hand
+        return True
 
 
 def _message(error: BaseException) -> str:

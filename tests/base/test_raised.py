@@ -110,3 +110,9 @@ def test_a_missing_package_is_named_whatever_was_made_of_its_error() -> None:
         import no_such_package.inside  # noqa: F401
     assert missing_package(caught.value) == "no_such_package"
     assert missing_package(ValueError("no")) is None
+
+
+def test_a_package_without_a_module_is_there() -> None:
+    with pytest.raises(TargetError) as caught, raised_as(TargetError, "the step"):
+        import numpy.no_such_module  # noqa: F401
+    assert missing_package(caught.value) is None

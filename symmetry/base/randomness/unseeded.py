@@ -6,6 +6,9 @@
 
 The seeds are numbers of a run like those of the shared generators: ``SEEDS`` is one of them. A
 process that a run has started, as a worker of a loader, gets none.
+
+Libraries draw from the shared generators as they are imported: the first run would begin with other
+numbers than all later ones. An import leaves these generators as they were.
 """
 
 from __future__ import annotations
@@ -18,14 +21,16 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
-from types import FrameType
+from types import FrameType, ModuleType
 from typing import Any
 
+import numpy as np
 from numpy.random import bit_generator
 
 from symmetry.base import libraries
-from symmetry.base.patches import Patch, patched
+from symmetry.base.patches import Patch, outermost, patched
 from symmetry.base.user_code import is_user_code, shorten
 
 _BYTES = 16  # of a seed
@@ -102,7 +107,10 @@ SEEDS = Seeds()
 
 @contextmanager
 def giving_seeds() -> Iterator[None]:
-    """Give seeds to generators that are made, or seeded again, without one."""
+    """Give seeds to generators that are made, or seeded again, without one.
+
+    Libraries that are imported meanwhile draw no number of the script.
+    """
     here = os.getpid()
     source: Any = bit_generator
     drawn, seeded = source.randbits, random.Random.seed
@@ -122,12 +130,32 @@ def giving_seeds() -> Iterator[None]:
         (source, "randbits", bits),
         (random.Random, "seed", seed),
         (random, "seed", lambda a=None, version=2: seed(shared, a, version)),
+        (SourceFileLoader, "exec_module", _drawing_nothing(SourceFileLoader.exec_module)),
     ]
     for library in libraries.imported():
         for owner, name, cure, given in library.seedings():
             replaced.append((owner, name, _seeding(cure, given)))
     with patched(replaced):
         yield
+
+
+def _drawing_nothing(execute: Callable[..., None]) -> Callable[..., None]:
+    """Return what executes a module, and puts the shared generators back behind a library's."""
+
+    def executed(loader: SourceFileLoader, module: ModuleType) -> None:
+        python, numpy = random.getstate(), np.random.get_state()
+        try:
+            execute(loader, module)
+        finally:
+            random.setstate(python)
+            np.random.set_state(numpy)
+
+    library = outermost(execute, executed)
+
+    def exec_module(loader: SourceFileLoader, module: ModuleType) -> None:
+        (execute if is_user_code(loader.path) else library)(loader, module)
+
+    return exec_module
 
 
 def _seeding(cure: str, seed: Callable[[int], Any]) -> Callable[[], Any]:
