@@ -43,7 +43,7 @@ def stuck(start: TrainingStart) -> Measurement:
         if not has_moved(start.state, [end]):
             return Measurement(counted=False, note="nothing moved")
         alike = [units for units in alike if _trained(units, trained) and _equal(units, end)]
-        alike = [units for units in alike if _are_made(units, run.capability(Layered))]
+        alike = [units for units in alike if _are_made(units, run)]
     if not alike:
         return Measurement(counted=bool(groups))
     layered = run.capability(Layered)
@@ -97,14 +97,15 @@ def _trained(units: Units, trained: frozenset[str]) -> bool:
     return any(part.array in trained for part in units.parts)
 
 
-def _are_made(units: Units, layered: Layered | None) -> bool:
+def _are_made(units: Units, run: Run) -> bool:
     """Return whether the units are more than inputs of layers.
 
     Inputs that are equal, as those of a constant, have weights that stay equal, and need no more.
     """
+    layered = run.capability(Layered)
     layers = layered.layers if layered is not None else {}
-    reads = (part.array in layers and part.axis != layers[part.array][0] for part in units.parts)
-    return not all(reads)
+    parts = [part for part in units.parts if part.array in run.parameters]
+    return not all(p.array in layers and p.axis != layers[p.array][0] for p in parts)
 
 
 def _are_numbers(units: Units, start: TrainingStart) -> bool:

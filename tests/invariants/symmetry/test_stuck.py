@@ -123,10 +123,11 @@ class Prior(nn.Module):
         return self.body(x) + self.prior(torch.ones_like(x[:, :1]).expand(-1, 6))
 
 
-def test_inputs_of_a_layer_that_are_one_constant_are_no_copies():
+@pytest.mark.parametrize("optimizer_of", [torch.optim.SGD, torch.optim.Adam])
+def test_inputs_of_a_layer_that_are_one_constant_are_no_copies(optimizer_of):
     def make():
         model = Prior()
-        optimizer = torch.optim.SGD(model.parameters(), 0.1)
+        optimizer = optimizer_of(model.parameters(), 0.1)
         return classifying(model, optimizer)
 
     assert [units.count for units in find(FunctionTraining("prior", make)).groups] == [6]
