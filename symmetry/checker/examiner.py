@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -60,6 +60,7 @@ class Examiner(ABC):
     covered = Covered()  # which parts of a training were seen at work
     held: tuple[str, ...] = ()  # what all its runs get in a check, and no other run, in lines
     sizes: TriedSizes | None = None  # of trainings with drawn arguments, once they were run
+    pace = ""  # how much of a budget a first run took, in words, where that is much
     examples: int | None = None  # in each dtype; None for a target that nothing is drawn for
 
     def __init__(self, plan: Plan, progress: Progress) -> None:
@@ -79,6 +80,10 @@ class Examiner(ABC):
             for invariant in self.invariants
             for dtype in self.dtypes
         )
+
+    def tasks(self, invariants: Iterable[Invariant]) -> Sequence[tuple[Invariant, str]]:
+        """Return what is examined of these, one after the other."""
+        return [(invariant, dtype) for invariant in invariants for dtype in self.dtypes]
 
     @abstractmethod
     def examine(self, invariant: Invariant, dtype: str) -> Verdict | None:

@@ -52,24 +52,29 @@ def _verdicts(
     plan: Plan, examiner: Examiner, progress: Progress, ignored: IgnoredLines, *, begins: bool
 ) -> tuple[tuple[Verdict, ...], tuple[str, ...]]:
     """Return the verdict for each invariant and dtype, and the remarks of the examiner."""
-    found: list[list[Verdict]] = []  # of each invariant
+    found: dict[str, list[Verdict]] = {}  # by the name of the invariant
     with one_thread(), examiner.budget.spending():
         if begins:
             with suppress(BudgetSpent):
                 examiner.begin()
-        for invariant in examiner.invariants if begins else plan.invariants:
-            examined = (_examined(examiner, invariant, dtype) for dtype in examiner.dtypes)
-            found.append([verdict for verdict in examined if verdict is not None])
-            if not _waits(plan, found[-1]):
-                found[-1] = _settled(plan, found[-1], progress, ignored)
-        remarks = tuple(examiner.remarks([verdict for each in found for verdict in each]))
+        invariants = examiner.invariants if begins else plan.invariants
+        found.update((invariant.name, []) for invariant in invariants)
+        tasks = examiner.tasks(invariants)
+        last = {invariant.name: number for number, (invariant, _) in enumerate(tasks)}
+        for number, (invariant, dtype) in enumerate(tasks):
+            verdicts = found[invariant.name]
+            verdicts.extend(filter(None, [_examined(examiner, invariant, dtype)]))
+            if last[invariant.name] == number and not _waits(plan, verdicts):
+                found[invariant.name] = _settled(plan, verdicts, progress, ignored)
+        known = [verdict for each in found.values() for verdict in each]
+        remarks = tuple(examiner.remarks(known))
         if begins:
             examiner.end()
     line = _explained_line(plan, examiner.coverage)
-    for number, waiting in enumerate(found):
+    for name, waiting in found.items():
         if _waits(plan, waiting):
-            found[number] = _settled(plan, waiting, progress, ignored, line)
-    return tuple(verdict for each in found for verdict in each), remarks
+            found[name] = _settled(plan, waiting, progress, ignored, line)
+    return tuple(verdict for each in found.values() for verdict in each), remarks
 
 
 def _concluded(record: Checked, plan: Plan, examiner: Examiner, ignored: IgnoredLines) -> Checked:
@@ -82,6 +87,7 @@ def _concluded(record: Checked, plan: Plan, examiner: Examiner, ignored: Ignored
         record,
         complete=reached,
         cut="" if reached else f"within {plan.options.budget:g} s",
+        pace="" if reached else examiner.pace,
         notes=notes,
         gating=tuple(_gating(notes, plan.options)),
         warnings=(*plan.renamed, *examiner.warnings.values(), *unused),

@@ -6,7 +6,7 @@ import gc
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import NamedTuple
@@ -43,6 +43,7 @@ from symmetry.training.target import Training
 from symmetry.units.words import count
 
 _DEAR = 0.5  # CPU seconds of a first run, from which on a fork pays
+_LARGE = 0.1  # of a budget: after such a first run, one in float64, 4 times as dear, has to wait
 _PROMOTED = 10  # copies of the state that little can be judged without in float64
 _NO_HIDDEN = "no layer has two hidden units: the trained parameters have inputs and outputs alone"
 _NOISE = {
@@ -87,6 +88,7 @@ class TrainingExaminer(Examiner):
         self._on_ranks = False  # whether it was run on several ranks
         self._departed = ""  # where its promoted runs are another training
         self._not_alone = ""  # why it is not judged as one rank
+        self._later: list[str] = []  # precisions in which it runs once the others are judged
         self._disturbed = ""  # where its runs part from a plain one
         self._searched = False  # whether units were looked for
         self._why_none = ""  # why there are no units
@@ -136,12 +138,24 @@ class TrainingExaminer(Examiner):
                 self._not_alone = f"it does not run as one rank: {error}"
             if self._loss is not None or self._not_alone:
                 break
-        else:
+            if dtype == "float32" and self._is_dear(dtype):
+                self._later = [*self._starts][1:]
+                break
+        if self._loss is None and not self._not_alone:
             self._disturbed = self._training.disturbance
             if self._training.rounded:
                 for start in self._starts.values():
                     start.let_runs_differ()
             self._ahead = Ahead(self._measured_ahead, self._forks())  # begun where it is needed
+
+    def _is_dear(self, dtype: str) -> bool:
+        """Return whether the first run took so much of a budget that few others fit into it."""
+        budget, seconds = self.plan.options.budget, self._seconds.get(dtype, 0.0)
+        return budget is not None and seconds > _LARGE * budget
+
+    def tasks(self, invariants: Iterable[Invariant]) -> Sequence[tuple[Invariant, str]]:
+        """Return what is examined of these: all of it as it is written first, if more is dear."""
+        return sorted(super().tasks(invariants), key=lambda task: task[1] in self._later)
 
     def planned(self) -> tuple[Verdict, ...]:
         """Return the verdicts to come: some invariants are judged in one dtype only."""
@@ -156,6 +170,9 @@ class TrainingExaminer(Examiner):
         entry = _entry(invariant)
         if dtype not in entry.dtypes:
             return None
+        if dtype in self._later:
+            self._try(dtype)
+            self._later.remove(dtype)
         self._begin_ahead(invariant, dtype)
         # Units are found before an invariant needs them.
         if invariant.units:
@@ -257,9 +274,18 @@ class TrainingExaminer(Examiner):
         seeds = {line: number for each in shown for line, number in each.held_seeds.items()}
         rounded = filter(None, [self._training.rounded])
         self.held = (*self._held, *(_seeding(*each) for each in seeds.items()), *rounded)
+        self.pace = self._pace()
         if not self._training.resumes:
             self.resume_option = next(filter(None, (each.resume_option for each in shown)), "")
         self._training.close()
+
+    def _pace(self) -> str:
+        budget, dtype = self.plan.options.budget, self.plan.dtypes[0]
+        if budget is None or dtype in self._broken:
+            return ""
+        if (seconds := self._seconds.get(dtype)) is None:
+            return f"its first run did not end within {budget:g} CPU seconds"
+        return f"its first run took {seconds:.0f} of {budget:g} CPU seconds" * self._is_dear(dtype)
 
     def remarks(self, verdicts: Sequence[Verdict]) -> Sequence[str]:  # noqa: ARG002
         """Name random operations and noise, and the units that there are."""

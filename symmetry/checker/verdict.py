@@ -270,6 +270,7 @@ class Checked:
     complete: bool = True  # whether nothing interrupted it
     # Why it ended before all invariants were judged: "within 120 s", say; empty if it did not.
     cut: str = ""
+    pace: str = ""  # how much of a budget the first run took, in words, where that is much
     coverage: Coverage | None = None  # of a training; None where no units were looked for
     part: str = ""  # which part of the user's step was checked, in words; empty for all of it
     sizes: TriedSizes | None = None  # of trainings whose arguments are drawn: what was tried

@@ -105,6 +105,21 @@ def test_a_budget_that_suffices_changes_only_the_order(clock: list[float]) -> No
     assert (within.complete, within.cut) == (True, "")
 
 
+def test_a_dear_training_is_judged_as_it_is_written_first(
+    clock: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("symmetry.checker.trainings.time.process_time", lambda: clock[0])
+    took = "its first run took 2 of 16 CPU seconds"
+    found = checked_within(clock, 16)
+    reached = {v.dtype for v in found.verdicts if v.kind == "holds"}
+    assert (reached, found.pace) == ({"float32"}, took)
+    text = " ".join(" ".join(lines(found)).split())
+    assert f"{took}, and a check needs dozens of runs: make its batches or its model" in text
+    within = checked_within(clock, 400)
+    assert {v.dtype for v in within.verdicts if v.kind == "holds"} == {"float32", "float64"}
+    assert within.pace == ""
+
+
 def test_the_search_for_units_comes_late() -> None:
     ordered = budgeted(CATALOGUE)
     assert {*ordered} == {*CATALOGUE}
