@@ -118,6 +118,7 @@ class Execution:
             *(coroutine.suspend, self.samples, self.evaluations, lambda: mine._scopes()),
             by_hand=by_hand,
             names=names,
+            looks=reads is not None,
         )
         began = time.perf_counter()
         try:

@@ -23,7 +23,7 @@ from torch.utils.data.dataloader import _BaseDataLoaderIter
 from symmetry.base.patches import outermost, patched
 from symmetry.base.user_code import user_place
 from symmetry.torch.creation import Modules, collecting
-from symmetry.torch.graph import leaves_of
+from symmetry.torch.graph import leaves_of, nodes_of
 from symmetry.torch.modes.filled_rows import seeing_filled_rows
 from symmetry.torch.script.coroutine import ThreadState, leave_modes
 from symmetry.torch.script.evaluations import Evaluations
@@ -43,7 +43,7 @@ class NoOptimizer(BaseException):
 
 
 class NoCall(BaseException):
-    """Ends a script that trains, and calls no module that holds what it trains.
+    """Ends a script that trains, and calls no module before it uses what it trains.
 
     Its steps begin where a function is given that; ``names`` are those of tensors in no module.
     """
@@ -60,7 +60,8 @@ class StepBoundary:
     that may keep parameters for a backward. State that is loaded then is in no graph yet. Without
     an optimiser a backward counts as an update, since what follows it is unknown. A script that
     calls ``model.nll(x)``, or multiplies by tensors of its own, is suspended before the first use
-    of them; ``names`` are those of tensors that no optimiser holds. They are None elsewhere.
+    of them; ``names`` are those of tensors that no optimiser holds. They are None elsewhere. A run
+    that ``looks`` ends if the graph of its first backward began before that call.
     """
 
     def __init__(
@@ -72,6 +73,7 @@ class StepBoundary:
         *,
         by_hand: bool,
         names: Sequence[Path] | None,
+        looks: bool,
     ) -> None:
         self.optimizers: list[Any] = []
         self.modules = Modules()
@@ -91,6 +93,8 @@ class StepBoundary:
         self.tensors: Mapping[Path, Tensor] = {}  # that it trains by hand, and that have names
         self.replaced = False  # whether their update has made others
         self.names, self._scopes = names, scopes
+        self._looks = looks and names is None
+        self._first_node = 0  # the number of the first node that autograd makes in the step
         self._begun = False  # whether a step has begun
         self._armed = True  # whether the next call of such a module ends a step
 
@@ -155,6 +159,8 @@ class StepBoundary:
                 held = self.held
                 loose = [leaf for leaf in leaves if id(leaf) not in held]
                 raise NoCall(names_of(loose, self._scopes()))
+            if self._looks and not self.updates and self._begun:
+                self._refuse_earlier(tensors_in(args[0] if args else kwargs["tensors"]))
             backward(*args, **kwargs)
             self.backwards += 1
             if not self.updates:
@@ -163,6 +169,14 @@ class StepBoundary:
                 self._updated()
 
         return seen_backward
+
+    def _refuse_earlier(self, tensors: Sequence[Tensor]) -> None:
+        """Raise NoCall if parameters were used before the call that the step began with."""
+        for node in nodes_of(tensors):
+            if node._sequence_nr() < self._first_node:
+                leaves = (getattr(each, "variable", None) for each, _ in node.next_functions)
+                if not self.held.isdisjoint(map(id, leaves)):
+                    raise NoCall
 
     def _before(self, optimizer: Any) -> None:
         """See an optimiser whose update begins."""
@@ -203,6 +217,7 @@ class StepBoundary:
                     if any(map(is_lazy, module.parameters())):
                         _give_parameters(module, args, kwargs)
                     self.arguments = args, kwargs
+                    self._first_node = torch.autograd._get_sequence_nr()
                     self._suspend()
                     self.arguments = None
             return _call(module, *args, **kwargs)

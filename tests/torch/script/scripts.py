@@ -86,6 +86,31 @@ for _ in range(6):
     torch.jit.trace(model, x)
 """
 
+# A method of its model multiplies by a parameter before it calls a layer.
+USED_BEFORE_A_CALL = """
+import torch
+from torch import nn
+
+torch.manual_seed(0)
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.first, self.head = nn.Parameter(torch.randn(6, 8)), nn.Linear(8, 3)
+
+    def loss(self, x, y):
+        return nn.functional.cross_entropy(self.head(torch.tanh(x @ self.first)), y)
+
+
+model = Net()
+optimizer = torch.optim.Adam(model.parameters(), 0.01)
+for _ in range(16):
+    optimizer.zero_grad()
+    model.loss(torch.randn(16, 6), torch.randint(3, (16,))).backward()
+    optimizer.step()
+"""
+
 # A thread writes what each update has queued, as writers of logs do: often while it is suspended.
 THREAD = """
 import queue

@@ -87,6 +87,19 @@ def test_calls_without_gradients_are_counted_with_their_line(folder, monkeypatch
     run.close()
 
 
+def test_a_step_begins_before_parameters_are_used(folder):
+    training = written(folder, scripts.USED_BEFORE_A_CALL)
+    assert [units.count for units in find(training).groups] == [8]
+    run = training.begin()
+    for _ in range(2):
+        loaded = run.state()["model.first"] + 1
+        run.load({"model.first": loaded})
+        run.step()
+        assert (abs(run.state()["model.first"] - loaded) < 0.5).all()
+    assert len(steps_of(training)) == 16
+    run.close()
+
+
 def test_no_step_begins_where_a_graph_is_drawn(folder):
     training = written(folder, scripts.TRACED)
     assert len(steps_of(training)) == 6
