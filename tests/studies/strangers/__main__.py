@@ -3,7 +3,7 @@
 ``python -m tests.studies.strangers`` brings each script at its commit and checks it with a budget;
 ``NAME...`` checks only these, anew. Lines that are in strangers.jsonl stay. ``--bugs`` puts bugs
 into scripts, one at a time, and writes reports/strangers-bugs.md in the same way; its names are
-those of scripts, or SCRIPT/BUG.
+those of scripts, or SCRIPT/BUG. ``--fixes`` mends what was found, for reports/strangers-fixes.md.
 """
 
 from __future__ import annotations
@@ -18,11 +18,13 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from symmetry.cli.campaign.several import read_lines
 from tests.studies.copies import commit
-from tests.studies.strangers import bugs_report, report
+from tests.studies.strangers import bugs_report, fixes_report, report
+from tests.studies.strangers.fixes import fixes
 from tests.studies.strangers.put_in import bugs, outcome
 from tests.studies.strangers.recipes import RECIPES, Recipe
 from tests.studies.strangers.report import COMMAND
@@ -36,26 +38,35 @@ _LIMIT = 1200  # seconds of the clock, after which it is ended
 def main() -> int:
     parser = argparse.ArgumentParser(prog=COMMAND, description="Write reports/strangers.md.")
     parser.add_argument("names", nargs="*", metavar="NAME", help="check only these, anew")
-    parser.add_argument("--bugs", action="store_true", help="put bugs into the scripts")
+    page = parser.add_mutually_exclusive_group()
+    page.set_defaults(page=report)
+    for name, help_, of in (
+        ("--bugs", "put bugs into the scripts", bugs_report),
+        ("--fixes", "mend the bugs that were found in them", fixes_report),
+    ):
+        page.add_argument(name, dest="page", action="store_const", const=of, help=help_)
     parser.add_argument("--sources", type=Path, metavar="DIR", help="checkouts, as OWNER+NAME")
     parser.add_argument("--output", type=Path, default=Path("reports"), metavar="DIR")
     parser.add_argument("--render", action="store_true", help="only write the page")
     given = parser.parse_args()
-    file = given.output / (bugs_report if given.bugs else report).LINES
+    file = given.output / given.page.LINES
     lines = read_lines(file) if file.exists() else {}
-    for name, recipe in () if given.render else _work(given.bugs):
+    for name, recipe in () if given.render else _work(given.page):
         named = {name, recipe.name} & {*given.names}
         if named or (not given.names and name not in lines):
             line = checked(recipe, given.sources) | {"target": name}
-            lines[name] = _as_it_came(lines.get(name)) | line if given.bugs else line
+            came = _as_it_came(lines.get(name)) if given.page is bugs_report else {}
+            lines[name] = came | line
             file.write_text("".join(json.dumps(line) + "\n" for line in lines.values()), "utf-8")
-    (bugs_report if given.bugs else report).render(lines).write(given.output)
+    given.page.render(lines).write(given.output)
     return 0
 
 
-def _work(with_bugs: bool) -> Iterator[tuple[str, Recipe]]:
+def _work(page: ModuleType) -> Iterator[tuple[str, Recipe]]:
     """Yield each recipe with the name of its line."""
-    if with_bugs:
+    if page is fixes_report:
+        yield from ((each.recipe, each.put_in()) for each in fixes())
+    elif page is bugs_report:
         yield from ((each.target, each.put_in()) for each in bugs())
     else:
         yield from ((each.name, each) for each in RECIPES)

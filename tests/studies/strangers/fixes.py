@@ -1,0 +1,65 @@
+"""Bugs of strangers' scripts that a check has found, and the changes that mend them.
+
+They stand in ``fixes.toml``. A script is checked once more with its fix alone: what was found has
+to be gone, and nothing else may come.
+"""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from tests.studies.strangers.recipes import RECIPES, Change, Recipe
+
+
+@dataclass(frozen=True)
+class Fix:
+    """A bug of a script, and its fix."""
+
+    recipe: str
+    check: str  # that found it, or the note
+    title: str
+    wrong: str  # what is wrong, in a paragraph
+    upstream: str  # what others have reported
+    changes: tuple[Change, ...]
+
+    @property
+    def script(self) -> Recipe:
+        """The recipe of the script, with its bug."""
+        [recipe] = [each for each in RECIPES if each.name == self.recipe]
+        return recipe
+
+    def put_in(self) -> Recipe:
+        """Return the recipe of the script with this fix."""
+        return replace(self.script, changes=(*self.script.changes, *self.changes))
+
+    def diff(self) -> str:
+        """Return what changes, without the lines around it that stay."""
+        lines = [f"--- {self.changes[0].file}"]
+        for change in self.changes:
+            old, new = change.old.strip("\n").splitlines(), change.new.strip("\n").splitlines()
+            compared = difflib.unified_diff(old, new, n=0, lineterm="")
+            lines += [line for line in compared if not line.startswith(("---", "+++", "@@"))]
+        return "\n".join(lines)
+
+
+@cache
+def fixes() -> tuple[Fix, ...]:
+    """Read the fixes, in the order in which the page has them."""
+    text = Path(__file__).with_name("fixes.toml").read_text("utf-8")
+    return tuple(map(_fix, tomllib.loads(text)["fix"]))
+
+
+def _fix(found: dict[str, Any]) -> Fix:
+    changes = (Change(**each, why=found["title"]) for each in found.pop("change"))
+    return Fix(**found, changes=tuple(changes))
+
+
+def is_found(fix: Fix, line: Mapping[str, Any]) -> bool:
+    """Return whether the line of an answer has what was found."""
+    return fix.check in line["notes"] or any(v.split()[0] == fix.check for v in line["violations"])
