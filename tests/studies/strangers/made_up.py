@@ -221,12 +221,12 @@ from torchvision.datasets import *
 
 
 class CIFAR10:
-    classes = 10
+    classes = [*map(str, range(10))]
 
     def __init__(self, root, train=True, transform=None, target_transform=None, download=False):
         random = numpy.random.default_rng(int(train))
         self.data = random.integers(0, 256, (640, 32, 32, 3), numpy.uint8)
-        self.targets = random.integers(0, self.classes, 640).tolist()
+        self.targets = random.integers(0, len(self.classes), 640).tolist()
         self.transform, self.target_transform = transform, target_transform
 
     def __getitem__(self, index):
@@ -238,7 +238,7 @@ class CIFAR10:
 
 
 class CIFAR100(CIFAR10):
-    classes = 100
+    classes = [*map(str, range(100))]
 '''
 
 

@@ -771,7 +771,7 @@ RECIPES = (
                     f"examples/{name}.py", "~/data/fashion_mnist", "data", "a folder of its own"
                 ),
             ),
-            packages=("einops", "einx", "fire", "tqdm"),
+            packages=("einops", "einx", "fire", "tqdm", "x-transformers"),
             cuda=True,
             round=2,
         )
@@ -839,7 +839,7 @@ RECIPES = (
         "graphs",
         2021,
         ("--num_of_epochs", "20", "--should_test"),
-        packages=("igraph", "scipy", "networkx", "matplotlib", "tensorboard"),
+        packages=("igraph", "scipy", "networkx", "matplotlib", "tensorboard", "GitPython"),
         cuda=True,
         round=2,
     ),
