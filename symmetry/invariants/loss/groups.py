@@ -34,7 +34,7 @@ from symmetry.units.state import Array
 WHOLE = Excuse("all rows", "a reward moves all advantages: they are normalised over the batch")
 SEVERAL = Excuse("whole groups", "the rows that share a baseline are several whole groups")
 EXCUSES = (WHOLE, SEVERAL)
-_COLUMNS = 3  # of whole numbers in a row that is a prompt: two may be the place on a board
+_COLUMNS = 3  # of a row that is a prompt: two may be the place on a board, if nothing repeats it
 _ROWS = 64  # that are tried
 _FEWEST = 4  # rows of two groups of two
 
@@ -80,15 +80,33 @@ def _groups(updates: Updates, update: int) -> Array | None:
                 continue
             seen.add(value)
             array = updates.array(value)
-            if array.ndim != 2 or len(array) < _FEWEST or array.shape[1] < _COLUMNS:
-                continue
             made = updates.trace.maker.get(value)
+            if array.ndim != 2 or len(array) < _FEWEST:
+                continue
+            if array.shape[1] < _COLUMNS and not _repeats(updates, made, array):
+                continue
             outside = made is None and array.dtype.kind in "iu"
             if outside or (made is not None and made in nodes):
                 found = _equal_rows(array, laid_out=outside)
                 if found is not None and (best is None or found.max() > best.max()):
                     best = found
     return best
+
+
+def _repeats(updates: Updates, made: int | None, array: Array) -> bool:
+    """Return whether an operation has made a table of copies of a smaller one, and of nothing else.
+
+    One that reads rows by their numbers may find each as often by chance.
+    """
+    given = set[int]() if made is None else {*updates.trace.nodes[made].inputs}
+    if len(given) != 1:
+        return False
+    table = updates.array(*given)
+    return (
+        table.shape[1:] == array.shape[1:]
+        and 2 * len(table) <= len(array)
+        and np.array_equal(np.unique(table, axis=0), np.unique(array, axis=0))
+    )
 
 
 def _equal_rows(array: Array, *, laid_out: bool) -> Array | None:
