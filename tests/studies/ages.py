@@ -58,6 +58,7 @@ PAGES = {
     "response.md": Page("response.jsonl"),
     "silent.md": Page("silent.jsonl", checks=True, by_history=True),
     "strangers-bugs.md": Page("strangers-bugs.jsonl", checks=True),
+    "strangers-fixes.md": Page("strangers-fixes.jsonl", checks=True),
     "strangers.md": Page("strangers.jsonl", checks=True),
     "survey.md": Page("survey.jsonl", checks=True),
     "trainers.md": Page("trainers.jsonl", checks=True),
@@ -139,7 +140,7 @@ def _said(page: Page, rows: Sequence[Row], text: str, record: Record) -> str:
         said.append(
             f"That was {'from ' if len(dates) > 1 else 'on '}{' to '.join(dates)}; up to"
             f" {record.commit} of {record.date} the package changed in"
-            f" {' to '.join(f'{n:,}' for n in behind)} commits more."
+            f" {' to '.join(f'{n:,}' for n in behind)} commit{'s' * ({*behind} != {1})} more."
         )
     late = record.late(rows) if page.checks else []
     if late:

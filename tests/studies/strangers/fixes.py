@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import tomllib
+import urllib.parse
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cache
@@ -29,6 +30,12 @@ class Fix:
     changes: tuple[Change, ...]
 
     @property
+    def address(self) -> str:
+        """Where the first file that changes can be read."""
+        file = urllib.parse.quote(self.changes[0].file, safe="/")
+        return f"https://github.com/{self.script.repository}/blob/{self.script.commit}/{file}"
+
+    @property
     def script(self) -> Recipe:
         """The recipe of the script, with its bug."""
         [recipe] = [each for each in RECIPES if each.name == self.recipe]
@@ -39,11 +46,11 @@ class Fix:
         return replace(self.script, changes=(*self.script.changes, *self.changes))
 
     def diff(self) -> str:
-        """Return what changes, without the lines around it that stay."""
+        """Return what changes in the texts that are replaced."""
         lines = [f"--- {self.changes[0].file}"]
         for change in self.changes:
             old, new = change.old.strip("\n").splitlines(), change.new.strip("\n").splitlines()
-            compared = difflib.unified_diff(old, new, n=0, lineterm="")
+            compared = difflib.unified_diff(old, new, lineterm="")
             lines += [line for line in compared if not line.startswith(("---", "+++", "@@"))]
         return "\n".join(lines)
 
@@ -60,6 +67,13 @@ def _fix(found: dict[str, Any]) -> Fix:
     return Fix(**found, changes=tuple(changes))
 
 
+def found(line: Mapping[str, Any]) -> list[str]:
+    """Return the checks that a script violates, by the text of an answer, and its notes."""
+    words = (text.split() for text in line["text"])
+    violated = {by[2] for by in words if by[:2] == ["found", "by"]}
+    return [*sorted(violated), *(f"note {each}" for each in sorted({*line["notes"]}))]
+
+
 def is_found(fix: Fix, line: Mapping[str, Any]) -> bool:
-    """Return whether the line of an answer has what was found."""
-    return fix.check in line["notes"] or any(v.split()[0] == fix.check for v in line["violations"])
+    """Return whether an answer still has what was found."""
+    return not {fix.check, f"note {fix.check}"}.isdisjoint(found(line))

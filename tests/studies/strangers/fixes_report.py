@@ -11,7 +11,7 @@ from symmetry.report.filling import environment, fill_paragraphs
 from tests.studies.ages import aged
 from tests.studies.strangers import report
 from tests.studies.strangers.bugs_report import without
-from tests.studies.strangers.fixes import fixes, is_found
+from tests.studies.strangers.fixes import fixes, found, is_found
 
 MARKDOWN, LINES = "strangers-fixes.md", "strangers-fixes.jsonl"
 
@@ -28,9 +28,3 @@ def render(lines: Mapping[str, Mapping[str, Any]]) -> ReportFiles:
         unreported=[fix for fix, *_ in rows if fix.upstream.startswith("no report")],
     )
     return ReportFiles({MARKDOWN: aged(MARKDOWN, fill_paragraphs(text), lines.values())})
-
-
-def found(line: Mapping[str, Any]) -> str:
-    """Return what a check has found, in short."""
-    notes = [f"note {each}" for each in sorted({*line["notes"]})]
-    return ", ".join([*line["violations"], *notes]) or "nothing"
