@@ -43,7 +43,7 @@ from symmetry.training.target import Training
 from symmetry.units.words import count
 
 _DEAR = 0.5  # CPU seconds of a first run, from which on a fork pays
-_LARGE = 0.1  # of a budget: after such a first run, one in float64, 4 times as dear, has to wait
+_LARGE = 0.05  # of a budget: after such a first run, one in float64, 4 times as dear, has to wait
 _PROMOTED = 10  # copies of the state that little can be judged without in float64
 _NO_HIDDEN = "no layer has two hidden units: the trained parameters have inputs and outputs alone"
 _NOISE = {

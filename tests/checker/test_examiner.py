@@ -27,6 +27,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     seconds = [100.0]
     for module in ("symmetry.base.calls", "symmetry.checker.examiner"):
         monkeypatch.setattr(f"{module}.cpu_seconds", lambda: seconds[0])
+    monkeypatch.setattr("symmetry.checker.trainings.time.process_time", lambda: seconds[0])
     return seconds
 
 
@@ -105,10 +106,7 @@ def test_a_budget_that_suffices_changes_only_the_order(clock: list[float]) -> No
     assert (within.complete, within.cut) == (True, "")
 
 
-def test_a_dear_training_is_judged_as_it_is_written_first(
-    clock: list[float], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("symmetry.checker.trainings.time.process_time", lambda: clock[0])
+def test_a_dear_training_is_judged_as_it_is_written_first(clock: list[float]) -> None:
     took = "its first run took 2 of 16 CPU seconds"
     found = checked_within(clock, 16)
     reached = {v.dtype for v in found.verdicts if v.kind == "holds"}
