@@ -31,7 +31,7 @@ from symmetry.checker.ahead import Ahead
 from symmetry.checker.examiner import Examiner, verdict_of
 from symmetry.checker.plan import Plan
 from symmetry.checker.progress import Progress
-from symmetry.checker.verdict import LOSS_NOT_FINITE, Covered, Verdict, covered_by
+from symmetry.checker.verdict import LOSS_NOT_FINITE, TOO_DEAR, Covered, Verdict, covered_by
 from symmetry.finding.naming import module_of
 from symmetry.invariants.invariant import TrainingInvariant
 from symmetry.law.invariant import Invariant
@@ -284,7 +284,7 @@ class TrainingExaminer(Examiner):
         if budget is None or dtype in self._broken:
             return ""
         if (seconds := self._seconds.get(dtype)) is None:
-            return f"its first run did not end within {budget:g} CPU seconds"
+            return TOO_DEAR.format(budget)
         return f"its first run took {seconds:.0f} of {budget:g} CPU seconds" * self._is_dear(dtype)
 
     def remarks(self, verdicts: Sequence[Verdict]) -> Sequence[str]:  # noqa: ARG002

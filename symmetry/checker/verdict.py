@@ -120,6 +120,8 @@ Kind = Literal[
     "not applicable",
 ]
 
+# The pace of a check that a budget ended before anything was judged.
+TOO_DEAR = "its first runs took all of {:g} CPU seconds"
 _LATE = ("not finished", "not reached")
 _ENOUGH = 10  # judged invariants prove something, also where no units are equal
 _LOST = 1 / 3  # of the invariants that apply: a check that loses more of them proves too little

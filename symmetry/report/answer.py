@@ -98,8 +98,8 @@ def _rest(checked: Checked) -> Iterator[str]:
         yield f"not reached: {', '.join(_folded(beyond, {v.invariant for v in verdicts}))}"
     if checked.pace:
         yield (
-            f"{checked.pace}, and a check needs dozens of runs: make its batches or its model "
-            "smaller by its own options, or give it more (--budget)"
+            f"{checked.pace}: a whole check runs it dozens of times, so make its batches or its "
+            "model smaller by its own options, or give it more (--budget)"
         )
     failed = kinds.get("violated", set()) | kinds.get("error", set())
     holding = kinds.get("holds", set()) - failed - beyond

@@ -112,7 +112,7 @@ def test_a_dear_training_is_judged_as_it_is_written_first(clock: list[float]) ->
     reached = {v.dtype for v in found.verdicts if v.kind == "holds"}
     assert (reached, found.pace) == ({"float32"}, took)
     text = " ".join(" ".join(lines(found)).split())
-    assert f"{took}, and a check needs dozens of runs: make its batches or its model" in text
+    assert f"{took}: a whole check runs it dozens of times, so make its batches" in text
     within = checked_within(clock, 400)
     assert {v.dtype for v in within.verdicts if v.kind == "holds"} == {"float32", "float64"}
     assert within.pace == ""
