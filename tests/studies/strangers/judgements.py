@@ -633,6 +633,18 @@ JUDGEMENTS: dict[str, Judgement] = {
     ),
 }
 
+# Notes that are true and tell of no mistake, and why; and notes that were false as they came.
+NOISE: dict[tuple[str, str], str] = {
+    ("bert", "loop/overlap"): "its made-up data are one corpus",
+    ("examples-super-resolution", "loop/overlap"): "its made-up data are drawn under one seed",
+    ("examples-imagenet", "loop/overlap"): "it was asked for dummy data",
+    ("latent-sde", "model/draws"): "a stochastic equation draws in each call",
+    ("neural-cde", "model/mixed-samples"): "a solver chooses its steps by all samples",
+    ("cleanrl-ddpg", "training/unsaved"): "it is not made to be resumed",
+    ("cleanrl-td3", "training/unsaved"): "it is not made to be resumed",
+}
+FALSE_NOTES = (("llama2.c", "training/runs"), ("lightgcn", "training/unsaved"))
+
 # Scripts that were drawn and cannot start here, and why.
 NOT_RUN: dict[str, str] = {
     "williamleif/graphsage-simple, model.py": "print statements of Python 2",

@@ -11,7 +11,7 @@ from typing import Any
 from symmetry.report.files import ReportFiles
 from symmetry.report.filling import environment, fill_paragraphs
 from tests.studies.ages import aged
-from tests.studies.strangers.judgements import JUDGEMENTS, NOT_RUN
+from tests.studies.strangers.judgements import FALSE_NOTES, JUDGEMENTS, NOISE, NOT_RUN
 from tests.studies.strangers.recipes import RECIPES
 
 COMMAND = "python -m tests.studies.strangers"
@@ -42,6 +42,9 @@ def render(lines: Mapping[str, Line]) -> ReportFiles:
         quick=sum(each <= 30 for each in seconds),
         changes=[(each, change) for each in judged for change in each.changes],
         not_run=NOT_RUN,
+        notes=[(each, note) for each, line, _ in rows for note in line.get("notes", ())],
+        noise=NOISE,
+        false_notes=FALSE_NOTES,
         first_line=first_line,
     )
     return ReportFiles({MARKDOWN: aged(MARKDOWN, fill_paragraphs(text), checked)})

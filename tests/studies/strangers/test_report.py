@@ -9,7 +9,7 @@ import pytest
 import symmetry
 from symmetry.cli.campaign.several import read_lines
 from tests.studies.strangers import made_up
-from tests.studies.strangers.judgements import JUDGEMENTS
+from tests.studies.strangers.judgements import FALSE_NOTES, JUDGEMENTS, NOISE
 from tests.studies.strangers.recipes import RECIPES, Change, Recipe
 from tests.studies.strangers.report import LINES, MARKDOWN, curve, render
 from tests.studies.strangers.sources import CannotBringError, bring
@@ -36,6 +36,13 @@ def test_each_answer_that_came_counts_once_in_its_round():
     rounds = {each.round for each in RECIPES}
     assert sum(curve(number).total() for number in rounds) == len(JUDGEMENTS)
     assert {*JUDGEMENTS} <= {each.name for each in RECIPES}
+
+
+def test_notes_that_mean_nothing_are_given_and_false_ones_are_gone():
+    lines = read_lines(REPORTS / LINES)
+    given = {(name, note) for name, line in lines.items() for note in line.get("notes", ())}
+    assert {*NOISE} <= given
+    assert given.isdisjoint(FALSE_NOTES)
 
 
 def test_each_recipe_has_a_name_and_a_whole_commit():
