@@ -614,6 +614,15 @@ JUDGEMENTS: dict[str, Judgement] = {
         "useless",
         "its convolutions have equal channels; codes flip with rounding, so that none is proved",
     ),
+    "vq-autoencoder-fvq": Judgement("sound (18 checks)", "true", "read: as vq-autoencoder"),
+    "gat-cora": Judgement(
+        "sound (18 checks)", "true", "read: one loss of the labelled papers, modes are switched"
+    ),
+    "simclr-leftthomas": Judgement(
+        "sound so far: 4 of 38 checks within 120 s",
+        "useless",
+        "a ResNet-50 on pairs of views: four checks took all the time",
+    ),
     "sac-deterministic": Judgement("sound (18 checks)", "true", "read: as sac-gaussian"),
     "absa-lstm": Judgement(
         "exit 2: transformers is not installed",
