@@ -1,7 +1,5 @@
 """Exceptions of the user's code, as one readable line that says where."""
 
-import importlib.util
-import sys
 import traceback
 import warnings
 from collections.abc import Callable, Iterator
@@ -116,22 +114,13 @@ def gpu_hint(text: str) -> str:
 def missing_package(error: BaseException | None) -> str | None:
     """Return the name of the package whose absence led to an error; None if none is absent.
 
-    A package that is there lacks a module in another version of it.
+    Where a module of a package is missing, Python has found the package: perhaps another version.
     """
     while error is not None:
         if isinstance(error, ModuleNotFoundError) and error.name:
-            package = error.name.partition(".")[0]
-            return None if _is_there(package) else package
+            return None if "." in error.name else error.name
         error = error.__cause__
     return None
-
-
-def _is_there(package: str) -> bool:
-    """Return whether a package was imported, or can be found."""
-    try:
-        return package in sys.modules or importlib.util.find_spec(package) is not None
-    except ValueError:  # it was made by hand
-        return True
 
 
 def _message(error: BaseException) -> str:

@@ -60,7 +60,6 @@ class Examiner(ABC):
     covered = Covered()  # which parts of a training were seen at work
     held: tuple[str, ...] = ()  # what all its runs get in a check, and no other run, in lines
     sizes: TriedSizes | None = None  # of trainings with drawn arguments, once they were run
-    pace = ""  # how much of a budget a first run took, in words, where that is much
     examples: int | None = None  # in each dtype; None for a target that nothing is drawn for
 
     def __init__(self, plan: Plan, progress: Progress) -> None:

@@ -87,7 +87,6 @@ def _concluded(record: Checked, plan: Plan, examiner: Examiner, ignored: Ignored
         record,
         complete=reached,
         cut="" if reached else f"within {plan.options.budget:g} s",
-        pace="" if reached else examiner.pace,
         notes=notes,
         gating=tuple(_gating(notes, plan.options)),
         warnings=(*plan.renamed, *examiner.warnings.values(), *unused),

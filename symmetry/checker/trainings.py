@@ -31,7 +31,7 @@ from symmetry.checker.ahead import Ahead
 from symmetry.checker.examiner import Examiner, verdict_of
 from symmetry.checker.plan import Plan
 from symmetry.checker.progress import Progress
-from symmetry.checker.verdict import LOSS_NOT_FINITE, TOO_DEAR, Covered, Verdict, covered_by
+from symmetry.checker.verdict import LOSS_NOT_FINITE, Covered, Verdict, covered_by
 from symmetry.finding.naming import module_of
 from symmetry.invariants.invariant import TrainingInvariant
 from symmetry.law.invariant import Invariant
@@ -138,7 +138,7 @@ class TrainingExaminer(Examiner):
                 self._not_alone = f"it does not run as one rank: {error}"
             if self._loss is not None or self._not_alone:
                 break
-            if dtype == "float32" and self._is_dear(dtype):
+            if self._is_dear(dtype):
                 self._later = [*self._starts][1:]
                 break
         if self._loss is None and not self._not_alone:
@@ -149,9 +149,9 @@ class TrainingExaminer(Examiner):
             self._ahead = Ahead(self._measured_ahead, self._forks())  # begun where it is needed
 
     def _is_dear(self, dtype: str) -> bool:
-        """Return whether the first run took so much of a budget that few others fit into it."""
+        """Return whether the run as it is written took so much of a budget that few others fit."""
         budget, seconds = self.plan.options.budget, self._seconds.get(dtype, 0.0)
-        return budget is not None and seconds > _LARGE * budget
+        return budget is not None and dtype == "float32" and seconds > _LARGE * budget
 
     def tasks(self, invariants: Iterable[Invariant]) -> Sequence[tuple[Invariant, str]]:
         """Return what is examined of these: all of it as it is written first, if more is dear."""
@@ -274,18 +274,9 @@ class TrainingExaminer(Examiner):
         seeds = {line: number for each in shown for line, number in each.held_seeds.items()}
         rounded = filter(None, [self._training.rounded])
         self.held = (*self._held, *(_seeding(*each) for each in seeds.items()), *rounded)
-        self.pace = self._pace()
         if not self._training.resumes:
             self.resume_option = next(filter(None, (each.resume_option for each in shown)), "")
         self._training.close()
-
-    def _pace(self) -> str:
-        budget, dtype = self.plan.options.budget, self.plan.dtypes[0]
-        if budget is None or dtype in self._broken:
-            return ""
-        if (seconds := self._seconds.get(dtype)) is None:
-            return TOO_DEAR.format(budget)
-        return f"its first run took {seconds:.0f} of {budget:g} CPU seconds" * self._is_dear(dtype)
 
     def remarks(self, verdicts: Sequence[Verdict]) -> Sequence[str]:  # noqa: ARG002
         """Name random operations and noise, and the units that there are."""

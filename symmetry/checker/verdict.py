@@ -120,8 +120,6 @@ Kind = Literal[
     "not applicable",
 ]
 
-# The pace of a check that a budget ended before anything was judged.
-TOO_DEAR = "its first runs took all of {:g} CPU seconds"
 _LATE = ("not finished", "not reached")
 _ENOUGH = 10  # judged invariants prove something, also where no units are equal
 _LOST = 1 / 3  # of the invariants that apply: a check that loses more of them proves too little
@@ -272,7 +270,6 @@ class Checked:
     complete: bool = True  # whether nothing interrupted it
     # Why it ended before all invariants were judged: "within 120 s", say; empty if it did not.
     cut: str = ""
-    pace: str = ""  # how much of a budget the first run took, in words, where that is much
     coverage: Coverage | None = None  # of a training; None where no units were looked for
     part: str = ""  # which part of the user's step was checked, in words; empty for all of it
     sizes: TriedSizes | None = None  # of trainings whose arguments are drawn: what was tried

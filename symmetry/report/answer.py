@@ -96,11 +96,6 @@ def _rest(checked: Checked) -> Iterator[str]:
     yield from _not_tested([v for v in verdicts if v.invariant not in settled])
     if beyond := kinds.get("not reached", set()):  # perhaps in one precision only
         yield f"not reached: {', '.join(_folded(beyond, {v.invariant for v in verdicts}))}"
-    if checked.pace:
-        yield (
-            f"{checked.pace}: a whole check runs it dozens of times, so make its batches or its "
-            "model smaller by its own options, or give it more (--budget)"
-        )
     failed = kinds.get("violated", set()) | kinds.get("error", set())
     holding = kinds.get("holds", set()) - failed - beyond
     rounding = kinds.get("rounding", set()) - failed - holding

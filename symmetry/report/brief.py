@@ -168,9 +168,7 @@ def _rank(verdicts: Sequence[Verdict]) -> int:
 def _judgeable(checked: Checked, verdict: Verdict) -> str:
     """Say what would let a law be judged."""
     if verdict.kind == "not reached":
-        smaller = "smaller batches, a smaller model or " if checked.pace else ""
-        within = checked.cut.startswith("within")
-        return f"{smaller}a larger --budget" if within else "a check to its end"
+        return "a larger --budget" if checked.cut.startswith("within") else "a check to its end"
     if verdict.kind == "not finished":
         return "a larger --timeout or --time-limit, or a smaller model"
     return f"a run that has {verdict.about.witness}"

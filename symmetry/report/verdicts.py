@@ -99,9 +99,8 @@ def _nothing_proved(checked: Checked) -> str:
         texts = (layer.text for layer in dead_layers(checked))
         reason = next(chain(texts, without_units(unequal_layers(checked))), reason)
         return f"no equal units were checked: {reason}; {skips} lets it pass"
-    if checked.pace:
-        return f"nothing was checked: {checked.pace}"
-    why = dict.fromkeys(verdict.message.partition(" (")[0] for verdict in checked.verdicts)
+    late = [verdict for verdict in checked.verdicts if verdict.kind == "not reached"]
+    why = dict.fromkeys(v.message.partition(" (")[0] for v in late or checked.verdicts)
     return f"nothing was checked: {'; '.join(why)}"
 
 

@@ -107,15 +107,9 @@ def test_a_budget_that_suffices_changes_only_the_order(clock: list[float]) -> No
 
 
 def test_a_dear_training_is_judged_as_it_is_written_first(clock: list[float]) -> None:
-    took = "its first run took 2 of 16 CPU seconds"
-    found = checked_within(clock, 16)
-    reached = {v.dtype for v in found.verdicts if v.kind == "holds"}
-    assert (reached, found.pace) == ({"float32"}, took)
-    text = " ".join(" ".join(lines(found)).split())
-    assert f"{took}: a whole check runs it dozens of times, so make its batches" in text
-    within = checked_within(clock, 400)
-    assert {v.dtype for v in within.verdicts if v.kind == "holds"} == {"float32", "float64"}
-    assert within.pace == ""
+    dear, cheap = checked_within(clock, 16), checked_within(clock, 400)
+    assert {v.dtype for v in dear.verdicts if v.kind == "holds"} == {"float32"}
+    assert {v.dtype for v in cheap.verdicts if v.kind == "holds"} == {"float32", "float64"}
 
 
 def test_the_search_for_units_comes_late() -> None:

@@ -419,9 +419,16 @@ def _whole(pace: Pace) -> float:
 
 
 def why_slow(pace: Pace) -> str:
-    """Say what makes a check slow, and what to do about it; nothing if it is not, or not known."""
-    whole, many = _whole(pace), _RUNS
-    if pace.limit < math.inf or pace.run < 2 or (whole < _LONG and pace.setup < _SLOW):
+    """Say what makes a check slow, and what to do about it; nothing if it is not, or not known.
+
+    With a budget it is slow if it would take more than twice that, by its first run already.
+    """
+    whole, many, budget = _whole(pace), _RUNS, pace.limit
+    if budget < math.inf:
+        slow = whole > 2 * budget
+    else:
+        slow = pace.run > 1 and (whole >= _LONG or pace.setup >= _SLOW)
+    if not slow:
         return ""
     if pace.evaluated > pace.spent / 2:
         often, long = pace.evaluations // pace.run, pace.evaluated / pace.run
@@ -432,7 +439,10 @@ def why_slow(pace: Pace) -> str:
         cure, many = "less data, by arguments of the script,", _STARTS
     else:
         what, cure = f"a run takes {pace.spent / pace.run:.0f} seconds", "a smaller batch or model,"
-    return (
-        f"{what}, and a check makes about {many}: {whole / 60:.0f} min; {cure} --only or "
-        "--budget SECONDS make it shorter"
-    )
+    shorter = "--only or --budget SECONDS make it shorter"
+    end = shorter if budget == math.inf else "or a larger --budget lets it judge more"
+    return f"{what}, and a check makes about {many}: {_long(whole)}; {cure} {end}"
+
+
+def _long(seconds: float) -> str:
+    return f"{seconds:.0f} seconds" if seconds < _LONG else f"{seconds / 60:.0f} min"

@@ -264,7 +264,9 @@ def test_the_waiting_process_imports_nothing_heavy(tmp_path: Path) -> None:
 def test_what_makes_a_check_slow_is_told(pace: Pace, what: str, about: str, cure: str) -> None:
     shorter = f"{cure} --only or --budget SECONDS make it shorter"
     assert why_slow(pace) == f"{what}, and a check makes about {about}; {shorter}"
-    assert why_slow(pace._replace(limit=60.0)) == ""
+    more = f"{cure} or a larger --budget lets it judge more"
+    assert why_slow(pace._replace(limit=60.0)) == f"{what}, and a check makes about {about}; {more}"
+    assert why_slow(pace._replace(limit=600.0)) == ""
 
 
 @pytest.mark.parametrize("pace", [Pace(1, 2, 600.0), Pace(4, 1, 4.0)])
