@@ -194,8 +194,8 @@ def _sums(data: bytes, dtype: str) -> Iterator[str]:
 def _numbers() -> Digests:
     """Return a digest of the state of PyTorch's random generator.
 
-    Those of Python and NumPy are no sign: libraries draw from them as they are imported, which a
-    check does once for many runs. A draw that matters shows in the arrays.
+    Those of Python and NumPy are no sign: a library may draw from them what only it uses. A draw
+    that matters shows in the arrays.
     """
     return {"the state of PyTorch's random numbers": (_digest(_bytes_of_generator()),)}
 

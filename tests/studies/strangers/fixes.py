@@ -10,12 +10,12 @@ import difflib
 import tomllib
 import urllib.parse
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from tests.studies.strangers.recipes import RECIPES, Change, Recipe
+from tests.studies.strangers.recipes import Change, Recipe, named
 
 
 @dataclass(frozen=True)
@@ -38,12 +38,11 @@ class Fix:
     @property
     def script(self) -> Recipe:
         """The recipe of the script, with its bug."""
-        [recipe] = [each for each in RECIPES if each.name == self.recipe]
-        return recipe
+        return named(self.recipe)
 
     def put_in(self) -> Recipe:
         """Return the recipe of the script with this fix."""
-        return replace(self.script, changes=(*self.script.changes, *self.changes))
+        return self.script.changed(*self.changes)
 
     def diff(self) -> str:
         """Return what changes in the texts that are replaced."""

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
-from tests.studies.strangers.recipes import RECIPES, Change, Recipe
+from tests.studies.strangers.recipes import Change, Recipe, named
 
 Outcome = Literal["caught", "told", "silent", "not checked"]
 OUTCOMES: tuple[Outcome, ...] = ("caught", "told", "silent", "not checked")
@@ -44,9 +44,7 @@ class Bug:
 
     def put_in(self) -> Recipe:
         """Return the recipe of the script with this bug."""
-        [recipe] = [each for each in RECIPES if each.name == self.recipe]
-        change = Change(self.file, self.old, self.new, self.wrong)
-        return replace(recipe, changes=(*recipe.changes, change))
+        return named(self.recipe).changed(Change(self.file, self.old, self.new, self.wrong))
 
 
 @cache

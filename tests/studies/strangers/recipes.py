@@ -13,7 +13,7 @@ library has renamed. It never touches the training.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from tests.studies.strangers import made_up
@@ -52,6 +52,10 @@ class Recipe:
     packages: tuple[str, ...] = ()  # that it needs beside PyTorch, NumPy and torchvision
     cuda: bool = False  # whether it calls CUDA or ranks
     round: int = 1
+
+    def changed(self, *changes: Change) -> Recipe:
+        """Return the recipe with further changes of the script."""
+        return replace(self, changes=(*self.changes, *changes))
 
 
 _NO_CIFAR = "no package index has CIFAR"
@@ -1621,3 +1625,9 @@ RECIPES = (
         round=2,
     ),
 )
+
+
+def named(name: str) -> Recipe:
+    """Return the recipe of a name."""
+    [found] = (each for each in RECIPES if each.name == name)
+    return found
