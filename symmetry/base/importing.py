@@ -22,24 +22,25 @@ class _Awaiting(MetaPathFinder):
     """Finds one module as Python does, and calls a function behind its code."""
 
     def __init__(self, name: str, function: Callable[[], None]) -> None:
-        self._name, self._function = name, function
+        self._name, self._function, self._looks = name, function, False
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        if fullname != self._name:
+        if fullname != self._name or self._looks:
             return None
-        sys.meta_path.remove(self)
+        self._looks = True  # another function may await the module, too
         found = (each.find_spec(fullname, path, target) for each in [*sys.meta_path])
-        spec = next(filter(None, found), None)  # another function may await the module, too
+        spec = next(filter(None, found), None)
+        self._looks = False
         if spec is None or spec.loader is None:
-            sys.meta_path.insert(0, self)
             return None
         loader: Any = spec.loader
         execute = loader.exec_module
 
         def exec_module(module: ModuleType) -> None:
             execute(module)
+            sys.meta_path.remove(self)  # not before: many only ask whether there is such a module
             self._function()
 
         loader.exec_module = exec_module

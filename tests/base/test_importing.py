@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import sys
 
 from symmetry.base.importing import when_imported
@@ -18,3 +19,14 @@ def test_all_functions_that_wait_for_a_module_are_called(tmp_path, monkeypatch):
     assert sorted(called) == [(0, 1), (1, 1)]
     when_imported("awaited", lambda: called.append("now"))
     assert called[-1] == "now"
+
+
+def test_a_module_that_is_looked_for_first_is_still_awaited(tmp_path, monkeypatch):
+    (tmp_path / "looked_for.py").write_text("")
+    monkeypatch.syspath_prepend(tmp_path)
+    called: list[int] = []
+    when_imported("looked_for", lambda: called.append(1))
+    assert importlib.util.find_spec("looked_for") is not None
+    importlib.import_module("looked_for")
+    assert called == [1]
+    assert not [each for each in sys.meta_path if type(each).__module__ == when_imported.__module__]
