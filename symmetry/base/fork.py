@@ -224,6 +224,75 @@ class Branch(Fork[Any]):
             _exit(0)
 
 
+class Apart:
+    """A fork of this process that is as one that ``processes.start`` starts.
+
+    It has pipes for standard input and output, a session of its own, and no connection of this
+    process. It calls a function, and ends.
+
+    Raises
+    ------
+    ForkError
+        If memory does not suffice for two of this process.
+    """
+
+    def __init__(self, main: Callable[[], None]) -> None:
+        (given, questions), (answers, told) = os.pipe(), os.pipe()
+        self.stdin, self.stdout = os.fdopen(questions, "wb"), os.fdopen(answers, "rb")
+        self._status: int | None = None
+        try:
+            self.pid = _fork()
+            if not self.pid:
+                _begin_apart(main, given, told)
+        except ForkError:
+            self.stdin.close()
+            self.stdout.close()
+            raise
+        finally:
+            os.close(given)
+            os.close(told)
+
+    def poll(self) -> int | None:
+        """Return how it has ended, as ``subprocess`` says it; None if it has not."""
+        return self._ended(os.WNOHANG)
+
+    def wait(self) -> int:
+        """Wait for its end, and return how it has ended."""
+        status = self._ended(0)
+        assert status is not None
+        return status
+
+    def kill(self) -> None:
+        """End it in the middle of whatever it does."""
+        if self.poll() is None:
+            os.kill(self.pid, signal.SIGKILL)
+
+    def _ended(self, options: int) -> int | None:
+        if self._status is None:
+            number, status = os.waitpid(self.pid, options)
+            if number:
+                self._status = os.waitstatus_to_exitcode(status)
+        return self._status
+
+
+def _begin_apart(main: Callable[[], None], given: int, told: int) -> NoReturn:
+    """Call a function in this process, which has just been forked, and end it."""
+    try:
+        os.setsid()
+        gc.freeze()
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        for number, own in enumerate((given, told, nowhere)):
+            os.dup2(own, number)
+        for number in [*_open_files()]:
+            if number > 2 and _is_connection(number):
+                os.close(number)
+        _own_positions()
+        running.listener, running.limit = None, math.inf
+        main()
+    finally:
+        _exit(1)
+
+
 def _write_nowhere(but: int) -> None:
     """Let nothing more be written into files that are open: they are not the fork's own."""
     import fcntl  # not on Windows
@@ -314,6 +383,11 @@ def has_pool() -> bool:
     known = {os.getpid(), *(thread.native_id for thread in threading.enumerate())}
     main = _name_of(os.getpid())  # others that a library starts have names of their own
     return any(_name_of(number) == main for number in _threads() if number not in known)
+
+
+def _is_connection(number: int) -> bool:
+    """Return whether what is open by this number is neither a file nor a device."""
+    return not str((_SELF / "fd" / str(number)).readlink()).startswith("/")
 
 
 def _threads() -> list[int]:

@@ -1,10 +1,14 @@
-"""A function that is called as soon as a module is imported, by whoever imports it."""
+"""A function that is called as soon as a module is imported, by whoever imports it.
+
+A module that is imported already can be set aside until somebody asks for it.
+"""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
-from importlib.abc import MetaPathFinder
+from copy import copy
+from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
@@ -45,3 +49,54 @@ class _Awaiting(MetaPathFinder):
 
         loader.exec_module = exec_module
         return spec
+
+
+class SetAside(MetaPathFinder):
+    """A package that is in memory, and is found as if it were still to be imported.
+
+    So are its modules: who imports one imports the package first.
+
+    Parameters
+    ----------
+    name
+        The package.
+    asked
+        Called when somebody imports it, before it is back.
+    """
+
+    def __init__(self, name: str, asked: Callable[[], None]) -> None:
+        names = [each for each in sys.modules if each.partition(".")[0] == name]
+        self._modules, self._asked = {each: sys.modules.pop(each) for each in names}, asked
+        self._package = self._modules[name]
+        sys.meta_path.insert(0, self)
+
+    def find_spec(self, fullname: str, *_: object) -> ModuleSpec | None:
+        """Return what would import the package; None for any other module."""
+        if fullname != self._package.__name__:
+            return None
+        spec = copy(self._package.__spec__)
+        assert spec is not None
+        spec.loader = _Back(self)
+        return spec
+
+    def back(self) -> ModuleType:
+        """Let the package be imported again, and return it."""
+        self._asked()
+        sys.meta_path.remove(self)
+        sys.modules.update(self._modules)
+        return self._package
+
+
+class _Back(Loader):
+    """Loads a package that was set aside: one each time that it is looked for."""
+
+    def __init__(self, aside: SetAside) -> None:
+        self._aside = aside
+
+    def create_module(self, _: ModuleSpec) -> ModuleType:
+        module = self._aside.back()
+        self._spec = module.__spec__
+        return module
+
+    def exec_module(self, module: ModuleType) -> None:
+        module.__spec__ = self._spec

@@ -20,6 +20,7 @@ from typing import BinaryIO
 
 from symmetry.base.errors import TrainingError
 from symmetry.base.failure import PlainRun
+from symmetry.base.importing import SetAside
 from symmetry.base.processes import take_pipes
 from symmetry.base.raised import silenced
 from symmetry.base.randomness import generators
@@ -36,6 +37,7 @@ Within = Callable[[], AbstractContextManager[None]]  # it can be pickled
 Around = Callable[[], AbstractContextManager[None]]
 # Begins to record, around the rest of the process, with a seed; it can be pickled.
 Recorder = Callable[[UpdateLog, int, Around], None]
+Answer = Callable[[PlainRun | None], None]
 _exit = os._exit  # the script may replace it
 
 
@@ -49,6 +51,9 @@ class PlainOrder:
     seed: int = 0  # of all random numbers
     numbers: Numbers | None = None  # that its lines seed generators with; None for its own
     leaps: int | None = None  # the seed of a clock that leaps; None for a true one
+    # A package that the process has in memory when it begins; empty for none. The answer is None
+    # if the script has changed the environment before it imports it: a library reads that then.
+    ready: str = ""
 
 
 def main() -> None:
@@ -57,7 +62,7 @@ def main() -> None:
     order: PlainOrder = pickle.load(questions)
     threading.Thread(target=_end_with, args=(questions,), daemon=True).start()
 
-    def answer(run: PlainRun) -> None:
+    def answer(run: PlainRun | None) -> None:
         pickle.dump(run, answers)
         answers.flush()
 
@@ -65,7 +70,7 @@ def main() -> None:
     _exit(0)  # threads of the script may go on
 
 
-def run_here(order: PlainOrder, answer: Callable[[PlainRun], None]) -> None:
+def run_here(order: PlainOrder, answer: Answer) -> None:
     """Run a script in this process, and answer what it did; behind enough updates the process ends.
 
     Its random numbers begin from a seed, as in a check.
@@ -74,17 +79,31 @@ def run_here(order: PlainOrder, answer: Callable[[PlainRun], None]) -> None:
         _run(order, answer)
 
 
-def _run(order: PlainOrder, answer: Callable[[PlainRun], None]) -> None:
+def _run(order: PlainOrder, answer: Answer) -> None:
     mirrors = MirrorPool(*order.source.homes)
     log = UpdateLog()
+    environment: dict[str, str] = {}  # that the script begins with
 
-    def enough() -> None:
-        answer(PlainRun(is_whole=False, updates=tuple(log.updates)))
+    def end(run: PlainRun | None) -> None:
+        answer(run)
         mirrors.leave()
         sandbox.mirror.remove()
         _exit(0)
 
-    sandbox = Sandbox(order.source, mirrors, order.within, stack=Uninterrupted)
+    def enough() -> None:
+        end(PlainRun(is_whole=False, updates=tuple(log.updates)))
+
+    def within() -> AbstractContextManager[None]:
+        environment.update(os.environ)
+        return order.within()
+
+    def asked() -> None:
+        if dict(os.environ) != environment:
+            end(None)
+
+    if order.ready:
+        SetAside(order.ready, asked)
+    sandbox = Sandbox(order.source, mirrors, within, stack=Uninterrupted)
     failure = None
     try:
         with silenced(), generators.kept(generators.shared()), giving_seeds():
@@ -93,7 +112,7 @@ def _run(order: PlainOrder, answer: Callable[[PlainRun], None]) -> None:
                 log.full = enough
                 held = HeldSeeds(order.numbers)
                 order.recorder(log, order.seed, held.of_run() if order.numbers else nullcontext)
-                for name in _shadowed(order.source):
+                for name in shadowed(order.source):
                     del sys.modules[name]
             sandbox.resume()
     except TrainingError as error:
@@ -104,7 +123,7 @@ def _run(order: PlainOrder, answer: Callable[[PlainRun], None]) -> None:
     answer(PlainRun(failure, updates=tuple(log.updates)))
 
 
-def _shadowed(source: Source) -> Iterator[str]:
+def shadowed(source: Source) -> Iterator[str]:
     """Yield modules that are imported here, and whose names are those of files beside the script.
 
     Python finds the file, but for the modules that it imports before any script.

@@ -16,16 +16,20 @@ import pickle
 import select
 import signal
 import subprocess
+import sys
 import time
 from contextlib import nullcontext, suppress
+from dataclasses import replace
 
-from symmetry.base import ranks
+from symmetry.base import fork, ranks
+from symmetry.base.calls import running
 from symmetry.base.failure import Failure, PlainRun
 from symmetry.base.processes import ending, start, waited
 from symmetry.base.randomness import generators
 from symmetry.base.randomness.held_seeds import Numbers
 from symmetry.base.updates import UpdateLog, first_difference, rounds
-from symmetry.sandbox.plain_run import PlainOrder, Recorder, Within, run_here
+from symmetry.sandbox import plain_run
+from symmetry.sandbox.plain_run import PlainOrder, Recorder, Within, run_here, shadowed
 from symmetry.sandbox.source import Source
 
 _SECONDS = 60.0  # that it may take, without those in which other processes have the processor
@@ -51,6 +55,9 @@ class Witness:
         Records those of a run in which each operation rounds in another way; None without one.
     seed
         The seed of all random numbers.
+    framework
+        The package that its first updates are recorded of, if that is imported here before any
+        script runs: it takes long.
 
     Attributes
     ----------
@@ -66,9 +73,10 @@ class Witness:
         seed: int = 0,
         *,
         moved: Recorder | None = None,
+        framework: str = "",
     ) -> None:
         self._source, self._within, self._recorder, self._seed = source, within, recorder, seed
-        self._moved, self.rounded = moved, ""
+        self._moved, self._framework, self.rounded = moved, framework, ""
         self._first: _Process | None = None
         self._whole: PlainRun | None = None
 
@@ -76,7 +84,7 @@ class Witness:
         """Let it run up to its first updates, beside this process."""
         if self._first is None and self._recorder is not None and self._can_run:
             order = PlainOrder(self._source, self._within, self._recorder, self._seed)
-            self._first = _Process(order)
+            self._first = _Process(replace(order, ready=self._ready))
 
     def first_updates(self) -> PlainRun | None:
         """Wait for the run up to the first updates; None if it was never begun."""
@@ -167,16 +175,26 @@ class Witness:
             self._first.close()
 
     @property
+    def _ready(self) -> str:
+        """The framework, if a fork of this process has it as a script finds it; else nothing.
+
+        So it is until a script has run here, unless a file of the user's has the name of a module.
+        """
+        if not fork.POSSIBLE or running.run or self._framework not in sys.modules:
+            return ""
+        return "" if fork.has_pool() or any(shadowed(self._source)) else self._framework
+
+    @property
     def _can_run(self) -> bool:
         return ranks.world() == 1 and not callable(self._source.script)
 
     def _run(self, seconds: float) -> PlainRun:
         order = PlainOrder(self._source, self._within, seed=self._seed)
         if callable(self._source.script):
-            found: list[PlainRun] = []
+            found: list[PlainRun | None] = []
             with generators.kept(generators.shared()):
                 run_here(order, found.append)
-            return found[0]
+            return found[0] or _UNKNOWN
         return _Process(order, seconds).result() if self._can_run else _UNKNOWN
 
 
@@ -184,22 +202,38 @@ class _Process:
     """A process of a plain run; its pipes are closed with it, so that this one can be forked."""
 
     def __init__(self, order: PlainOrder, seconds: float = _SECONDS, hash_seed: str = "") -> None:
-        variables = {"PYTHONHASHSEED": hash_seed} if hash_seed else {}
-        self._process = start(
-            "symmetry.sandbox.plain_run", stderr=subprocess.DEVNULL, env=os.environ | variables
-        )
-        self._seconds, self._began = seconds, time.monotonic()
+        self._order, self._seconds, self._hash_seed = order, seconds, hash_seed
         self._found: PlainRun | None = None
+        self._begin()
+
+    def _begin(self) -> None:
+        self._began = time.monotonic()
+        self._process = self._started()
         assert self._process.stdin
         with suppress(BrokenPipeError):
-            pickle.dump(order, self._process.stdin)
+            pickle.dump(self._order, self._process.stdin)
             self._process.stdin.flush()
+
+    def _started(self) -> subprocess.Popen[bytes] | fork.Apart:
+        """Return a fork of this process if that is ready, else a process that imports all anew."""
+        if self._order.ready:
+            with suppress(fork.ForkError):
+                return fork.Apart(plain_run.main)
+            self._order = replace(self._order, ready="")
+        variables = {"PYTHONHASHSEED": self._hash_seed} if self._hash_seed else {}
+        environment = os.environ | variables
+        return start("symmetry.sandbox.plain_run", stderr=subprocess.DEVNULL, env=environment)
 
     def result(self) -> PlainRun:
         """Wait for its answer, as long as its time allows."""
         if self._found is None:
-            self._found = self._answer()
+            found = self._answer()
             self.close()
+            if found is None:
+                self._order = replace(self._order, ready="")
+                self._begin()
+                return self.result()
+            self._found = found
         return self._found
 
     def close(self) -> None:
@@ -214,7 +248,7 @@ class _Process:
                 if pipe is not None:
                     pipe.close()
 
-    def _answer(self) -> PlainRun:
+    def _answer(self) -> PlainRun | None:
         """Read one answer, not the pipe to its end: the script's processes may hold that open."""
         pipe = self._process.stdout
         assert pipe
@@ -226,6 +260,6 @@ class _Process:
                 break
         else:
             with suppress(EOFError):
-                run: PlainRun = pickle.load(pipe)
+                run: PlainRun | None = pickle.load(pipe)
                 return run
         return PlainRun(is_whole=False, killed=ending(self._process.wait()))

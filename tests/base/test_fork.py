@@ -5,6 +5,7 @@ from __future__ import annotations
 import mmap
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -16,7 +17,7 @@ import pytest
 
 from symmetry.base import fork
 from symmetry.base.calls import calling, running
-from symmetry.base.fork import Branch, Fork, ForkError, forked, held
+from symmetry.base.fork import Apart, Branch, Fork, ForkError, forked, held
 from symmetry.base.processes import children, command
 
 pytestmark = pytest.mark.skipif(not fork.POSSIBLE, reason="processes are forked on Linux alone")
@@ -298,3 +299,44 @@ def test_a_branch_writes_nothing_into_an_open_file(tmp_path: Path) -> None:
         with branch:
             branch.receive()
     assert (tmp_path / "log").read_text() == ""
+
+
+def _answers() -> None:
+    """Answer what comes through standard input, and what else this process has."""
+    given = os.read(0, 9)
+    others = [name for name in held() if name.startswith(("pipe", "socket"))]
+    os.write(1, f"{given.decode()} {os.getsid(0) == os.getpid()} {len(others)}".encode())
+    fork._exit(3)
+
+
+def test_a_fork_apart_has_pipes_a_session_and_nothing_else_of_this_process() -> None:
+    with socket.socket() as other:
+        before, apart = held(), Apart(_answers)
+        assert apart.poll() is None
+        apart.stdin.write(b"question")
+        apart.stdin.close()
+        assert apart.stdout.read() == b"question True 2"
+        apart.stdout.close()
+        assert (apart.wait(), apart.poll()) == (3, 3)
+        apart.kill()  # it has ended
+        assert held() == before
+        assert other.fileno() > 0
+
+
+def test_a_fork_apart_is_killed() -> None:
+    apart = Apart(lambda: time.sleep(60))
+    apart.kill()
+    assert apart.wait() == -signal.SIGKILL
+    apart.stdin.close()
+    apart.stdout.close()
+
+
+def test_without_memory_for_a_fork_apart_no_pipe_is_left(monkeypatch) -> None:
+    def no_fork() -> int:
+        raise OSError("no memory")
+
+    before = held()
+    monkeypatch.setattr(os, "fork", no_fork)
+    with pytest.raises(ForkError, match="no memory"):
+        Apart(lambda: None)
+    assert held() == before

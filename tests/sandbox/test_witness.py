@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import importlib
+import os
+import sys
 import time
 
 import pytest
 
-from symmetry.base import ranks
+from symmetry.base import fork, ranks
+from symmetry.base.calls import running
 from symmetry.base.failure import Failure, PlainRun
 from symmetry.base.folders import TemporaryFolder
+from symmetry.base.importing import when_imported
 from symmetry.base.processes import FOLDER
+from symmetry.base.updates import UpdateLog
 from symmetry.sandbox.source import Source
 from symmetry.sandbox.witness import Witness
 
@@ -87,3 +93,76 @@ def test_a_failure_repeats_at_its_line() -> None:
     assert not one.repeats(None)
     nowhere = Failure("ValueError", "raises ValueError: 1")
     assert not nowhere.repeats(nowhere)
+
+
+_IMPORTS = """
+import os
+{before}
+import importlib.util
+assert importlib.util.find_spec("heavy") is not None
+import heavy
+heavy.update(os.getppid())
+"""
+
+
+def record(log: UpdateLog, *_: object) -> None:
+    """Record the calls of a package, which is imported as it may be imported already."""
+
+    def begin() -> None:
+        log.add({"parent": (str(sys.modules["heavy"].imported_in),)})
+        sys.modules["heavy"].update = lambda number: log.add({"update": (str(number),)})
+
+    when_imported("heavy", begin)
+
+
+@pytest.fixture
+def heavy(tmp_path, monkeypatch):
+    """A package that takes long to import, in this process and on the path of others."""
+    (tmp_path / "site" / "heavy").mkdir(parents=True)
+    text = "import os\nimported_in = os.getpid()\nupdate = None"
+    (tmp_path / "site" / "heavy" / "__init__.py").write_text(text)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "site"))
+    monkeypatch.syspath_prepend(tmp_path / "site")
+    monkeypatch.setattr(running, "run", 0)
+    package = importlib.import_module("heavy")
+    yield package
+    for name in ("heavy", "heavy.part"):
+        sys.modules.pop(name, None)
+
+
+@pytest.mark.parametrize(
+    ("before", "file", "run", "is_fork"),
+    [
+        ("", "model.py", 0, True),
+        ("from heavy.part import value", "model.py", 0, True),
+        ("os.environ['HEAVY'] = '1'", "model.py", 0, False),
+        ("del os.environ['HOME']", "model.py", 0, False),
+        ("", "heavy.py", 0, False),
+        ("", "model.py", 1, False),
+    ],
+)
+def test_the_first_run_is_a_fork_that_need_not_import_the_framework(
+    heavy, tmp_path, monkeypatch, before, file, run, is_fork
+):
+    (tmp_path / "site" / "heavy" / "part.py").write_text("value = 1")
+    importlib.import_module("heavy.part")
+    (tmp_path / "work").mkdir()
+    monkeypatch.chdir(tmp_path / "work")
+    script = tmp_path / "work" / "train.py"
+    script.write_text(_IMPORTS.format(before=before))
+    if file == "heavy.py":  # the script finds this one
+        text = (tmp_path / "site" / "heavy" / "__init__.py").read_text()
+        (script.parent / file).write_text(text)
+    monkeypatch.setattr(fork, "has_pool", lambda: False)
+    monkeypatch.setattr(running, "run", run)
+    with TemporaryFolder() as temporary:
+        monkeypatch.setenv(FOLDER, str(temporary))
+        witness = Witness(Source("train.py", script), recorder=record, framework="heavy")
+        witness.begin()
+        plain = witness.first_updates()
+        witness.close()
+    assert plain is not None
+    assert plain.failure is None
+    (imported, (parent,)) = [*plain.updates[0].values(), *plain.updates[1].values()]
+    assert parent == str(os.getpid())
+    assert (imported == (str(heavy.imported_in),)) == is_fork

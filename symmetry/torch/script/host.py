@@ -211,7 +211,9 @@ class Host:
                 self._witness[1].close()
             within = with_group if self._cuda is None else _with_cuda
             moved = partial(record_plainly, moved=True)
-            witness = Witness(self.source, within, record_plainly, self.seed, moved=moved)
+            witness = Witness(
+                *(self.source, within, record_plainly, self.seed), moved=moved, framework="torch"
+            )
             self._witness = key, witness
         return self._witness[1]
 
