@@ -82,6 +82,9 @@ class Updates:
     # Values that Python has read, as item() does, or that draws depend on, with the same number.
     read: Mapping[int, int] = field(default_factory=dict)
     late: frozenset[int] = frozenset()  # that came up in a backward, and no operation makes them
+    # That are computed without gradients, and have one all the same: by a function with a
+    # derivative of its own.
+    carrying: frozenset[int] = frozenset()
     why: str = ""  # why there are none, or the last ones are missing
     signatures: tuple[tuple[str, ...], ...] = field(default=())  # of the user's functions
 
@@ -132,6 +135,7 @@ class Updates:
                 carries = self.doings[k].gradient and self.base(k) != "detach"
                 if carries and not live.isdisjoint(node.inputs):
                     live.update(n for n in node.outputs if self.array(n).dtype.kind in "fc")
+                live.update(self.carrying.intersection(node.outputs))
             self._live[update] = live
         return self._live[update]
 

@@ -146,7 +146,7 @@ def _cuts(updates: Updates, update: int) -> Iterator[tuple[int, int]]:
             array = updates.array(value)
             if value not in into or value not in updates.from_weights or array.dtype.kind != "f":
                 continue
-            if updates.is_weight(value):
+            if updates.is_weight(value) or value in updates.carrying:
                 continue
             users = [j for j in updates.trace.users.get(value, ()) if j in nodes]
             if any(

@@ -74,7 +74,7 @@ class UpdateTracer(Tracer):
         self._stepped = Counter[int]()  # by optimiser, how often
         self._begin, self._losses = 0, set[int]()  # of the present update
         self._backwards = 0
-        self.weights, self.late = set[int](), set[int]()
+        self.weights, self.late, self.carrying = set[int](), set[int](), set[int]()
         # The number of operations before, by value.
         self.draws, self.read = dict[int, int](), dict[int, int]()
         self._modules: dict[int, Tensor] = {}  # parameters of modules that were used, by id
@@ -89,9 +89,14 @@ class UpdateTracer(Tracer):
         if in_backward():
             self.late.update(range(known, len(self.trace.arrays)))
         for tensor in operation.operands:
+            number = self.number_of(tensor)
             if isinstance(tensor, nn.Parameter):
-                self.weights.add(self.number_of(tensor))
+                self.weights.add(number)
                 self._modules[id(tensor)] = tensor
+            maker = self.trace.maker.get(number)
+            made_without = maker is not None and not self.doings[maker].gradient
+            if made_without and tensor.requires_grad and not tensor.is_leaf:
+                self.carrying.add(number)
 
     def after(self, operation: Operation) -> None:
         """Take what the operation yields, and see whether Python reads it."""
@@ -311,6 +316,7 @@ class TracedRun:
             draws=tracer.draws,
             read=tracer.read,
             late=frozenset(tracer.late),
+            carrying=frozenset(tracer.carrying),
             why=self._why,
             signatures=tuple(names for names, codes in signatures for _ in codes),
         )

@@ -6,6 +6,8 @@ Example: the noise of a variational autoencoder, for the width of the code only.
 
 A factor or a threshold for the whole batch is no mistake, nor is noise on weights. So a single
 number does not count, and the numbers have to meet results of the model, one for each sample.
+Numbers that are drawn once, such as those that a bias starts with, are no noise: each draw counts
+once.
 """
 
 from __future__ import annotations
@@ -49,6 +51,7 @@ class SharedDraws:
         if noise not in self._drawn or other.grad_fn is None or other.ndim < 2:
             return
         if len(other) > 1 and other.ndim > noise.ndim:
+            del self._drawn[noise]
             line = users_line()
             *_, times = self._found.get(line, (0, 0, 0))
             self._found[line] = tuple(noise.shape), tuple(other.shape), times + 1
