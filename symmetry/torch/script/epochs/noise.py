@@ -6,8 +6,8 @@ Example: the noise of a variational autoencoder, for the width of the code only.
 
 A factor or a threshold for the whole batch is no mistake, nor is noise on weights. So a single
 number does not count, and the numbers have to meet results of the model, one for each sample.
-Numbers that are drawn once, such as those that a bias starts with, are no noise: each draw counts
-once.
+Numbers that are drawn once are no noise, so each draw counts once, and those that are trained
+never count: a bias may start with random numbers.
 """
 
 from __future__ import annotations
@@ -48,9 +48,9 @@ class SharedDraws:
     def _meet(self, noise: Any, other: Any) -> None:
         if not (isinstance(noise, Tensor) and isinstance(other, Tensor)):
             return
-        if noise not in self._drawn or other.grad_fn is None or other.ndim < 2:
+        if noise not in self._drawn or noise.requires_grad or other.grad_fn is None:
             return
-        if len(other) > 1 and other.ndim > noise.ndim:
+        if other.ndim > max(noise.ndim, 1) and len(other) > 1:
             del self._drawn[noise]
             line = users_line()
             *_, times = self._found.get(line, (0, 0, 0))
