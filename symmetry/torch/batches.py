@@ -125,7 +125,10 @@ def _is_tensor(batch: Mapping[str, Any], name: str) -> bool:
 def takes_mask(model: nn.Module) -> bool:
     """Return whether a module of a model may be given an attention mask."""
     kinds = {type(module) for module in model.modules()}
-    return any("attention_mask" in inspect.signature(kind.forward).parameters for kind in kinds)
+    # Not asked for as an attribute: the class of a compiled module has none without an instance.
+    forwards = (inspect.getattr_static(kind, "forward") for kind in kinds)
+    signatures = (inspect.signature(each) for each in forwards if callable(each))
+    return any("attention_mask" in signature.parameters for signature in signatures)
 
 
 class HiddenTokens:
