@@ -230,6 +230,18 @@ class Apart:
     It has pipes for standard input and output, a session of its own, and no connection of this
     process. It calls a function, and ends.
 
+    Parameters
+    ----------
+    main
+        The function, which takes the pipes.
+
+    Attributes
+    ----------
+    pid
+        Its number.
+    stdin, stdout
+        This process's ends of the pipes.
+
     Raises
     ------
     ForkError
@@ -279,15 +291,13 @@ def _begin_apart(main: Callable[[], None], given: int, told: int) -> NoReturn:
     """Call a function in this process, which has just been forked, and end it."""
     try:
         os.setsid()
-        gc.freeze()
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        for number, own in enumerate((given, told, nowhere)):
+        _separate(beside=False)
+        for number, own in enumerate((given, told)):
             os.dup2(own, number)
-        for number in [*_open_files()]:
-            if number > 2 and _is_connection(number):
-                os.close(number)
+        for number in _connections().keys() - {0, 1}:
+            os.close(number)
         _own_positions()
-        running.listener, running.limit = None, math.inf
+        running.listener = None
         main()
     finally:
         _exit(1)
@@ -373,9 +383,7 @@ def held() -> frozenset[str]:
     idle = {t.native_id for t in threading.enumerate() if looks_on(t)}
     needed = (number for number in _threads() if number not in idle)
     threads = {str(number) for number in needed if _name_of(number) != _SPARE}
-    links = (str((_SELF / "fd" / str(number)).readlink()) for number in _open_files())
-    connections = {link for link in links if not link.startswith("/")}
-    return frozenset(threads | connections | set(_shared_memory()))
+    return frozenset(threads | {*_connections().values()} | {*_shared_memory()})
 
 
 def has_pool() -> bool:
@@ -385,9 +393,10 @@ def has_pool() -> bool:
     return any(_name_of(number) == main for number in _threads() if number not in known)
 
 
-def _is_connection(number: int) -> bool:
-    """Return whether what is open by this number is neither a file nor a device."""
-    return not str((_SELF / "fd" / str(number)).readlink()).startswith("/")
+def _connections() -> dict[int, str]:
+    """Return what is open and neither a file nor a device: numbers, and names of the system."""
+    links = {number: str((_SELF / "fd" / str(number)).readlink()) for number in _open_files()}
+    return {number: link for number, link in links.items() if not link.startswith("/")}
 
 
 def _threads() -> list[int]:

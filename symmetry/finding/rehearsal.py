@@ -89,7 +89,8 @@ class Rehearsal:
         resized = _resized(start, results)
         start = {name: array for name, array in start.items() if name not in resized}
         steps = replace(steps, buffers=tuple(n for n in steps.buffers if n not in resized))
-        written = _written(start, steps.buffers, results)
+        # The steps end at their losses, before some buffers are written.
+        written = _written(start, steps.buffers, [*results.buffers, first.later])
         masks = {n for n in steps.buffers if n not in written and is_discrete(start[n])}
         start = {name: array for name, array in start.items() if name not in masks}
         steps = replace(steps, buffers=tuple(n for n in steps.buffers if n not in masks))
@@ -258,13 +259,13 @@ def _resized(start: State, results: StepResults) -> set[str]:
     }
 
 
-def _written(start: State, buffers: Sequence[str], results: StepResults) -> set[str]:
-    """Return the buffers that a step changes."""
+def _written(start: State, buffers: Sequence[str], states: Sequence[State]) -> set[str]:
+    """Return the buffers that one of some later states has other numbers of."""
     return {
         name
-        for after in results.buffers
+        for after in states
         for name in buffers
-        if not same(start[name], after[name], 0.0)
+        if name in after and not same(start[name], after[name], 0.0)
     }
 
 

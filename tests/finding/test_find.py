@@ -98,6 +98,25 @@ def test_statistics_that_begin_in_a_later_step_belong_to_their_units():
     assert names <= {part.array for units in find_units(in_turn).groups for part in units.parts}
 
 
+def test_statistics_that_begin_behind_the_loss_belong_to_their_units():
+    def recalibrated():
+        net = nn.Sequential(nn.Linear(5, 7), nn.BatchNorm1d(7), nn.Tanh(), nn.Linear(7, 3)).eval()
+        _, train = models.classify(net, models.normal(8, 5), 3)
+
+        def step(k):
+            loss = train(k)
+            net.train()
+            with torch.no_grad():
+                net(torch.ones(2, 5) * torch.arange(2)[:, None])
+            net.eval()
+            return loss
+
+        return net, step
+
+    (units,) = find_units(recalibrated).groups
+    assert {"model.1.running_mean", "model.1.running_var"} <= {part.array for part in units.parts}
+
+
 def test_units_without_gradient_are_told_and_stay_in_their_group():
     def dead():
         model, step = models.mlp()
