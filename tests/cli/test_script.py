@@ -387,7 +387,9 @@ time.sleep(1000)
 """
 
 
-IN_A_STEP = scripts.ACCUMULATED.replace("if step % 2:", "if step == 3:\n        import waits")
+# Behind the last update of the plain run: that would wait, too.
+WAIT = "if step == 7:\n        import waits\n    if step % 2:"
+IN_A_STEP = scripts.ACCUMULATED.replace("if step % 2:", WAIT)
 IN_AN_EPOCH = HEAD + (
     "for epoch in range(9):\n"
     "    train()\n"
