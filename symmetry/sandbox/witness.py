@@ -164,11 +164,12 @@ class Witness:
         """Return a run to the script's end, or as long as the time allows, once.
 
         A rank of several would wait for the others. A function runs in this process, and to its
-        end.
+        end. A fork of this process does not decide whether a script fails by itself.
         """
         first = self.first_updates()
         if self._whole is None and first is not None and first.is_whole:
-            self._whole = first
+            is_fork = self._first is not None and self._first.is_fork
+            self._whole = None if is_fork and first.failure else first
         if self._whole is None:
             self._whole = self._run(seconds)
         return self._whole
@@ -227,6 +228,11 @@ class _Process:
         variables = {"PYTHONHASHSEED": self._hash_seed} if self._hash_seed else {}
         environment = os.environ | variables
         return start("symmetry.sandbox.plain_run", stderr=subprocess.DEVNULL, env=environment)
+
+    @property
+    def is_fork(self) -> bool:
+        """Whether it is a fork of this process."""
+        return bool(self._order.ready)
 
     def result(self) -> PlainRun:
         """Wait for its answer, as long as its time allows."""

@@ -166,3 +166,20 @@ def test_the_first_run_is_a_fork_that_need_not_import_the_framework(
     (imported, (parent,)) = [*plain.updates[0].values(), *plain.updates[1].values()]
     assert parent == str(os.getpid())
     assert (imported == (str(heavy.imported_in),)) == is_fork
+
+
+def test_a_fork_does_not_decide_that_a_script_fails(heavy, tmp_path, monkeypatch):
+    (tmp_path / "work").mkdir()
+    monkeypatch.chdir(tmp_path / "work")
+    script = tmp_path / "work" / "train.py"
+    script.write_text("import sys\nassert 'only_here' not in sys.modules\nimport heavy")
+    monkeypatch.setattr(fork, "has_pool", lambda: False)
+    monkeypatch.setitem(sys.modules, "only_here", heavy)
+    with TemporaryFolder() as temporary:
+        monkeypatch.setenv(FOLDER, str(temporary))
+        witness = Witness(Source("train.py", script), recorder=record, framework="heavy")
+        witness.begin()
+        assert witness.first_updates().failure
+        assert witness.whole().failure is None
+        assert witness.failing is None
+        witness.close()
