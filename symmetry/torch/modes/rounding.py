@@ -27,7 +27,14 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from symmetry.base.ranks import world
 from symmetry.torch.modes.dtypes import WIDEST, mapped
-from symmetry.torch.watch.operations import is_plain, name_of, tensors_in, written_by
+from symmetry.torch.watch.operations import (
+    DECLARING,
+    IDLE,
+    is_plain,
+    name_of,
+    tensors_in,
+    written_by,
+)
 
 # These return numbers that they were given, or make some. Views are known by themselves, and random
 # operations by their tag.
@@ -51,8 +58,8 @@ _SUMS = re.compile(
 # Their results may be an operand, entry by entry: x + 0, 0 - x, x * 1.
 _KEEPING = frozenset({"add", "sub", "rsub", "mul", "div", "lerp"})
 _DROPPING = ("dropout", "attention", "rrelu")  # random operations that compute with their operands
-_DECLARING = frozenset({"aten", "prims"})  # namespaces whose operations say what they write into
-_IDLE = frozenset({"profiler", "prim"})  # namespaces whose operations compute nothing
+# Namespaces of operations between ranks: another thread writes their results, until a wait for it.
+_LATER = frozenset({"c10d", "_c10d_functional", "_c10d_functional_autograd"})
 
 # Terms of a sum by one accumulator, which errs by up to 0.2 eps times their root. Up to this number
 # it errs by less than 20 times what its terms and its result move by an eps each; longer sums move
@@ -113,7 +120,7 @@ class Rounding(TorchDispatchMode):
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
         exact, terms, keeps, writes = _kind(func)
-        if self.seed is None or func.namespace in _IDLE:
+        if self.seed is None or func.namespace in IDLE | _LATER:
             return func(*args, **kwargs)
         if types and not all(map(is_plain, types)):  # the operations inside of it come, too
             return NotImplemented
@@ -216,7 +223,7 @@ def _kind(func: Any) -> _Kind:
 
 def _silently(func: Any, args: Any) -> Any:
     """Return the operands that it may write into without declaring so: a copy would not do."""
-    if func.namespace not in _DECLARING:
+    if func.namespace not in DECLARING:
         return args
     name = name_of(func)
     return args[1:] if "batch_norm" in name and "backward" not in name else ()

@@ -29,8 +29,8 @@ from symmetry.observe.call import Slot, fill
 
 _PLAIN = {int, float, bool, str, type(None), torch.dtype, torch.device}  # without tensors
 _BLANK = {"empty", "empty_like", "new_empty", "empty_strided", "new_empty_strided"}
-_IDLE = {"profiler", "prim"}  # namespaces whose operations compute nothing
-_DECLARING = {"aten", "prims"}  # namespaces whose operations say what they write into
+IDLE = frozenset({"profiler", "prim"})  # namespaces whose operations compute nothing
+DECLARING = frozenset({"aten", "prims"})  # namespaces whose operations say what they write into
 
 
 @dataclass
@@ -84,7 +84,7 @@ class Operation:
         Batch normalisation does, into its statistics, and other people's operations may.
         """
         statistics = "batch_norm" in self.name and "backward" not in self.name
-        return statistics or self.func.namespace not in _DECLARING
+        return statistics or self.func.namespace not in DECLARING
 
     @property
     def written(self) -> list[torch.Tensor]:
@@ -135,7 +135,7 @@ class Recorder(TorchDispatchMode):
         self, func: Any, types: Any, args: Sequence[Any] = (), kwargs: Any = None
     ) -> Any:
         kwargs = kwargs or {}
-        if func.namespace in _IDLE:
+        if func.namespace in IDLE:
             return func(*args, **kwargs)
         if not all(map(is_plain, types)):
             return NotImplemented

@@ -7,6 +7,8 @@ import math
 import numpy as np
 import pytest
 import torch
+import torch.distributed as dist
+import torch.distributed._functional_collectives as funcol
 import torch.nn.functional as F
 from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -222,6 +224,21 @@ def test_replicas_stay_equal_if_numbers_move_by_a_hash():
             updated.append(weight - 0.1 * gradient)
     assert torch.equal(*updated)
     assert not torch.equal(updated[0], weight - 0.1 * gradient)
+
+
+def test_what_ranks_exchange_is_not_touched_before_it_has_arrived(tmp_path):
+    """Another thread writes it meanwhile: a copy would be of what was there before."""
+    store = dist.FileStore(str(tmp_path / "store"), 1)
+    dist.init_process_group("gloo", store=store, rank=0, world_size=1)
+    try:
+        a, own = numbers(50), numbers(50)
+        with rounding(hashed=True):
+            added = funcol.all_reduce(a, "sum", dist.group.WORLD)
+            dist.all_reduce(own)
+            assert torch.equal(added.clone(), a)
+            assert torch.equal(own, a)
+    finally:
+        dist.destroy_process_group()
 
 
 def test_hashes_are_spread_evenly():
