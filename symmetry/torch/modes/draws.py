@@ -1,5 +1,6 @@
 """Random draws of a step for each of its samples: they move with the samples."""
 
+from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
@@ -49,6 +50,7 @@ class SampleDraws(TorchDispatchMode):
         self._choosing = choosing
         # By the user's line, whether all that was drawn there could be put in order.
         self.seen: dict[str, bool] = {}
+        self._single = Counter[str]()  # how many numbers were drawn by themselves, by line
         self.paused = False  # whether nothing is looked at
         self._count, self._order, self._inside = count, order, inside
 
@@ -69,7 +71,15 @@ class SampleDraws(TorchDispatchMode):
                 result.copy_(result.index_select(axis, order))
         elif any(n > 1 and 0 in (n % self._count, self._count % n) for n in result.shape):
             self._see(False)  # of several batches at once, or of a piece of one
+        elif result.numel() == 1:
+            self._see_one(user_place())
         return result
+
+    def _see_one(self, place: str) -> None:
+        """Note a number drawn by itself: as many as there are samples may be one for each."""
+        self._single[place] += 1
+        if self._single[place] == self._count:
+            self.seen[place] = False
 
     def _has_a_mean(self, name: str) -> bool:
         """Return whether the mean stands for what is drawn: not for whole numbers of a choice."""

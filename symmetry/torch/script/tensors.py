@@ -15,6 +15,7 @@ variables of the tensors that it gives gradients to. Then the script is begun ag
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from types import ModuleType
 from typing import Any
 
@@ -54,9 +55,20 @@ class FirstUse(TorchFunctionMode):
         return func(*args, **kwargs)
 
 
+@cache
 def _computes(func: Any) -> bool:
-    """Return whether a function does more than to read or set an attribute, such as ``grad``."""
-    return func.__name__ not in ("__get__", "__set__") or func in _VIEWS
+    """Return whether a function does more than to read or set an attribute, such as ``grad``.
+
+    One that returns no tensor asks, as ``numel()`` does, and as ``model.to(device)`` does of each.
+    """
+    if func.__name__ in ("__get__", "__set__"):
+        return func in _VIEWS
+    named = getattr(torch.ops.aten, func.__name__, None)
+    overloads = named.overloads() if isinstance(named, torch._ops.OpOverloadPacket) else ()
+    schemas = [getattr(named, name)._schema for name in overloads]
+    returned = [each.type for schema in schemas for each in schema.returns]
+    asks = returned and not any("Tensor" in str(each) for each in returned)
+    return not asks or any(schema.is_mutable for schema in schemas)
 
 
 def names_of(tensors: Iterable[Tensor], scopes: Sequence[Mapping[str, Any]]) -> list[Path]:

@@ -38,6 +38,7 @@ REST = {
     "by tensors of means": lambda: torch.normal(torch.arange(float(SAMPLES)), 1.0),
     "of two batches": lambda: torch.randn(2 * SAMPLES),
     "of half a batch": lambda: torch.randn(SAMPLES // 2),
+    "one after the other": lambda: torch.cat([torch.rand(1) for _ in range(SAMPLES)]),
 }
 
 

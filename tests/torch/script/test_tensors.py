@@ -1,6 +1,7 @@
 """The names of tensors that no module holds, and the functions that are first given them."""
 
 import torch
+from torch import nn
 
 from symmetry.torch.script.tensors import FirstUse, found, holder, names_of
 
@@ -48,13 +49,16 @@ def test_a_holder_has_the_tensors_themselves_for_parameters():
 
 
 def test_a_first_use_is_a_function_that_may_keep_a_leaf_for_a_backward():
-    weight = torch.ones(2, 3, requires_grad=True)
+    weight, layer = torch.ones(2, 3, requires_grad=True), nn.Linear(2, 3)
     seen = list[int]()
     with FirstUse(lambda leaves: bool(seen.append(len(leaves)))):
         weight.grad = torch.zeros(2, 3)
         weight.data += -0.1 * weight.grad
         with torch.no_grad():
             weight -= 0.1
+        assert weight.numel() == weight.size(0) * 3
+        assert torch.is_floating_point(weight)
+        layer.to("cpu")
         assert not seen
         weight.T @ torch.ones(2)
         torch.cat([weight, weight])
