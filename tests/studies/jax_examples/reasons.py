@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-from tests.studies.survey.reasons import BUG, PROPERTY, Reason
+from tests.studies.survey.reasons import BUG, Reason
 
 REASONS: dict[str, Reason] = {
-    "haiku.pruned": Reason(
-        PROPERTY,
-        "it keeps the largest weights of a layer and has to choose among equal ones: the weights "
-        "are shuffled and sorted, so of units that start equal one loses weights that another "
-        "keeps (mnist_pruning.py 53 and 63)",
-    ),
     "optax.microbatches": Reason(
         BUG,
         "its attention has no causal mask, and the labels are the next tokens, which it sees; the "
