@@ -46,7 +46,7 @@ def test_one_sample_is_replaced_by_the_next():
         ),
         (composed.cut_out_of_the_last_but_one, "roll at", "x[:, :, 1:3, :2] = x.roll(2, 0)"),
         # Its samples are taken apart and stacked again: no operation mixes them.
-        (composed.augmented_one_after_the_other, "before", "[augment(image) for image in x]"),
+        (composed.rolled_by_their_places, "before", "model(rolled)"),
     ],
 )
 def test_the_line_that_composes_is_named(make, operation, text):

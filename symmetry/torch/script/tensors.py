@@ -66,9 +66,9 @@ def _computes(func: Any) -> bool:
     named = getattr(torch.ops.aten, func.__name__, None)
     overloads = named.overloads() if isinstance(named, torch._ops.OpOverloadPacket) else ()
     schemas = [getattr(named, name)._schema for name in overloads]
-    returned = [each.type for schema in schemas for each in schema.returns]
-    asks = returned and not any("Tensor" in str(each) for each in returned)
-    return not asks or any(schema.is_mutable for schema in schemas)
+    of_tensors = [s for s in schemas if s.arguments and str(s.arguments[0].type) == "Tensor"]
+    returned = [str(each.type) for schema in of_tensors for each in schema.returns]
+    return not returned or any("Tensor" in each for each in returned)
 
 
 def names_of(tensors: Iterable[Tensor], scopes: Sequence[Mapping[str, Any]]) -> list[Path]:

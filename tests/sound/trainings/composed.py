@@ -98,6 +98,15 @@ def augmented_one_after_the_other() -> Any:
 
 
 @nearly(_ORDER, _CANNOT)
+def rolled_by_their_places() -> Any:
+    def loss(model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
+        rolled = torch.stack([image.roll(k % 3, -1) for k, image in enumerate(x)])
+        return F.cross_entropy(model(rolled), y)
+
+    return images(loss)
+
+
+@nearly(_ORDER, _CANNOT)
 def graph_in_a_closure() -> Any:
     near = (torch.eye(8).roll(1, 0) + torch.eye(8)) / 2
 

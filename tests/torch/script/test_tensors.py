@@ -62,4 +62,5 @@ def test_a_first_use_is_a_function_that_may_keep_a_leaf_for_a_backward():
         assert not seen
         weight.T @ torch.ones(2)
         torch.cat([weight, weight])
-    assert seen == [1, 2]
+        weight[0]
+    assert seen == [1, 2, 1]
