@@ -425,7 +425,7 @@ def why_slow(pace: Pace) -> str:
     """
     whole, many, budget = _whole(pace), _RUNS, pace.limit
     if budget < math.inf:
-        slow = whole > 2 * budget
+        slow = pace.run > 0 and whole > 2 * budget
     else:
         slow = pace.run > 1 and (whole >= _LONG or pace.setup >= _SLOW)
     if not slow:

@@ -269,7 +269,15 @@ def test_what_makes_a_check_slow_is_told(pace: Pace, what: str, about: str, cure
     assert why_slow(pace._replace(limit=600.0)) == ""
 
 
-@pytest.mark.parametrize("pace", [Pace(1, 2, 600.0), Pace(4, 1, 4.0)])
+@pytest.mark.parametrize(
+    "pace",
+    [
+        Pace(1, 2, 600.0),
+        Pace(4, 1, 4.0),
+        # Calls without gradients come before the first run is counted.
+        Pace(0, 0, 0.0, evaluations=9, evaluated=50.0, limit=60.0),
+    ],
+)
 def test_what_is_fast_or_not_yet_known_is_not_told(pace: Pace) -> None:
     assert why_slow(pace) == ""
 
