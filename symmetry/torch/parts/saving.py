@@ -59,8 +59,10 @@ class TorchSaving(Saving):
         """Return copies of all state dictionaries, random states and gradients."""
         objects = self._arrays.objects
         folder, dicts = self._filed(), dict[str, Any]()
-        if folder is None:
-            dicts = {name: _copy(x.state_dict()) for name, x in objects.stateful.items()}
+        for name, thing in objects.stateful.items() if folder is None else ():
+            # One whose state lies on several ranks wants them to gather it before.
+            with readable(f"{name}.state_dict"):
+                dicts[name] = _copy(thing.state_dict())
         own = generators.states_of(generators_of(objects))
         content = _Content(
             dicts,

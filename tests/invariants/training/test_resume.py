@@ -44,6 +44,32 @@ def test_what_is_saved_has_no_history():
     assert {*kinds(checked(make, only=["training/resume"])).values()} == {"holds"}
 
 
+def test_a_state_that_has_to_be_gathered_first_is_not_saved():
+    """Such a one lies on several ranks, as that of ZeroRedundancyOptimizer."""
+
+    def make():
+        import torch
+
+        class Parted(torch.optim.SGD):
+            def state_dict(self):
+                raise RuntimeError("not consolidated")
+
+        model = torch.nn.Linear(3, 2)
+        optimizer = Parted(model.parameters(), 0.1)
+
+        def step(i):
+            optimizer.zero_grad()
+            x = torch.randn(5, 3, generator=torch.Generator().manual_seed(i))
+            model(x.to(model.weight.dtype)).square().mean().backward()
+            optimizer.step()
+
+        return model, step, {"optimizer": optimizer}
+
+    for verdict in checked(make, only=["training/resume"]).verdicts:
+        assert verdict.kind == "vacuous", verdict
+        assert "optimizer.state_dict raised RuntimeError: not consolidated" in verdict.message
+
+
 def of_files(*, all_of_it: bool, loads: bool = True):
     """Return a training that saves and loads by itself; its running mean is no state of PyTorch."""
 
