@@ -4,8 +4,8 @@
     update 2    ...
 
 An array of one name may be there several times, as in two models: its digests are sorted. A digest
-may also be a size, where a compiler may fuse operations otherwise: ``"~0.25"`` is close to
-``"~0.2501"``. Behind the bits and the dtype of an array stand sums of its entries with random
+may also be a size, where a compiler may fuse operations otherwise: ``"~0.25 0.0"`` is close to
+``"~0.2501 0.0"``. Behind the bits and the dtype of an array stand sums of its entries with random
 weights: two arrays that differ by rounding have sums that are close.
 """
 
@@ -21,6 +21,9 @@ FEW = 3  # updates: a mistake on odd ones shows, and momentum and schedules have
 _SIZE = "~"  # begins a size
 # Relative and absolute differences of sizes that rounding in a step explains.
 _CLOSE, _LEAST = 0.01, 1e-5
+# An array that is smaller than this part of the largest one beside it may be rounding alone: Adam
+# moves a bias in front of a normalisation by its rate, though its gradient is zero but for that.
+_SMALL = 0.01
 
 # Runs may differ by that many times the distance of a plain run and of a moved one: it is the limit
 # of the judge of trainings in float32.
@@ -95,9 +98,9 @@ def _near(one: str, other: str, moved: str) -> bool:
     return max(abs(a - b) for a, b in zip(sums, theirs, strict=True)) <= _ROUNDINGS * response
 
 
-def sized(size: float) -> str:
-    """Return the digest of an array by its size, such as a norm."""
-    return f"{_SIZE}{size!r}"
+def sized(size: float, largest: float = 0.0) -> str:
+    """Return the digest of an array by its size, such as a norm, and the largest one beside it."""
+    return f"{_SIZE}{size!r} {largest!r}"
 
 
 def _same(one: Sequence[str], other: Sequence[str]) -> bool:
@@ -107,5 +110,8 @@ def _same(one: Sequence[str], other: Sequence[str]) -> bool:
 def _close(one: str, other: str) -> bool:
     if not (one.startswith(_SIZE) and other.startswith(_SIZE)):
         return one == other
-    a, b = float(one.removeprefix(_SIZE)), float(other.removeprefix(_SIZE))
-    return math.isclose(a, b, rel_tol=_CLOSE, abs_tol=_LEAST) or (math.isnan(a) and math.isnan(b))
+    (a, beside), (b, its) = (map(float, each[len(_SIZE) :].split()) for each in (one, other))
+    if math.isnan(a) and math.isnan(b):
+        return True
+    is_small = max(a, b) < _SMALL * min(beside, its)
+    return is_small or math.isclose(a, b, rel_tol=_CLOSE, abs_tol=_LEAST)

@@ -114,5 +114,17 @@ def test_norms_of_arrays_that_hold_no_numbers_are_left_out():
     log = UpdateLog()
     OutputLog(log).see("f", [], [jax.random.key(0), jnp.ones(4), "text"])
     assert log.updates == [
-        {"result 0 of f": ("",), "result 1 of f": (sized(2.0),), "result 2 of f": ("",)}
+        {"result 0 of f": ("",), "result 1 of f": (sized(2.0, 2.0),), "result 2 of f": ("",)}
     ]
+
+
+def test_a_small_array_may_be_rounding_and_a_loss_may_not():
+    from symmetry.jax.script.outputs import OutputLog
+
+    logs = UpdateLog(), UpdateLog()
+    for log, bias in zip(logs, (1e-3, 2e-3), strict=True):
+        outputs = OutputLog(log)
+        outputs.see("step", [], [np.ones(9), np.full(2, bias)])
+        outputs.see("step", [], [np.ones(9), np.float32(bias)])
+    one, other = (log.updates for log in logs)
+    assert first_difference(one, other) == (2, "result 1 of step")

@@ -255,6 +255,9 @@ def test_the_first_difference_is_told_by_update_and_array():
     sizes = [{"a": (sized(1.0), sized(math.nan))}]
     assert first_difference(sizes, [{"a": (sized(1.001), sized(math.nan))}]) is None
     assert first_difference(sizes, [{"a": (sized(1.1), sized(math.nan))}]) == (1, "a")
+    assert first_difference([{"a": (sized(0.1, 5.0),)}], [{"a": (sized(0.2, 5.0),)}]) == (1, "a")
+    # A bias in front of a normalisation, under Adam: what it moves by is rounding alone.
+    assert first_difference([{"a": (sized(0.01, 5.0),)}], [{"a": (sized(0.02, 5.0),)}]) is None
 
 
 def run_of(*sums: float, dtype: str = "torch.float32") -> list[dict[str, tuple[str, ...]]]:
