@@ -83,7 +83,7 @@ class RecordedOutputs(Jitting):
 
 
 def _array(result: Any) -> np.ndarray | None:
-    """Return a result as an array of numbers; None if it is none."""
+    """Return a result as an array of numbers; None if it has no numbers."""
     try:
         array = np.asarray(result)
     except Exception:  # keys of random numbers, or what was donated
