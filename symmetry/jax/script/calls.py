@@ -94,6 +94,11 @@ class JittedCalls(Jitting):
         except LoopInside:
             self._refuse_loop(jitted, arguments)
             returned = jitted.call(*args, **kwargs)
+        if taken == 0:
+            jitted.note_kept(args, kwargs)
+        leaves = [*map(self._original, jax.tree.leaves((args, kwargs)))]
+        # Now, since its arguments may be its last results, which are forgotten.
+        makers = [self._maker(self._made.get(id(leaf))) for leaf in leaves]
         for result in jitted.results:
             self._made.pop(id(result), None)
             self._same.pop(id(result), None)
@@ -103,22 +108,22 @@ class JittedCalls(Jitting):
             self._outputs.see(jitted.name, jax.tree.leaves(arguments), jitted.results)
         number = len(self.log) - 1
         self._made.update((id(r), (number, n)) for n, r in enumerate(jitted.results) if _is_made(r))
-        self._note_same(jitted, args, kwargs)
+        if any(maker not in (None, jitted) for maker in makers):
+            others = {n: leaf for n, leaf in enumerate(leaves) if makers[n] is not jitted}
+            self._note_same(jitted, jitted.passed(args, kwargs), others)
         return returned
 
-    def _note_same(self, jitted: Jitted, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
+    def _note_same(
+        self, jitted: Jitted, passed: Mapping[int, int], others: Mapping[int, Any]
+    ) -> None:
         """Note which results are results of others that a function returns as it takes them.
 
         So does an evaluation that ``nnx.jit`` compiles: it returns all of its model.
         """
-        leaves = [*map(self._original, jax.tree.leaves((args, kwargs)))]
-        makers = [self._maker(self._made.get(id(leaf))) for leaf in leaves]
-        if all(maker in (None, jitted) for maker in makers):
-            return
-        for result, place in jitted.passed(args, kwargs).items():
-            if makers[place] is not jitted:
+        for result, place in passed.items():
+            if place in others:
                 array = jitted.results[result]
-                self._same[id(array)] = array, leaves[place]
+                self._same[id(array)] = array, others[place]
 
     def _original(self, leaf: Any) -> Any:
         """Return the array that a function has returned as it took it; or else a leaf itself."""

@@ -33,7 +33,7 @@ import numpy as np
 from symmetry.base.user_code import is_user_code
 from symmetry.jax.jaxprs.marks import leaves_of, marking
 from symmetry.jax.loop_training import context_of
-from symmetry.jax.made import is_array, is_number
+from symmetry.jax.made import has_numbers, is_array, is_number
 from symmetry.jax.script.arguments import Arguments
 
 _DEPTH = 3  # calls of functions of the user's that are looked into
@@ -148,6 +148,8 @@ class Jitted:
     # The functions whose results are leaves of the arguments, by the numbers of these.
     takes: dict[int, set[str]] = field(default_factory=dict)
     results: list[Any] = field(default_factory=list)  # of the last call
+    # The leaves of the arguments that it returns as they are, each with the leaf of the result.
+    kept: frozenset[tuple[int, int]] = frozenset()
     # Functions that it can read as global names, as they were when JAX traced it.
     names: dict[str, Any] | None = None
     # The arrays and numbers that it reads by name, in each call.
@@ -159,8 +161,15 @@ class Jitted:
 
     @property
     def size(self) -> int:
-        """How many numbers it gets from its own results, in each call or in some."""
-        return sum(np.size(self.first[place]) for place in {*self.state, *self.unsteady})
+        """How many numbers it gets from its own results, in each call or in some, and changes.
+
+        Neither keys nor counts are numbers that a step trains: a policy that draws an action
+        returns its next key, and under ``nnx.jit`` all of its model.
+        """
+        steady = {place for place, _ in self.kept}
+        moved = {place for place, result in self.state.items() if (place, result) not in self.kept}
+        every = (self.first[place] for place in moved | (self.unsteady - steady))
+        return sum(np.size(leaf) for leaf in every if _is_inexact(leaf))
 
     @property
     def static(self) -> frozenset[str]:
@@ -238,6 +247,15 @@ class Jitted:
         pairs = enumerate(core.outvars)
         return {result: places[id(v)] for result, v in pairs if id(v) in places}
 
+    def note_kept(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
+        """Note which leaves of the arguments of a call it returns as they are."""
+        passed = self.passed(args, kwargs)
+        if passed:
+            leaves, tree = jax.tree.flatten((args, kwargs))
+            numbered = self.arguments.named(*jax.tree.unflatten(tree, range(len(leaves))))
+            place = {number: place for place, number in enumerate(jax.tree.leaves(numbered))}
+            self.kept = frozenset((place[number], result) for result, number in passed.items())
+
     def enter(self, arguments: Mapping[str, Any], makers: Sequence[Jitted | None]) -> None:
         """Note the arguments of a call; ``makers`` are the functions that made its leaves."""
         leaves, tree = jax.tree.flatten(arguments)
@@ -286,6 +304,11 @@ class Jitted:
         both = {place: result for place, result in fed.items() if self.state.get(place) == result}
         self.unsteady |= (self.state.keys() | fed.keys()) - both.keys()
         return both
+
+
+def _is_inexact(leaf: Any) -> bool:
+    """Return whether a leaf is an array of floating-point numbers, or one of them."""
+    return has_numbers(leaf) if is_array(leaf) else isinstance(leaf, float | complex)
 
 
 def globals_of(function: Any) -> dict[str, Any]:

@@ -331,6 +331,70 @@ def test_an_evaluation_that_returns_its_model_leaves_the_step_its_state(made):
     assert extras["batch"](8)["number"] == 8
 
 
+ACTED = """
+import optax
+from flax import nnx
+
+class Policy(nnx.Module):
+    def __init__(self, rngs):
+        self.first, self.last = nnx.Linear(5, 6, rngs=rngs), nnx.Linear(6, 3, rngs=rngs)
+
+    def __call__(self, x):
+        return self.last(nnx.relu(self.first(x)))
+
+@nnx.jit
+def act(policy, x, rngs):
+    return rngs.categorical(policy(x))
+
+@nnx.jit
+def step(policy, optimizer, x, actions):
+    def loss_of(policy):
+        scores = policy(x)
+        return optax.softmax_cross_entropy_with_integer_labels(scores, actions).mean()
+    loss, gradient = nnx.value_and_grad(loss_of)(policy)
+    optimizer.update(policy, gradient)
+    return loss
+
+policy, rngs = Policy(nnx.Rngs(0)), nnx.Rngs(1)
+optimizer = nnx.Optimizer(policy, optax.sgd(0.1), wrt=nnx.Param)
+for x, _ in batches(6):
+    for _ in range(20):
+        actions = act(policy, x, rngs)
+    step(policy, optimizer, x, np.asarray(actions))
+"""
+
+
+def test_a_policy_that_acts_more_often_than_it_trains_is_no_step(made):
+    """It returns its next key; and all of its model, as ``nnx.jit`` compiles it."""
+    acting = """
+@jax.jit
+def act(params, x, key):
+    key, own = jax.random.split(key)
+    return jax.random.categorical(own, jnp.tanh(x @ params["w1"]) @ params["w2"]), key
+
+key = jax.random.key(0)
+"""
+    text = LOOP.replace("x, y in batches(30):", "x, _ in batches(6):\n    for _ in range(20):")
+    text = text.replace("params, loss = step(params, x, y)", "    drawn, key = act(params, x, key)")
+    text += "    params, loss = step(params, x, np.asarray(drawn))\n"
+    state, _, extras = made(acting + text)
+    assert {*state} == {"w1", "w2"}
+    assert extras["batch"](5)["number"] == 5
+
+
+def test_a_policy_of_nnx_that_acts_more_often_than_it_trains_is_no_step(made):
+    pytest.importorskip("flax")
+    pytest.importorskip("optax")
+    state, step, extras = made(ACTED)
+    after, _ = step(state, extras["batch"](5))
+    moved = {
+        np.shape(a)
+        for a, b in zip(leaves_of(after), leaves_of(state), strict=True)
+        if not np.array_equal(a, b)
+    }
+    assert {(5, 6), (6, 3)} <= moved
+
+
 def test_a_script_that_trains_in_one_jitted_call_has_the_body_of_its_loop_as_step(made):
     text = """
 from functools import partial
