@@ -55,10 +55,23 @@ def context_of(function: Any) -> AbstractContextManager[Any]:
     """Return the context in which NNX calls a function that it compiles or loops."""
     if "flax.nnx" not in sys.modules or not hasattr(function, "ctxtag"):
         return nullcontext()
+    return _context(function.ctxtag)
+
+
+def _context(tag: Any) -> AbstractContextManager[Any]:
     from flax import nnx
 
-    context: AbstractContextManager[Any] = nnx.graph.update_context(function.ctxtag)
+    context: AbstractContextManager[Any] = nnx.graph.update_context(tag)
     return context
+
+
+def _contexts_now() -> tuple[Any, ...]:
+    """Return the tags of the contexts in which NNX compiles or loops something now."""
+    if "flax.nnx" not in sys.modules:
+        return ()
+    from flax import nnx
+
+    return (*nnx.graph.GRAPH_CONTEXT.update_context_stacks,)
 
 
 Body = Callable[[Any, Any], tuple[Any, Any]]
@@ -75,6 +88,7 @@ class Loop:
     rows: Any  # the further arguments of the rounds, one row each, in their order
     length: int | None  # how many rounds there are; None if that is not known
     is_mapped: bool = False  # whether ``vmap`` maps it, and this is its first copy
+    contexts: tuple[Any, ...] = ()  # the tags of those in which NNX calls it
 
     @property
     def text(self) -> str:
@@ -118,7 +132,9 @@ class Loop:
         return MadeTraining(carry, step, batch, 0, self.text)
 
     def _step(self, carry: Any, row: Any) -> Any:
-        with context_of(self.function):
+        with context_of(self.function), ExitStack() as stack:
+            for tag in self.contexts:
+                stack.enter_context(_context(tag))
             return self.body(carry, row)
 
 
@@ -287,7 +303,7 @@ class LoopSearch:
         if trains and not concrete:
             raise LoopInside
         if trains == "itself":
-            raise LoopFound(loop)
+            raise LoopFound(replace(loop, contexts=_contexts_now()))
         if not trains:
             return None
         carry, results = loop.carry, list[Any]()

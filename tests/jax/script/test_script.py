@@ -421,6 +421,41 @@ raise RuntimeError("it was run to its end")
     assert "the body of a lax.scan that trains" in training.part
 
 
+SCANNED = """
+import optax
+from flax import nnx
+
+@nnx.jit
+def update(net, optimizer, xs, ys):
+    @nnx.scan(in_axes=(nnx.Carry, 0, 0), out_axes=nnx.Carry)
+    def body(carry, x, y):
+        net, optimizer = carry
+        def loss_of(net):
+            return optax.softmax_cross_entropy_with_integer_labels(net(x), y).mean()
+        optimizer.update(net, nnx.grad(loss_of)(net))
+        return net, optimizer
+
+    body((net, optimizer), xs, ys)
+
+net = nnx.Linear(5, 3, rngs=nnx.Rngs(0))
+optimizer = nnx.Optimizer(net, optax.sgd(0.1), wrt=nnx.Param)
+for _ in range(9):
+    pairs = [(x.copy(), y.copy()) for x, y in batches(4)]
+    update(net, optimizer, *map(np.stack, zip(*pairs)))
+"""
+
+
+def test_the_body_of_a_loop_of_nnx_can_be_called_behind_it(made):
+    pytest.importorskip("flax")
+    pytest.importorskip("optax")
+    training = made(SCANNED)
+    before = {np.shape(leaf): np.asarray(leaf) for leaf in leaves_of(training.state)}
+    after, _ = training.step(training.state, training.batch(0))  # NNX empties what it is given
+    for leaf in leaves_of(after):
+        assert np.shape(leaf) not in [(5, 3), (3,)] or (leaf != before[np.shape(leaf)]).any()
+    assert {(5, 3), (3,)} <= {*map(np.shape, leaves_of(after))}
+
+
 def test_a_jitted_step_with_gradients_of_its_own_beside_a_loop_stays_the_step(made):
     _, step, extras = made(
         """
