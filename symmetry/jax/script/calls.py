@@ -26,9 +26,10 @@ from symmetry.jax.made import has_numbers, is_array
 from symmetry.jax.script.jitted import Jitted, copied
 from symmetry.jax.script.jitting import Jitting
 from symmetry.jax.script.outputs import OutputLog
-from symmetry.jax.script.round import Made, RecordedCall, rounds_in
+from symmetry.jax.script.round import Made, RecordedCall, makes_parameters, rounds_in
 
 CALLS = 16  # of a step that are recorded at most: as many steps can be taken
+_PATIENCE = 256  # calls of a function that makes no parameters: rollouts of an environment, say
 _ENOUGH = 4  # calls: where later ones go on from something else, as behind an evaluation, they end
 
 
@@ -41,6 +42,11 @@ class JittedCalls(Jitting):
 
     No argument is donated: arrays are read after the call.
 
+    Parameters
+    ----------
+    trained
+        Which functions make what is differentiated, by name: it holds for all runs of a script.
+
     Attributes
     ----------
     functions
@@ -51,8 +57,9 @@ class JittedCalls(Jitting):
 
     donates = False
 
-    def __init__(self) -> None:
+    def __init__(self, trained: dict[str, bool] | None = None) -> None:
         super().__init__()
+        self._trained = {} if trained is None else trained
         self._outputs: OutputLog | None = None  # of their results, to be compared
         self.functions: list[Jitted] = []
         self.log: list[RecordedCall] = []
@@ -85,9 +92,11 @@ class JittedCalls(Jitting):
         goes_on = taken < _ENOUGH or jitted.goes_on(arguments)
         ends = self._is_step(jitted) and (taken == CALLS or not goes_on)
         if ends and rounds_in(jitted, self.log) not in range(1, CALLS):
-            raise Enough
+            jitted.is_closed = True
+            if self._is_trained(jitted):
+                raise Enough
         call = self._logged(jitted, arguments)
-        if taken < CALLS:
+        if taken < CALLS and not jitted.is_closed:
             jitted.enter(arguments, [*map(self._maker, call.made)])
         try:
             returned = jitted.call(*args, **kwargs)
@@ -155,8 +164,28 @@ class JittedCalls(Jitting):
         return self._rounds[id(jitted)]
 
     def _is_step(self, jitted: Jitted) -> bool:
-        """Return whether no other function gets more numbers from its own results."""
-        return jitted.size > 0 and jitted.size == max(each.size for each in self.functions)
+        """Return whether no other function gets more numbers from its own results.
+
+        If it is known which functions make what is differentiated, it is the largest of them.
+        """
+        known = [each for each in self.functions if self._trained.get(each.name)]
+        largest = max(each.size for each in known or self.functions)
+        return jitted.size == largest > 0 and any(each is jitted for each in known or [jitted])
+
+    def _is_trained(self, jitted: Jitted) -> bool:
+        """Return whether a function makes what is differentiated; or none does, for long.
+
+        An environment that is stepped before the first update does not, nor does a policy with a
+        memory; a step whose gradients are computed by hand does not either.
+        """
+        name, known = jitted.name, self._trained
+        if name not in known:
+            known[name] = makes_parameters(jitted, self.log)
+        elif not known[name] and sum(call.jitted is jitted for call in self.log) >= _PATIENCE:
+            own = [each for each in self.functions if each.size]
+            found = [each.name for each in own if makes_parameters(each, self.log)]
+            known.update(dict.fromkeys(found or [name], True))
+        return known[name]
 
     @property
     def _has_step(self) -> bool:

@@ -145,6 +145,7 @@ class Jitted:
     # Leaves of the arguments that are results of the last call, but not in each call.
     unsteady: set[int] = field(default_factory=set)
     is_varied: bool = False  # whether it is called with arguments of other trees, too
+    is_closed: bool = False  # whether no further call is noted
     # The functions whose results are leaves of the arguments, by the numbers of these.
     takes: dict[int, set[str]] = field(default_factory=dict)
     results: list[Any] = field(default_factory=list)  # of the last call
@@ -218,6 +219,14 @@ class Jitted:
 
     def differentiates(self, arguments: Mapping[str, Any]) -> bool:
         """Return whether it differentiates with respect to its arguments, outside of loops."""
+        return bool(self._differentiated(arguments))
+
+    @cached_property
+    def parameters(self) -> frozenset[int]:
+        """The leaves of its arguments with respect to which it differentiates in its first call."""
+        return self._differentiated(jax.tree.unflatten(self.tree, self.first))
+
+    def _differentiated(self, arguments: Mapping[str, Any]) -> frozenset[int]:
         keyed, tree = jax.tree_util.tree_flatten_with_path(arguments)
         leaves = [leaf for _, leaf in keyed]
         own = [
@@ -234,8 +243,8 @@ class Jitted:
             with marking():
                 closed = jax.make_jaxpr(call)([leaves[n] for n in own])
         except Exception:  # of a function that needs plain numbers
-            return False
-        return bool(leaves_of(closed, len(own), carried=False))
+            return frozenset()
+        return frozenset(own[n] for n in leaves_of(closed, len(own), carried=False).values())
 
     def passed(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Mapping[int, int]:
         """Return which results are leaves of the arguments as they are, where that is known."""

@@ -31,7 +31,7 @@ from symmetry.jax.jaxprs.interpreter import is_key
 from symmetry.jax.made import has_numbers, is_array
 from symmetry.jax.script.calls import CALLS
 from symmetry.jax.script.jitted import Jitted
-from symmetry.jax.script.round import RecordedCall, Round, round_of
+from symmetry.jax.script.round import RecordedCall, Round, makes_parameters, round_of
 
 
 class OneDevice:
@@ -124,7 +124,7 @@ def training_of(
             f"{name}: the outputs of no jitted function are its next inputs: jit the step that "
             f"returns the next state; or {_WRITE}{meant}"
         )
-    step = max(steps, key=lambda each: each.size)
+    step = _step_among(steps, log)
     found = _from_results(step, functions)
     if found or step.unsteady or step.is_varied:
         whole = round_of(step, log)
@@ -135,11 +135,17 @@ def training_of(
     return RepeatedStep(name, without_rows(step)).training()
 
 
-def lacks_gradients(functions: Sequence[Jitted]) -> bool:
+def lacks_gradients(functions: Sequence[Jitted], log: Sequence[RecordedCall]) -> bool:
     """Return whether a step does not differentiate, and another function may do that for it."""
-    step = max(functions, key=lambda each: each.size)
+    step = _step_among([each for each in functions if each.size] or functions, log)
     often = (2 * len(each.given) >= len(step.given) for each in functions if each is not step)
     return any(often) and not step.differentiates(jax.tree.unflatten(step.tree, step.first))
+
+
+def _step_among(steps: Sequence[Jitted], log: Sequence[RecordedCall]) -> Jitted:
+    """Return the largest of several functions; of those that make parameters, if there are some."""
+    trained = [each for each in steps if len(steps) > 1 and makes_parameters(each, log)]
+    return max(trained or steps, key=lambda each: each.size)
 
 
 def _from_results(step: Jitted, functions: Sequence[Jitted]) -> str:

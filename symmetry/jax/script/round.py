@@ -115,6 +115,22 @@ def round_of(step: Jitted, log: Sequence[RecordedCall]) -> Round | None:
     return _round([[log[n] for n in numbers] for numbers in rounds], sources[0])
 
 
+def makes_parameters(jitted: Jitted, log: Sequence[RecordedCall]) -> bool:
+    """Return whether a function makes what it, or another one, differentiates with respect to.
+
+    ``log`` are all calls of the script. A model that it returns as it takes it is none of its own.
+    """
+    kept = {result for _, result in jitted.kept}
+    own = {number for number, call in enumerate(log) if call.jitted is jitted}
+    takers = (call for call in log if any(made and made[0] in own for made in call.made))
+    return any(
+        made is not None and made[0] in own and made[1] not in kept
+        for call in takers
+        if isinstance(call.jitted, Jitted) and call.tree == call.jitted.tree
+        for made in map(call.made.__getitem__, call.jitted.parameters)
+    )
+
+
 def rounds_in(step: Jitted, log: Sequence[RecordedCall]) -> int:
     """Return how many rounds there are so far that take the step; 0 if they are none."""
     return len(_rounds(step, log))

@@ -52,6 +52,7 @@ class JaxScript:
         self.mirrors = MirrorPool(*source.homes)
         self._has_begun = self._has_loop_of_jax = self._has_operations = False
         self.seeds = HeldSeeds()
+        self._trained = dict[str, bool]()  # which functions make what is differentiated
         self._witness: Witness | None = None  # once it has begun
         self._log: UpdateLog | None = None  # of the first run
 
@@ -89,7 +90,7 @@ class JaxScript:
 
         if self._has_operations:
             return with_operations()
-        calls, made, error = JittedCalls(), None, NotCheckable("")
+        calls, made, error = JittedCalls(self._trained), None, NotCheckable("")
         if self._witness is not None and self._log is None:
             self._log = UpdateLog()
             calls.record(self._log)
@@ -101,7 +102,7 @@ class JaxScript:
             return found.loop.training()
         except NotCheckable as refused:
             error = refused
-        if made is None or lacks_gradients(calls.functions):
+        if made is None or lacks_gradients(calls.functions, calls.log):
             with suppress(TrainingError):
                 made = begun_again(with_operations)
                 self._has_operations = True

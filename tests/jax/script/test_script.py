@@ -382,6 +382,30 @@ key = jax.random.key(0)
     assert extras["batch"](5)["number"] == 5
 
 
+def test_an_environment_that_is_stepped_before_the_first_update_is_no_step(tmp_path):
+    """It has more numbers than the model, and is stepped more often; so in each run."""
+    playing = """
+@jax.jit
+def play(place, force):
+    return 0.9 * place + force
+
+place = jnp.ones((40, 5))
+"""
+    text = LOOP.replace(
+        "batches(30):", "batches(9):\n    for _ in range(40):\n        place = play(place, 0.1)"
+    )
+    text = text.replace("step(params, x, y)\n", "step(params, x + np.asarray(place)[:8], y)\n")
+    (file := tmp_path / "train.py").write_text(HEAD + playing + text)
+    script = JaxScript(Source("train.py", file, (), folder=tmp_path))
+    try:
+        for _ in range(2):
+            state, _, extras = script()
+            assert {*state} == {"w1", "w2"}
+            assert extras["batch"](5)["number"] == 5
+    finally:
+        script.close()
+
+
 def test_a_policy_of_nnx_that_acts_more_often_than_it_trains_is_no_step(made):
     pytest.importorskip("flax")
     pytest.importorskip("optax")
