@@ -23,7 +23,7 @@ import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from types import CellType, CodeType, FunctionType
 from typing import Any
 
@@ -66,15 +66,21 @@ class Captured:
                 self._find(_unwrapped(_value(home, name)), depth - 1)
 
     def now(self) -> Values:
-        """Return what the names stand for now: those that are arrays or numbers."""
+        """Return what the names stand for now: those that are arrays or numbers, or hold them."""
         every = {place: _value(home, place[1]) for place, home in self._homes.items()}
-        numbers = {p: v for p, v in every.items() if is_number(v) and not _is_traced(v)}
-        self._last = {p: self._kept(p, value) for p, value in numbers.items()}
+        numbers = {p: v for p, v in every.items() if _is_of_numbers(v)}
+        self._last = {p: self._kept(self._last.get(p), value) for p, value in numbers.items()}
         return self._last
 
-    def _kept(self, place: Place, value: Any) -> Any:
+    def _kept(self, last: Any, value: Any) -> Any:
         """Return a value that stays as it is; the last one if it is equal."""
-        last = self._last.get(place)
+        if isinstance(value, tuple | list | dict):
+            before, leaves = jax.tree.leaves(last), jax.tree.leaves(value)
+            if jax.tree.structure(last) != jax.tree.structure(value):
+                return jax.tree.map(partial(self._kept, None), value)
+            kept = [*map(self._kept, before, leaves)]
+            same = all(leaf is other for leaf, other in zip(kept, before, strict=True))
+            return last if same else jax.tree.unflatten(jax.tree.structure(value), kept)
         if isinstance(value, np.ndarray) and value.nbytes <= _COPIED:
             same = isinstance(last, np.ndarray) and np.array_equal(last, value)
             return last if same else value.copy()
@@ -122,8 +128,27 @@ def _unwrapped(value: Any) -> Any:
     return inspect.unwrap(value) if isinstance(value, Callable) else value  # type: ignore[arg-type]
 
 
-def _is_traced(value: Any) -> bool:
-    return isinstance(value, jax.core.Tracer)
+def _is_of_numbers(value: Any) -> bool:
+    """Return whether a value is an array or a number, or a batch: a tree of them with an array.
+
+    Objects are left out: who holds another one in their place does not see what changes them.
+    """
+    if isinstance(value, tuple | list | dict):
+        plain = all(part is None or _is_of_numbers(part) for part in _parts_of(value))
+        try:
+            return plain and any(map(is_array, jax.tree.leaves(value)))
+        except (TypeError, ValueError):  # its keys have no order
+            return False
+    return is_number(value) and not isinstance(value, jax.core.Tracer)
+
+
+def _parts_of(value: Any) -> Iterator[Any]:
+    """Yield what tuples, lists and dictionaries within each other hold."""
+    if isinstance(value, tuple | list | dict):
+        for part in value.values() if isinstance(value, dict) else value:
+            yield from _parts_of(part)
+    else:
+        yield value
 
 
 @dataclass

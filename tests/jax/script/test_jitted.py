@@ -59,6 +59,43 @@ def test_an_array_that_is_filled_anew_is_remembered_as_it_was():
     assert [value.tolist() for value in values] == [[0, 0], [7, 7]]
 
 
+def test_a_tree_of_arrays_stays_as_it_was_until_one_of_them_is_another():
+    from symmetry.jax.script.jitted import Captured
+
+    array = np.zeros(2)
+    batch = {"x": array, "of": [np.ones(3), None]}
+
+    def read():
+        return batch
+
+    captured = Captured(read)
+    (first,) = captured.now().values()
+    (same,) = captured.now().values()
+    array[:] = 7
+    (later,) = captured.now().values()
+    assert same is first
+    assert first["x"].tolist() == [0, 0]
+    assert later is not first
+    assert later["x"].tolist() == [7, 7]
+    assert later["of"][1] is None
+
+
+def test_what_holds_other_things_than_arrays_is_not_remembered():
+    from symmetry.jax.script.jitted import Captured
+
+    mixed, shape, unordered = {"x": np.zeros(2), "name": "train"}, (3, 4), {1: np.ones(2), "": 2}
+
+    class Table(dict):  # JAX knows of no leaves in it
+        pass
+
+    table = Table(x=np.zeros(2))
+
+    def read():
+        return mixed, shape, unordered, table
+
+    assert not Captured(read).now()
+
+
 SCRIPT = """
 import jax
 import jax.numpy as jnp
@@ -77,7 +114,7 @@ def batch():
     return rng.normal(size=(8, 5)).astype("float32"), rng.integers(0, 3, 8)
 
 x, y = batch()
-first_x, first_y = x, y
+first_x, first_y, pair = x, y, {{"x": x, "of": (y, None)}}
 
 @jax.jit
 def step(params):
@@ -86,19 +123,21 @@ def step(params):
 
 for epoch in range(30):
     x, y = batch()
+    pair = {{"x": x, "of": (y, None)}}
     params, loss = step(params)
     loss_log.append(loss)
 """
 
 
 @pytest.mark.parametrize(
-    ("x", "y", "kind"),
+    ("x", "y", "kind", "names"),
     [
-        pytest.param("x", "y", "violated", id="each batch is a new one"),
-        pytest.param("first_x", "first_y", "holds", id="one batch, which stays"),
+        pytest.param("x", "y", "violated", "x, y", id="each batch is a new one"),
+        pytest.param("pair['x']", "pair['of'][0]", "violated", "pair", id="it holds both"),
+        pytest.param("first_x", "first_y", "holds", "", id="one batch, which stays"),
     ],
 )
-def test_data_that_jit_freezes_is_accused(x, y, kind, tmp_path):
+def test_data_that_jit_freezes_is_accused(x, y, kind, names, tmp_path):
     (file := tmp_path / "train.py").write_text(SCRIPT.format(x=x, y=y))
     script = JaxScript(Source("train.py", file, (), folder=tmp_path))
     training = JaxScriptTraining("train.py", script, {}, cache_of("jax"))
@@ -107,6 +146,6 @@ def test_data_that_jit_freezes_is_accused(x, y, kind, tmp_path):
         (verdict,) = checked.verdicts
         assert verdict.kind == kind
         if kind == "violated":
-            assert "jax.jit keeps x, y of its first call" in verdict.message
+            assert f"jax.jit keeps {names} of its first call" in verdict.message
     finally:
         training.close()
