@@ -124,48 +124,60 @@ class Lookup:
 
     operand: Operand  # which one it is
     atom: Any  # the value there
-    shape: tuple[int, ...]  # its lengths
+    column: int | None  # where its last axis holds them; None if it has no axis but theirs
 
     def tokens_in(self, value: Any) -> Array:
         """Return the tokens, (batch, tokens) or (tokens, batch)."""
-        return np.asarray(value).reshape(self.shape[:2])
+        array = np.asarray(value)
+        return array if self.column is None else array[..., self.column]
 
     def holding(self, tokens: Array, like: Any) -> Array:
         """Return other tokens as this operand holds them."""
-        return tokens.reshape(self.shape).astype(np.asarray(like).dtype)
+        array = np.array(like)
+        array[... if self.column is None else (..., self.column)] = tokens
+        return array
 
 
 def lookups(forward: Forward) -> list[Lookup]:
     """Return the operands that may hold tokens, in the order of the equations."""
     found = []
     for number, equation in enumerate(forward.equations):
-        for position in _places(forward, equation):
+        for position, column in _places(forward, equation):
             atom = equation.invars[position]
-            shape = tuple(atom.aval.shape)
+            axes = atom.aval.shape if column is None else atom.aval.shape[:-1]
             whole = not isinstance(atom, Literal) and kind_of(atom.aval.dtype) in ("i", "u")
-            # The indices of a table have one more axis.
-            two = len(shape) == 2 if equation.primitive.name == "scan" else shape[2:] == (1,)
-            if whole and two and max(shape[:2]) >= _FEWEST:
-                found.append(Lookup((number, position), atom, shape))
+            if whole and len(axes) == 2 and max(axes) >= _FEWEST:
+                found.append(Lookup((number, position), atom, column))
     return found
 
 
-def _places(forward: Forward, equation: Any) -> Iterator[int]:
+def _places(forward: Forward, equation: Any) -> Iterator[tuple[int, int | None]]:
+    """Yield which operands may hold tokens, and in which column of their last axis."""
     name = equation.primitive.name
     if name == "gather":
-        table, dimensions = equation.invars[0], equation.params["dimension_numbers"]
-        plain = len(dimensions.start_index_map) == 1 and not dimensions.operand_batching_dims
-        if forward.is_trained(table) and plain:
-            yield 1
+        columns = _rows_taken(equation)
+        if forward.is_trained(equation.invars[0]) and len(columns) == 1:
+            yield 1, columns[0]
     elif name == "eq":
         for position, atom in enumerate(equation.invars):
             other = forward.maker(source(forward, equation.invars[1 - position], SHAPES | CASTS))
-            if other is not None and other.primitive.name == "iota" and len(atom.aval.shape) == 3:
-                yield position
+            iota = other is not None and other.primitive.name == "iota"
+            if iota and atom.aval.shape[2:] == (1,):
+                yield position, 0
     elif name == "scan" and any(map(forward.is_trained, equation.invars)):
-        yield from range(
-            equation.params["num_consts"] + equation.params["num_carry"], len(equation.invars)
-        )
+        first = equation.params["num_consts"] + equation.params["num_carry"]
+        yield from ((position, None) for position in range(first, len(equation.invars)))
+
+
+def _rows_taken(equation: Any) -> list[int]:
+    """Return the columns of the indices that choose: along an axis that is taken whole, none does.
+
+    Under ``vmap``, an index of a row comes with the place in the row from which it is taken: 0.
+    """
+    numbers, sizes = equation.params["dimension_numbers"], equation.params["slice_sizes"]
+    table = equation.invars[0].aval.shape
+    choosing = [n for n, axis in enumerate(numbers.start_index_map) if sizes[axis] < table[axis]]
+    return [] if numbers.operand_batching_dims else choosing
 
 
 _CLASSES = "cross_entropy"
