@@ -118,7 +118,7 @@ def round_of(step: Jitted, log: Sequence[RecordedCall]) -> Round | None:
 def makes_parameters(jitted: Jitted, log: Sequence[RecordedCall]) -> bool:
     """Return whether a function makes what it, or another one, differentiates with respect to.
 
-    ``log`` are all calls of the script. A model that it returns as it takes it is none of its own.
+    ``log`` are all calls of the script. It does not make a model that it returns as it takes it.
     """
     kept = {result for _, result in jitted.kept}
     own = {number for number, call in enumerate(log) if call.jitted is jitted}
