@@ -14,6 +14,8 @@ _VIEWS = re.compile(
     "Reshape|ReshapeAlias|Select|Slice|Split|SplitWithSizes|Squeeze|Swapaxes|T|ToCopy|Transpose|"
     "Unbind|Unflatten|UnsafeView|View"
 )
+_SUMS, _PRODUCTS = ("Add", "Sub"), ("Mul", "Div")
+_NODES = 100_000  # that are looked at
 _LINEAR = re.compile("Addbmm|Addmm|Baddbmm|Bmm|Convolution|Linear|Mm")
 
 
@@ -56,9 +58,44 @@ def makers(tensor: Tensor) -> tuple[str, ...]:
     """
     node, found = tensor.grad_fn, list[str]()
     while node is not None and len(found) < _MOST:
-        found.append(_word(_END.sub("", node.name())))
+        found.append(_word(_name(node)))
         node = next((other for other, _ in node.next_functions if other is not None), None)
     return tuple(found)
+
+
+def is_bootstrapped(goal: Tensor, output: Tensor) -> bool:
+    """Return whether a goal adds numbers to a multiple of another result of an output's weights.
+
+    Example: rewards, and the discounted values of the next states. Both results have a gradient,
+    and no operation in common: the weights are applied twice.
+    """
+    total = _shown(goal.grad_fn)
+    parts = _operands(total, _SUMS)
+    product = None if len(parts) != 1 else _shown(parts[0])
+    if output.grad_fn is None or len(_operands(product, _PRODUCTS)) != 1:
+        return False
+    both = nodes_behind([product], _NODES), nodes_behind([output.grad_fn], _NODES)
+    shared = set.intersection(*(behind or set() for behind in both))
+    return bool(shared) and all(hasattr(node, "variable") for node in shared)
+
+
+def _shown(node: Any) -> Any:
+    """Return the node of which views, or entries that are chosen, are shown."""
+    while node is not None and (_VIEWS.fullmatch(_name(node)) or _name(node) == "Where"):
+        behind = [other for other, _ in node.next_functions if other is not None]
+        node = behind[0] if len(behind) == 1 else None
+    return node
+
+
+def _operands(node: Any, names: tuple[str, ...]) -> list[Any]:
+    """Return the operands with a gradient of an operation that has one of these names, and two."""
+    if node is None or _name(node) not in names or len(node.next_functions) != 2:
+        return []
+    return [other for other, _ in node.next_functions if other is not None]
+
+
+def _name(node: Any) -> str:
+    return _END.sub("", node.name())
 
 
 def _word(name: str) -> str:

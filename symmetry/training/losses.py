@@ -81,6 +81,9 @@ class LossCall:
     place: SourceLine  # the user's line
     # The names of functions in its framework, by their names in texts.
     words: Mapping[str, str] = field(default_factory=dict)
+    # The tensor that adds numbers to a multiple of another result of the weights of the other one,
+    # as rewards to the values of the next states, with a gradient; empty without one.
+    bootstrapped: str = ""
     ignores: bool = True  # whether its framework lets a loss ignore a label
 
     def worded(self, text: str) -> str:

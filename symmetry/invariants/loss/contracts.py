@@ -148,6 +148,12 @@ def _elementwise(call: LossCall) -> Iterator[Fault]:
         yield Fault("target", text, certain=False)
 
 
+def _goal(call: LossCall) -> Iterator[Fault]:
+    """Judge goals with a gradient: residual gradients are meant in few algorithms."""
+    if call.bootstrapped:
+        yield Fault(call.bootstrapped, _BOOTSTRAPPED, certain=False)
+
+
 def _class_axis(call: LossCall) -> int:
     """Return the axis of the classes: the one that the call names, or else PyTorch's."""
     usual = 1 if len(call.arguments["input"].shape) > 1 else 0
@@ -234,6 +240,11 @@ _OUT_OF_REACH = (
     "{loss} compares the output of {bound} with targets between {target.least:.3g} and "
     "{target.most:.3g}, which it cannot reach: leave out the last activation, or scale the targets"
 )
+_BOOTSTRAPPED = (
+    "a gradient flows through the goal of this loss, which adds numbers to a multiple of another "
+    "result of the same weights, as rewards to the values of the next states: the goal moves "
+    "towards the output. Compute the goal without a gradient, unless both are meant to move"
+)
 _JUDGES: dict[str, tuple[Callable[[LossCall], Iterator[Fault]], ...]] = {
     "Bernoulli": (_bernoulli,),
     "Categorical": (_categorical,),
@@ -252,5 +263,5 @@ _JUDGES: dict[str, tuple[Callable[[LossCall], Iterator[Fault]], ...]] = {
         ),
         (_plus_minus,),
     ),
-    **dict.fromkeys(("huber_loss", "l1_loss", "mse_loss", "smooth_l1_loss"), (_elementwise,)),
+    **dict.fromkeys(("huber_loss", "l1_loss", "mse_loss", "smooth_l1_loss"), (_elementwise, _goal)),
 }

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import groupby, takewhile
 from typing import Any
@@ -26,6 +26,7 @@ from symmetry.jax.jaxprs.forward import Forward
 from symmetry.jax.jaxprs.graph import Operand
 from symmetry.jax.jaxprs.interpreter import bind, kind_of
 from symmetry.jax.jaxprs.places import place_of
+from symmetry.jax.probes.goals import Goal, goals
 from symmetry.jax.probes.leak import BackwardSearch
 from symmetry.jax.probes.masks import (
     lengths,
@@ -351,6 +352,13 @@ class JaxLossProbe(LossProbe, LeakSearch):
         return sites(self._forward)
 
     @cached_property
+    def _goals(self) -> list[Goal]:
+        traced = self._stepper.traced
+        flat = traced.flat(self._stepper.manner)
+        gradients = [flat.variables[name] for name in traced.gradients]
+        return [*goals(self._forward, flat.graph, gradients)]
+
+    @cached_property
     def _pairs(self) -> list[PairSite]:
         return pairs(self._forward)
 
@@ -368,6 +376,7 @@ class JaxLossProbe(LossProbe, LeakSearch):
         """The values that facts are read off, without any other text."""
         wanted = [site.data for site in self._pairs]
         wanted += [lookup.atom for lookup in self._lookups]
+        wanted += [atom for found in self._goals for atom in (found.output, found.goal)]
         for site in self._sites:
             wanted += [site.scores, *([] if site.target is None else [site.target])]
             for choice in site.choices:
@@ -403,6 +412,13 @@ class JaxLossProbe(LossProbe, LeakSearch):
                 yield from self._along_another_axis(number, site, place)
                 continue
             yield _call(number, site.function, arguments, options, place)
+        for number, found in enumerate(self._goals, len(self._sites)):
+            arguments = {
+                "input": self._argument(found.output),
+                "target": self._argument(found.goal),
+            }
+            call = _call(number, found.function, arguments, {}, place_of(found.equation))
+            yield replace(call, bootstrapped="target")
 
     def _along_another_axis(self, number: int, site: Site, place: SourceLine) -> Iterator[LossCall]:
         """Yield a loss whose labels choose along another axis than the softmax runs over.

@@ -276,14 +276,15 @@ def _by_difference(forward: Forward, number: int, equation: Any) -> Iterator[Sit
     if output.aval.shape != target.aval.shape or not output.aval.shape:
         return
     made = forward.readers(equation.outvars[0])
-    words = {_distance(forward.equations[n]) for n, _ in made} - {""}
-    squared = [n for n, _ in made if _distance(forward.equations[n])]
+    words = {distance(forward.equations[n]) for n, _ in made} - {""}
+    squared = [n for n, _ in made if distance(forward.equations[n])]
     if words and _reaches_loss(forward, forward.equations[squared[0]].outvars[0]):
         k = 0 if output is first else 1
         yield Site(words.pop(), output, ((number, k),), number, None, (), target)
 
 
-def _distance(equation: Any) -> str:
+def distance(equation: Any) -> str:
+    """Return the name in PyTorch of a loss by what it makes of a difference; empty if of none."""
     name = equation.primitive.name
     if name == "square" or (name == "integer_pow" and equation.params["y"] == 2):
         return "mse_loss"

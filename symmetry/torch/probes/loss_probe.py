@@ -7,9 +7,10 @@ text, and sums and norms over all entries of a tensor, each with the user's line
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import permutations
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils._pytree import tree_map
 
 from symmetry.observe.source_line import SourceLine, users_line
-from symmetry.torch.graph import makers
+from symmetry.torch.graph import is_bootstrapped, makers
 from symmetry.torch.modes.filled_rows import padding_of, seeing_filled_rows
 from symmetry.torch.probes.losses import Distributions, FunctionCall, Losses, signature
 from symmetry.torch.probes.pairs import ALL, Pairs, PairSlopes
@@ -360,7 +361,24 @@ def _facts(call: FunctionCall, step: int) -> LossCall | None:
     options = {name: value for name, value in given if name not in tensors}
     if options.get("size_average") is not None or options.get("reduce") is not None:
         options["reduction"] = legacy_get_string(options["size_average"], options["reduce"], False)
-    return LossCall(call.number, step, call.function, arguments, options, call.place)
+    return LossCall(
+        call.number,
+        step,
+        call.function,
+        arguments,
+        options,
+        call.place,
+        bootstrapped=_bootstrapped(tensors),
+    )
+
+
+def _bootstrapped(tensors: Mapping[str, Tensor]) -> str:
+    """Return the name of the tensor that is a goal with a gradient, if one is."""
+    both = [(name, tensors[name]) for name in ("input", "target") if name in tensors]
+    for (_, output), (name, goal) in permutations(both, 2):
+        if is_bootstrapped(goal, output):
+            return name
+    return ""
 
 
 def _argument(tensor: Tensor) -> Argument:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -95,6 +96,15 @@ def test_what_is_usually_a_mistake_is_no_violation(odd, text):
     (fault,) = faults_of(odd)
     assert not fault.certain
     assert text in fault.text
+
+
+@pytest.mark.parametrize("name", ["input", "target"])
+def test_a_goal_with_a_gradient_is_no_violation(name):
+    given = call("smooth_l1_loss", input=trained([0.0, 1.0]), target=trained([0.5, 2.0]))
+    (fault,) = faults_of(replace(given, bootstrapped=name))
+    assert (fault.argument, fault.certain) == (name, False)
+    assert "Compute the goal without a gradient" in fault.text
+    assert not [*faults_of(given)]
 
 
 @pytest.mark.parametrize(
