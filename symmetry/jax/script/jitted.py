@@ -244,14 +244,14 @@ class Jitted:
 
     def differentiates(self, arguments: Mapping[str, Any]) -> bool:
         """Return whether it differentiates with respect to its arguments, outside of loops."""
-        return bool(self._differentiated(arguments))
+        return bool(self._differentiated(arguments, in_loops=False))
 
     @cached_property
     def parameters(self) -> frozenset[int]:
         """The leaves of its arguments with respect to which it differentiates in its first call."""
-        return self._differentiated(jax.tree.unflatten(self.tree, self.first))
+        return self._differentiated(jax.tree.unflatten(self.tree, self.first), in_loops=True)
 
-    def _differentiated(self, arguments: Mapping[str, Any]) -> frozenset[int]:
+    def _differentiated(self, arguments: Mapping[str, Any], *, in_loops: bool) -> frozenset[int]:
         keyed, tree = jax.tree_util.tree_flatten_with_path(arguments)
         leaves = [leaf for _, leaf in keyed]
         own = [
@@ -269,7 +269,7 @@ class Jitted:
                 closed = jax.make_jaxpr(call)([leaves[n] for n in own])
         except Exception:  # of a function that needs plain numbers
             return frozenset()
-        return frozenset(own[n] for n in leaves_of(closed, len(own), carried=False).values())
+        return frozenset(own[n] for n in leaves_of(closed, len(own), carried=in_loops).values())
 
     def passed(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Mapping[int, int]:
         """Return which results are leaves of the arguments as they are, where that is known."""

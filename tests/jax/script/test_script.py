@@ -382,7 +382,23 @@ key = jax.random.key(0)
     assert extras["batch"](5)["number"] == 5
 
 
-def test_an_environment_that_is_stepped_before_the_first_update_is_no_step(tmp_path):
+IN_A_LOOP = """
+@jax.jit
+def step(params, x, y):
+    def one(params, rows):
+        loss, gradient = jax.value_and_grad(loss_of)(params, *rows)
+        return jax.tree.map(lambda p, g: p - 0.1 * g, params, gradient), loss
+
+    params, losses = jax.lax.scan(one, params, (x.reshape(2, 4, 5), y.reshape(2, 4)))
+    return params, losses.mean()
+
+for x, y in batches(30):
+    params, loss = step(params, x, y)
+"""
+
+
+@pytest.mark.parametrize("loop", [LOOP, IN_A_LOOP])
+def test_an_environment_that_is_stepped_before_the_first_update_is_no_step(tmp_path, loop):
     """It has more numbers than the model, and is stepped more often; so in each run."""
     playing = """
 @jax.jit
@@ -391,7 +407,7 @@ def play(place, force):
 
 place = jnp.ones((40, 5))
 """
-    text = LOOP.replace(
+    text = loop.replace(
         "batches(30):", "batches(9):\n    for _ in range(40):\n        place = play(place, 0.1)"
     )
     text = text.replace("step(params, x, y)\n", "step(params, x + np.asarray(place)[:8], y)\n")
