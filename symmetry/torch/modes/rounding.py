@@ -30,6 +30,7 @@ from symmetry.torch.modes.dtypes import WIDEST, mapped
 from symmetry.torch.watch.operations import (
     DECLARING,
     IDLE,
+    computes_shapes,
     is_plain,
     name_of,
     tensors_in,
@@ -120,7 +121,7 @@ class Rounding(TorchDispatchMode):
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
         exact, terms, keeps, writes = _kind(func)
-        if self.seed is None or func.namespace in IDLE | _LATER:
+        if self.seed is None or func.namespace in IDLE | _LATER or computes_shapes():
             return func(*args, **kwargs)
         if types and not all(map(is_plain, types)):  # the operations inside of it come, too
             return NotImplemented

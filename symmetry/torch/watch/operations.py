@@ -135,7 +135,7 @@ class Recorder(TorchDispatchMode):
         self, func: Any, types: Any, args: Sequence[Any] = (), kwargs: Any = None
     ) -> Any:
         kwargs = kwargs or {}
-        if func.namespace in IDLE:
+        if func.namespace in IDLE or computes_shapes():
             return func(*args, **kwargs)
         if not all(map(is_plain, types)):
             return NotImplemented
@@ -221,6 +221,14 @@ def _same(a: torch.Tensor, b: torch.Tensor) -> bool:
     """Return whether all entries are equal, or both NaN."""
     a = a.detach()
     return a.shape == b.shape and bool(((a == b) | ((a != a) & (b != b))).all())
+
+
+def computes_shapes() -> bool:
+    """Return whether operations are performed on fake tensors: only their shapes are computed.
+
+    Example: ``DTensor`` does so, to find how a result is laid out.
+    """
+    return torch._C._get_dispatch_mode(torch._C._TorchDispatchModeKey.FAKE) is not None
 
 
 def is_plain(kind: type) -> bool:

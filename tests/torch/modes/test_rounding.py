@@ -11,6 +11,7 @@ import torch.distributed as dist
 import torch.distributed._functional_collectives as funcol
 import torch.nn.functional as F
 from torch import nn
+from torch._subclasses import FakeTensorMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from symmetry.torch.modes.rounding import Rounding
@@ -239,6 +240,13 @@ def test_what_ranks_exchange_is_not_touched_before_it_has_arrived(tmp_path):
             assert torch.equal(own, a)
     finally:
         dist.destroy_process_group()
+
+
+def test_shapes_are_computed_as_ever():
+    """DTensor finds by fake tensors how a result is laid out: they have no numbers."""
+    with rounding(), FakeTensorMode() as fake:
+        total = fake.from_tensor(numbers(3, 4)).matmul(torch.empty(4, 2)).add_(1)
+    assert total.shape == (3, 2)
 
 
 def test_hashes_are_spread_evenly():

@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch._subclasses import FakeTensorMode
 from torch.utils._pytree import tree_leaves
 
 from symmetry.torch.watch.operations import Observer, Operation, Recorder, tensors_in
@@ -116,6 +117,14 @@ def test_a_subclass_is_seen_through_its_tensors() -> None:
         result = logged.mul(3.0)
     assert result.tolist() == [3.0]
     assert [type(tensor) for tensor in seen.named("mul")[0].operands] == [torch.Tensor]
+
+
+def test_where_only_shapes_are_computed_nothing_is_recorded() -> None:
+    seen = Seen()
+    with Recorder(seen), FakeTensorMode() as fake:
+        total = fake.from_tensor(torch.ones(3, 4)).matmul(torch.empty(4, 2)).add_(1)
+    assert total.shape == (3, 2)
+    assert not seen
 
 
 def test_products_are_counted_as_the_example_counts_them() -> None:
