@@ -160,7 +160,9 @@ def _held_in(value: Any) -> Iterable[Any]:
         return (value.__self__,)
     if isinstance(value, list | tuple):
         return value if len(value) <= _LONG else ()
-    return (value if isinstance(value, Mapping) else getattr(value, "__dict__", {})).values()
+    if isinstance(value, dict):
+        return value.values()
+    return getattr(value, "__dict__", {}).values()  # another mapping may compute its values
 
 
 def _demand(name: str, returned: Any, model: Any, step: Any, extras: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import UserDict
 
 import numpy as np
 import pytest
@@ -69,6 +70,18 @@ def test_generators_are_found_in_what_the_step_encloses():
 
     kinds = {type(each) for each in generators_of(objects(step=step))}
     assert kinds == {torch.Generator, np.random.Generator, np.random.RandomState, random.Random}
+
+
+def test_entries_that_are_computed_are_not_looked_into():
+    """Example: the entries of a configuration that refer to others, or are missing."""
+    from symmetry.torch.objects import generators_in
+
+    class Computed(UserDict[str, object]):
+        def __getitem__(self, key):
+            raise AssertionError
+
+    own = np.random.default_rng(0)
+    assert generators_in([Computed(own=own)]) == [own]
 
 
 def test_the_parameters_of_all_groups_are_held():
