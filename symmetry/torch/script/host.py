@@ -274,6 +274,12 @@ class Host:
         there = self._cuda is not None or torch.cuda.is_available()
         return self.source.device == AUTO and not there
 
+    @property
+    def _can_see_more_devices(self) -> bool:
+        """Whether one rank sees one device, and could see those of all ranks."""
+        sees_one = self._cuda is not None and self.source.variables == _ONE_RANK
+        return sees_one and self.source.ranks > 1
+
     def _adapt(self, error: TrainingError) -> bool:
         """Give the script what it lacks by its error, or else by its text; False without such."""
         text = _text(error)
@@ -283,6 +289,10 @@ class Host:
                 return True
             if self._can_map_cuda and _OF_CUDA.search(found):
                 self._map_cuda()
+                return True
+            if self._can_see_more_devices and _OF_CUDA.search(found):
+                devices = {"LOCAL_WORLD_SIZE": str(self.source.ranks)}
+                self.source = replace(self.source, variables={**_ONE_RANK, **devices})
                 return True
         return False
 

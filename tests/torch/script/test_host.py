@@ -140,6 +140,20 @@ def test_a_script_that_needs_ranks_is_one(losses, text):
     assert how.lines()[-1].endswith("several ranks (--ranks 2)")
 
 
+@pytest.mark.parametrize("ranks", [1, 2])
+def test_one_of_several_ranks_sees_the_devices_of_all(losses, ranks):
+    """Its run as one rank would end at once; started on one rank it does."""
+    before = "if torch.cuda.device_count() < 2: sys.exit()\nrank = os.environ['RANK']"
+    text = SCRIPT.format(**{**ON_CUDA, "before": before})
+    if ranks == 1:
+        with pytest.raises(TrainingError, match="it ends, and makes no PyTorch module"):
+            losses(text, ranks=ranks)
+    else:
+        found, how = losses(text, ranks=ranks)
+        assert len(found) == 8
+        assert how.words == "run on the CPU in place of CUDA, as one rank and on 2 ranks"
+
+
 FLOAT16 = Path(__file__).parents[2] / "sound" / "scripts" / "on_cuda"
 
 
