@@ -51,6 +51,7 @@ class PlainRanks(NamedTuple):
 
     failure: Failure | None = None  # of one of them, with the lines of the others
     has_group: bool = True  # whether they have talked to each other, as far as they came
+    on_cuda: bool = False  # whether the CPU was in place of CUDA
 
 
 class _Collective(NamedTuple):
@@ -64,7 +65,12 @@ class _PlainRank(NamedTuple):
     """The plain run of one rank, to its end."""
 
     has_group: bool
+    on_cuda: bool
     collectives: Sequence[_Collective]
+
+
+class _NoGroupError(TrainingError):
+    """A script has ended on a rank, and has not talked to the others."""
 
 
 def run_plainly_on_ranks(source: Source) -> PlainRanks:
@@ -81,7 +87,8 @@ def run_plainly_on_ranks(source: Source) -> PlainRanks:
     finally:
         pool.close()
     has_group = any(rank.has_group for rank in found)
-    return PlainRanks(_unequal([rank.collectives for rank in found]), has_group)
+    on_cuda = any(rank.on_cuda for rank in found)
+    return PlainRanks(_unequal([rank.collectives for rank in found]), has_group, on_cuda)
 
 
 def _unequal(called: Sequence[Sequence[_Collective]]) -> Failure | None:
@@ -120,15 +127,20 @@ def _plainly(source: Source, pool: MirrorPool) -> _PlainRank:
         sandbox = Sandbox(host.source, pool, watching, stack=Uninterrupted, lacking=host.refusal)
         with silenced(), giving_seeds():
             sandbox.resume()
+        if not distributed.is_initialized():  # it may only use them on GPUs
+            raise _NoGroupError("it does not use its ranks")
 
     try:
         host.adapting(run)
+    except _NoGroupError:
+        pass
     except TrainingError as error:
         how = host.substitution
         if error.failure is not None and how is not None and how.device:
             error.failure = None if why_of_devices(error.failure, "") else error.failure
         raise
-    return _PlainRank(bool(distributed.is_initialized()), calls)
+    how = host.substitution
+    return _PlainRank(distributed.is_initialized(), bool(how and how.device), calls)
 
 
 def _noting(name: str, plain: Callable[..., Any], calls: list[_Collective]) -> Callable[..., Any]:

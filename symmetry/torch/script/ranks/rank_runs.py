@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from symmetry.base.devices import CUDA_ON_CPU
 from symmetry.base.randomness import generators
 from symmetry.sandbox.source import Source
 from symmetry.torch.script.ranks.launch import RanksError, launch
@@ -45,15 +46,17 @@ def run_on_ranks(source: Source, make: Callable[[Source], Training]) -> RankRuns
     """
     import_module("torch._dynamo")  # or each rank would, for DistributedDataParallel
     alone = replace(source, ranks=1)
-    begin = partial(_observed, alone, make)
     name, world = source.name, source.ranks
 
     def on(number: int, *given: Any) -> list[Seen]:
-        return launch(name, [partial(begin, *given) for _ in range(number)], _PATIENCE)
+        begin = partial(_observed, alone, make, *given)
+        return launch(name, [begin] * number, _PATIENCE)
 
     plain = run_plainly_on_ranks(source)
     if plain.failure is not None or not plain.has_group:
         return RankRuns(failure=plain.failure)
+    if plain.on_cuda:  # or else it may train without its ranks
+        alone = replace(alone, device=CUDA_ON_CPU)
     seen = on(world, _STEPS)
     found = RankRuns(tuple(run for run, _ in seen))
     try:

@@ -288,6 +288,30 @@ def test_nothing_is_said_of_ranks_that_a_script_does_not_use(folder):
     assert found.why_not_observed == "the script does not use its ranks"
 
 
+OF_GPUS = """
+import torch
+from torch import distributed, nn
+model = nn.Linear(6, 3)
+if torch.cuda.is_available():
+    distributed.init_process_group("nccl")
+    model = nn.parallel.DistributedDataParallel(model.cuda())
+{otherwise}
+optimizer = torch.optim.SGD(model.parameters(), 0.1)
+for _ in range(8):
+    optimizer.zero_grad()
+    model(torch.randn(4, 6)).square().mean().backward()
+    optimizer.step()
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("otherwise", ["", "else:\n    raise SystemExit"])
+def test_a_script_that_only_uses_ranks_on_gpus_runs_on_them(folder, otherwise):
+    (folder / "other.py").write_text(OF_GPUS.format(otherwise=otherwise))
+    found = script("other.py", ranks=2).training.on_ranks()
+    assert [run.replicates for run in found.each] == [True, True]
+
+
 @pytest.mark.slow
 def test_as_one_rank_it_lacks_several(training):
     found = training()
