@@ -273,7 +273,7 @@ class Execution:
             name = self._variable(root)
             free = (f"{name}{n}" if n > 1 else name for n in range(1, len(named) + 2))
             named[next(each for each in free if each not in named)] = root
-        return nn.ModuleDict(named)
+        return _Models(named)
 
     def _tensors(self) -> Mapping[Path, Tensor]:
         """Return the tensors that it trains and that no module holds, by their names."""
@@ -312,6 +312,20 @@ class Execution:
             if value is module and name not in _NO_NAMES
         )
         return next(names, type(module).__name__.lower())
+
+
+class _Models(nn.ModuleDict):
+    """The models of a script that makes several.
+
+    Each is saved and loaded by itself: a wrapper, as Fabric's, has methods of its own for that.
+    """
+
+    def state_dict(self, *_: Any, **__: Any) -> dict[str, Any]:
+        return {name: model.state_dict() for name, model in self.items()}
+
+    def load_state_dict(self, state_dict: Mapping[str, Any], *_: Any, **__: Any) -> None:
+        for name, model in self.items():
+            model.load_state_dict(state_dict[name])
 
 
 def _is_object(value: Any) -> bool:

@@ -170,6 +170,13 @@ def test_results_of_a_teacher_that_stays_are_no_state(tmp_path, monkeypatch, upd
     assert verdict.kind == kind
 
 
+def test_models_are_saved_by_their_own_methods(tmp_path, monkeypatch):
+    """A wrapper, as Fabric's, may have the names of the module that it wraps."""
+    monkeypatch.chdir(tmp_path)
+    (verdict,) = check_target(written(tmp_path, _WRAPPED), only=["training/resume"]).verdicts
+    assert verdict.kind == "holds"
+
+
 @pytest.mark.parametrize("saves", [slow(True), False])
 def test_a_script_that_saves_no_optimiser_is_not_to_be_resumed(tmp_path, monkeypatch, saves):
     monkeypatch.chdir(tmp_path)
@@ -179,6 +186,30 @@ def test_a_script_that_saves_no_optimiser_is_not_to_be_resumed(tmp_path, monkeyp
     assert [note.name for note in verdict.notes] == ([] if saves else ["training/unsaved"])
 
 
+_WRAPPED = """
+import torch
+from torch import nn
+
+class Wrapper(nn.Module):
+    def __init__(self, inner):
+        super().__init__()
+        self.inner = inner
+    def forward(self, x):
+        return self.inner(x)
+    def state_dict(self, **options):
+        return self.inner.state_dict(**options)
+    def load_state_dict(self, saved, **options):
+        return self.inner.load_state_dict(saved, **options)
+
+torch.manual_seed(0)
+nets = [Wrapper(nn.Linear(3, 1)) for _ in range(2)]
+adams = [torch.optim.Adam(net.parameters(), 0.1) for net in nets]
+for _ in range(4):
+    for net, adam in zip(nets, adams):
+        adam.zero_grad()
+        net(torch.randn(6, 3)).square().mean().backward()
+        adam.step()
+"""
 _RUNNING_MEAN = """
 import torch
 from torch import nn
