@@ -55,6 +55,8 @@ class RankRun:
     """The run of one rank."""
 
     parameters: tuple[Mapping[str, str], ...]  # digests of copies: at first, and after each step
+    # Those that optimisers hold, in their order, and their names without the model and wrappers.
+    trained: Mapping[str, str]
     loaded: tuple[str, ...]  # digests of the batches, in the order in which loaders give them
     rows: tuple[int, ...]  # how many samples each of these has
     draws: tuple[Draw, ...]
@@ -90,6 +92,23 @@ class RankRuns:
         return "" if self.each else "the script does not use its ranks"
 
     @property
+    def copies(self) -> list[list[Mapping[str, str]]]:
+        """Digests of the parameters that all ranks hold, of each rank at first and after each step.
+
+        They have the names of the first rank. Another one may have other names for the same: one
+        rank holds an average of the weights as well, and so a model that contains the other.
+        """
+        first, copies = self.each[0], []
+        for run in self.each:
+            names = {name: name for name in run.parameters[0]}
+            if names.keys() != first.parameters[0].keys():
+                pairs = zip(run.trained.items(), first.trained.items(), strict=False)
+                names |= {own: name for (own, a), (name, b) in pairs if _is_one(a, b)}
+            copies.append([{names[n]: d for n, d in step.items()} for step in run.parameters])
+        held = [name for name in copies[0][0] if all(name in steps[0] for steps in copies)]
+        return [[{name: step[name] for name in held} for step in steps] for steps in copies]
+
+    @property
     def world(self) -> int:
         """The number of ranks."""
         return len(self.each)
@@ -115,3 +134,9 @@ class RankRuns:
     def loads_the_same(self) -> bool:
         """Whether all ranks are given the same batches by their loaders."""
         return len({run.loaded for run in self.each}) == 1
+
+
+def _is_one(a: str, b: str) -> bool:
+    """Return whether two names may be of one parameter, in one module or in a larger one."""
+    short, long = sorted(("." + a, "." + b), key=len)
+    return long.endswith(short)

@@ -12,6 +12,7 @@ import pytest
 from symmetry.invariants.ranks.data import data
 from symmetry.invariants.ranks.draws import draws
 from symmetry.invariants.ranks.world import world
+from symmetry.invariants.training.replicas import replicas
 from symmetry.law.measurement import Measurement
 from symmetry.observe.source_line import SourceLine
 from symmetry.training.rank_runs import Draw, RankRun, RankRuns
@@ -23,6 +24,7 @@ def rank(**changes: Any) -> RankRun:
     gradients = {"model.a": np.array([1.0, 2.0]), "model.b": np.array([3.0])}
     run = RankRun(
         parameters=({},),
+        trained={},
         loaded=("0", "1"),
         rows=(8, 8),
         draws=(Draw(LINE, "n"),),
@@ -53,6 +55,25 @@ class Target:
 def in_world(**gradients: list[float]) -> Measurement:
     found = {f"model.{name}": np.array(value) for name, value in gradients.items()}
     return measured(world, rank(), rank(), together=rank(gradients=found), alone=rank())
+
+
+def holding(**digests: str) -> RankRun:
+    return rank(parameters=(digests, digests), trained={name: name for name in digests})
+
+
+def test_a_parameter_that_one_rank_lacks_is_no_copy() -> None:
+    found = measured(replicas, holding(weight="a", average="b"), holding(weight="a"))
+    assert found.violation is None
+
+
+@pytest.mark.parametrize(
+    ("name", "differs"),
+    [("weight", True), ("average.weight", True), ("overweight", False), ("other.bias", False)],
+)
+def test_a_parameter_may_have_another_name_on_another_rank(name: str, differs: bool) -> None:
+    """Another model may contain it; ranks that each train a part have other parameters."""
+    found = measured(replicas, holding(**{name: "a", "more": "c"}), holding(weight="b"))
+    assert (found.violation is not None) == differs
 
 
 def test_the_same_gradients_hold() -> None:

@@ -12,7 +12,7 @@ WEIGHT, BIAS = np.float32([1.0, -2.0]), np.float32([6e-9, -3e-9])
 
 def run(**gradients):
     empty = {"parameters": (), "loaded": (), "rows": (), "draws": (), "inputs": "", "backwards": 1}
-    return RankRun(**empty, replicates=True, gathers=False, gradients=gradients)
+    return RankRun(**empty, trained={}, replicates=True, gathers=False, gradients=gradients)
 
 
 def runs(together, *rounded):

@@ -46,7 +46,7 @@ def world(start: TrainingStart) -> Measurement:
     together, alone = runs.together, runs.alone
     if together is None or alone is None or not together.gradients:
         return Measurement.cannot_judge(runs.why or "no optimiser steps")
-    if len({str(run.parameters[0]) for run in runs.each}) > 1:
+    if any(steps[0] != runs.copies[0][0] for steps in runs.copies):
         return Measurement.cannot_judge("its ranks do not hold the same parameters")
     if together.inputs != alone.inputs:
         return Measurement.cannot_judge("one rank calls its model with other data")

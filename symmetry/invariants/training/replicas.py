@@ -59,7 +59,7 @@ INVARIANT = TrainingInvariant(
 
 def _of(runs: RankRuns) -> Measurement:
     """Compare the parameters of ranks that have run before."""
-    steps = [*zip(*(run.parameters for run in runs.each), strict=True)]
+    steps = [*zip(*runs.copies, strict=True)]
     for step, everyone in enumerate(steps):
         if (found := _compare(step, everyone)) is not None:
             return Measurement.violated(found)
@@ -73,7 +73,7 @@ def _compare(step: int, everyone: Sequence[Mapping[str, str]]) -> Violation | No
     """Return the first parameter that differs between ranks, the same violation on all of them."""
     for name in everyone[ranks.rank()]:
         digests = [each.get(name) for each in everyone]
-        if len(set(digests)) > 1:
+        if None not in digests and len(set(digests)) > 1:  # a rank that lacks it holds no copy
             others = [k for k, digest in enumerate(digests) if digest != digests[0]]
             when = f"after step {step}" if step else "before the first step"
             message = (

@@ -26,6 +26,7 @@ from symmetry.torch.script.epochs.log import digest_of
 from symmetry.torch.state import as_array
 from symmetry.torch.watch.operations import Observer, Operation, Recorder
 from symmetry.torch.watch.steps import updates
+from symmetry.training.capabilities.model import Optimizing
 from symmetry.training.capabilities.platform import Replicated
 from symmetry.training.rank_runs import Draw, RankRun
 from symmetry.training.run import needed
@@ -80,6 +81,9 @@ class RankObserver(Observer):
             self._names = {id(p): _WRAPPER.sub("", name) for name, p in run.parameters.items()}
             copies = needed(run, Replicated)
             parameters = [copies.digests()]
+            optimizers = needed(run, Optimizing).optimizers.values()
+            held = [name for each in optimizers for name in each.rates()]
+            trained = {name: _WRAPPER.sub("", name.removeprefix("model.")) for name in held}
             for _ in range(steps):
                 self._is_stepping = True
                 with Recorder(self):
@@ -91,6 +95,7 @@ class RankObserver(Observer):
         draws, gradients = tuple(self._draws), self._gradients
         return RankRun(
             parameters=tuple(parameters),
+            trained=trained,
             loaded=loaded,
             rows=tuple(self._rows),
             draws=draws,

@@ -121,6 +121,29 @@ def test_a_script_that_is_nearly_wrong_is_not_accused(training, name):
     assert found.counted
 
 
+OF_FIRST = """
+import copy
+class Average(nn.Module):
+    def __init__(self, net):
+        super().__init__()
+        self.net, self.average = net, copy.deepcopy(net)
+if rank == 0:
+    average = {made}
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("made", ["Average(model.module)", "copy.deepcopy(model.module)"])
+def test_an_average_that_one_rank_holds_has_no_copies(training, made):
+    before = f"{OF_FIRST.format(made=made)}\n{PLAIN['before']}"
+    sound = measured("training/replicas", training(before=before))
+    assert sound.violation is None
+    assert sound.counted
+    wrong = training(before=before, **FAULTS["training/replicas"])
+    found = measured("training/replicas", wrong).violation
+    assert "0.bias is not the same on all ranks: rank 1 differs" in found.message
+
+
 RATES = [  # of a schedule, and what is said of it
     ("rate = lambda step: (0.5 + 0.5 * rank) ** (step // 3)", "update 4 is 0.05 on rank 0 and 0.1"),
     ("rate = lambda step: 0.5 ** (step // 3) * (1 + rank)", ""),  # it begins so, as it is meant
