@@ -161,14 +161,16 @@ def _repeated(operation: Operation) -> _Again:
     """Return a function that performs an operation on other tensors, and returns all its values.
 
     It does what ``Operation.perform`` does, but it does not refer to tensors, and it is faster: a
-    search for units calls it hundreds of thousands of times.
+    search for units calls it hundreds of thousands of times. An LSTM's kernel yields its workspace
+    only where gradients are recorded, so that is as it was.
     """
     func, targets, fill = operation.func, operation.targets, filler(operation.arguments)
+    gradient = torch.is_grad_enabled()
 
     def again(tensors: Sequence[torch.Tensor]) -> list[torch.Tensor]:
         own = [t.clone() if n in targets else t for n, t in enumerate(tensors)]
         args, kwargs = fill(own)
-        with torch.no_grad():
+        with torch.set_grad_enabled(gradient):
             results = func(*args, **kwargs)
         tensors = [results] if isinstance(results, torch.Tensor) else tensors_in(results)
         written = [own[n] for n in targets]

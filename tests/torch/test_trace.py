@@ -103,3 +103,15 @@ def test_an_operation_of_another_library_may_not_check_its_indices():
     taken = torch.ops.symmetry_tests.taken
     trace = traced({"w": leaf(4)}, lambda w: taken(w, torch.tensor([2.0])).sum())
     assert [node.operation for node in trace.nodes if not node.checked] == ["symmetry_tests.taken"]
+
+
+def test_an_lstm_with_gradients_is_performed_again_with_its_workspace():
+    import torch
+    from torch import nn
+
+    lstm = nn.LSTM(3, 4)
+    x = torch.randn(5, 2, 3)  # in 32 bits a kernel of its own takes all steps at once
+    trace = traced({"x": x, **dict(lstm.named_parameters())}, lambda x, **_: lstm(x)[0].sum())
+    for k, node in enumerate(trace.nodes):
+        if node.inputs:
+            assert trace.perform(k, {0: trace.arrays[node.inputs[0]]}) is not None, node.operation
