@@ -20,6 +20,7 @@ Scripts in PyTorch are judged: in JAX no trace has what lies between two updates
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -27,7 +28,7 @@ from symmetry.invariants.loop.judgement import Judgement
 from symmetry.invariants.loss.traced import update_invariant
 from symmetry.law.excuse import Excuse
 from symmetry.law.invariant import Statement
-from symmetry.training.influence import spread
+from symmetry.training.influence import other_numbers, spread
 from symmetry.training.updates import Updates
 from symmetry.units.state import Array
 
@@ -37,17 +38,35 @@ EXCUSES = (WHOLE, SEVERAL)
 _COLUMNS = 3  # of a row that is a prompt: two may be the place on a board, if nothing repeats it
 _ROWS = 64  # that are tried
 _FEWEST = 4  # rows of two groups of two
+_UNKNOWN = -1  # the group of a place that no prompt moves, as one that a mask hides
+
+
+@dataclass(frozen=True)
+class _Table:
+    """A value that repeats each prompt as often."""
+
+    value: int
+    members: Array  # the number of the group of each row
+
+
+@dataclass(frozen=True)
+class _Product:
+    """An operation by which a factor weighs numbers that have a gradient."""
+
+    k: int
+    factor: int
+    weighed: int
 
 
 def groups(updates: Updates) -> Judgement:
     """Judge the coefficients of gradients of samples that come in groups."""
     judgement = Judgement(applies=False, why="no loss has rows that come in groups")
     for u in range(len(updates.updates)):
-        members = _groups(updates, u)
-        if members is None:
+        table = _groups(updates, u)
+        if table is None:
             continue
-        for k, value in _coefficients(updates, u, len(members)):
-            if _judge(updates, u, members, k, value, judgement):
+        for product in _products(updates, u, len(table.members)):
+            if _judge(updates, u, table, product, judgement):
                 judgement.applies, judgement.why = True, ""
         if judgement.accusations:
             break
@@ -68,10 +87,10 @@ INVARIANT = update_invariant(
 )
 
 
-def _groups(updates: Updates, update: int) -> Array | None:
-    """Return the number of the group of each row, where an update has rows in groups."""
+def _groups(updates: Updates, update: int) -> _Table | None:
+    """Return the value with the most groups, where an update has rows in groups."""
     nodes = updates.updates[update].nodes
-    best: Array | None = None
+    best: _Table | None = None
     seen = set[int]()
     for k in updates.forward(update):
         node = updates.trace.nodes[k]
@@ -81,15 +100,15 @@ def _groups(updates: Updates, update: int) -> Array | None:
             seen.add(value)
             array = updates.array(value)
             made = updates.trace.maker.get(value)
-            if array.ndim != 2 or len(array) < _FEWEST:
+            if array.ndim < 2 or len(array) < _FEWEST:
                 continue
-            if array.shape[1] < _COLUMNS and not _repeats(updates, made, array):
+            if array[0].size < _COLUMNS and not _repeats(updates, made, array):
                 continue
             outside = made is None and array.dtype.kind in "iu"
             if outside or (made is not None and made in nodes):
                 found = _equal_rows(array, laid_out=outside)
-                if found is not None and (best is None or found.max() > best.max()):
-                    best = found
+                if found is not None and (best is None or found.max() > best.members.max()):
+                    best = _Table(value, found)
     return best
 
 
@@ -126,8 +145,8 @@ def _equal_rows(array: Array, *, laid_out: bool) -> Array | None:
     return inverse if is_laid_out or not laid_out else None
 
 
-def _coefficients(updates: Updates, update: int, rows: int) -> Iterator[tuple[int, int]]:
-    """Yield products of a loss, each with the factor that has rows and no gradient."""
+def _products(updates: Updates, update: int, rows: int) -> Iterator[_Product]:
+    """Yield products of a loss by a factor for each row, in rows or as a table of them."""
     into, live = updates.into_loss(update), updates.live(update)
     for k in updates.forward(update):
         node = updates.trace.nodes[k]
@@ -135,34 +154,48 @@ def _coefficients(updates: Updates, update: int, rows: int) -> Iterator[tuple[in
             continue
         for value in node.inputs:
             array = updates.array(value)
-            weighs = any(other in live and other != value for other in node.inputs)
-            is_factor = weighs and value not in live and array.dtype.kind == "f"
-            if is_factor and array.shape[:1] == (rows,):
-                yield k, value
+            weighed = next((each for each in node.inputs if each in live and each != value), None)
+            if weighed is None or value in live or array.dtype.kind != "f":
+                continue
+            if array.shape[:1] == (rows,) or array.size == rows:
+                yield _Product(k, value, weighed)
 
 
 def _judge(
-    updates: Updates, update: int, members: Array, k: int, value: int, judgement: Judgement
+    updates: Updates, update: int, table: _Table, product: _Product, judgement: Judgement
 ) -> bool:
     """Judge one factor; return whether a sample moves it at all."""
-    array, leaks, at, moves = updates.array(value), 0, updates.at(k), False
+    array, leaks, at, moves = updates.array(product.factor), 0, updates.at(product.k), False
+    members = table.members
     rows = len(members)
-    zero = (array.reshape(rows, -1) == 0).all(1)
+    shape = updates.array(updates.trace.nodes[product.k].outputs[0]).shape
+    zero = np.broadcast_to(array == 0, shape)
+    by_place: Array | None = None
+    scores = _scores(updates, updates.updates[update].nodes)
     for row in range(min(rows, _ROWS)):
         tries = (_drawn(updates, update, rows, row), _earned(updates, update, rows, row))
-        others = (_moved(updates, update, value, dict(new)) for new in tries)
+        others = (_moved(updates, update, product.factor, dict(new), scores) for new in tries)
         other = next((each for each in others if each is not None), None)
         if other is None:
             continue
-        moved = (other != array).reshape(rows, -1).any(1)
-        moves = moves or bool(moved.any())
-        mine = members == members[row]
-        outside = moved & ~mine
-        if not outside.any() or not (moved & mine).any():
+        changed = other != array
+        moves = moves or bool(changed.any())
+        if changed.shape[:1] == (rows,):
+            own = changed.reshape(rows, -1).any(1)
+            mine = members == members[row]
+            if not (own & ~mine).any() or not (own & mine).any():
+                continue
+        if by_place is None:
+            by_place = _by_place(updates, update, table, product)
+            if by_place is None:
+                break
+        moved = np.broadcast_to(changed, shape)
+        touched = {*by_place[moved].tolist()} - {_UNKNOWN}
+        if len(touched) < 2:
             continue
-        if (moved | zero).all():
+        if (moved | zero | (by_place == _UNKNOWN)).all():
             judgement.spare(WHOLE, at)
-        elif all((moved | zero)[members == each].all() for each in {*members[moved].tolist()}):
+        elif all((moved | zero)[by_place == each].all() for each in touched):
             judgement.spare(SEVERAL, at)
         else:
             leaks += 1
@@ -177,17 +210,62 @@ def _judge(
     return moves
 
 
-def _moved(updates: Updates, update: int, value: int, new: Mapping[int, Array]) -> Array | None:
+def _by_place(updates: Updates, update: int, table: _Table, product: _Product) -> Array | None:
+    """Return the group whose prompts move each place of a product; None where several move one.
+
+    Rows may have been shuffled, or laid out as a table, between the prompts and the product.
+    """
+    nodes = range(updates.updates[update].nodes.start, product.k)
+    array = updates.array(table.value)
+    shape = updates.array(updates.trace.nodes[product.k].outputs[0]).shape
+    by_place = np.full(shape, _UNKNOWN)
+    for group in range(int(table.members.max()) + 1):
+        other = array.copy()
+        mine = table.members == group
+        other[mine] = _others(array)[mine]
+        moved = spread(updates.trace, {table.value: other}, nodes)
+        now = moved.arrays.get(product.weighed)
+        if now is None:
+            return None
+        places = np.broadcast_to(now != updates.array(product.weighed), shape)
+        if not places.any() or (by_place[places] != _UNKNOWN).any():
+            return None
+        by_place[places] = group
+    return by_place
+
+
+def _others(array: Array) -> Array:
+    """Return other prompts: tokens stay below the largest."""
+    if array.dtype.kind in "iu":
+        return np.asarray((array + 1) % max(int(array.max()) + 1, 1), array.dtype)
+    return other_numbers(array)
+
+
+def _moved(
+    updates: Updates, update: int, value: int, new: Mapping[int, Array], scores: set[int]
+) -> Array | None:
     """Return a factor where values are replaced, if that is known and it moves.
 
-    The change goes through rewards: what trained parameters have touched stays as it is.
+    The change goes through rewards: scores of trained parameters stay as they are.
     """
     if not new:
         return None
     nodes = updates.updates[update].nodes
-    held = updates.from_held
-    moved = spread(updates.trace, new, nodes, through=lambda v: v not in held, until=(value,))
+    moved = spread(updates.trace, new, nodes, through=lambda v: v not in scores, until=(value,))
     return moved.arrays.get(value)
+
+
+def _scores(updates: Updates, nodes: range) -> set[int]:
+    """Return the real numbers that are computed from trained parameters by real numbers.
+
+    Tokens are none: the last city of a tour is the only one that is left, whatever its score is.
+    """
+    found = {*updates.held}
+    for k in nodes:
+        node = updates.trace.nodes[k]
+        if not found.isdisjoint(node.inputs):
+            found.update(v for v in node.outputs if updates.array(v).dtype.kind in "fc")
+    return found
 
 
 def _used(updates: Updates, update: int) -> set[int]:
