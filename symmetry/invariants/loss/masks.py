@@ -8,9 +8,11 @@ Example: truncated answers leave the numerator, and not the denominator.
 
 Sums of a product with a mask are followed to what divides them. If that counts another mask, of
 which the one in the sum is a part, it is a violation: the weight of what is left depends on what
-was left out. A product with a mask that is averaged over all places is a note: padding makes real
-places count less, unless the number of places is a constant on purpose. So is a sum of it that is
-divided by a length of the tensor, and a mean over all places of a batch whose mask hides some.
+was left out. Numbers of 0 and 1 that nothing shows to be a mask, as a comparison, integers or a
+name do, may be rewards, and are spared. A product with a mask that is averaged over all places is
+a note: padding makes real places count less, unless the number of places is a constant on purpose.
+So is a sum of it that is divided by a length of the tensor, and a mean over all places of a batch
+whose mask hides some.
 
 Scripts in PyTorch are judged: in JAX no trace has what lies between two updates.
 """
@@ -50,7 +52,10 @@ _ALL = (
 PARTS = Excuse("parts of one mask", "several sums share the number, and their masks make it up")
 CHANCE = Excuse("a mask by chance", "random numbers thin the mask out, as a dropout of tokens does")
 MODEL = Excuse("a mask of a model", "a model chooses what counts, as hard examples are chosen")
-EXCUSES = (PARTS, CHANCE, MODEL)
+WEIGHT = Excuse(
+    "a weight", "real numbers that no comparison makes, and no name calls a mask, may be rewards"
+)
+EXCUSES = (PARTS, CHANCE, MODEL, WEIGHT)
 _LENGTH = re.compile(r"shape|size\(|len\(")  # a constant on purpose has another name
 _SUMS = SHAPES | {"sum", "neg"}
 _COUNTS = SHAPES | {"sum", "clamp", "clamp_min", "mul", "add", "maximum"}
@@ -60,7 +65,7 @@ _COUNTS = SHAPES | {"sum", "clamp", "clamp_min", "mul", "add", "maximum"}
 class _Quotient:
     """A sum over a mask that is divided by the number of another one."""
 
-    above: int
+    above: tuple[int, ...]  # masks of one size, which hide what any of them hides
     below: int
     update: int
 
@@ -76,7 +81,8 @@ def masks(updates: Updates) -> Judgement:
             node = updates.trace.nodes[k]
             if into.isdisjoint(node.outputs) or not node.inputs:
                 continue
-            factor = _mask_in(updates, node.inputs[0])
+            factors = _masks_in(updates, node.inputs[0])
+            factor = next(iter(factors), None)
             if factor is None:
                 if any(_is_mean_over(updates, k, padding) for padding in paddings):
                     judgement.applies = True
@@ -92,7 +98,10 @@ def masks(updates: Updates) -> Judgement:
                 below = _mask_behind(updates, node.inputs[1])
                 if below is not None:
                     judgement.applies = True
-                    quotients.setdefault(node.place, []).append(_Quotient(factor, below, u))
+                    size = updates.array(below).size
+                    above = tuple(f for f in factors if updates.array(f).size == size)
+                    quotient = _Quotient(above or (factor,), below, u)
+                    quotients.setdefault(node.place, []).append(quotient)
     _judge_quotients(updates, quotients, judgement)
     for at, text in filter(seen.always, seen):
         judgement.note(MEAN, text, at)
@@ -125,10 +134,12 @@ def _judge_quotients(
             continue
         if all(_has_partners(updates, each, every) for each in unequal):
             judgement.spare(PARTS, at)
-        elif any(each.above in updates.from_weights for each in unequal):
+        elif any(not updates.from_weights.isdisjoint(each.above) for each in unequal):
             judgement.spare(MODEL, at)
         elif any(_is_thinned(updates, each) for each in unequal):
             judgement.spare(CHANCE, at)
+        elif not all(_is_shown(updates, each) for each in unequal):
+            judgement.spare(WEIGHT, at)
         elif len({each.update for each in unequal}) > 1:
             judgement.accuse(
                 "a sum over one mask is divided by the number of a larger one: the more "
@@ -138,21 +149,21 @@ def _judge_quotients(
             )
 
 
-def _flat(updates: Updates, value: int) -> Array:
-    array: Array = updates.array(value).astype(bool).ravel()
-    return array
+def _flat(updates: Updates, *masks: int) -> Array:
+    arrays = [updates.array(mask).astype(bool).ravel() for mask in masks]
+    return np.asarray(np.logical_and.reduce(arrays))
 
 
 def _is_part(updates: Updates, quotient: _Quotient) -> bool:
     """Return whether the mask above is a part of the one below, and not all of it."""
-    above, below = _flat(updates, quotient.above), _flat(updates, quotient.below)
+    above, below = _flat(updates, *quotient.above), _flat(updates, quotient.below)
     same = above.size == below.size
     return bool(same and not np.array_equal(above, below) and not (above & ~below).any())
 
 
 def _is_other(updates: Updates, quotient: _Quotient) -> bool:
     """Return whether the mask above is no part of the one below: the number means other things."""
-    above, below = _flat(updates, quotient.above), _flat(updates, quotient.below)
+    above, below = _flat(updates, *quotient.above), _flat(updates, quotient.below)
     return bool(above.size != below.size or (above & ~below).any())
 
 
@@ -162,17 +173,41 @@ def _has_partners(updates: Updates, quotient: _Quotient, every: list[_Quotient])
     union = np.zeros_like(below)
     for other in every:
         if other.update == quotient.update and np.array_equal(_flat(updates, other.below), below):
-            above = _flat(updates, other.above)
+            above = _flat(updates, *other.above)
             union |= above if above.size == below.size else False
     return bool((union == below).all())
 
 
 def _is_thinned(updates: Updates, quotient: _Quotient) -> bool:
     """Return whether the mask above is drawn beyond what the one below is drawn by."""
-    above, below = (updates.trace.upstream({v}) for v in (quotient.above, quotient.below))
+    above, below = _sources(updates, quotient)
     begin = updates.updates[quotient.update].nodes.start
     times = (updates.draws[value] for value in above - below if value in updates.draws)
     return quotient.update > 0 and any(time >= begin for time in times)  # data come before it
+
+
+def _sources(updates: Updates, quotient: _Quotient) -> tuple[set[int], set[int]]:
+    """Return all that the masks of a quotient are computed from."""
+    upstream = updates.trace.upstream
+    return upstream({*quotient.above}), upstream({quotient.below})
+
+
+def _is_shown(updates: Updates, quotient: _Quotient) -> bool:
+    """Return whether the mask above leaves out by a mask, which is known to be one.
+
+    It is a comparison, it has integers, or a batch or a function has a name for it.
+    """
+    above, below = _sources(updates, quotient)
+    named = {v for call in updates.calls for name, v in call.arguments if _is_name(name)}
+    named |= {entry.value for entry in updates.entries if _is_name(entry.name)}
+    return any(
+        value in named or (updates.array(value).dtype.kind in "biu" and is_mask(updates, value))
+        for value in above - below
+    )
+
+
+def _is_name(name: str) -> bool:
+    return "mask" in name.lower() or "pad" in name.lower()
 
 
 def _paddings(updates: Updates, update: int) -> Iterator[int]:
@@ -218,17 +253,22 @@ def _is_by_length(updates: Updates, k: int, mask: int) -> bool:
     return divides and bool(lengths and _LENGTH.search(node.place.source))
 
 
-def _mask_in(updates: Updates, value: int) -> int | None:
-    """Return the mask that a value is a product with, or a sum of such products."""
+def _masks_in(updates: Updates, value: int) -> list[int]:
+    """Return the masks that a value is a product with, or a sum of such: the last one first."""
+    found = list[int]()
     while (k := updates.trace.maker.get(value := updates.behind(value, _SUMS))) is not None:
         inputs = updates.trace.nodes[k].inputs
         if updates.base(k) not in ("mul", "div") or not inputs:
-            return None
+            break
         if len(inputs) > 1:
-            factors = map(updates.behind, inputs if updates.base(k) == "mul" else ())
-            return next((factor for factor in factors if is_mask(updates, factor)), None)
-        value = inputs[0]  # a number of Python's scales it
-    return None
+            factors = inputs if updates.base(k) == "mul" else ()
+            masks = {i: mask for i in factors if is_mask(updates, mask := updates.behind(i))}
+            found += masks.values()
+            inputs = tuple(i for i in inputs if i not in masks)
+            if not masks or not inputs:
+                break
+        value = inputs[0]  # a number of Python's scales it, or masks do
+    return found
 
 
 def _mask_behind(updates: Updates, value: int) -> int | None:

@@ -1,4 +1,4 @@
-"""Masks that are not what they are divided by: two parts, chance, and hard examples."""
+"""Masks that are not what they are divided by: parts, chance, hard examples, and rewards."""
 
 import torch
 from torch import nn
@@ -10,7 +10,10 @@ model = nn.Sequential(nn.Linear(6, 16), nn.ReLU(), nn.Linear(16, 5))
 optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
 x, y = torch.randn(64, 6), torch.randn(64, 5)
 seen = (torch.arange(5) < torch.randint(2, 6, (64, 1))).float()
-for a, b, valid in DataLoader(TensorDataset(x, y, seen), batch_size=16, shuffle=True):
+steps = (torch.arange(5) < torch.randint(2, 6, (64, 1))).float()
+returns = steps * (torch.rand(64) < 0.5).float()[:, None]  # of episodes that succeed or fail
+data = TensorDataset(x, y, seen, steps, returns)
+for a, b, valid, step, reward in DataLoader(data, batch_size=16, shuffle=True):
     error = (model(a) - b).pow(2)
     front, number = (b > 0).float() * valid, valid.sum()
     back = (1 - (b > 0).float()) * valid
@@ -20,6 +23,7 @@ for a, b, valid in DataLoader(TensorDataset(x, y, seen), batch_size=16, shuffle=
     loss = loss + (error * some * (torch.rand(16, 5) < 0.5)).sum() / some.sum()
     thinned = some * (torch.rand(16, 5) < 0.5)
     loss = loss + (error * thinned).sum() / some.sum()
+    loss = loss - (model(a).log_softmax(1) * reward).sum() / step.sum()
     hard = (error.detach() > error.detach().median()).float()
     loss = loss + (error * hard).mean()
     optimizer.zero_grad()
