@@ -34,7 +34,10 @@ from symmetry.units.state import Array
 
 WHOLE = Excuse("all rows", "a reward moves all advantages: they are normalised over the batch")
 SEVERAL = Excuse("whole groups", "the rows that share a baseline are several whole groups")
-EXCUSES = (WHOLE, SEVERAL)
+EARLIER = Excuse(
+    "rewards to go", "a reward counts for all steps before it: rows do not share a baseline"
+)
+EXCUSES = (WHOLE, SEVERAL, EARLIER)
 _COLUMNS = 3  # of a row that is a prompt: two may be the place on a board, if nothing repeats it
 _ROWS = 64  # that are tried
 _FEWEST = 4  # rows of two groups of two
@@ -171,6 +174,7 @@ def _judge(
     shape = updates.array(updates.trace.nodes[product.k].outputs[0]).shape
     zero = np.broadcast_to(array == 0, shape)
     by_place: Array | None = None
+    together = dict[bytes, Array]()
     scores = _scores(updates, updates.updates[update].nodes)
     for row in range(min(rows, _ROWS)):
         tries = (_drawn(updates, update, rows, row), _earned(updates, update, rows, row))
@@ -180,16 +184,16 @@ def _judge(
             continue
         changed = other != array
         moves = moves or bool(changed.any())
+        moved = np.broadcast_to(changed, shape)
+        together[(moved & ~zero).tobytes()] = moved & ~zero
         if changed.shape[:1] == (rows,):
-            own = changed.reshape(rows, -1).any(1)
-            mine = members == members[row]
-            if not (own & ~mine).any() or not (own & mine).any():
+            outside = members != members[row]
+            if not changed[outside].any():
                 continue
         if by_place is None:
             by_place = _by_place(updates, update, table, product)
             if by_place is None:
                 break
-        moved = np.broadcast_to(changed, shape)
         touched = {*by_place[moved].tolist()} - {_UNKNOWN}
         if len(touched) < 2:
             continue
@@ -199,7 +203,9 @@ def _judge(
             judgement.spare(SEVERAL, at)
         else:
             leaks += 1
-    if leaks:
+    if leaks and np.sum([*together.values()], 0).max() > 1:
+        judgement.spare(EARLIER, at)
+    elif leaks:
         number = int(members.max()) + 1
         judgement.accuse(
             f"the rows are {number} prompts, each {rows // number} times, and the reward of one "
@@ -276,6 +282,8 @@ def _drawn(updates: Updates, update: int, rows: int, row: int) -> Iterator[tuple
     """Yield what a sample draws, with other numbers."""
     for value in sorted(updates.draws.keys() & _used(updates, update)):
         array = updates.array(value)
+        if np.array_equal(np.sort(array.ravel()), np.arange(rows)):
+            continue  # an order of the rows
         if array.dtype.kind in "iu" and array.shape[:1] == (rows,):
             other = array.copy()
             other[row] = (array[row] + 1) % (int(array.max()) + 1)
