@@ -450,6 +450,7 @@ class SteppedOptimizer:
     has_state: bool
     initial: tuple[float, ...] = ()  # the learning rate of each group when it was made
     schedules: tuple[str, ...] = ()  # the classes of the schedulers that were made for it
+    twice: str = ""  # the class of two of them that have the same settings
     by_group: bool = False  # whether a schedule was made with a function for each group
     held: frozenset[int] = frozenset()  # the numbers of those that a backward has reached
 

@@ -18,9 +18,10 @@ it never ends; if it ends long before the first epoch does; or if a cosine has c
 loop ends, and goes up again.
 
 Groups of an optimiser that begin with unequal rates, and have one rate from the second update on,
-are a violation, too: the schedule has overwritten those that were set. So are two schedules of one
-class for one optimiser while another, which steps behind the same backwards, has no schedule. An
-optimiser or a group that no schedule moves, beside others that are moved, is a note.
+are a violation, too: the schedule has overwritten those that were set. So are two equal schedules
+for one optimiser while another, which steps behind the same backwards, has no schedule; behind
+other backwards, as those of a GAN are, it is a note. An optimiser or a group that no schedule
+moves, beside others that are moved, is a note, too.
 """
 
 from __future__ import annotations
@@ -131,15 +132,15 @@ def _judge_pair(
 ) -> None:
     """Judge an optimiser whose rate moves beside one whose rate stays."""
     at = _first(epochs, still.number).at
-    twice = next((kind for kind, n in Counter(moving.schedules).items() if n > 1), "")
-    if not same:
+    if moving.twice and not still.schedules:
+        text = f"{moving.kind} has two equal schedules of class {moving.twice}, and {still.kind}"
+        wrong = "has no schedule: one is made for the wrong optimiser."
+        if same:
+            judgement.accuse(f"{text}, which steps behind the same backwards, {wrong}", at)
+        else:
+            judgement.note(UNSCHEDULED, f"{text} {wrong}", at)
+    elif not same:
         judgement.spare(OTHER_LOSS, at)
-    elif twice and not still.schedules:
-        judgement.accuse(
-            f"{moving.kind} has two schedules of class {twice}, and {still.kind}, which steps "
-            "behind the same backwards, has no schedule: one is made for the wrong optimiser.",
-            at,
-        )
     elif not still.schedules:
         judgement.note(
             UNSCHEDULED,

@@ -7,7 +7,15 @@ import math
 import pytest
 
 from symmetry.invariants.loop.schedule import schedule
-from symmetry.training.events import Backward, Batch, Exhausted, Scheduled, Scheduler, Updated
+from symmetry.training.events import (
+    Backward,
+    Batch,
+    Exhausted,
+    Scheduled,
+    Scheduler,
+    SteppedOptimizer,
+    Updated,
+)
 from tests.invariants.loop.made import at, epochs, event, loader
 
 
@@ -147,3 +155,27 @@ def test_a_cosine_that_rises_again_has_a_note(steps, noted):
     assert [f"lowest rate after {steps} of 48 steps" in note.text for note in notes] == [
         True
     ] * noted
+
+
+@pytest.mark.parametrize(
+    ("twice", "backwards", "accused", "noted"),
+    [
+        ("LinearLR", (0, 0), 1, 0),
+        ("LinearLR", (0, 1), 0, 1),  # of a GAN
+        ("", (0, 0), 0, 1),  # a warm-up and a cool-down
+        ("", (0, 1), 0, 0),
+    ],
+)
+def test_two_schedules_are_wrong_if_they_are_equal(twice, backwards, accused, noted):
+    kinds = ("LinearLR", "LinearLR")
+    moving = SteppedOptimizer(
+        number=0, kind="Adam", parameters=1, has_state=True, schedules=kinds, twice=twice
+    )
+    still = SteppedOptimizer(number=1, kind="SGD", parameters=1, has_state=True)
+    events = [
+        event(Updated, 9 + n, optimizer=n, rates=(rate, 0.5)[n : n + 1], backwards=(backwards[n],))
+        for rate in (0.1, 0.2, 0.3)
+        for n in (0, 1)
+    ]
+    judgement = schedule(epochs(*events, optimizers=(moving, still)))
+    assert (len(judgement.accusations), len(judgement.notes)) == (accused, noted)

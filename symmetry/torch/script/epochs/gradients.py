@@ -200,6 +200,7 @@ class GradientReads:
                 has_state=self._stepped[number],
                 initial=self._initial.get(number, ()),
                 schedules=schedules.kinds_of(optimizer),
+                twice=schedules.twice_of(optimizer),
                 by_group=schedules.are_by_group(optimizer),
                 held=frozenset(
                     known

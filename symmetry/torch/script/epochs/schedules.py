@@ -50,13 +50,24 @@ class Schedules:
 
     def kinds_of(self, optimizer: Any) -> tuple[str, ...]:
         """Return the classes of the schedulers that were made for an optimiser, but for wholes."""
-        mine = (each for each in self._made if getattr(each, "optimizer", None) is optimizer)
-        return tuple(type(each).__name__ for each in mine if not hasattr(each, "_schedulers"))
+        return tuple(
+            type(each).__name__
+            for each in self._made_for(optimizer)
+            if not hasattr(each, "_schedulers")
+        )
+
+    def twice_of(self, optimizer: Any) -> str:
+        """Return the class of two schedulers of an optimiser with the same settings, if any."""
+        settings = [_settings(each) for each in self._made_for(optimizer)]
+        return next((each[0] for n, each in enumerate(settings) if each in settings[:n]), "")
 
     def are_by_group(self, optimizer: Any) -> bool:
         """Return whether a schedule of an optimiser has functions that differ by group."""
-        mine = (each for each in self._made if getattr(each, "optimizer", None) is optimizer)
+        mine = self._made_for(optimizer)
         return any(len({*map(id, getattr(each, "lr_lambdas", ()))}) > 1 for each in mine)
+
+    def _made_for(self, optimizer: Any) -> list[Any]:
+        return [x for x in self._made if getattr(x, "optimizer", None) is optimizer]
 
     @property
     def schedulers(self) -> list[Any]:
@@ -72,6 +83,26 @@ class Schedules:
                 for number, scheduler in enumerate(self._schedulers)
                 if id(scheduler) not in parts
             )
+
+
+def _settings(scheduler: Any) -> tuple[str, dict[str, str]]:
+    """Return the class of a scheduler and its settings, which are alike where it is made twice."""
+    own = vars(scheduler).items()
+    values = {k: v for k, v in own if not k.startswith("_") and k != "optimizer"}
+    settings = {"functions": repr([*map(_computed, values.pop("lr_lambdas", ()))])}
+    for name, value in values.items():
+        if isinstance(value, int | float | str | list | tuple):
+            settings[name] = repr(value)
+    return type(scheduler).__name__, settings
+
+
+def _computed(function: Callable[..., Any]) -> tuple[Any, ...]:
+    """Return what a function computes: its code, and the values that it holds."""
+    code, held = getattr(function, "__code__", None), getattr(function, "__closure__", None)
+    if code is None:
+        return (repr(function),)  # a partial function has its arguments in there
+    cells = [repr(cell.cell_contents) for cell in held or ()]
+    return code.co_code, code.co_consts, code.co_names, cells
 
 
 def _end(scheduler: Any) -> int | None:

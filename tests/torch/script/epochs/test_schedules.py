@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 
 import pytest
 import torch
@@ -16,7 +17,7 @@ from torch.optim.lr_scheduler import (
     StepLR,
 )
 
-from symmetry.torch.script.epochs.schedules import _end
+from symmetry.torch.script.epochs.schedules import _end, _settings
 from symmetry.training.events import Scheduled, Updated
 from tests.torch.script.epochs.helpers import run
 
@@ -24,6 +25,10 @@ from tests.torch.script.epochs.helpers import run
 def cosine(step, end=30):
     """Return the rate of transformers: it grows again behind its end."""
     return max(0.0, 0.5 * (1 + math.cos(math.pi * step / end)))
+
+
+def falling(end):
+    return lambda step: 1 - step / end
 
 
 def fails_beyond(step):
@@ -73,3 +78,21 @@ for x, y in loader:
     assert (scheduler.kind, scheduler.steps) == ("SequentialLR", 12)
     steps = [event for event in epochs.of(Scheduled) if event.scheduler == scheduler.number]
     assert len(steps) == len(epochs.of(Updated)) > 0
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "alike"),
+    [
+        (lambda o: StepLR(o, 3), lambda o: StepLR(o, 3), True),
+        (lambda o: StepLR(o, 3), lambda o: StepLR(o, 4), False),
+        (lambda o: LinearLR(o, 0.1, 1.0), lambda o: LinearLR(o, 1.0, 0.1), False),
+        (lambda o: LambdaLR(o, lambda n: 0.9**n), lambda o: LambdaLR(o, lambda n: 0.9**n), True),
+        (lambda o: LambdaLR(o, lambda n: 0.9**n), lambda o: LambdaLR(o, lambda n: 0.8**n), False),
+        (lambda o: LambdaLR(o, falling(5)), lambda o: LambdaLR(o, falling(6)), False),
+        (lambda o: LambdaLR(o, partial(cosine, end=9)),) * 2 + (True,),
+        (lambda o: LambdaLR(o, partial(cosine, end=9)), lambda o: LambdaLR(o, cosine), False),
+    ],
+)
+def test_schedulers_with_the_same_settings_are_alike(one, other, alike):
+    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], 0.1)
+    assert (_settings(one(optimizer)) == _settings(other(optimizer))) == alike
