@@ -86,7 +86,7 @@ class Schedules:
 
 
 def _settings(scheduler: Any) -> tuple[str, dict[str, str]]:
-    """Return the class of a scheduler and its settings, which are alike where it is made twice."""
+    """Return the class of a scheduler and its settings: the same ones where it is made twice."""
     own = vars(scheduler).items()
     values = {k: v for k, v in own if not k.startswith("_") and k != "optimizer"}
     settings = {"functions": repr([*map(_computed, values.pop("lr_lambdas", ()))])}
