@@ -41,6 +41,7 @@ EXCUSES = (WHOLE, SEVERAL, EARLIER)
 _COLUMNS = 3  # of a row that is a prompt: two may be the place on a board, if nothing repeats it
 _ROWS = 64  # that are tried
 _FEWEST = 4  # rows of two groups of two
+_ELEMENTWISE = frozenset(("exp", "sub", "rsub", "add", "mul", "div", "neg", "clamp"))
 _UNKNOWN = -1  # the group of a place that no prompt moves, as one that a mask hides
 
 
@@ -225,19 +226,36 @@ def _by_place(updates: Updates, update: int, table: _Table, product: _Product) -
     array = updates.array(table.value)
     shape = updates.array(updates.trace.nodes[product.k].outputs[0]).shape
     by_place = np.full(shape, _UNKNOWN)
+    values = _entry_by_entry(updates, update, product.weighed)
     for group in range(int(table.members.max()) + 1):
         other = array.copy()
         mine = table.members == group
         other[mine] = _others(array)[mine]
         moved = spread(updates.trace, {table.value: other}, nodes)
-        now = moved.arrays.get(product.weighed)
-        if now is None:
+        value = next((value for value in values if value in moved), None)
+        if value is None:
             return None
-        places = np.broadcast_to(now != updates.array(product.weighed), shape)
-        if not places.any() or (by_place[places] != _UNKNOWN).any():
+        places = np.broadcast_to(moved.arrays[value] != updates.array(value), shape)
+        if (by_place[places] != _UNKNOWN).any():
             return None
         by_place[places] = group
     return by_place
+
+
+def _entry_by_entry(updates: Updates, update: int, value: int) -> list[int]:
+    """Return a value, and those that it is computed from in the same places, with gradients.
+
+    A ratio to itself is 1 whatever its prompts are: the log-probabilities above it move with them.
+    """
+    live, found = updates.live(update), [value]
+    while (k := updates.trace.maker.get(found[-1])) is not None:
+        size = updates.array(found[-1]).shape
+        inputs = updates.trace.nodes[k].inputs
+        above = [i for i in inputs if i in live and updates.array(i).shape == size]
+        if updates.base(k) not in _ELEMENTWISE or not above:
+            break
+        found.append(above[0])
+    return found
 
 
 def _others(array: Array) -> Array:

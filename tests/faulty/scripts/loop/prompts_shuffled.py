@@ -17,7 +17,8 @@ for (prompts,) in DataLoader(TensorDataset(torch.randn(16, 8)), batch_size=4, sh
     means = torch.zeros(4).index_add_(0, group, rewards) / 4
     advantages = (rewards - means[group])[:, None]
     new = policy(rows).log_softmax(-1).gather(1, actions)
-    loss = -(new * advantages).mean()  # loss/groups
+    ratio = (new - new.detach()).exp()  # 1 for all prompts
+    loss = -(ratio * advantages).mean()  # loss/groups
     optimizer.zero_grad()
     loss.backward()
     optimizer.step()
