@@ -94,6 +94,7 @@ class RowReads:
         self._behind: set[_Read] = set()
         self._partners: list[_Partner] = []
         self._count: int | None = None
+        self._reads = 0  # how many there were
 
     def watching(self) -> AbstractContextManager[None]:
         """Follow what the block does."""
@@ -106,7 +107,7 @@ class RowReads:
             return None
         sites = frozenset(read.site for read in reads)
         draws = Lines().union(*(read.draws for read in reads))
-        return SampleRows(self._count, sites, draws, self._doubt(reads, modules))
+        return SampleRows(self._count, sites, self._reads, draws, self._doubt(reads, modules))
 
     def _doubt(self, reads: Sequence[_Read], modules: Sequence[nn.Module]) -> Doubt:
         buffers = {id(buffer) for module in modules for buffer in module.buffers()}
@@ -188,6 +189,7 @@ class RowReads:
             draws = begun
         else:
             draws = _union(origin.draws for origin in pieces)
+        self._reads += 1
         read = _Read(site_of(name), asked_at(), max(map(len, made)), draws)
         behind = _union(origin.behind for origin in pieces) | _union(
             origin.behind | origin.reads for origin in by

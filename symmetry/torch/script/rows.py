@@ -19,11 +19,13 @@ import numpy as np
 from torch import Tensor
 from torch.utils._pytree import tree_leaves
 
+from symmetry.base.errors import TrainingError
 from symmetry.base.user_code import callers, is_user_code
 from symmetry.torch.watch.calls import running_modules
 from symmetry.torch.watch.functions import results
 from symmetry.training.capabilities.batching import Doubt
 
+_MOST = 500  # times as many reads as before the end of the first step
 _AXES = {"index_select": 1, "narrow": 1, "split": 2, "chunk": 2, "tensor_split": 2}  # their places
 _CONVERSIONS = {"tensor", "as_tensor", "asarray", "from_numpy"}
 READING = frozenset({"__getitem__", "stack", *_AXES, *_CONVERSIONS})
@@ -44,17 +46,30 @@ class SampleRows:
 
     count: int  # of a batch
     sites: frozenset[Site] = field(repr=False)  # that read them
+    reads: int  # how often rows were read before the first step ended
     draws: frozenset[str]  # the lines that draw their places
     doubt: Doubt  # why it is not certain that they may be rearranged; empty if it is
 
 
 def rearranged(rows: SampleRows, put: Callable[[Tensor], Tensor]) -> AbstractContextManager[None]:
-    """Let ``put`` rearrange the rows that a script reads for a batch while the block runs."""
+    """Let ``put`` rearrange the rows that a script reads for a batch while the block runs.
+
+    Raises
+    ------
+    TrainingError
+        In the script, where it reads rows without an end: it may draw others until all of them
+        fit, and mark by their places those that do not.
+    """
+    left = _MOST * rows.reads
 
     def see(func: Any, _args: Any, _kwargs: Any, result: Any) -> Any:
+        nonlocal left
         name = func.__name__
         if name not in READING or site_of(name) not in rows.sites or in_a_module():
             return None
+        left -= 1
+        if left < 0:
+            raise TrainingError("it reads rows without an end")
         return put(result) if isinstance(result, Tensor) else type(result)(map(put, result))
 
     return results(see)

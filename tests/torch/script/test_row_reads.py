@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
@@ -10,6 +12,7 @@ from hypothesis import strategies as st
 from torch import nn
 from torch.nn import functional as F
 
+from symmetry.base.errors import TrainingError
 from symmetry.torch.script.row_reads import RowReads
 from symmetry.torch.script.rows import rearranged
 
@@ -271,6 +274,24 @@ def test_the_samples_of_a_batch_are_rearranged_once(batch, order):
     with rearranged(rows, lambda t: t[list(order)] if len(t) == 8 else t):
         after = batch(data)
     assert all(torch.equal(a, b[list(order)]) for a, b in zip(after, before, strict=True))
+
+
+def test_a_loop_that_reads_rows_until_they_fit_is_ended():
+    """It marks those that do not fit by their places, which are others meanwhile."""
+
+    def fitting(data, last):
+        while True:
+            x = data.x[8:16]
+            if torch.equal(x[-1], last):
+                return x, data.y[8:16]
+
+    last = Data().x[15]
+    rows = rows_of(partial(fitting, last=last))
+    with (
+        rearranged(rows, lambda t: t.flip(0)),
+        pytest.raises(TrainingError, match="it reads rows without an end"),
+    ):
+        fitting(Data(), last)
 
 
 def test_arrays_of_numpy_choose_entries_as_tensors_do():
