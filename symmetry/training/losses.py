@@ -144,6 +144,9 @@ class Observed:
     # Shape and line of each sum over all entries of something trained.
     sums: list[tuple[tuple[int, ...], SourceLine]] = field(default_factory=list)
     norms: list[tuple[tuple[int, ...], SourceLine]] = field(default_factory=list)
+    divisors: set[float] = field(
+        default_factory=set
+    )  # numbers that something trained is divided by
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,8 @@ does neither, by one factor for all parameters, belongs to a sum of both, unless
 - a part does not depend on the batch: a regulariser, ``weights.square().sum()``;
 - samples are taken together: in a contrastive loss the gradient with each sample three times is not
   as much larger again;
-- the step draws numbers for each sample that cannot be taken twice, too.
+- the step draws numbers for each sample that cannot be taken twice, too;
+- the step divides by the number of samples as a constant: ``codes.sum() / batch_size``.
 
 A norm over the whole batch, as in ``mse_loss(out, x) + code.norm()``, grows by the root of two: it
 belongs to neither.
@@ -72,6 +73,10 @@ def scaling(start: TrainingStart) -> Measurement:
             return Measurement.cannot_judge("the step draws numbers for each sample")
     except TrainingError as error:
         return Measurement.cannot_judge(f"with each sample twice, {error}")
+    if kind == "mixed" and _is_divided_by(start, count):
+        return Measurement.cannot_judge(
+            "a number that does not follow the samples divides their sum"
+        )
     text, place = {"mixed": (_TEXT, added), "rooted": (_NORM, root or added)}.get(kind, ("", None))
     if place is not None:
         return Measurement.cannot_judge(
@@ -187,6 +192,12 @@ def _norm_at(start: TrainingStart, count: int) -> SourceLine | None:
     observed = start.baseline.observed
     norms = [] if observed is None else observed.norms
     return next((place for shape, place in norms if _has_samples(shape, count)), None)
+
+
+def _is_divided_by(start: TrainingStart, count: int) -> bool:
+    """Return whether something trained is divided by the number of the samples, as a constant."""
+    observed = start.baseline.observed
+    return observed is not None and count in observed.divisors
 
 
 def _has_samples(shape: tuple[int, ...], count: int) -> bool:

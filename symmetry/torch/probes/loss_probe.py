@@ -210,6 +210,32 @@ class Norms(Sums):
     _before_axes = 3
 
 
+class Quotients:
+    """Sees numbers of Python's that something trained is divided by; a ``FunctionListener``.
+
+    Parameters
+    ----------
+    see
+        Called with the number.
+    """
+
+    functions: frozenset[Hashable] = frozenset((Tensor.__truediv__, Tensor.div, torch.div))
+
+    def __init__(self, see: Callable[[float], None]) -> None:
+        self._see = see
+
+    def see(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, Any]:  # noqa: ARG002
+        """Return the arguments as they are."""
+        divided, number = (*args, *kwargs.values())[:2]
+        if (
+            isinstance(divided, Tensor)
+            and divided.requires_grad
+            and isinstance(number, int | float)
+        ):
+            self._see(number)
+        return args, kwargs
+
+
 _WHOLE = (torch.int64, torch.int32)
 _FEWEST = 3  # tokens in a row
 _CLASSES = ("cross_entropy", "nll_loss")
@@ -268,6 +294,7 @@ class TorchLossProbe(LossProbe):
                 Pairs(found.pairs.append),
                 Sums(see_sum),
                 Norms(see_norm),
+                Quotients(found.divisors.add),
                 Embeddings(see_embedding),
                 KeyMasks(see_mask),
             ),
