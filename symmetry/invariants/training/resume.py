@@ -32,8 +32,8 @@ from symmetry.units.state import State, has_moved
 _GRAPH = "modified by an inplace operation"
 UNSAVED = NoteKind(
     "training/unsaved",
-    meaning="A script that is not made to be resumed keeps state that no state dictionary has, "
-    "such as numbers of its loop. If it is to be resumed, save this, too.",
+    meaning="A script that saves its model, and no optimiser, keeps state that no state dictionary "
+    "has, such as numbers of its loop. If it is to be resumed, save this, too.",
 )
 _HANDED_ON = Violation("the next step begins with an earlier result of a model", 0, "")
 
@@ -46,7 +46,7 @@ def resume(start: TrainingStart) -> Measurement:
     place, as a generator's does over the update of its critic: one where loading works is enough.
     No place is judged where a model's results are on their way into the next step, such as a hidden
     state that is handed on, or samples that a generator has made. A script that saves no optimiser
-    is not made to be resumed: then it is a note that some state is not saved.
+    is not made to be resumed: then it is a note that some state is not saved, if it saves anything.
     """
     run = start.begin(noise=True)
     saving = needed(run, Saving)
@@ -116,10 +116,11 @@ def _another_way(
         carried = saving.cure
     unsaved = f"{saving.lacks}, and a saved run does not go on the same ({carried})"
     message = f"{violation.message}: {unsaved}"
-    if start.target.sequential and not _is_to_be_resumed(start):
+    saves = _saves(start)
+    if start.target.sequential and not any(saved.optimizer for saved in saves):
         text = f"{message}. It saves no optimiser; if it is to be resumed, save this state, too"
         why = "it is not made to be resumed, since it saves no optimiser"
-        return Measurement.cannot_judge(why, notes=(UNSAVED.at(text),))
+        return Measurement.cannot_judge(why, notes=(UNSAVED.at(text),) if saves else ())
     return Measurement.violated(replace(violation, message=message))
 
 
@@ -140,11 +141,10 @@ INVARIANT = TrainingInvariant(
 )
 
 
-def _is_to_be_resumed(start: TrainingStart) -> bool:
-    """Return whether a script saves the state of an optimiser: only who goes on needs that."""
+def _saves(start: TrainingStart) -> list[Saved]:
+    """Return what a script saves; only who goes on needs the state of an optimiser."""
     epochs = start.target.epochs(start.seed)
-    saves = [] if epochs is None else [e for e in epochs.events if isinstance(e, Saved)]
-    return any(saved.optimizer for saved in saves)
+    return [] if epochs is None else [e for e in epochs.events if isinstance(e, Saved)]
 
 
 def _has_optimizers(run: Run) -> bool:
