@@ -154,7 +154,8 @@ def _cut(start: TrainingStart, idle: frozenset[str], steps: int) -> Iterator[Not
     if not (idle and matter(start, idle)):
         return
     cut = cut_of(start, idle, steps)
-    note = _unreached(idle, "it never receives a gradient", cut)
+    never = "never receives a gradient" if cut else f"receives no gradient in {steps} steps"
+    note = _unreached(idle, f"it {never}", cut)
     if cut is None or not cut.numbers:
         yield note
         return

@@ -134,6 +134,27 @@ def test_a_parameter_that_a_gradient_never_reaches_is_noted_with_the_line():
     assert note.line == block + 3  # in the block, where fc1 is called
 
 
+def test_gradients_that_are_dropped_in_the_first_steps_are_noted_for_these():
+    """DINO drops those of its last layer in the first epoch."""
+
+    def make():
+        model = nn.Sequential(nn.Linear(6, 8), nn.Tanh(), nn.Linear(8, 4))
+        optimizer = torch.optim.SGD(model.parameters(), 0.1)
+
+        def step(number):
+            optimizer.zero_grad()
+            model(numbers(12, 6, seed=number)).square().mean().backward()
+            for parameter in model[2].parameters():
+                parameter.grad = None
+            optimizer.step()
+
+        return model, step
+
+    (note,) = measured(make).notes
+    assert note.name == "training/cut"
+    assert "but it receives no gradient in 4 steps: it stays as it is" in note.text
+
+
 def test_a_parameter_whose_gradients_are_all_zero_is_noted_with_the_line():
     (note,) = measured(sound.signs_without_derivative).notes
     assert note.name == "training/cut"
