@@ -173,7 +173,11 @@ class JaxScript:
     def begin_witness(self, seed: int) -> None:
         """Let a plain run begin beside the first run, which is compared with it."""
         if not callable(self.source.script):
-            self._witness = Witness(self.source, recorder=record_plainly, seed=seed)
+            import jax  # noqa: F401 - so that a fork of this process need not import it
+
+            self._witness = Witness(
+                self.source, recorder=record_plainly, seed=seed, framework="jax"
+            )
             self._witness.begin()
 
     @property

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -538,3 +542,23 @@ def test_files_of_the_user_that_change_are_told(tmp_path):
     data.write_bytes(b"other")
     with pytest.raises(SymmetryError, match=r"data.bin changed while it ran"):
         script.close()
+
+
+def test_the_plain_run_is_a_fork_that_need_not_import_jax(tmp_path):
+    """It is one in a process in which JAX has not computed yet, and so has no threads."""
+    (file := tmp_path / "train.py").write_text(HEAD + LOOP)
+    code = (
+        "import sys; from pathlib import Path\n"
+        "from symmetry.jax.script.script import JaxScript\n"
+        "from symmetry.sandbox.source import Source\n"
+        "file = Path(sys.argv[1])\n"
+        "script = JaxScript(Source(file.name, file, (), folder=file.parent))\n"
+        "script.begin_witness(0)\n"
+        "run = script._witness.first_updates()\n"
+        "print(script._witness._first.is_fork, len(run.updates), run.failure)\n"
+        "script.close()"
+    )
+    variables = os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    command = [sys.executable, "-c", code, str(file)]
+    out = subprocess.check_output(command, text=True, env=variables, timeout=300)
+    assert out.split() == ["True", "4", "None"]
