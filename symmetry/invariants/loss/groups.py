@@ -9,10 +9,10 @@ Example: each prompt is repeated in place, and rewards are grouped as if the pro
     r = reward(rows, answers).view(-1, 4)                a row for each prompt
     advantages = (r - r.mean(1, keepdim=True)).flatten()
 
-Groups are the rows of a value that repeats each prompt as often. A sample gets other draws,
-or another reward where Python computes it: the numbers that weigh gradients have to move in its
-own group only, or in all rows. If others of them move, a sample is measured against answers to
-other prompts. Group rewards as the prompts are laid out.
+Groups are the rows of a value that repeats each prompt as often, and the places of a loss that move
+with a prompt. A sample gets other draws, or another reward where Python computes it: the numbers
+that weigh gradients have to move in its own group only, or in all rows. If others of them move, a
+sample is measured against answers to other prompts. Group rewards as the prompts are laid out.
 
 Scripts in PyTorch are judged: in JAX no trace has what lies between two updates.
 """
@@ -169,45 +169,30 @@ def _judge(
     updates: Updates, update: int, table: _Table, product: _Product, judgement: Judgement
 ) -> bool:
     """Judge one factor; return whether a sample moves it at all."""
-    array, leaks, at, moves = updates.array(product.factor), 0, updates.at(product.k), False
-    members = table.members
-    rows = len(members)
+    at, rows = updates.at(product.k), len(table.members)
     shape = updates.array(updates.trace.nodes[product.k].outputs[0]).shape
-    zero = np.broadcast_to(array == 0, shape)
-    by_place: Array | None = None
-    together = dict[bytes, Array]()
-    scores = _scores(updates, updates.updates[update].nodes)
-    for row in range(min(rows, _ROWS)):
-        tries = (_drawn(updates, update, rows, row), _earned(updates, update, rows, row))
-        others = (_moved(updates, update, product.factor, dict(new), scores) for new in tries)
-        other = next((each for each in others if each is not None), None)
-        if other is None:
-            continue
-        changed = other != array
-        moves = moves or bool(changed.any())
-        moved = np.broadcast_to(changed, shape)
-        together[(moved & ~zero).tobytes()] = moved & ~zero
-        if changed.shape[:1] == (rows,):
-            outside = members != members[row]
-            if not changed[outside].any():
-                continue
-        if by_place is None:
-            by_place = _by_place(updates, update, table, product)
-            if by_place is None:
-                break
-        touched = {*by_place[moved].tolist()} - {_UNKNOWN}
+    zero = np.broadcast_to(updates.array(product.factor) == 0, shape)
+    changes = dict(_changes(updates, update, product.factor, rows))
+    moved = {row: np.broadcast_to(change, shape) for row, change in changes.items()}
+    beyond = [row for row, change in changes.items() if _is_beyond(table, row, change)]
+    by_place = _by_place(updates, update, table, product) if beyond else None
+    moves, leaks = any(change.any() for change in changes.values()), 0
+    if by_place is None:
+        return moves
+    for row in beyond:
+        touched = {*by_place[moved[row]].tolist()} - {_UNKNOWN}
         if len(touched) < 2:
             continue
-        if (moved | zero | (by_place == _UNKNOWN)).all():
+        if (moved[row] | zero | (by_place == _UNKNOWN)).all():
             judgement.spare(WHOLE, at)
-        elif all((moved | zero)[by_place == each].all() for each in touched):
+        elif all((moved[row] | zero)[by_place == each].all() for each in touched):
             judgement.spare(SEVERAL, at)
         else:
             leaks += 1
-    if leaks and np.sum([*together.values()], 0).max() > 1:
+    if leaks and _overlap([each & ~zero for each in moved.values()]):
         judgement.spare(EARLIER, at)
     elif leaks:
-        number = int(members.max()) + 1
+        number = int(table.members.max()) + 1
         judgement.accuse(
             f"the rows are {number} prompts, each {rows // number} times, and the reward of one "
             f"sample moves the factors of other prompts here: {leaks} of {min(rows, _ROWS)} "
@@ -215,6 +200,29 @@ def _judge(
             at,
         )
     return moves
+
+
+def _changes(updates: Updates, update: int, factor: int, rows: int) -> Iterator[tuple[int, Array]]:
+    """Yield samples, and which entries of a factor each one moves by its draws or its reward."""
+    scores = _scores(updates, updates.updates[update].nodes)
+    for row in range(min(rows, _ROWS)):
+        tries = (_drawn(updates, update, rows, row), _earned(updates, update, rows, row))
+        others = (_moved(updates, update, factor, dict(new), scores) for new in tries)
+        other = next((each for each in others if each is not None), None)
+        if other is not None:
+            yield row, other != updates.array(factor)
+
+
+def _is_beyond(table: _Table, row: int, change: Array) -> bool:
+    """Return whether a sample may move factors of other groups than its own."""
+    if change.shape[:1] != table.members.shape:
+        return True  # a table of rows: it is not known which is whose
+    return bool(change[table.members != table.members[row]].any())
+
+
+def _overlap(moved: list[Array]) -> bool:
+    """Return whether samples move one place that do not move the same ones, as rewards to go do."""
+    return bool(np.sum([*{each.tobytes(): each for each in moved}.values()], 0).max() > 1)
 
 
 def _by_place(updates: Updates, update: int, table: _Table, product: _Product) -> Array | None:

@@ -46,7 +46,8 @@ def world(start: TrainingStart) -> Measurement:
     together, alone = runs.together, runs.alone
     if together is None or alone is None or not together.gradients:
         return Measurement.cannot_judge(runs.why or "no optimiser steps")
-    if any(steps[0] != runs.copies[0][0] for steps in runs.copies):
+    first, *others = (steps[0] for steps in runs.copies)
+    if any(other != first for other in others):
         return Measurement.cannot_judge("its ranks do not hold the same parameters")
     if together.inputs != alone.inputs:
         return Measurement.cannot_judge("one rank calls its model with other data")

@@ -73,7 +73,7 @@ def _compare(step: int, everyone: Sequence[Mapping[str, str]]) -> Violation | No
     """Return the first parameter that differs between ranks, the same violation on all of them."""
     for name in everyone[ranks.rank()]:
         digests = [each.get(name) for each in everyone]
-        if None not in digests and len(set(digests)) > 1:  # a rank that lacks it holds no copy
+        if None not in digests and len(set(digests)) > 1:  # one that lacks it holds no copy
             others = [k for k, digest in enumerate(digests) if digest != digests[0]]
             when = f"after step {step}" if step else "before the first step"
             message = (
