@@ -8,8 +8,8 @@
 Whatever speaks of failing asks it: a script that fails at the same line in it fails by itself. A
 run of the check that does not have its digests is disturbed by the check.
 
-Importing PyTorch takes longest. So the first process is a fork of the check, if that has done so
-before any script ran; it finds the package as if it were still to be imported. All others begin
+Importing a framework takes longest. So the first process is a fork of the check, if that has done
+so before any script ran; it finds the package as if it were still to be imported. All others begin
 with nothing.
 """
 
