@@ -1,4 +1,7 @@
-"""Temporary folders: removed with their owner, or after a kill by whoever makes the next one."""
+"""Folders of our own.
+
+Temporary ones are removed with their owner, or after a kill by whoever makes the next one.
+"""
 
 from __future__ import annotations
 
@@ -22,6 +25,17 @@ PREFIX, INNER = "symmetry-run-", "files"
 _SHORT = "m"  # the prefix inside of one: names of sockets have at most 107 bytes
 _rmtree = shutil.rmtree  # a script may find another one
 _NEW = 60  # seconds in which a folder may be without its lock: it is just being made
+
+
+def cache_folder() -> Path:
+    """Return the folder in which checks leave something for later ones; it may not be there yet.
+
+    Raises
+    ------
+    RuntimeError
+        If no folder is the user's.
+    """
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "symmetry")
 
 
 class TemporaryFolder:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 from symmetry.base.errors import SymmetryError
 from symmetry.base.files import content, keep
+from symmetry.base.folders import cache_folder
 
 if TYPE_CHECKING:
     from symmetry.checker.options import Options
@@ -72,9 +73,8 @@ def recall(target: str, seed: int) -> Known | None:
 
 def _file(target: str) -> Path:
     """Return the file of a target in this folder."""
-    cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     place = _hash(os.fsencode(Path.cwd()), target.encode())
-    return Path(cache, "symmetry", f"{place}.json")
+    return cache_folder() / f"{place}.json"
 
 
 def _key(target: str, seed: int) -> str:

@@ -45,6 +45,7 @@ from symmetry.base.processes import (
 from symmetry.cli.isolation import child
 from symmetry.cli.isolation.account import Account, Ending
 from symmetry.cli.isolation.child import Command
+from symmetry.cli.isolation.kept_programs import kept_programs
 from symmetry.cli.options import flag, option
 from symmetry.cli.screen import Screen, current, on_terminal, say, terminal
 from symmetry.report.folding import MOST, WIDTH, terminal_width
@@ -209,7 +210,7 @@ class _Work:
         self._timeout, self._screen = timeout, screen
         alike = {"PYTHONHASHSEED": str(int.from_bytes(os.urandom(4)))}  # also in plain runs
         own = {FOLDER: folder, "TMPDIR": folder, **variables}
-        self._environment = {**_IDLE_THREADS, **alike, **os.environ, **own}
+        self._environment = {**_IDLE_THREADS, **kept_programs(), **alike, **os.environ, **own}
         self._left = _MOST_PRINTED
         self.account = Account()
         self._doing: list[Any] = []  # what was last said of it

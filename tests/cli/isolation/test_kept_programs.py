@@ -1,0 +1,54 @@
+"""A check leaves what it has compiled for the next one."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from symmetry.cli.isolation.kept_programs import kept_programs
+from tests.cli.process import symmetry
+from tests.conftest import needs
+from tests.jax.script.test_script import HEAD, LOOP
+
+FOLDER = "JAX_COMPILATION_CACHE_DIR"
+
+
+@pytest.fixture
+def cache(tmp_path, monkeypatch) -> Path:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "caches"))
+    return tmp_path / "caches" / "symmetry" / "jax"
+
+
+def test_the_folder_is_made_for_its_user_alone(cache):
+    assert kept_programs()[FOLDER] == str(cache)
+    assert cache.stat().st_mode & 0o777 == 0o700
+
+
+def test_nothing_is_kept_where_no_folder_can_be_made(cache, tmp_path):
+    (tmp_path / "caches").touch()
+    assert not kept_programs()
+
+
+def test_programs_of_last_month_are_removed(cache):
+    kept_programs()
+    old, new = cache / "old", cache / "new"
+    old.touch()
+    new.touch()
+    last_month = time.time() - 30 * 86400
+    os.utime(old, (last_month, last_month))
+    kept_programs()
+    assert [*cache.iterdir()] == [new]
+
+
+@needs("jax")
+def test_the_next_check_compiles_nothing_anew(cache, tmp_path):
+    (tmp_path / "mine.py").write_text(HEAD + LOOP)
+    first = symmetry("check", "mine.py", cwd=tmp_path)
+    programs = {file.name: file.stat().st_mtime_ns for file in cache.iterdir()}
+    second = symmetry("check", "mine.py", cwd=tmp_path)
+    assert (first.status, first.err) == (second.status, second.err) == (0, "")
+    assert programs
+    assert {file.name: file.stat().st_mtime_ns for file in cache.iterdir()} == programs
