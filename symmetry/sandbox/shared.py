@@ -17,7 +17,6 @@ SYSTEM = ("/dev", "/proc")
 _CACHES = (
     *("XDG_CACHE_HOME", "HF_HOME", "HF_HUB_CACHE", "HF_DATASETS_CACHE", "KERAS_HOME", "NLTK_DATA"),
     *("TRITON_CACHE_DIR", "NUMBA_CACHE_DIR", "CUDA_CACHE_PATH", "MPLCONFIGDIR"),
-    "JAX_COMPILATION_CACHE_DIR",
 )
 # Where libraries keep what they download or compile if no variable says so, in the user's folder.
 _IN_HOME = (".cache", ".keras", ".triton", ".nv", ".config/matplotlib", "nltk_data")

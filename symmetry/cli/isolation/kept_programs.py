@@ -1,7 +1,7 @@
-"""Compiled programs that stay for the next check: XLA takes longer to compile than to run them.
+"""Compiled programs that stay for the next check: some take longer to compile than to run.
 
-JAX finds a program by its text, its options, the versions of JAX and XLA, and the processor. A
-check behind an edit compiles only what the edit has changed.
+A library finds a program by its text, its options, the versions of all that has compiled it, and
+the processor. A check behind an edit compiles only what the edit has changed.
 """
 
 from __future__ import annotations
@@ -12,26 +12,24 @@ from contextlib import suppress
 from pathlib import Path
 
 from symmetry.base.folders import cache_folder
+from symmetry.base.libraries import registered
 
 _DAYS = 7  # for which a program stays; a check makes about 1 MB of them
 
 
 def kept_programs() -> Mapping[str, str]:
-    """Return the variables of the environment that let JAX keep what it compiles.
+    """Return the variables of the environment that let libraries keep what they compile.
 
-    None where no folder can be made for it. The variables are read as JAX is imported.
+    None where no folder can be made for it. The variables are read as a library is imported.
     """
     try:
-        folder = cache_folder() / "jax"
+        folder = cache_folder() / "programs"
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         _remove_old(folder)
     except (OSError, RuntimeError):  # there is no home
         return {}
-    return {
-        "JAX_COMPILATION_CACHE_DIR": str(folder),
-        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
-        "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
-    }
+    keeps = [library.keeps for library in registered()]
+    return {name: text.format(folder=folder) for each in keeps for name, text in each.items()}
 
 
 def _remove_old(folder: Path) -> None:

@@ -17,9 +17,10 @@ FOLDER = "JAX_COMPILATION_CACHE_DIR"
 
 
 @pytest.fixture
-def cache(tmp_path, monkeypatch) -> Path:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "caches"))
-    return tmp_path / "caches" / "symmetry" / "jax"
+def cache(tmp_path_factory, monkeypatch) -> Path:
+    caches = tmp_path_factory.mktemp("caches")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(caches))
+    return caches / "symmetry" / "programs"
 
 
 def test_the_folder_is_made_for_its_user_alone(cache):
@@ -27,8 +28,8 @@ def test_the_folder_is_made_for_its_user_alone(cache):
     assert cache.stat().st_mode & 0o777 == 0o700
 
 
-def test_nothing_is_kept_where_no_folder_can_be_made(cache, tmp_path):
-    (tmp_path / "caches").touch()
+def test_nothing_is_kept_where_no_folder_can_be_made(cache):
+    cache.parent.touch()
     assert not kept_programs()
 
 
