@@ -34,6 +34,17 @@ def read(file: Path) -> list[Row]:
     return [json.loads(line) for line in text.splitlines()]
 
 
+def put(row: Row, file: Path) -> None:
+    """Write a row into a file, in the place of the one that it replaces."""
+    rows = {_key(each): each for each in [*read(file), row]}
+    text = "".join(json.dumps(rows[key]) + "\n" for key in sorted(rows))
+    file.write_text(text, "utf-8")
+
+
+def _key(row: Row) -> tuple[str, str, str]:
+    return row.get("set", ""), row["tool"], row["pair"]
+
+
 def outcome(row: Row | None) -> str:
     """Return how a tool fared with a pair.
 
@@ -59,7 +70,7 @@ def accuses_twin(row: Row | None) -> bool:
 
 def render(rows: Sequence[Row]) -> ReportFiles:
     """Return the report of some rows."""
-    cells = {(row["pair"], row["tool"]): row for row in rows}
+    cells = {(row["pair"], row["tool"]): row for row in rows if "set" not in row}
     template = environment(Path(__file__).parent).get_template("silent.md.jinja")
     ours = {pair.name: outcome(cells.get((pair.name, TOOLS[0].name))) for pair in PAIRS}
     text = template.render(
@@ -181,7 +192,8 @@ def _draw(
 
 def misses(pairs: Sequence[Pair], rows: Sequence[Row]) -> list[str]:
     """Return the pairs that symmetry was run with, does not catch, and gives no reason for."""
-    cells = {row["pair"]: row for row in rows if row["tool"] == TOOLS[0].name}
+    mine = TOOLS[0].name
+    cells = {row["pair"]: row for row in rows if row["tool"] == mine and "set" not in row}
     return [
         pair.name
         for pair in pairs
