@@ -14,3 +14,13 @@ NO_ANALOGUE = {
     "transformers-17877": "parameters are initialised twice, which only takes time",
     "transformers-23723": "a limit of generated tokens: nothing is trained",
 }
+
+# Other sets of bugs: whose they are, and whether the laws were written with sight of them.
+_SEEN = "yes: laws were written for them"
+_OPERATORS = "[mutation operators](https://github.com/dlfaults/deepcrime)"
+SETS = {
+    "bugs": ("forums and issue trackers, rewritten as scripts", _SEEN),
+    "bugs2": ("issues and pull requests of 2023 to 2026, rewritten as scripts", _SEEN),
+    "bugs3": ("issues and pull requests of 2025 and 2026, rewritten as scripts", _SEEN),
+    "DeepCrime": (f"the 24 {_OPERATORS}, on three sound scripts", "no"),
+}
