@@ -14,7 +14,7 @@ from pathlib import Path
 
 from tests.studies.silent.cell import measure
 from tests.studies.silent.pairs import PAIRS
-from tests.studies.silent.report import COMMAND, LINES, read, render
+from tests.studies.silent.report import COMMAND, LINES, put, read, render
 from tests.studies.silent.tools import TOOLS, Tool
 
 _IMPORTED = "torch", "torch.utils.checkpoint", "torch.distributions"  # what takes long
@@ -46,16 +46,13 @@ def _measure(tool: Tool, only: list[str] | None, file: Path) -> None:
     print(f"{tool.name} {tool.version}", flush=True)
     for module in _IMPORTED if tool.inside else ():
         importlib.import_module(module)
-    known = {row["pair"] for row in read(file) if row["tool"] == tool.name}
+    known = {row["pair"] for row in read(file) if row["tool"] == tool.name and "set" not in row}
     pairs = {pair.name: pair for pair in PAIRS}
     missing = sorted(pairs.keys() - known, key=_drawn)
     for name in only or missing:
         row = measure(pairs[name], tool)
         print(json.dumps(row), flush=True)
-        key = name, tool.name
-        rows = [row, *(each for each in read(file) if (each["pair"], each["tool"]) != key)]
-        rows.sort(key=lambda each: (each["tool"], each["pair"]))
-        file.write_text("".join(json.dumps(each) + "\n" for each in rows), "utf-8")
+        put(row, file)
 
 
 def _drawn(name: str) -> bytes:

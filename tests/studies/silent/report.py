@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
@@ -11,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 from symmetry.report.files import Figure, ReportFiles
 from symmetry.report.filling import environment, fill_paragraphs
 from tests.studies.ages import aged
+from tests.studies.silent.operators import OPERATORS, Operator, mutated
 from tests.studies.silent.pair import Pair
 from tests.studies.silent.pairs import PAIRS
-from tests.studies.silent.readings import ELSEWHERE, NO_ANALOGUE
+from tests.studies.silent.readings import ELSEWHERE, NO_ANALOGUE, SETS
 from tests.studies.silent.tools import TOOLS
 
 if TYPE_CHECKING:
@@ -32,6 +34,17 @@ def read(file: Path) -> list[Row]:
     """Return the rows that are there."""
     text = file.read_text("utf-8") if file.exists() else ""
     return [json.loads(line) for line in text.splitlines()]
+
+
+def put(row: Row, file: Path) -> None:
+    """Write a row into a file, in the place of the one that it replaces."""
+    rows = {_key(each): each for each in [*read(file), row]}
+    text = "".join(json.dumps(rows[key]) + "\n" for key in sorted(rows))
+    file.write_text(text, "utf-8")
+
+
+def _key(row: Row) -> tuple[str, str, str]:
+    return row.get("set", ""), row["tool"], row["pair"]
 
 
 def outcome(row: Row | None) -> str:
@@ -59,7 +72,7 @@ def accuses_twin(row: Row | None) -> bool:
 
 def render(rows: Sequence[Row]) -> ReportFiles:
     """Return the report of some rows."""
-    cells = {(row["pair"], row["tool"]): row for row in rows}
+    cells = {(row["pair"], row["tool"]): row for row in rows if "set" not in row}
     template = environment(Path(__file__).parent).get_template("silent.md.jinja")
     ours = {pair.name: outcome(cells.get((pair.name, TOOLS[0].name))) for pair in PAIRS}
     text = template.render(
@@ -69,6 +82,8 @@ def render(rows: Sequence[Row]) -> ReportFiles:
         tools=TOOLS,
         published=sum(bool(pair.source) for pair in PAIRS),
         totals=[_total(tool.name, cells) for tool in TOOLS],
+        sets=[*_sets(rows)],
+        operators=_operators(rows),
         apart=[_apart(tool.name, cells) for tool in TOOLS],
         likenesses=sum(ours[pair.name] == CAUGHT for pair in PAIRS if pair.traincheck),
         mark=lambda pair, tool: _mark(cells.get((pair.name, tool.name))),
@@ -131,6 +146,38 @@ def _apart(tool: str, cells: Mapping[tuple[str, str], Row]) -> list[dict[str, in
     return counts
 
 
+def _sets(rows: Sequence[Row]) -> Iterator[tuple[str, str, Counter[str]]]:
+    """Yield each set, its own pairs among them: what it is, whether it was seen, and counts."""
+    public = {pair.name: bool(pair.source) for pair in PAIRS}
+    ours = [row for row in rows if row["tool"] == TOOLS[0].name]
+    here = [row for row in ours if "set" not in row]
+    yield (
+        "published pairs, above",
+        "yes, most of them",
+        _counts(r for r in here if public[r["pair"]]),
+    )
+    yield (
+        "own pairs, above",
+        "yes: they are tests",
+        _counts(r for r in here if not public[r["pair"]]),
+    )
+    for name, (what, seen) in SETS.items():
+        yield f"{name}: {what}", seen, _counts(row for row in ours if row.get("set") == name)
+
+
+def _counts(rows: Iterable[Row]) -> Counter[str]:
+    rows = [*rows]
+    accused = sum(map(accuses_twin, rows))
+    return Counter([*map(outcome, rows)]) + Counter(bugs=len(rows), accused=accused)
+
+
+def _operators(rows: Sequence[Row]) -> list[tuple[Operator, Counter[str]]]:
+    """Return the counts of the mutants of each operator of DeepCrime."""
+    mutants = [row for row in rows if row.get("set") == "DeepCrime"]
+    made = {each.name: {name for name, _ in mutated(each)} for each in OPERATORS}
+    return [(o, _counts(r for r in mutants if r["pair"] in made[o.name])) for o in OPERATORS]
+
+
 def _shares(tool: str, cells: Mapping[tuple[str, str], Row]) -> list[tuple[int, int, int]]:
     """Return for each family how many pairs a tool catches, is told of, and was run with."""
     shares = []
@@ -181,7 +228,8 @@ def _draw(
 
 def misses(pairs: Sequence[Pair], rows: Sequence[Row]) -> list[str]:
     """Return the pairs that symmetry was run with, does not catch, and gives no reason for."""
-    cells = {row["pair"]: row for row in rows if row["tool"] == TOOLS[0].name}
+    mine = TOOLS[0].name
+    cells = {row["pair"]: row for row in rows if row["tool"] == mine and "set" not in row}
     return [
         pair.name
         for pair in pairs

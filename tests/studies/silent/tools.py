@@ -132,6 +132,29 @@ def _torchtest2(scripts: Scripts, script: Path) -> Findings:
     return Findings([r.name for r in report.failures], [r.name for r in report.warnings])
 
 
+def _pytest_torch(scripts: Scripts, script: Path) -> Findings:
+    """Call each helper of its guide that takes a model, a batch, a loss or an optimiser."""
+    batch = scripts.batch(script)
+    names = _at_the_first_update(script)
+    tool: Any = importlib.import_module("pytest_torch")
+    model, optimizer = _value(batch.model, names), _value(batch.optimizer, names)
+    inputs, targets = _value(batch.inputs, names), _value(batch.targets, names)
+    given, loss = (targets,) * (targets is not None), _value(batch.loss, names)
+    contract = tool.check_inference_contract(model.eval(), inputs, raise_on_failure=False)
+    failed = [result.name for result in contract.failures]
+    learning = "gradients_finite", "all_params_receive_grad", "loss_decreases", "overfits_one_batch"
+    for name in ("optimizer_coverage", *learning):
+        call = getattr(tool, f"assert_{name}")
+        try:
+            if name in learning:
+                call(model.train(), inputs, lambda outputs: loss(outputs, *given))
+            else:
+                call(model, optimizer)
+        except AssertionError:
+            failed.append(name)
+    return Findings(failed)
+
+
 def _checklist(scripts: Scripts, script: Path) -> Findings:
     batch = scripts.batch(script)
     if not (batch.classes or batch.words):
@@ -272,6 +295,7 @@ TOOLS = (
     Tool("TrainCheck", "traincheck", _traincheck, "0, and a sound script"),
     Tool("torchtest2", "torchtest2", _torchtest2, "2", inside=True),
     Tool("torch-audit", "torch-audit", _torch_audit, "3", inside=True),
+    Tool("pytest-torch", "pytest-torch", _pytest_torch, "8", inside=True),
     Tool("neural_net_checklist", "neural-net-checklist", _checklist, "3", inside=True),
     Tool("TorchFix", "torchfix", _torchfix, "0"),
     Tool("mldoct", "mldoct", _mldoct, "0"),
