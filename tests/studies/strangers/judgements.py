@@ -649,8 +649,8 @@ NOISE: dict[tuple[str, str], str] = {
     ("examples-imagenet", "loop/overlap"): "it was asked for dummy data",
     ("latent-sde", "model/draws"): "a stochastic equation draws in each call",
     ("neural-cde", "model/mixed-samples"): "a solver chooses its steps by all samples",
-    ("cleanrl-ddpg", "training/unsaved"): "it is not made to be resumed",
-    ("cleanrl-td3", "training/unsaved"): "it is not made to be resumed",
+    ("cleanrl-ddpg", "training/unsaved"): "it saves nothing; no such note is given there now",
+    ("cleanrl-td3", "training/unsaved"): "it saves nothing; no such note is given there now",
 }
 FALSE_NOTES = (("llama2.c", "training/runs"), ("lightgcn", "training/unsaved"))
 
