@@ -39,5 +39,5 @@ def shared_places() -> Iterator[str]:
 
 
 def is_below(path: str, places: Iterable[str]) -> bool:
-    """Return whether a whole path leads below one of some places."""
-    return any(path.startswith(place + os.sep) for place in places)
+    """Return whether a whole path is one of some places, or leads below one."""
+    return any(f"{path}{os.sep}".startswith(place + os.sep) for place in places)

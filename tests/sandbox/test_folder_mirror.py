@@ -185,6 +185,7 @@ def test_only_caches_are_shared(elsewhere, inside, told, monkeypatch, name, shar
     monkeypatch.setenv("HF_HOME", str(elsewhere / "hub"))
     file = elsewhere / name
     folder_mirror._make_folder(file.parent)
+    file.parent.mkdir(exist_ok=True)  # as libraries do
     file.write_text("x")
     assert (file.read_text(), told) == ("x", [])
     with folder_mirror._scandir(file.parent) as entries:

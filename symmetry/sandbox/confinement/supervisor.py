@@ -107,7 +107,7 @@ class Supervisor:
         folder, name = os.path.split(path)
         follows = deed in ("open", "truncate")
         real = os.path.realpath(path) if follows else os.path.join(os.path.realpath(folder), name)
-        return real in self._places or is_below(real, self._places)
+        return is_below(real, self._places)
 
 
 def _changes(deed: str, path: str) -> bool:
