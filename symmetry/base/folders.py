@@ -33,7 +33,7 @@ def cache_folder() -> Path:
     Raises
     ------
     RuntimeError
-        If no folder is the user's.
+        If the user has no folder.
     """
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "symmetry")
 

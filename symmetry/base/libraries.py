@@ -81,9 +81,9 @@ class Library:
     # all others, and one that all runs share, with the name of the folder.
     homes: tuple[str, ...] = ()
     cache: tuple[str, str] | None = None
-    # Variables with which it keeps what it compiles in a {folder} of ours from check to check, as
-    # it finds a program there by all that has made it.
-    keeps: Mapping[str, str] = field(default_factory=dict)
+    # Variables with which it keeps compiled programs in a {folder} from check to check. It has to
+    # find a program by all that has made it.
+    programs: Mapping[str, str] = field(default_factory=dict)
     # State of its classes in a process, with what it is in a process that has begun nothing.
     kept: Mapping[Kept, Callable[[Any], Any]] = field(default_factory=dict)
     # Its functions that bring a resumed script back to its place in the data: a module, a class or

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from symmetry.sandbox.source import Source
     from symmetry.training.target import Training
 
-_PROGRAMS = "JAX_COMPILATION_CACHE_DIR"
+_CACHE = "JAX_COMPILATION_CACHE_DIR"
 _NUMPY = "save", "savez", "savez_compressed"
 _FLAX = "save_checkpoint", "save_checkpoint_multiprocess"
 _FLAX_READS = "restore_checkpoint", "latest_checkpoint"
@@ -32,12 +32,12 @@ JAX = Library(
     imports=("jax",),
     seeders=_seeders,
     packages=frozenset({"jax", "jaxlib"}),
-    keeps={
-        _PROGRAMS: "{folder}",
+    programs={
+        _CACHE: "{folder}",
         "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
         "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
     },
-    homes=(_PROGRAMS,),
+    homes=(_CACHE,),
     observed="JAX's operations were evaluated one by one, not compiled",
     threads="JAX's own threads were started with it and cannot be limited",
     folders=(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from contextlib import suppress
+from itertools import chain
 from pathlib import Path
 
 from symmetry.base.folders import cache_folder
@@ -18,9 +19,9 @@ _DAYS = 7  # for which a program stays; a check makes about 1 MB of them
 
 
 def kept_programs() -> Mapping[str, str]:
-    """Return the variables of the environment that let libraries keep what they compile.
+    """Return the variables of the environment with which libraries keep programs.
 
-    None where no folder can be made for it. The variables are read as a library is imported.
+    There are none if no folder can be made. A library reads them as it is imported.
     """
     try:
         folder = cache_folder() / "programs"
@@ -28,8 +29,8 @@ def kept_programs() -> Mapping[str, str]:
         _remove_old(folder)
     except (OSError, RuntimeError):  # there is no home
         return {}
-    keeps = [library.keeps for library in registered()]
-    return {name: text.format(folder=folder) for each in keeps for name, text in each.items()}
+    variables = chain.from_iterable(library.programs.items() for library in registered())
+    return {name: text.format(folder=folder) for name, text in variables}
 
 
 def _remove_old(folder: Path) -> None:

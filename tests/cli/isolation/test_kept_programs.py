@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -53,3 +54,22 @@ def test_the_next_check_compiles_nothing_anew(cache, tmp_path):
     assert (first.status, first.err) == (second.status, second.err) == (0, "")
     assert programs
     assert {file.name: file.stat().st_mtime_ns for file in cache.iterdir()} == programs
+
+
+@needs("jax")
+def test_a_folder_of_the_users_own_is_used_instead(cache, tmp_path):
+    (tmp_path / "mine.py").write_text(HEAD + LOOP)
+    seconds = {"JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0"}
+    with TemporaryDirectory() as theirs:  # in a folder of no mirror
+        done = symmetry("check", "mine.py", cwd=tmp_path, **{FOLDER: theirs}, **seconds)
+        assert (done.status, done.err) == (0, "")
+        assert any(Path(theirs).iterdir())
+    assert not any(cache.iterdir())
+
+
+@needs("jax")
+def test_a_user_may_switch_it_off(cache, tmp_path):
+    (tmp_path / "mine.py").write_text(HEAD + LOOP)
+    done = symmetry("check", "mine.py", cwd=tmp_path, JAX_ENABLE_COMPILATION_CACHE="0")
+    assert (done.status, done.err) == (0, "")
+    assert not any(cache.iterdir())

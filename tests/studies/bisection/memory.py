@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import asdict
 from importlib.metadata import distributions
 from pathlib import Path
 
 from symmetry.base.files import write_all
+from symmetry.base.folders import cache_folder
 from tests.studies.bisection.trial import Trial
 
 
 def default_folder() -> Path:
     """Return where environments and trials are kept."""
-    cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(cache, "symmetry", "bisect")
+    return cache_folder() / "bisect"
 
 
 class Memory:

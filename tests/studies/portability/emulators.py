@@ -7,7 +7,6 @@ configurations that need an emulator are reported as not available.
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import sys
@@ -18,6 +17,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from symmetry.base.errors import SymmetryError
+from symmetry.base.folders import cache_folder
 
 QEMU = ("qemu-x86_64", "qemu-aarch64")
 PACKAGES = ("python3-minimal", "python3", "libstdc++6")  # and what they depend on
@@ -27,8 +27,7 @@ PLATFORMS = ("manylinux_2_28_aarch64", "manylinux_2_27_aarch64", "manylinux2014_
 
 def cache() -> Path:
     """Return the directory that `set_up` fills."""
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "unit-symmetry" / "emulators"
+    return cache_folder() / "emulators"
 
 
 def qemu(name: str) -> str | None:

@@ -11,7 +11,7 @@ from tests.studies.silent.pairs import PAIRS
 _IMAGES, _HOUSES = (p.twin for p in PAIRS if p.name in ("softmax_in_the_model", "house_prices"))
 _STOPPING = Path(__file__).parents[2].joinpath("sound/scripts/loop/early_stopping.py")
 SOUND = {"images": _IMAGES, "houses": _HOUSES, "stopping": _STOPPING.read_text("utf-8")}
-Mends = tuple[tuple[str, str], ...]
+Changes = tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True)
@@ -20,22 +20,22 @@ class Operator:
 
     name: str
     does: str
-    images: tuple[Mends, ...] = ()  # one for each parameter of the operator
-    houses: tuple[Mends, ...] = ()
-    stopping: tuple[Mends, ...] = ()
+    images: tuple[Changes, ...] = ()  # one for each parameter of the operator
+    houses: tuple[Changes, ...] = ()
+    stopping: tuple[Changes, ...] = ()
     undone: bool = field(default=False, kw_only=True)  # whether the changed script is the sound one
-    upon: tuple[tuple[Mends, ...], ...] = field(default=((), (), ()), kw_only=True)  # made before
+    upon: tuple[tuple[Changes, ...], ...] = field(default=((), (), ()), kw_only=True)  # made before
 
 
-def _one(old: str, new: str) -> tuple[Mends, ...]:
+def _one(old: str, new: str) -> tuple[Changes, ...]:
     return (((old, new),),)
 
 
-def _each(old: str, *new: str) -> tuple[Mends, ...]:
+def _each(old: str, *new: str) -> tuple[Changes, ...]:
     return tuple(((old, each),) for each in new)
 
 
-def _before(old: str, *lines: str) -> tuple[Mends, ...]:
+def _before(old: str, *lines: str) -> tuple[Changes, ...]:
     return _each(old, *(f"{line}\n{old}" for line in lines))
 
 
@@ -49,7 +49,7 @@ _STEP = "optimizer.step()"
 _CLIP = "nn.utils.clip_grad_value_({}.parameters(), 0.001); optimizer.step()"
 _STARTS = "nn.init.zeros_", "nn.init.ones_", "nn.init.normal_"
 _ROWS = "torch.randn(64, 8), torch.randn(64, 1)"
-_HALF = "loss = criterion(model(columns).squeeze(1), prices)"
+_LOSS = "loss = criterion(model(columns).squeeze(1), prices)"
 _BIAS = (
     _one("nn.Linear(54, 10)", "nn.Linear(54, 10, bias=False)"),
     _one("nn.Linear(7, 16)", "nn.Linear(7, 16, bias=False)"),
@@ -57,7 +57,7 @@ _BIAS = (
 )
 _WEIGHTS = (
     _one("criterion(net(x), y)", "criterion(net(x), y) + 0.01 * net.classifier[0].weight.norm()"),
-    _one(_HALF, f"{_HALF} + 0.01 * model[0].weight.norm()"),
+    _one(_LOSS, f"{_LOSS} + 0.01 * model[0].weight.norm()"),
     _one("mse_loss(model(x), y).back", "mse_loss(model(x), y).add(model[0].weight.norm()).back"),
 )
 
@@ -188,15 +188,15 @@ OPERATORS = (
 def mutated(operator: Operator) -> Iterator[tuple[str, tuple[str, str]]]:
     """Yield each mutant of an operator: its name, its script and the sound one."""
     for place, (script, sound) in enumerate(SOUND.items()):
-        for mends in operator.upon[place]:
-            sound = _changed(sound, mends)
-        for number, mends in enumerate(getattr(operator, script)):
-            pair = _changed(sound, mends), sound
+        for changes in operator.upon[place]:
+            sound = _changed(sound, changes)
+        for number, changes in enumerate(getattr(operator, script)):
+            pair = _changed(sound, changes), sound
             yield f"{operator.name}{number or ''}-{script}", pair[::-1] if operator.undone else pair
 
 
-def _changed(text: str, mends: Mends) -> str:
-    for old, new in mends:
+def _changed(text: str, changes: Changes) -> str:
+    for old, new in changes:
         if text.count(old) != 1:
             raise ValueError(f"{old!r} stands there {text.count(old)} times")
         text = text.replace(old, new)
