@@ -18,9 +18,12 @@ NO_ANALOGUE = {
 # Other sets of bugs: whose they are, and whether the laws were written with sight of them.
 _SEEN = "yes: laws were written for them"
 _OPERATORS = "[mutation operators](https://github.com/dlfaults/deepcrime)"
+_FORUM = "the PyTorch forum with which [its study](https://github.com/Hong-Shuo/PYSIASSIST) tests"
 SETS = {
     "bugs": ("forums and issue trackers, rewritten as scripts", _SEEN),
     "bugs2": ("issues and pull requests of 2023 to 2026, rewritten as scripts", _SEEN),
     "bugs3": ("issues and pull requests of 2025 and 2026, rewritten as scripts", _SEEN),
+    "PYSIASSIST": (f"posts of {_FORUM}, completed to scripts", "no"),
+    "TrainCheck": ("4 of its 18 scripts that run without a GPU, below", "no; likenesses were"),
     "DeepCrime": (f"the 24 {_OPERATORS}, on three sound scripts", "no"),
 }

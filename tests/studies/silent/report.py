@@ -84,6 +84,8 @@ def render(rows: Sequence[Row]) -> ReportFiles:
         totals=[_total(tool.name, cells) for tool in TOOLS],
         sets=[*_sets(rows)],
         operators=_operators(rows),
+        spared=_counts(row for row in rows if row.get("set") == "PYSIASSIST, no bug"),
+        scripts={row["pair"]: outcome(row) for row in rows if row.get("set") == "TrainCheck"},
         apart=[_apart(tool.name, cells) for tool in TOOLS],
         likenesses=sum(ours[pair.name] == CAUGHT for pair in PAIRS if pair.traincheck),
         mark=lambda pair, tool: _mark(cells.get((pair.name, tool.name))),
