@@ -77,10 +77,8 @@ class Library:
     writers: tuple[tuple[str, str, int], ...] = ()
     # The same of functions that are given a folder, in which they read and write.
     folders: tuple[tuple[str, str, int], ...] = ()
-    # Variables of the environment that name folders of its cache: those that a script shares with
-    # all others, and one that all runs share, with the name of the folder.
+    # Variables of the environment that name folders of its cache, which all scripts share.
     homes: tuple[str, ...] = ()
-    cache: tuple[str, str] | None = None
     # Variables with which it keeps compiled programs in a {folder} from check to check. It has to
     # find a program by all that has made it.
     programs: Mapping[str, str] = field(default_factory=dict)

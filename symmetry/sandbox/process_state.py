@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import atexit
-import getpass
 import io
 import logging
 import multiprocessing.context
@@ -22,12 +21,12 @@ from typing import Any, ClassVar
 
 import rich
 
-from symmetry.base.libraries import registered
 from symmetry.base.processes import FOLDER, TERMINAL
 from symmetry.base.user_code import is_user_code, set_user_folder, user_folder
 from symmetry.sandbox import libraries
 from symmetry.sandbox.clock import Clock
 from symmetry.sandbox.confinement.supervisor import ADDRESS
+from symmetry.sandbox.kept_programs import kept_programs
 from symmetry.sandbox.ports import sharing
 from symmetry.sandbox.shared import WRITABLE
 
@@ -91,12 +90,8 @@ class ProcessState:
         output: Any = self._output
         stream = io.TextIOWrapper(output, "utf-8", errors="replace", write_through=True)
         own, self._clock = _OwnModules(mirror, tuple(homes)), Clock()
-        shared = os.environ.get(FOLDER, tempfile.gettempdir())  # by all runs
-        caches = (library.cache for library in registered() if library.cache)
-        named = {name: f"{folder}_{_user()}" for name, folder in caches}
-        own_caches = {name: os.path.join(shared, folder) for name, folder in named.items()}
         own_folder = {"TMPDIR": temporary}  # of the programs that it starts
-        environment = {**own_caches, **os.environ, **own_folder, **_ENVIRONMENT, **variables}
+        environment = {**kept_programs(), **os.environ, **own_folder, **_ENVIRONMENT, **variables}
         for name in _OURS:
             environment.pop(name, None)
         logs = _handlers()
@@ -215,14 +210,6 @@ class _OwnModules:
         if not isinstance(file, str) or not file.startswith(self._homes):
             return False
         return is_user_code(file) or not os.path.splitext(file)[1]  # a folder
-
-
-def _user() -> str:
-    """Return the name of the user, or the number: a container may have no entry for it."""
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # the one before Python 3.13, the other since then
-        return str(os.getuid())
 
 
 def _attribute(owner: Any, name: str) -> Switch:

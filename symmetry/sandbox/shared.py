@@ -31,7 +31,6 @@ def shared_places() -> Iterator[str]:
     given = (os.environ.get(FOLDER, ""), *os.environ.get(WRITABLE, "").split(os.pathsep))
     yield from filter(None, given)
     names = [*_CACHES, *(name for library in registered() for name in library.homes)]
-    names += [library.cache[0] for library in registered() if library.cache]
     yield from (os.path.abspath(os.environ[name]) for name in names if os.environ.get(name))
     home = os.path.expanduser("~")
     if os.path.isabs(home):

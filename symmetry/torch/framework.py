@@ -16,6 +16,8 @@ from symmetry.torch import libraries as beside
 from symmetry.training import frameworks
 from symmetry.training.frameworks import Setting
 
+_CACHE = "TORCHINDUCTOR_CACHE_DIR"
+
 
 def _torch() -> Any:
     return sys.modules["torch"]
@@ -89,8 +91,8 @@ TORCH = Library(
     phases={"torch/autograd": "backward", "torch/optim": "optimizer", "torch/nn": "forward"},
     callers={("torch", "run.py"): "step"},
     writers=(("torch", "save", 1), ("torch.jit", "save", 1)),
-    homes=("TORCH_HOME",),
-    cache=("TORCHINDUCTOR_CACHE_DIR", "torchinductor"),
+    homes=("TORCH_HOME", _CACHE),
+    programs={_CACHE: "{folder}"},
     generators=_generators,
     seed=_seed,
     seedings=_seedings,

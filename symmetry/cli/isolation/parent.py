@@ -45,12 +45,12 @@ from symmetry.base.processes import (
 from symmetry.cli.isolation import child
 from symmetry.cli.isolation.account import Account, Ending
 from symmetry.cli.isolation.child import Command
-from symmetry.cli.isolation.kept_programs import kept_programs
 from symmetry.cli.options import flag, option
 from symmetry.cli.screen import Screen, current, on_terminal, say, terminal
 from symmetry.report.folding import MOST, WIDTH, terminal_width
 from symmetry.sandbox.confinement.confined import NEITHER, is_possible, watch
 from symmetry.sandbox.confinement.supervisor import ADDRESS, Supervisor
+from symmetry.sandbox.kept_programs import kept_programs
 from symmetry.sandbox.shared import WRITABLE
 
 

@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from symmetry.cli.isolation.kept_programs import kept_programs
+from symmetry.sandbox.kept_programs import kept_programs
 from tests.cli.process import symmetry
 from tests.conftest import needs
 from tests.jax.script.test_script import HEAD, LOOP
@@ -35,14 +35,14 @@ def test_nothing_is_kept_where_no_folder_can_be_made(cache):
 
 
 def test_programs_of_last_month_are_removed(cache):
-    kept_programs()
-    old, new = cache / "old", cache / "new"
+    old, new = cache / "below" / "old", cache / "new"
+    old.parent.mkdir(parents=True)
     old.touch()
     new.touch()
     last_month = time.time() - 30 * 86400
     os.utime(old, (last_month, last_month))
     kept_programs()
-    assert [*cache.iterdir()] == [new]
+    assert [file for file in cache.rglob("*") if file.is_file()] == [new]
 
 
 @needs("jax")

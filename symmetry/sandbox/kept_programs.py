@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from contextlib import suppress
+from functools import cache
 from itertools import chain
 from pathlib import Path
 
@@ -33,9 +34,10 @@ def kept_programs() -> Mapping[str, str]:
     return {name: text.format(folder=folder) for name, text in variables}
 
 
+@cache  # once in a process is enough
 def _remove_old(folder: Path) -> None:
     oldest = time.time() - _DAYS * 86400
-    for file in folder.iterdir():
+    for file in folder.rglob("*"):
         with suppress(FileNotFoundError):  # another check removes it now
-            if file.stat().st_mtime < oldest:
+            if file.is_file() and file.stat().st_mtime < oldest:
                 file.unlink()
