@@ -102,12 +102,18 @@ class Trace:
                 sources.update(node.inputs)
         return sources
 
-    def downstream(self, values: set[int]) -> set[int]:
-        """Return these values, and all that is computed from them."""
+    def downstream(self, values: set[int], kinds: str = "") -> set[int]:
+        """Return these values, and all that is computed from them: of some kinds alone, if given.
+
+        ``"fc"`` are real and complex numbers, as in ``dtype.kind``.
+        """
         results = set(values)
         for node in self.nodes:
             if not results.isdisjoint(node.inputs):
-                results.update(node.outputs)
+                outputs = node.outputs
+                results.update(
+                    n for n in outputs if not kinds or self.arrays[n].dtype.kind in kinds
+                )
         return results
 
 

@@ -86,6 +86,7 @@ class Updates:
     # derivative of its own.
     carrying: frozenset[int] = frozenset()
     why: str = ""  # why there are none, or the last ones are missing
+    cutting: str = "detach() or no_grad()"  # the user's words for an end of gradients
     signatures: tuple[tuple[str, ...], ...] = field(default=())  # of the user's functions
 
     @cached_property
@@ -97,6 +98,11 @@ class Updates:
     def from_weights(self) -> set[int]:
         """The values that are computed from any parameter."""
         return self.trace.downstream({*self.weights})
+
+    @cached_property
+    def differentiable(self) -> set[int]:
+        """The values that are computed from parameters, and not from sampled tokens alone."""
+        return self.trace.downstream({*self.weights}, "fc")
 
     @cached_property
     def from_held(self) -> set[int]:

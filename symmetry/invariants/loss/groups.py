@@ -14,7 +14,8 @@ with a prompt. A sample gets other draws, or another reward where Python compute
 that weigh gradients have to move in its own group only, or in all rows. If others of them move, a
 sample is measured against answers to other prompts. Group rewards as the prompts are laid out.
 
-Scripts in PyTorch are judged: in JAX no trace has what lies between two updates.
+In JAX the equations of the jitted step are judged, and those of the functions that compute its
+arguments from its state. A loop is one operation: nothing is said of what lies within.
 """
 
 from __future__ import annotations

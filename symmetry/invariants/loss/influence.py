@@ -8,15 +8,16 @@ Example: the ratio of a policy to itself, where both sides are detached.
     ratio = (new - new.detach()).exp()            its gradient is the one of ``new``
 
 The first updates are recorded, forward and backward. A value that a model computes, and that is cut
-from its gradient by ``detach`` or ``no_grad``, is replaced by other numbers: if the loss moves, and
-no gradient is computed from the value or from its relatives, the optimiser never notices it. Such a
-value is meant to be a weight, a target or a reference, or it has lost its gradient by mistake. Use
-it without ``detach``, or multiply something by it that has a gradient. A term of the loss that is a
-constant for all that is trained is only a note. So is what a function is given, or a loader gives,
-and nothing reads: a divergence, or a mask of padding. If the loss function itself names it, it is a
-violation.
+from its gradient by ``detach``, ``no_grad`` or ``stop_gradient``, is replaced by other numbers: if
+the loss moves, and no gradient is computed from the value or from its relatives, the optimiser
+never notices it. Such a value is meant to be a weight, a target or a reference, or it has lost its
+gradient by mistake. Let it have a gradient, or multiply something by it that has one. A term of the
+loss that is a constant for all that is trained is only a note. So is what a function is given, or a
+loader gives, and nothing reads: a divergence, or a mask of padding. If the loss function itself
+names it, it is a violation.
 
-Scripts in PyTorch are judged: in JAX no trace has what lies between two updates.
+In JAX the equations of the jitted step are judged, and those of the functions that compute its
+arguments from its state. A loop is one operation: nothing is said of what lies within.
 """
 
 from __future__ import annotations
@@ -87,7 +88,7 @@ INVARIANT = update_invariant(
         reason="the optimiser follows gradients: what moves none is a constant for it",
         witness="an update with all that it is computed from on the trace",
         cause="a value is cut from its gradient, or is handed on and never used",
-        cure="Use it without detach() or no_grad(), or leave it out.",
+        cure="Use it without detach(), no_grad() or stop_gradient(), or leave it out.",
         notes=(CONSTANT, UNREAD),
         excuses=EXCUSES,
     ),
@@ -129,7 +130,7 @@ def _judge_cuts(updates: Updates, known: list[int], judgement: Judgement) -> Non
             judgement.accuse(
                 "a model computes this, and it is cut from its gradient: other numbers in its "
                 "place move the loss, and no gradient is computed from them. Use it without "
-                "detach() or no_grad(), or let it weigh something that has a gradient.",
+                f"{updates.cutting}, or let it weigh something that has a gradient.",
                 at,
             )
 
@@ -143,8 +144,7 @@ def _cuts(updates: Updates, update: int) -> Iterator[tuple[int, int]]:
         if updates.doings[k].gradient and not cut:
             continue
         for value in updates.trace.nodes[k].outputs:
-            array = updates.array(value)
-            if value not in into or value not in updates.from_weights or array.dtype.kind != "f":
+            if value not in into or value not in updates.differentiable:
                 continue
             if updates.is_weight(value) or value in updates.carrying:
                 continue

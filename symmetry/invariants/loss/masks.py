@@ -14,7 +14,8 @@ a note: padding makes real places count less, unless the number of places is a c
 So is a sum of it that is divided by a length of the tensor, and a mean over all places of a batch
 whose mask hides some.
 
-Scripts in PyTorch are judged: in JAX no trace has what lies between two updates.
+In JAX the equations of the jitted step are judged, and those of the functions that compute its
+arguments from its state. A loop is one operation: nothing is said of what lies within.
 """
 
 from __future__ import annotations
@@ -55,7 +56,8 @@ MODEL = Excuse("a mask of a model", "a model chooses what counts, as hard exampl
 WEIGHT = Excuse(
     "a weight", "real numbers that no comparison makes, and no name calls a mask, may be rewards"
 )
-EXCUSES = (PARTS, CHANCE, MODEL, WEIGHT)
+BOTH = Excuse("both sides count", "what a table of labels hides has a product in the loss, too")
+EXCUSES = (PARTS, CHANCE, MODEL, WEIGHT, BOTH)
 _LENGTH = re.compile(r"shape|size\(|len\(")  # a constant on purpose has another name
 _SUMS = SHAPES | {"sum", "neg"}
 _COUNTS = SHAPES | {"sum", "clamp", "clamp_min", "mul", "add", "maximum"}
@@ -90,10 +92,10 @@ def masks(updates: Updates) -> Judgement:
                 continue
             if _is_by_length(updates, k, factor) or _is_over_all(updates, k, factor):
                 judgement.applies = True
-                if factor in updates.from_weights:
-                    judgement.spare(MODEL, node.place)
-                key = node.place, _PRODUCT
-                seen.see(key, u, shows=factor not in updates.from_weights)
+                of_model, labels = factor in updates.from_weights, _are_labels(updates, u, factor)
+                if of_model or labels:
+                    judgement.spare(MODEL if of_model else BOTH, node.place)
+                seen.see((node.place, _PRODUCT), u, shows=not (of_model or labels))
             elif updates.base(k) == "div" and len(node.inputs) == 2:
                 below = _mask_behind(updates, node.inputs[1])
                 if below is not None:
@@ -245,6 +247,18 @@ def _is_over_all(updates: Updates, k: int, mask: int) -> bool:
     return updates.base(k) == "mean" and value.size >= updates.array(mask).size
 
 
+def _are_labels(updates: Updates, update: int, mask: int) -> bool:
+    """Return whether the loss also has a product with the places that a mask hides."""
+    hidden = 1 - updates.array(mask).astype(np.int8)
+    return any(
+        np.array_equal(updates.array(i), hidden)
+        for k in updates.forward(update)
+        if updates.base(k) == "mul"
+        and not updates.into_loss(update).isdisjoint(updates.trace.nodes[k].outputs)
+        for i in updates.trace.nodes[k].inputs
+    )
+
+
 def _is_by_length(updates: Updates, k: int, mask: int) -> bool:
     """Return whether an operation divides a sum over a mask by a length, as its line says."""
     node = updates.trace.nodes[k]
@@ -262,13 +276,18 @@ def _masks_in(updates: Updates, value: int) -> list[int]:
             break
         if len(inputs) > 1:
             factors = inputs if updates.base(k) == "mul" else ()
-            masks = {i: mask for i in factors if is_mask(updates, mask := updates.behind(i))}
+            masks = {i: mask for i in factors if _hides(updates, mask := updates.behind(i))}
             found += masks.values()
             inputs = tuple(i for i in inputs if i not in masks)
             if not masks or not inputs:
                 break
         value = inputs[0]  # a number of Python's scales it, or masks do
     return found
+
+
+def _hides(updates: Updates, value: int) -> bool:
+    """Return whether a value is a mask, and no table of labels, which has one 1 in each row."""
+    return is_mask(updates, value) and bool((updates.array(value).sum(-1) != 1).any())
 
 
 def _mask_behind(updates: Updates, value: int) -> int | None:

@@ -13,7 +13,8 @@ masks of logits. And where the same tokens are judged again in a further update,
 the difference must not be 0 everywhere: the old side is computed anew, so that the ratio is always
 1 and nothing is clipped. Compute it once, before the first update.
 
-Scripts in PyTorch are judged: in JAX no trace has what lies between two updates.
+In JAX the equations of the jitted step are judged, and those of the functions that compute its
+arguments from its state. A loop is one operation: nothing is said of what lies within.
 """
 
 from __future__ import annotations
@@ -187,8 +188,12 @@ def _is_logarithm(updates: Updates, value: int) -> bool:
 
 
 def _inputs(updates: Updates, side: _Side) -> frozenset[bytes]:
-    """Return the data that a model is given for a side: the whole tensors, if it gets parts."""
-    found = set[int]()
+    """Return the data that a model is given for a side: the whole tensors, if it gets parts.
+
+    Arrays from outside that are no parameters are among them, as the statistics of a layer.
+    """
+    outside = side.above - updates.trace.maker.keys() - updates.weights
+    found = {value for value in outside if updates.array(value).size > 1}
     for k in {updates.trace.maker[v] for v in side.above if v in updates.trace.maker}:
         inputs = updates.trace.nodes[k].inputs
         if any(map(updates.is_weight, inputs)):
@@ -215,6 +220,10 @@ def _judge_equality(updates: Updates, k: int, new: _Side, old: _Side, judgement:
         return
     apart = new.above ^ old.above
     made = {updates.made_by(value) for value in apart}
+    if any(
+        updates.doings[k].backward for k in map(updates.trace.maker.get, apart) if k is not None
+    ):
+        return  # one side has the weights of a later update, or of one within
     if not apart.isdisjoint(updates.draws):
         judgement.spare(NOISE, at)
     elif _inputs(updates, new) != _inputs(updates, old):

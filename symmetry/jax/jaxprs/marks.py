@@ -17,6 +17,7 @@ Example: the square of two numbers, differentiated.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -100,7 +101,7 @@ class MarkReader(Interpreter):
     ----------
     values
         They, by their marks. A function that is compiled once and called twice has its marks twice:
-        the last call's count.
+        the last call's count, and those of the first one begin with ``earlier.0``.
     drawn
         The results of random draws, by their sites.
     modules
@@ -112,12 +113,15 @@ class MarkReader(Interpreter):
         self.values: dict[str, Any] = {}
         self.drawn: dict[Site, Any] = {}
         self.modules: dict[str, tuple[Any, SourceLine]] = {}
-        self._keeps = True
+        self._keeps, self._often = True, Counter[str]()
 
     def equation(self, equation: Any, args: Sequence[Any]) -> Sequence[Any]:
         """Return the results of an equation; a mark has what it marks."""
         if name := mark_of(equation):
             if self._keeps:
+                if name in self.values:
+                    self.values[f"earlier.{self._often[name]}.{name}"] = self.values[name]
+                    self._often[name] += 1
                 self.values[name] = args[0]
             return args
         site = self.site

@@ -6,7 +6,7 @@ on an array of the user's, and from a node without inputs otherwise.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -61,7 +61,7 @@ class JaxprRecorder(Walk[Value]):
     def __init__(self, leaves: Mapping[str, Array]) -> None:
         super().__init__()
         self.trace = Trace()
-        self._computed: Mapping[Site, Sequence[Any]] = {}  # results that are known already
+        self.computed: Mapping[Site, Sequence[Any]] = {}  # results that are known already
         self._arrays: list[Any] = []  # JAX's own, by number
         self._losses: list[int] = []
         self.leaves = {name: self._leaf(jnp.asarray(array)) for name, array in leaves.items()}
@@ -80,8 +80,8 @@ class JaxprRecorder(Walk[Value]):
             self.leaves.get(name) or Value(leaf, data=np.ndim(leaf) > 0) for name, leaf in pairs
         ]
         inputs += [Value(value, data=True) for value in given]
-        computed = _everything(flat)(flat.jaxpr.consts, [value.array for value in inputs])
-        self._computed = {(number,): results for number, results in enumerate(computed)}
+        computed = everything(flat)(flat.jaxpr.consts, [value.array for value in inputs])
+        self.computed = {(number,): results for number, results in enumerate(computed)}
         outputs = dict(zip(flat.outputs, self.run(flat.jaxpr, *inputs), strict=True))
         for output, value in outputs.items():
             kind, _, number = output.partition(".")
@@ -131,7 +131,12 @@ class JaxprRecorder(Walk[Value]):
             return self._taken(params, args, rounds)
         if name == "cond" and moving and not self._moves(args[0]):
             return self.run(params["branches"][int(args[0].array)], *args[1:])
-        results = self._computed.get(self.site)
+        return self.as_one(equation, args, place)
+
+    def as_one(self, equation: Any, args: Sequence[Value], place: SourceLine) -> Sequence[Value]:
+        """Record an equation as one operation, also a loop or a choice."""
+        name, params = equation.primitive.name, equation.params
+        results = self.computed.get(self.site)
         if results is None:  # within a loop or a choice
             results = bind(equation, [arg.array for arg in args], params)
         slots = [n for n, atom in enumerate(equation.invars) if not isinstance(atom, Literal)]
@@ -232,8 +237,8 @@ class JaxprRecorder(Walk[Value]):
         return value.number
 
 
-def _everything(flat: Flat) -> Callable[..., Any]:
-    """Return a compiled function that returns the results of all equations."""
+def everything(flat: Flat, only: Container[int] | None = None) -> Callable[..., Any]:
+    """Return a compiled function that returns the results of all equations, or of some."""
 
     def results(consts: Sequence[Any], inputs: Sequence[Any]) -> list[Sequence[Any]]:
         found = list[Sequence[Any]]()
@@ -242,7 +247,7 @@ def _everything(flat: Flat) -> Callable[..., Any]:
             found.append(bind(equation, args, equation.params))
             return found[-1]
 
-        evaluate(flat.jaxpr.jaxpr, consts, inputs, perform)
+        evaluate(flat.jaxpr.jaxpr, consts, inputs, perform, only=only)
         return found
 
     return quickly(results)

@@ -18,7 +18,7 @@ from typing import Any
 from jax.extend.core import Literal
 
 from symmetry.jax.jaxprs.forward import Forward
-from symmetry.jax.jaxprs.graph import Operand
+from symmetry.jax.jaxprs.graph import Graph, Operand
 from symmetry.jax.jaxprs.interpreter import kind_of
 from symmetry.jax.probes.provenance import (
     CASTS,
@@ -131,7 +131,7 @@ def _unshifted(forward: Forward, exponent: Any, axis: int) -> Any:
         equation = forward.maker(exponent)
         if equation is None or equation.primitive.name != "sub":
             return exponent
-        top = _largest(forward, equation.invars[1])
+        top = largest(forward, equation.invars[1])
         mine = source(forward, equation.invars[0], CASTS)
         same = top is not None and source(forward, top.invars[0], CASTS) is mine
         if not same or top.params["axes"] != (axis,):
@@ -139,7 +139,7 @@ def _unshifted(forward: Forward, exponent: Any, axis: int) -> Any:
         exponent = mine
 
 
-def _largest(forward: Forward, atom: Any) -> Any:
+def largest(forward: Graph, atom: Any) -> Any:
     """Return the equation that took the largest score, if this is it."""
     while (equation := forward.maker(atom)) is not None:
         name = equation.primitive.name

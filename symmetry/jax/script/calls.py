@@ -107,7 +107,7 @@ class JittedCalls(Jitting):
             jitted.note_kept(args, kwargs)
         leaves = [*map(self._original, jax.tree.leaves((args, kwargs)))]
         # Now, since its arguments may be its last results, which are forgotten.
-        makers = [self._maker(self._made.get(id(leaf))) for leaf in leaves]
+        makers = [self._maker(self._made_by(leaf)) for leaf in leaves]
         for result in jitted.results:
             self._made.pop(id(result), None)
             self._same.pop(id(result), None)
@@ -116,7 +116,8 @@ class JittedCalls(Jitting):
         if self._outputs is not None:
             self._outputs.see(jitted.name, jax.tree.leaves(arguments), jitted.results)
         number = len(self.log) - 1
-        self._made.update((id(r), (number, n)) for n, r in enumerate(jitted.results) if _is_made(r))
+        known = (n for n, r in enumerate(jitted.results) if is_array(r) and (r.ndim or _is_made(r)))
+        self._made.update((id(jitted.results[n]), (number, n)) for n in known)
         if any(maker not in (None, jitted) for maker in makers):
             others = {n: leaf for n, leaf in enumerate(leaves) if makers[n] is not jitted}
             self._note_same(jitted, jitted.passed(args, kwargs), others)
@@ -144,15 +145,21 @@ class JittedCalls(Jitting):
         Nor are those of later calls, if no round of several functions needs them.
         """
         leaves, tree = jax.tree.flatten(arguments)
-        made = [self._made.get(id(leaf)) for leaf in leaves]
+        made = [*map(self._made_by, leaves)]
         kept = [
             None if self._maker(source) is jitted else copied(leaf)
             for leaf, source in zip(leaves, made, strict=True)
             if len(jitted.given) < CALLS or self._is_in_round(jitted)
         ]
         constants = jitted.constants_in(arguments)
-        self.log.append(call := RecordedCall(jitted, tree, kept, made, constants))
+        sources = [self._made.get(id(leaf)) for leaf in leaves]
+        call = RecordedCall(jitted, tree, kept, made, constants, sources)
+        self.log.append(call)
         return call
+
+    def _made_by(self, leaf: Any) -> Made | None:
+        """Return the result that an array is, if it has one function that made it."""
+        return self._made.get(id(leaf)) if _is_made(leaf) else None
 
     def _maker(self, made: Made | None) -> Jitted | None:
         return None if made is None else self.log[made[0]].jitted
@@ -202,5 +209,5 @@ class JittedCalls(Jitting):
 
 
 def _is_made(result: Any) -> bool:
-    """Return whether an array tells which function made it: small ones may be shared."""
+    """Return whether an array has one function that made it: whole numbers may be shared."""
     return is_array(result) and has_numbers(result)

@@ -203,7 +203,7 @@ class OperationCalls(Jitting):
         ]
         mine = frozenset([id(made_by)] if isinstance(made_by, Jitted) else [])
         self._behind.append(mine.union(*behind))
-        self.log.append(call := RecordedCall(made_by, tree, kept, made, constants))
+        self.log.append(call := RecordedCall(made_by, tree, kept, made, constants, []))
         return call
 
     def _keep(self, call: RecordedCall, results: Any) -> None:

@@ -31,7 +31,7 @@ from symmetry.jax.jaxprs.interpreter import is_key
 from symmetry.jax.made import has_numbers, is_array
 from symmetry.jax.script.calls import CALLS
 from symmetry.jax.script.jitted import Jitted
-from symmetry.jax.script.round import RecordedCall, Round, makes_parameters, round_of
+from symmetry.jax.script.round import Made, RecordedCall, Round, makes_parameters, round_of
 
 
 class OneDevice:
@@ -100,10 +100,11 @@ _NUMBER, _CALL = "number", "call"
 
 
 @dataclass(frozen=True)
-class _Call:
+class RepeatedCall:
     """The call of the script that a step repeats; to JAX it is a leaf that is no number."""
 
     number: int
+    step: RepeatedStep
 
 
 def training_of(
@@ -132,7 +133,7 @@ def training_of(
             return RepeatedStep(name, without_rows(whole)).training()
         what = f"takes {found}" if found else "is not always called with its last results"
         raise NotCheckable(f"{name}: its step {step.name} {what}: {_WRITE}")
-    return RepeatedStep(name, without_rows(step)).training()
+    return RepeatedStep(name, without_rows(step), log).training()
 
 
 def lacks_gradients(functions: Sequence[Jitted], log: Sequence[RecordedCall]) -> bool:
@@ -201,6 +202,8 @@ class RepeatedStep:
         The name of the script.
     jitted
         The function, and its calls; or a round of functions.
+    log
+        All calls of the script, if one function is the step.
 
     Attributes
     ----------
@@ -210,8 +213,9 @@ class RepeatedStep:
         The names of what it reads from around it, and what is another one in later calls.
     """
 
-    def __init__(self, name: str, jitted: Calls) -> None:
-        self._name, self._jitted = name, jitted
+    def __init__(self, name: str, jitted: Calls, log: Sequence[RecordedCall] = ()) -> None:
+        self._name, self._jitted, self.log = name, jitted, log
+        self._calls = [n for n, call in enumerate(log) if call.jitted is jitted]
         self.frozen = jitted.frozen if isinstance(jitted, Jitted) else ()
         copies, fixed = _copies_in(jitted), self._static()
         following = self._following(copies)
@@ -229,6 +233,26 @@ class RepeatedStep:
             place: jnp.stack([jnp.asarray(call[place]) for call in jitted.given])
             for place in numbered
         }
+
+    def makers(self, number: int) -> list[Made | None]:
+        """Return the results of other calls that the leaves of a batch are."""
+        if number >= len(self._calls):
+            return []
+        sources = self.log[self._calls[number]].sources
+        return [sources[place] for place in self._batch] if sources else []
+
+    def state_in(self, call: int) -> dict[int, tuple[int, int]]:
+        """Return which arguments of another call are leaves of the state, and before which step."""
+        found = {}
+        own = self.log[call]
+        for n, (leaf, made) in enumerate(zip(own.leaves, own.made, strict=True)):
+            for number, place in enumerate(self.places):
+                if made and made[0] in self._calls:
+                    if self._jitted.state.get(place) == made[1]:
+                        found[n] = self._calls.index(made[0]) + 1, number
+                elif made is None and leaf is self._jitted.first[place]:
+                    found[n] = 0, number
+        return found
 
     def training(self) -> tuple[Any, Callable[[Any, Any], Any], dict[str, Any]]:
         """Return the state, the step and the extras."""
@@ -283,7 +307,11 @@ class RepeatedStep:
             )
         call = self._jitted.given[number]
         leaves = {place: call[place] for place in self._batch}
-        return {"batch": self._tree(leaves), _NUMBER: np.int32(number), _CALL: _Call(number)}
+        return {
+            "batch": self._tree(leaves),
+            _NUMBER: np.int32(number),
+            _CALL: RepeatedCall(number, self),
+        }
 
     def _step(self, state: Any, given: Mapping[str, Any]) -> tuple[Any, Any]:
         """Call the function; return the next state, and the rest of its result."""

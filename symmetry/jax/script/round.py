@@ -44,6 +44,7 @@ class RecordedCall:
     leaves: list[Any]
     made: list[Made | None]  # the result of a call that each leaf is, if it is one
     constants: frozenset[int]  # the leaves that JAX compiles as constants
+    sources: list[Made | None]  # as ``made``, of whole numbers, too
     results: Any = None  # the tree of the results
 
 

@@ -29,6 +29,7 @@ from symmetry.training.target import FunctionTraining
 if TYPE_CHECKING:
     from symmetry.jax.executables import Executables
     from symmetry.jax.script.jitting import Jitting
+    from symmetry.training.updates import Updates
 
 Found = TypeVar("Found")
 
@@ -267,6 +268,19 @@ class JaxScriptTraining(FunctionTraining):
     def events(self, seed: int = 0, draw: int | None = None) -> Epochs | None:  # noqa: ARG002
         """Return None: its results over whole epochs are not compared."""
         return None
+
+    def updates(self, seed: int = 0) -> Updates | None:
+        """Return its first updates on a trace, once."""
+        if not isinstance(self.make, JaxScript):
+            return None
+        if ("updates", seed) not in self.cache:
+            from symmetry.jax.run import JaxRun
+            from symmetry.jax.script.traced_updates import run_updates
+
+            run = self.begin(RunSettings(seed=seed))
+            self.cache["updates", seed] = run_updates(run) if isinstance(run, JaxRun) else None
+        found: Updates | None = self.cache["updates", seed]
+        return found
 
     def begin_witness(self, seed: int) -> None:
         """Let a plain run begin beside the first run, which is compared with it."""

@@ -42,6 +42,7 @@ MIXED = "z = model(x).softmax(2); loss = (error * mask).sum() / mask.sum() + z"
         ("loss = ((error * mask).sum(1) / LENGTH).mean()", []),  # a constant on purpose
         ("loss = (error * mask).sum(1).mean()", []),  # sums of sequences
         ("loss = (error * mask).mean()", ["a product"]),
+        ("loss = (error * mask).mean() + (error * (1 - mask)).mean() / 4", []),  # labels
         (f"{MIXED}.mean((0, 1)).square().sum()", ["a value of a model"]),
         (f"{MIXED}.mean(2).mul(mask).sum() / mask.sum()", []),
         (f"{MIXED}.sum()", []),

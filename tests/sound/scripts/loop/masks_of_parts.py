@@ -1,4 +1,4 @@
-"""Masks that are not what they are divided by: parts, chance, hard examples, and rewards."""
+"""Masks that are not what they are divided by: parts, chance, hard examples, rewards, labels."""
 
 import torch
 from torch import nn
@@ -26,6 +26,9 @@ for a, b, valid, step, reward in DataLoader(data, batch_size=16, shuffle=True):
     loss = loss - (model(a).log_softmax(1) * reward).sum() / step.sum()
     hard = (error.detach() > error.detach().median()).float()
     loss = loss + (error * hard).mean()
+    labels = (b > 1).float()
+    above, below = nn.functional.logsigmoid(model(a)), nn.functional.logsigmoid(-model(a))
+    loss = loss - (labels * above).mean() - ((1 - labels) * below).mean()
     optimizer.zero_grad()
     loss.backward()
     optimizer.step()
