@@ -2,10 +2,10 @@
 
 import ast
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from symmetry.base.devices import DEVICE, RANKS, RESUMING
 from symmetry.base.notebooks import code_in
@@ -49,14 +49,16 @@ class Source:
 
     @property
     def sets_at(self) -> int:
-        """The first line that makes a set, or asks for a hash; 0 if none does."""
+        """The first line whose result may go by the hashes of texts; 0 if none does.
+
+        It asks for a hash, or makes a set that is not just sorted, counted or compared.
+        """
         if not isinstance(self.script, Path):
             return 0
         nodes = [*ast.walk(ast.parse(code_in(self.script)))]
-        sets = [n.lineno for n in nodes if isinstance(n, ast.Set | ast.SetComp)]
-        calls = (n for n in nodes if isinstance(n, ast.Call) and isinstance(n.func, ast.Name))
-        sets += [n.lineno for n in calls if n.func.id in ("set", "frozenset", "hash")]  # type: ignore[attr-defined]
-        return min(sets, default=0)
+        in_any_order = {id(each) for node in nodes for each in _taken_in_any_order(node)}
+        sets = (n.lineno for n in nodes if _makes_set(n) and id(n) not in in_any_order)
+        return min((*sets, *(n.lineno for n in nodes if _is_call(n, "hash"))), default=0)
 
     @property
     def homes(self) -> tuple[Path, ...]:
@@ -64,3 +66,20 @@ class Source:
         if isinstance(self.script, Path) and self.script.parent != self.folder:
             return self.script.parent, self.folder
         return (self.folder,)
+
+
+def _is_call(node: ast.AST, *names: str) -> TypeGuard[ast.Call]:
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in names
+
+
+def _makes_set(node: ast.AST) -> TypeGuard[ast.expr]:
+    return isinstance(node, ast.Set | ast.SetComp) or _is_call(node, "set", "frozenset")
+
+
+def _taken_in_any_order(node: ast.AST) -> Sequence[ast.expr]:
+    """Return the operands of code that is the same for a set in another order."""
+    if isinstance(node, ast.Compare):  # ``word in {"a", "b"}``
+        return [node.left, *node.comparators]
+    if _is_call(node, "sorted", "len", "set", "frozenset") and not node.keywords:
+        return node.args
+    return ()

@@ -40,6 +40,11 @@ def test_a_module_is_not_read():
         ("known = {'a', 'b'}", 1),
         ("n = hash(word)", 1),
         ("numbers = {'a': 1}\nmodel.set(1)", 0),
+        ("letters = sorted(set(text))\nn = len({*text})", 0),
+        ("letters = sorted(set(text), key=len)", 1),  # others of one length stay in their order
+        ("if word in {'a', 'b'}:\n    words = [*set(text)]", 2),
+        ("for word in set(text):\n    pass", 1),
+        ("first = hash(a) < hash(b)", 1),
     ],
 )
 def test_the_first_line_that_makes_a_set(tmp_path, text, line):

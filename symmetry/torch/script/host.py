@@ -234,13 +234,16 @@ class Host:
     def hash_order(self) -> SourceLine:
         """The first line that makes a set, if plain runs only differ by the hashes of texts."""
         line = self.source.sets_at
-        if not (line and self.compares) or self.witness.first_updates() is None:
+        first = self.witness.first_updates() if line and self.compares else None
+        if first is None:
             return NOWHERE
         own = os.environ.get("PYTHONHASHSEED", "")
         seed = own if own.isdecimal() else "1"
-        plain = self.witness.first_updates() if seed == own else self.witness.again(hash_seed=seed)
         other = self.witness.again(hash_seed="2" if seed == "1" else "1")
-        if plain is None or first_difference(plain.updates, other.updates) is None:
+        if first_difference(first.updates, other.updates) is None:
+            return NOWHERE
+        plain = first if seed == own else self.witness.again(hash_seed=seed)
+        if first_difference(plain.updates, other.updates) is None:
             return NOWHERE
         same = all(  # and it is no other one with another clock
             first_difference(plain.updates, again.updates) is None
