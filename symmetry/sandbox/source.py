@@ -49,9 +49,9 @@ class Source:
 
     @property
     def sets_at(self) -> int:
-        """The first line whose result may go by the hashes of texts; 0 if none does.
+        """The first line whose result may depend on the hashes of texts; 0 without one.
 
-        It asks for a hash, or makes a set that is not just sorted, counted or compared.
+        It calls ``hash``, or makes a set that is not just sorted, counted or compared.
         """
         if not isinstance(self.script, Path):
             return 0

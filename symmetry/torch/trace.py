@@ -101,7 +101,7 @@ class Tracer:
         """Give a number to the present contents of a tensor: a copy, unless a value is given."""
         value = tensor.detach().clone() if value is None else value
         self._tensors.append(value)
-        self.trace.arrays.append(_to_array(value))
+        self.trace.arrays.append(to_array(value))
         self._note(tensor, len(self._tensors) - 1)
         return len(self._tensors) - 1
 
@@ -130,7 +130,7 @@ class Tracer:
                 torch.from_numpy(arrays[x]) if x in arrays else values[i]
                 for x, i in enumerate(inputs)
             ]
-            return [_to_array(tensor) for tensor in again(tensors)]
+            return [to_array(tensor) for tensor in again(tensors)]
 
         node = Node(inputs, tuple(outputs), integers, perform, *origin, checked, resizable=True)
         self.trace.add(node)
@@ -143,7 +143,7 @@ class Tracer:
         if any(isinstance(leaf, torch.Generator) for leaf in tree_leaves(operation.arguments)):
             return False
         with torch.random.fork_rng(devices=[]):
-            runs = [[*map(_to_array, again([self._tensors[i] for i in inputs]))] for _ in range(2)]
+            runs = [[*map(to_array, again([self._tensors[i] for i in inputs]))] for _ in range(2)]
         return all(map(_same, *runs))
 
     def _update_aliases(self, written: torch.Tensor, origin: tuple[str, SourceLine]) -> None:
@@ -151,7 +151,7 @@ class Tracer:
         number = self.number_of(written)
         for other in self._alive[_memory(written)]:
             old = self._numbers[id(other)]
-            if other is written or _same(_to_array(other.detach()), self.trace.arrays[old]):
+            if other is written or _same(to_array(other.detach()), self.trace.arrays[old]):
                 continue
             shown = _overlay(written, other)
             self._add((number, old), [self._value(other)], shown, origin=origin)
@@ -179,14 +179,14 @@ def _repeated(operation: Operation) -> _Again:
     return again
 
 
-def _to_array(tensor: torch.Tensor) -> Array:
+def to_array(tensor: torch.Tensor) -> Array:
     """Return the numbers of a tensor, without a copy where that is possible."""
     tensor = tensor.detach()
     if tensor.layout is not torch.strided:
         tensor = tensor.to_dense()
     if tensor.dtype is torch.bfloat16:
         tensor = tensor.float()
-    array: Array = tensor.resolve_conj().resolve_neg().numpy()
+    array: Array = tensor.resolve_conj().resolve_neg().cpu().numpy()
     return array
 
 

@@ -29,6 +29,20 @@ def unequal(a: Array, b: Array) -> Moved:
     return found
 
 
+def rows_of(array: Array, count: int) -> Array | None:
+    """Return an array with the samples along its first axis; None if no axis can be theirs.
+
+    It is the first axis of their number, or else of a multiple of it, taken for blocks.
+    """
+    exact = [axis for axis, length in enumerate(array.shape) if length == count]
+    blocks = [axis for axis, length in enumerate(array.shape) if length and length % count == 0]
+    axis = next(iter((*exact, *blocks)), None)
+    if axis is None:
+        return None
+    rows = np.moveaxis(array, axis, 0)
+    return rows.reshape(count, -1, *rows.shape[1:])
+
+
 def axes_of(moved: Moved, count: int, sample: int) -> list[int]:
     """Return the axes along which only entries of one of the samples differ.
 

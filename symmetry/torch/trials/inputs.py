@@ -10,19 +10,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
+from functools import cached_property
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from symmetry.observe.source_line import SourceLine
-from symmetry.torch.trials.differences import differ, rows_of
 from symmetry.torch.trials.first_calls import FirstCall, RunParts, at_first_loss
-from symmetry.torch.trials.forward_operations import ForwardOperations
-from symmetry.torch.trials.mixing import Mixing
+from symmetry.torch.trials.mixing import ForwardOperations, copied_array, first_mixer
 from symmetry.torch.watch.calls import ModuleCall, ModuleCalls, copied, hooked
 from symmetry.torch.watch.operations import Recorder, tensors_in
 from symmetry.training.trial import Mixer
+from symmetry.units.samples import rows_of, unequal
+from symmetry.units.state import Array
 from symmetry.units.units import Order
 
 
@@ -49,44 +50,44 @@ class TorchModuleInputs:
         """The user's line of the first call."""
         return self.calls[0].place
 
-    @property
-    def _tensors(self) -> list[Tensor]:
-        return [tensor for call in self.calls for tensor in tensors_in(call.arguments)]
+    @cached_property
+    def _arrays(self) -> list[Array]:
+        tensors = (tensor for call in self.calls for tensor in tensors_in(call.arguments))
+        return [*map(copied_array, tensors)]
 
     def reaches(self, count: int) -> bool:
         """Return whether as many rows are given as a batch has samples."""
-        numbers = [tensor for tensor in self._tensors if tensor.ndim]
-        return bool(numbers) and all(rows_of(tensor, count) is not None for tensor in numbers)
+        numbers = [array for array in self._arrays if array.ndim]
+        return bool(numbers) and all(rows_of(array, count) is not None for array in numbers)
 
     def follows(self, other: TorchModuleInputs, order: Order) -> bool:
         """Return whether it is what another run gives, with its rows in this order."""
-        mine, others = self._tensors, other._tensors
-        if [t.shape for t in mine] != [t.shape for t in others]:
+        mine, others = self._arrays, other._arrays
+        if [a.shape for a in mine] != [b.shape for b in others]:
             return False
-        places = torch.as_tensor(order)
         for a, b in zip(mine, others, strict=True):
-            rows, moved = rows_of(a, len(places)), rows_of(b, len(places))
+            rows, moved = rows_of(a, len(order)), rows_of(b, len(order))
             if rows is not None and moved is not None:
-                a, b = rows, moved[places.to(b.device)]
-            if differ(a, b):
+                a, b = rows, moved[order]
+            if unequal(a, b).any():
                 return False
         return True
 
     def rows(self, other: TorchModuleInputs, count: int) -> frozenset[int]:
         """Return the samples whose rows differ between two runs."""
-        return _rows(self._tensors, other._tensors, count)
+        return _rows(self._arrays, other._arrays, count)
 
     def mixer(self, other: TorchModuleInputs, count: int, sample: int) -> Mixer | None:
         """Return what first takes samples together before the first call."""
         if self._before is None or other._before is None:
             return None
-        return Mixing(count, sample).among(self._before.operations, other._before.operations)
+        return first_mixer(count, sample, self._before.operations, other._before.operations)
 
 
 class TorchSlopes:
     """The gradients of a first loss with respect to what modules return; it is a ``Slopes``."""
 
-    def __init__(self, gradients: Sequence[Tensor]) -> None:
+    def __init__(self, gradients: Sequence[Array]) -> None:
         self._gradients = gradients
 
     def rows(self, other: TorchSlopes, count: int) -> frozenset[int]:
@@ -128,7 +129,7 @@ def slopes(run: RunParts, others: TorchModuleInputs) -> TorchSlopes:
     """Take the next step up to its first loss, with what another run gives its modules."""
     inputs = {call.number: call.arguments for call in others.calls}
     outputs: list[Tensor] = []
-    found: list[Tensor] = []
+    found: list[Array] = []
 
     def before(call: ModuleCall) -> Any:
         return copied(inputs[call.number]) if call.number in inputs else None
@@ -140,7 +141,7 @@ def slopes(run: RunParts, others: TorchModuleInputs) -> TorchSlopes:
     def use(_calls: list[FirstCall], loss: Tensor) -> None:
         if loss.requires_grad and outputs:
             gradients = torch.autograd.grad(loss.sum(), outputs, allow_unused=True)
-            found.extend(g.detach() for g in gradients if g is not None)
+            found.extend(copied_array(g) for g in gradients if g is not None)
 
     with ModuleCalls(run.model, before=before, after=after).hooked():
         at_first_loss(run, use)
@@ -155,13 +156,13 @@ def _pausing(operations: ForwardOperations | None) -> Callable[[], None]:
     return pause
 
 
-def _rows(mine: Sequence[Tensor], others: Sequence[Tensor], count: int) -> frozenset[int]:
+def _rows(mine: Sequence[Array], others: Sequence[Array], count: int) -> frozenset[int]:
     return frozenset(row for a, b in zip(mine, others, strict=False) for row in _moved(a, b, count))
 
 
-def _moved(a: Tensor, b: Tensor, count: int) -> Iterator[int]:
-    """Yield the samples at which two tensors differ; all where it is not known which rows."""
+def _moved(a: Array, b: Array, count: int) -> Iterator[int]:
+    """Yield the samples at which two arrays differ; none where it is not known which rows."""
     rows, others = rows_of(a, count), rows_of(b, count)
     if a.shape != b.shape or rows is None or others is None:
         return
-    yield from (row for row in range(count) if differ(rows[row], others[row]))
+    yield from (row for row in range(count) if unequal(rows[row], others[row]).any())

@@ -23,14 +23,15 @@ from torch import Tensor, nn
 from symmetry.base.raised import in_one_line
 from symmetry.observe.influence import Influence
 from symmetry.observe.source_line import users_line
-from symmetry.torch.trials.differences import moved
 from symmetry.torch.trials.first_calls import FirstCall, RunParts, at_first_loss
-from symmetry.torch.trials.forward_operations import ForwardOperation, operations_of
+from symmetry.torch.trials.mixing import operations_of
 from symmetry.torch.trials.texts import TextCall
 from symmetry.torch.watch.calls import hooked
 from symmetry.torch.watch.operations import tensors_in
 from symmetry.training.capabilities.rows import PackedCall
+from symmetry.training.mixing import Performed
 from symmetry.training.packing import Documents, documents_of, tokens_of, visible_of
+from symmetry.units.samples import unequal
 from symmetry.units.state import Array
 
 _MOST = 16  # documents of a row whose influence is measured
@@ -129,7 +130,7 @@ def _tried(rows: _Rows, gradient: Array | None) -> PackedCall:
         return known
     # A library's operation is at the line that calls the backward: the call is repeated there.
     place = None if first.place == users_line() else first.place
-    return replace(known, first=first.module or first.name.strip("_"), first_at=place)
+    return replace(known, first=first.name, first_at=place)
 
 
 def _with_labels(known: PackedCall, rows: _Rows, gradient: Array) -> PackedCall:
@@ -222,7 +223,7 @@ def _influence(rows: _Rows, row: int, slopes: dict[int, Array]) -> Influence:
     )
 
 
-def _first(rows: _Rows, number: int, row: int) -> ForwardOperation | None:
+def _first(rows: _Rows, number: int, row: int) -> Performed | None:
     """Return the first operation whose results in a document depend on others in its row."""
     numbers = rows.numbers[row]
     other = rows.tokens.clone()
@@ -237,9 +238,11 @@ def _first(rows: _Rows, number: int, row: int) -> ForwardOperation | None:
         with_other = operations_of(lambda: rows.text.again(changed))
     for one, two in zip(as_it_is, with_other, strict=False):
         for a, b in zip(one.results, two.results, strict=False):
+            if a is None or b is None or a.shape != b.shape or a.dtype.kind != "f":
+                continue
             axes = [axis for axis, length in enumerate(a.shape) if length == len(numbers)]
-            if len(axes) == 1 and a.shape == b.shape and a.is_floating_point():
-                where = np.asarray(moved(a, b)).swapaxes(axes[0], 0)
+            if len(axes) == 1:
+                where = unequal(a, b).swapaxes(axes[0], 0)
                 if where[(~places).numpy()].any():
                     return one
     return None

@@ -13,12 +13,11 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils._pytree import tree_flatten, tree_map, tree_unflatten
 
 from symmetry.base.raised import in_one_line
-from symmetry.torch.trials.differences import moved
 from symmetry.torch.trials.first_calls import FirstCall, RunParts, at_first_loss
-from symmetry.torch.trials.mixing import Mixing
+from symmetry.torch.trials.mixing import CallMixing, copied_array
 from symmetry.torch.watch.operations import tensors_in
 from symmetry.training.trial import SampleCall
-from symmetry.units.samples import Moved, axes_of, is_alone
+from symmetry.units.samples import Moved, axes_of, is_alone, unequal
 
 _QUANTISATION = "torch.ao.quantization"
 
@@ -45,7 +44,7 @@ def _judged(call: FirstCall, other: FirstCall, count: int, sample: int) -> Sampl
     a, b = tensors_in(call.arguments), tensors_in(other.arguments)
     if [t.shape for t in a] != [t.shape for t in b]:
         return say(why_not="it is called with other shapes for another sample")
-    changed = [places for x, y in zip(a, b, strict=True) if (places := moved(x, y)).any()]
+    changed = [places for x, y in zip(a, b, strict=True) if (places := _moved(x, y)).any()]
     if not changed:
         return None
     arguments = other.arguments
@@ -75,9 +74,11 @@ def _effect(
         alone = _alone(own, others, count, sample)
         if alone is None and not _stay(own, others, count):
             return say(why_not="its outputs have no axis of the samples")
-        mixing, repeated = Mixing(count, sample), partial(call.again, arguments)
-        first = mixing.layout if alone is None else mixing.first
-        mixer = None if alone else first(call.module, call.again, repeated)
+        mixer = None
+        if not alone:
+            repeated = partial(call.again, arguments)
+            mixing = CallMixing(count, sample, call.module, call.again, repeated)
+            mixer = mixing.layout if alone is None else mixing.first
     except Exception as error:
         return say(why_not=f"in evaluation mode it raises {in_one_line(error)}")
     if not alone and mixer is None:
@@ -103,7 +104,7 @@ def _is_mixup(places: Moved, count: int, sample: int) -> bool:
 
 def _at_row(sample: int, own: Any, other: Any) -> Any:
     """Return an argument of a call, with the row of one sample as in the other call."""
-    if not isinstance(own, Tensor) or not moved(own, other).any():
+    if not isinstance(own, Tensor) or not _moved(own, other).any():
         return own
     row = torch.tensor([sample], device=own.device)
     return own.detach().index_copy(0, row, other.detach()[row])
@@ -132,7 +133,7 @@ def _partners(arguments: Sequence[Tensor], count: int) -> str:
 def _alone(own: Sequence[Any], others: Sequence[Any], count: int, sample: int) -> bool | None:
     """Return whether outputs differ at one sample alone; None if none has an axis of samples."""
     known = [
-        is_alone(moved(a, b), count, sample)
+        is_alone(_moved(a, b), count, sample)
         for a, b in zip(own, others, strict=False)
         if a.shape == b.shape
     ]
@@ -146,5 +147,10 @@ def _stay(own: Sequence[Any], others: Sequence[Any], count: int) -> bool:
     So are those of a token of a class that reads the same token of other samples, and no patch.
     """
     return any(count in a.shape for a in own) and not any(
-        a.shape != b.shape or moved(a, b).any() for a, b in zip(own, others, strict=True)
+        a.shape != b.shape or _moved(a, b).any() for a, b in zip(own, others, strict=True)
     )
+
+
+def _moved(a: Tensor, b: Tensor) -> Moved:
+    """Return where two tensors of one shape differ beyond rounding."""
+    return unequal(copied_array(a), copied_array(b))
