@@ -23,6 +23,7 @@ from symmetry.base.errors import TrainingError
 from symmetry.base.user_code import callers, is_user_code
 from symmetry.torch.watch.calls import running_modules
 from symmetry.torch.watch.functions import results
+from symmetry.torch.watch.operations import tensors_in
 from symmetry.training.capabilities.batching import Doubt
 
 _MOST = 500  # times as many reads as before the end of the first step
@@ -80,7 +81,7 @@ def reads_rows(name: str, args: Sequence[Any], kwargs: dict[str, Any], result: A
     if name not in READING or in_a_module():
         return False
     if name in _CONVERSIONS:
-        return isinstance(result, Tensor) and result.ndim > 0 and not operands_in(args[:1])
+        return isinstance(result, Tensor) and result.ndim > 0 and not tensors_in(args[:1])
     if name == "stack":
         return not _axis(args, kwargs, 1) and not result.requires_grad
     first = result if isinstance(result, Tensor) else next(iter(result), None)

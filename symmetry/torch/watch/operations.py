@@ -166,8 +166,9 @@ def _collect(value: Any, found: list[torch.Tensor]) -> None:
     if isinstance(value, torch.Tensor):
         found.append(value)
     elif kind is tuple or kind is list:
-        for each in value:
-            _collect(each, found)
+        if not _PLAIN.issuperset(map(type, value)):  # a list of numbers may be long
+            for each in value:
+                _collect(each, found)
     elif kind is dict:
         for each in value.values():
             _collect(each, found)
