@@ -16,7 +16,8 @@ from typing import Literal
 
 from symmetry.observe.source_line import SourceLine
 from symmetry.training.trial import Mixer
-from symmetry.units.samples import axes_of, unequal
+from symmetry.units.differing import unequal
+from symmetry.units.samples import axes_of
 from symmetry.units.state import Array
 
 # ``"moves"``: each entry of its results is one of an operand's. ``"view"``: the same in another

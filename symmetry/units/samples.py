@@ -10,23 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-from numpy.typing import NDArray
 
+from symmetry.units.differing import Moved
 from symmetry.units.state import Array
-
-Moved = NDArray[np.bool_]  # which entries of an array differ
-TOLERANCE = 1e-9  # of the largest entry: rounding in float64
-
-
-def unequal(a: Array, b: Array) -> Moved:
-    """Return where two arrays of one shape differ by more than rounding; NaN equals NaN."""
-    if a.dtype.kind not in "fc":
-        return np.asarray(a != b)
-    largest = float(abs(a[np.isfinite(a)]).max(initial=0.0))
-    with np.errstate(invalid="ignore"):
-        near = abs(a - b) <= TOLERANCE * largest
-    found: Moved = ~((a == b) | (np.isnan(a) & np.isnan(b)) | near)
-    return found
 
 
 def rows_of(array: Array, count: int) -> Array | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from symmetry.units.samples import axes_of, is_alone, pairs_alone, unequal
+from symmetry.units.samples import axes_of, is_alone, pairs_alone, rows_of
 
 COUNT, SAMPLE = 4, 2
 
@@ -57,8 +57,10 @@ def test_of_some_arrays_nothing_can_be_said(shape, where):
     assert is_alone(moved(*shape, where=where), COUNT, SAMPLE) is None
 
 
-def test_rounding_and_nan_are_no_difference():
-    a = np.array([1.0, np.nan, np.inf])
-    assert not unequal(a, a + np.array([1e-12, 0.0, 0.0])).any()
-    assert unequal(a, a + np.array([1e-6, 0.0, 0.0])).tolist() == [True, False, False]
-    assert unequal(np.array([1, 2]), np.array([1, 3])).tolist() == [False, True]
+def test_rows_of_samples_lie_along_the_first_axis_of_their_number_or_of_a_multiple():
+    array = np.arange(24).reshape(3, 8)
+    blocks = rows_of(array, COUNT)
+    assert blocks.shape == (COUNT, 2, 3)
+    assert (blocks[SAMPLE] == array[:, 4:6].T).all()
+    assert rows_of(array.reshape(2, 4, 3), COUNT).shape == (COUNT, 1, 2, 3)
+    assert rows_of(np.zeros((3, 5)), COUNT) is None

@@ -32,9 +32,8 @@ from symmetry.training.capabilities.observing import Rehearsing
 from symmetry.training.losses import LeakSearch, LossProbe, Moved, Tokens
 from symmetry.training.run import Run, needed
 from symmetry.training.start import TrainingStart
+from symmetry.units.differing import unequal
 from symmetry.units.state import Array
-
-_TOLERANCE = 1e-9  # of the largest entry
 
 _Positions = Mapping[int, Array]
 
@@ -71,15 +70,9 @@ def _moves(plain: _Positions, other: _Positions, cut: int, axis: int) -> bool:
     for number, array in plain.items():
         if number in other and other[number].shape == array.shape:
             a, b = (each.take(range(cut), axis) for each in (array, other[number]))
-            with np.errstate(invalid="ignore"):  # masks hold infinities
-                gap = np.nan_to_num(a - b)
-            if _largest(gap) > _TOLERANCE * _largest(a):
+            if unequal(a, b).any():
                 return True
     return False
-
-
-def _largest(array: Array) -> float:
-    return float(abs(np.nan_to_num(array)).max(initial=0.0))
 
 
 NEXT_TOKEN = NoteKind("loss/next-token")

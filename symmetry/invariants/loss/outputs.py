@@ -10,9 +10,8 @@ from symmetry.training.capabilities.observing import Rehearsing
 from symmetry.training.losses import LossProbe, Padded
 from symmetry.training.run import needed
 from symmetry.training.start import TrainingStart
+from symmetry.units.differing import unequal
 from symmetry.units.state import Array
-
-_TOLERANCE = 1e-9  # of the largest score
 
 
 def with_others(text: Array, places: Array, words: Array | None = None) -> Array:
@@ -46,8 +45,4 @@ def moved(plain: Array, other: Array) -> Array | None:
     """Return which rows of scores another text has moved; None if there are other rows."""
     if other.shape != plain.shape:
         return None
-    largest = float(abs(plain[np.isfinite(plain)]).max(initial=0.0))
-    with np.errstate(invalid="ignore"):  # masked scores may be infinite in both
-        gaps = np.where(plain == other, 0.0, abs(plain - other))
-    rows: Array = np.nan_to_num(gaps, nan=0.0).max(-1) > _TOLERANCE * largest
-    return rows
+    return np.asarray(unequal(plain, other).any(-1))

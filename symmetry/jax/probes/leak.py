@@ -15,11 +15,11 @@ from jax.extend.core import Literal
 from symmetry.jax.jaxprs.forward import Forward
 from symmetry.jax.jaxprs.interpreter import is_key
 from symmetry.jax.probes.provenance import SHAPES
+from symmetry.units.differing import unequal
 
 # Which axes may be those of samples and tokens; (samples, heads, tokens, ...) is the second.
 _AXES = ((0, 1), (0, 2), (1, 0))
 _VIEWS = SHAPES | {"transpose"}
-_TOLERANCE = 1e-9  # of the largest entry
 
 
 class BackwardSearch:
@@ -74,12 +74,7 @@ class BackwardSearch:
         if axes is None:
             return False
         one, other = (array.take(range(self._cut), axes[1]) for array in (a, b))
-        if one.dtype.kind not in "fc":
-            return bool((one != other).any())
-        with np.errstate(invalid="ignore"):
-            gaps = np.where(one == other, 0.0, abs(one - other))
-        largest = float(abs(one[np.isfinite(one)]).max(initial=0.0))
-        return bool((np.nan_to_num(gaps) > _TOLERANCE * largest).any())
+        return bool(unequal(one, other).any())
 
 
 def _fit(shape: tuple[int, ...], axes: tuple[int, int], text: tuple[int, int]) -> bool:
