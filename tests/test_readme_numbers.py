@@ -12,6 +12,7 @@ from symmetry.invariants.catalogue import catalogue
 from symmetry.torch.script.epochs.log import UPDATES
 from symmetry.training.response import THRESHOLDS
 from tests.studies.jax_examples.reasons import REASONS as OF_EXAMPLES
+from tests.studies.strangers.report import came
 from tests.studies.survey.reasons import REASONS as OF_MODELS
 from tests.studies.trainers.reasons import REASONS as OF_TRAINERS
 from tests.test_readme import README, ROOT
@@ -125,6 +126,7 @@ def computed() -> dict[str, tuple[object, ...]]:
     scripts, true, false, useless, unfair = (
         sum(map(int, column)) for column in zip(*rounds, strict=True)
     )
+    violations = came("violation,")
     reasons = [*OF_MODELS.values(), *OF_TRAINERS.values(), *OF_EXAMPLES.values()]
     kinds = [each.kind.split()[0] for each in reasons]
     return {
@@ -138,11 +140,12 @@ def computed() -> dict[str, tuple[object, ...]]:
             THRESHOLDS["float32"],
             THRESHOLDS["float64"],
         ),
-        "{} public scripts were checked by 2 December 2026, each for the first time: {} answers"
-        " were right, {} false, {} of no use, and the tool could not check {} scripts": (
-            *(scripts, true, false, useless, unfair),
+        "By 2 December 2026, {} public scripts were checked for the first time: {} answers were"
+        " right ({} of {} that named a violation), {} false, {} of no use, and {} scripts were not"
+        " checked": (
+            *(scripts, true, violations["true"], violations.total(), false, useless, unfair),
         ),
-        "it accused {}: {} have bugs, {} are so by the design of their architecture, and"
+        "it accused {}: {} have bugs, {} are so by design of their architecture, and"
         " {} accusation was false": (
             len(kinds),
             *(kinds.count(word) for word in ("bug", "property", "weakness")),

@@ -41,6 +41,8 @@ def render(lines: Mapping[str, Line]) -> ReportFiles:
         worst=seconds[-1] if seconds else None,
         quick=sum(each <= 30 for each in seconds),
         changes=[(each, change) for each in judged for change in each.changes],
+        violations=came("violation,"),
+        failing=came("fails: "),
         not_run=NOT_RUN,
         notes=[(each, note) for each, line, _ in rows for note in line.get("notes", ())],
         noise=NOISE,
@@ -54,6 +56,11 @@ def curve(number: int) -> Counter[str]:
     """Return how many answers of a round were of each kind as they came."""
     names = [each.name for each in RECIPES if each.round == number]
     return Counter(JUDGEMENTS[name].kind for name in names if name in JUDGEMENTS)
+
+
+def came(words: str) -> Counter[str]:
+    """Return how many answers with these words were of each kind as they came."""
+    return Counter(each.kind for each in JUDGEMENTS.values() if words in each.came)
 
 
 def first_line(line: Line) -> str:
