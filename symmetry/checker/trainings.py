@@ -6,13 +6,11 @@ import gc
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from typing import NamedTuple
 
 from symmetry.base.calls import running
-from symmetry.base.devices import Substitution, united
 from symmetry.base.errors import (
     BudgetSpent,
     Disturbed,
@@ -31,13 +29,14 @@ from symmetry.checker.ahead import Ahead
 from symmetry.checker.examiner import Examiner, verdict_of
 from symmetry.checker.plan import Plan
 from symmetry.checker.progress import Progress
-from symmetry.checker.verdict import LOSS_NOT_FINITE, Covered, Verdict, covered_by
+from symmetry.checker.verdict import LOSS_NOT_FINITE, Verdict
 from symmetry.finding.naming import module_of
 from symmetry.invariants.invariant import TrainingInvariant
 from symmetry.law.invariant import Invariant
 from symmetry.law.measurement import UNSEEDED, Measurement, Violation
 from symmetry.observe.source_line import SourceLine
 from symmetry.training.promoted import departure
+from symmetry.training.run_facts import RunFacts, united
 from symmetry.training.start import TrainingStart
 from symmetry.training.target import Training
 from symmetry.units.words import count
@@ -53,17 +52,7 @@ _NOISE = {
 }
 
 
-class _Shown(NamedTuple):
-    """Facts that the runs of a process have shown, beside their measurements."""
-
-    substitution: Substitution | None
-    without_seed: tuple[str, ...]
-    resume_option: str
-    covered: Covered
-    held_seeds: Mapping[str, float]
-
-
-_Found = tuple[Measurement, _Shown]
+_Found = tuple[Measurement, RunFacts]
 
 
 class TrainingExaminer(Examiner):
@@ -99,7 +88,7 @@ class TrainingExaminer(Examiner):
         self._tasks = [(verdict.about, verdict.dtype) for verdict in self.planned()]
         self._seconds: dict[str, float] = {}  # of CPU, that the first run took
         self._ahead = Ahead[_Found](self._measured_ahead, 0)
-        self._shown: list[_Shown] = []  # by forks
+        self._shown: list[RunFacts] = []  # by forks
 
     def begin(self) -> None:
         """Run it on its ranks, and resume it; then see in which precisions it runs as one.
@@ -114,7 +103,7 @@ class TrainingExaminer(Examiner):
         try:
             self._begin()
         except SymmetryError as error:
-            how = self._training.substitution
+            how = self._training.facts.substitution
             if how is None or not how.device:
                 raise
             raise SymmetryError(f"{how.words}: {error}") from error
@@ -143,7 +132,7 @@ class TrainingExaminer(Examiner):
                 break
         if self._loss is None and not self._not_alone:
             self._disturbed = self._training.disturbance
-            if self._training.rounded:
+            if self._training.facts.rounded:
                 for start in self._starts.values():
                     start.let_runs_differ()
             self._ahead = Ahead(self._measured_ahead, self._forks())  # begun where it is needed
@@ -228,19 +217,8 @@ class TrainingExaminer(Examiner):
             with suppress(Exception):
                 self._refuse_beyond_memory(_entry(invariant), dtype)
                 measured = _entry(invariant).measured(self._starts[dtype])
-                found = measured, self._own_shown()
+                found = measured, self._training.facts
             yield task, found
-
-    def _own_shown(self) -> _Shown:
-        """Return what the runs of this process have shown so far."""
-        training = self._training
-        return _Shown(
-            training.substitution,
-            training.without_seed,
-            training.resume_option,
-            covered_by(training.epochs_so_far, self.plan.options.steps),
-            dict(training.held_seeds),
-        )
 
     def _judged(self, blank: Verdict, entry: TrainingInvariant) -> Verdict:
         self.progress.case(entry.name, blank.dtype, self._examined, len(self.planned()), None)
@@ -258,7 +236,7 @@ class TrainingExaminer(Examiner):
 
         There other operations are repeatable, and other numbers overflow.
         """
-        how = self._training.substitution
+        how = self._training.facts.substitution
         if verdict.kind == "violated" and entry.of_device and how is not None and how.device:
             return replace(verdict, message=f"{verdict.message} (found on the CPU)")
         return verdict
@@ -267,15 +245,9 @@ class TrainingExaminer(Examiner):
         """End the runs of a script, and see that it has changed no file of the user's."""
         self._ahead.close()
         self._starts.clear()
-        shown = [self._own_shown(), *self._shown]
-        self.substitution = united(each.substitution for each in shown)
-        self.without_seed = next(filter(None, (each.without_seed for each in shown)), ())
-        self.covered = max((each.covered for each in shown), key=lambda each: each.updates)
-        seeds = {line: number for each in shown for line, number in each.held_seeds.items()}
-        rounded = filter(None, [self._training.rounded])
-        self.held = (*self._held, *(_seeding(*each) for each in seeds.items()), *rounded)
-        if not self._training.resumes:
-            self.resume_option = next(filter(None, (each.resume_option for each in shown)), "")
+        facts = united([self._training.facts, *self._shown, self.facts])
+        covered = replace(facts.covered, steps=self.plan.options.steps)
+        self.facts = replace(facts, held=tuple(self._held), covered=covered)
         self._training.close()
 
     def remarks(self, verdicts: Sequence[Verdict]) -> Sequence[str]:  # noqa: ARG002
@@ -315,8 +287,7 @@ class TrainingExaminer(Examiner):
             self._seconds[dtype] = time.process_time() - began
             if dtype == "float64" and written is not None and "float32" not in self._broken:
                 self._departed = departure(written, self._starts[dtype])
-            self.warnings |= {text: text for text in baseline.warnings}
-            self.part = baseline.part
+            self.facts = united([self.facts, baseline.facts])
         except (SymmetryError, TargetError) as error:
             if dtype == "float32":  # that it cannot be promoted is the same on all ranks
                 self.progress.failed(str(error))
@@ -487,10 +458,6 @@ def _failed(blank: Verdict, message: str, failure: Failure | None) -> Verdict:
     """Return the verdict that a training fails by itself."""
     violation = None if failure is None else Violation.failing(failure)
     return replace(blank, kind="error", cases=1, message=message, violation=violation)
-
-
-def _seeding(line: str, number: float) -> str:
-    return f"{line} seeds with another number in each run: in this check with {number}"
 
 
 def _own_error(error: Exception) -> str:

@@ -59,14 +59,14 @@ def brief(
 ) -> dict[str, Any]:
     """Return a check as JSON has it."""
     judged = dict.fromkeys(v.invariant for v in checked.verdicts if v.kind in JUDGED)
-    status = checked.status if status is None else status
+    status, how = checked.status if status is None else status, checked.facts.substitution
     return {
         **_head(checked.target, _verdict(checked), status, conclusion(checked)),
         "problems": [_problem(each) for each in all_problems(checked, explained)],
         "judged": [*judged],
         "not_judged": [*_not_judged(checked, judged, whole=whole)],
-        "covered": vars(checked.covered),
-        "ran": None if checked.substitution is None else checked.substitution.words,
+        "covered": vars(checked.facts.covered),
+        "ran": None if how is None else how.words,
         "seconds": round(checked.seconds, 1),
     }
 
@@ -144,8 +144,8 @@ def _not_judged(
         more = command_line("check", checked.target, format="json", verbose=True)
         why = "the target has nothing that they are about"
         yield _unjudged(others, why, f"code of this kind; each reason: {more}")
-    if checked.resume_option:
-        command = command_line("check", checked.target, resume_with=f"{checked.resume_option} ...")
+    if option := checked.facts.resume_option:
+        command = command_line("check", checked.target, resume_with=f"{option} ...")
         why = "it saves, and was not resumed"
         yield {"checks": ["resume/*"], "applies": True, "why": why, "judgeable": command}
 

@@ -34,15 +34,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Self, TypeVar
 
-from symmetry.base.devices import Substitution
 from symmetry.base.errors import TargetError, TrainingError
 from symmetry.base.failure import Failure, PlainRun
 from symmetry.observe.source_line import NOWHERE, SourceLine
-from symmetry.training import frameworks
+from symmetry.training import frameworks, run_facts
 from symmetry.training.events import Epochs
 from symmetry.training.rank_runs import RankRuns
 from symmetry.training.resumed_runs import ResumedRuns
 from symmetry.training.run import AS_WRITTEN, Run, RunSettings
+from symmetry.training.run_facts import RunFacts
 from symmetry.training.updates import Updates
 from symmetry.units.dtypes import DTYPES
 
@@ -101,29 +101,9 @@ class Training(ABC):
         return False
 
     @property
-    def resume_option(self) -> str:
-        """An option to be resumed by, of a script that has saved so far; empty if not known."""
-        return ""
-
-    @property
-    def epochs_so_far(self) -> tuple[Epochs, ...]:
-        """The runs over whole epochs so far."""
-        return ()
-
-    @property
-    def without_seed(self) -> tuple[str, ...]:
-        """The libraries whose random numbers a script has drawn so far without a seed."""
-        return ()
-
-    @property
-    def held_seeds(self) -> Mapping[str, float]:
-        """Lines that seed with another number in each run, and the numbers that all runs get."""
-        return {}
-
-    @property
-    def is_seeded(self) -> bool:
-        """Whether a line of it seeds a generator, with the same number in each run."""
-        return True
+    def facts(self) -> RunFacts:
+        """The facts that its runs have shown so far."""
+        return RunFacts()
 
     def resumed(self, seed: int = 0) -> ResumedRuns | None:  # noqa: ARG002
         """Run it whole, interrupted and resumed, once; None if it is not known how to resume it.
@@ -133,11 +113,6 @@ class Training(ABC):
         SymmetryError
             If it does not save, or does not resume.
         """
-        return None
-
-    @property
-    def substitution(self) -> Substitution | None:
-        """How it runs, where the machine lacks something; None if nothing."""
         return None
 
     @abstractmethod
@@ -194,11 +169,6 @@ class Training(ABC):
     @property
     def disturbance(self) -> str:
         """Where the first run as it is written parts from the plain one; empty if nowhere."""
-        return ""
-
-    @property
-    def rounded(self) -> str:
-        """Where its runs differ from the plain one by rounding; empty if nowhere."""
         return ""
 
     @property
@@ -274,9 +244,12 @@ class FunctionTraining(Training):
         )
 
     @property
-    def epochs_so_far(self) -> tuple[Epochs, ...]:
-        """The runs with ``evaluate`` between the steps so far."""
-        return tuple(each for each in self.cache.values() if isinstance(each, Epochs))
+    def facts(self) -> RunFacts:
+        """The facts that its runs with ``evaluate`` between the steps have shown so far."""
+        return run_facts.of_epochs(self._epochs_so_far())
+
+    def _epochs_so_far(self) -> list[Epochs]:
+        return [each for each in self.cache.values() if isinstance(each, Epochs)]
 
     def expecting(self, pins: Mapping[str, int]) -> Self:
         """Return the same training, with required numbers of units for some modules."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from copy import copy
 from dataclasses import dataclass, replace
@@ -20,10 +20,12 @@ from symmetry.sandbox.mirror_pool import MirrorPool
 from symmetry.sandbox.sandbox import Sandbox, Uninterrupted
 from symmetry.sandbox.source import Source
 from symmetry.sandbox.witness import Witness
+from symmetry.training import run_facts
 from symmetry.training.events import Epochs
 from symmetry.training.resumed_runs import ResumedRuns
 from symmetry.training.resuming import WrittenRun, resumed_runs
 from symmetry.training.run import AS_WRITTEN, Run, RunSettings
+from symmetry.training.run_facts import RunFacts
 from symmetry.training.target import FunctionTraining
 
 if TYPE_CHECKING:
@@ -232,21 +234,11 @@ class JaxScriptTraining(FunctionTraining):
         return isinstance(self.make, JaxScript) and self.make.source.resume_with is not None
 
     @property
-    def resume_option(self) -> str:
-        """The script's option to be resumed by, if it has saved so far; else empty."""
+    def facts(self) -> RunFacts:
+        """The facts that its runs have shown so far."""
         if not isinstance(self.make, JaxScript):
-            return ""
-        saved = any(each.has_saved for each in self._whole_runs)
-        return self.make.source.resume_option if saved else ""
-
-    @property
-    def without_seed(self) -> tuple[str, ...]:
-        """The libraries whose random numbers it has drawn so far without a seed."""
-        return next((each.without_seed for each in self._whole_runs), ())
-
-    @property
-    def _whole_runs(self) -> list[Epochs]:
-        return [each for each in self.cache.values() if isinstance(each, Epochs)]
+            return super().facts
+        return run_facts.of_script(self.make.source, self._epochs_so_far(), self.make.seeds)
 
     def resumed(self, seed: int = 0) -> ResumedRuns | None:
         """Resume the script from its own files, once."""
@@ -296,16 +288,6 @@ class JaxScriptTraining(FunctionTraining):
     def failing_plainly(self) -> Failure | None:
         """The failure in which each plain run ends before its first calls; None without one."""
         return self.make.failing_plainly if isinstance(self.make, JaxScript) else None
-
-    @property
-    def held_seeds(self) -> Mapping[str, float]:
-        """Lines that seed with another number in each run, and the numbers that all runs get."""
-        return self.make.seeds.changing if isinstance(self.make, JaxScript) else {}
-
-    @property
-    def is_seeded(self) -> bool:
-        """Whether a line of it seeds a generator, with the same number in each run."""
-        return self.make.seeds.fixed if isinstance(self.make, JaxScript) else True
 
     def plain_run(self) -> PlainRun:
         """Run the script in a process of its own, once."""

@@ -18,22 +18,21 @@ from symmetry.base.failure import Failure, PlainRun
 from symmetry.base.fork import ForkError, held
 from symmetry.base.raised import silenced
 from symmetry.base.randomness import generators
-from symmetry.base.randomness.held_seeds import HeldSeeds
 from symmetry.base.randomness.unseeded import giving_seeds
 from symmetry.base.updates import UpdateLog
 from symmetry.observe.source_line import SourceLine
 from symmetry.sandbox.libraries import begun_again
 from symmetry.sandbox.source import Source
 from symmetry.torch.script.forks import Forks, can_fork
-from symmetry.training import frameworks
+from symmetry.training import frameworks, run_facts
 from symmetry.training.capabilities.batching import Arrangement
-from symmetry.training.events import Epochs, Saved
+from symmetry.training.events import Epochs
 from symmetry.training.run import AS_WRITTEN, Run, RunSettings
+from symmetry.training.run_facts import RunFacts
 from symmetry.training.target import Result, Training
 from symmetry.training.updates import Updates
 
 if TYPE_CHECKING:
-    from symmetry.base.devices import Substitution
     from symmetry.sandbox.folder_mirror import FolderMirror
     from symmetry.torch.script.execution import Execution
     from symmetry.torch.script.host import Host
@@ -86,13 +85,20 @@ class Script:
         return Host(self.source)
 
     @property
-    def substitution(self) -> Substitution | None:
-        """How it runs, where the machine lacks something."""
-        how = self._host.substitution if "_host" in vars(self) else None
-        runs = self._rank_runs
+    def facts(self) -> RunFacts:
+        """The facts that its runs have shown so far."""
+        if "_host" not in vars(self):
+            return RunFacts()
+        host, runs = self._host, self._rank_runs
+        epochs = [each for each in self._epochs.values() if isinstance(each, Epochs)]
+        how = host.substitution
         if how is not None and runs is not None and not (runs.each or runs.failure):
-            return replace(how, ranks=1)  # it does not use them
-        return how
+            how = replace(how, ranks=1)  # it does not use them
+        return replace(
+            run_facts.of_script(self.source, epochs, host.seeds),
+            substitution=how,
+            rounded=host.witness.rounded if host.compares else "",
+        )
 
     def prepare(self) -> None:
         """Run the first step once: where steps begin, what updates, what it lacks, what a batch is.
@@ -119,11 +125,6 @@ class Script:
     def disturbance(self) -> str:
         """Where the first run as it is written parts from the plain one; empty if nowhere."""
         return self._host.disturbance(self._log)
-
-    @property
-    def rounded(self) -> str:
-        """Where its runs differ from the plain one by rounding; empty if nowhere."""
-        return self._host.witness.rounded if self._host.compares else ""
 
     @property
     def hash_order(self) -> SourceLine:
@@ -338,27 +339,6 @@ class Script:
         """The failure in which each plain run ends before its first updates; None without one."""
         return self._host.failing_plainly
 
-    @property
-    def resume_option(self) -> str:
-        """Its option to be resumed by, if it has saved in its epochs so far; else empty."""
-        saves = any(epochs.of(Saved) for epochs in self.epochs_so_far)
-        return self.source.resume_option if saves else ""
-
-    @property
-    def epochs_so_far(self) -> tuple[Epochs, ...]:
-        """The runs over whole epochs so far."""
-        return tuple(each for each in self._epochs.values() if isinstance(each, Epochs))
-
-    @property
-    def without_seed(self) -> tuple[str, ...]:
-        """The libraries whose random numbers it has drawn in its epochs so far without a seed."""
-        return next((epochs.without_seed for epochs in self.epochs_so_far), ())
-
-    @property
-    def seeds(self) -> HeldSeeds:
-        """The numbers that it seeds generators with."""
-        return self._host.seeds
-
     @cached_property
     def plain_run(self) -> PlainRun:
         """The run of the script in a process of its own."""
@@ -483,38 +463,13 @@ class ScriptTraining(Training):
         return self.script.source.resume_with is not None
 
     @property
-    def resume_option(self) -> str:
-        """The script's option to be resumed by, if it has saved so far; else empty."""
-        return self.script.resume_option
-
-    @property
-    def epochs_so_far(self) -> tuple[Epochs, ...]:
-        """The runs over whole epochs so far."""
-        return self.script.epochs_so_far
-
-    @property
-    def without_seed(self) -> tuple[str, ...]:
-        """The libraries whose random numbers the script has drawn so far without a seed."""
-        return self.script.without_seed
-
-    @property
-    def held_seeds(self) -> Mapping[str, float]:
-        """Lines that seed with another number in each run, and the numbers that all runs get."""
-        return self.script.seeds.changing
-
-    @property
-    def is_seeded(self) -> bool:
-        """Whether a line of it seeds a generator, with the same number in each run."""
-        return self.script.seeds.fixed
+    def facts(self) -> RunFacts:
+        """The facts that its runs have shown so far."""
+        return self.script.facts
 
     def resumed(self, seed: int = 0) -> ResumedRuns | None:
         """Resume the script from its own files, once."""
         return self.script.resumed_runs(seed)
-
-    @property
-    def substitution(self) -> Substitution | None:
-        """How it runs, where the machine lacks something."""
-        return self.script.substitution
 
     def expecting(self, pins: Mapping[str, int]) -> Self:
         """Return the same training with required numbers of units for some modules."""
@@ -567,11 +522,6 @@ class ScriptTraining(Training):
     def disturbance(self) -> str:
         """Where the first run as it is written parts from the plain one; empty if nowhere."""
         return self.script.disturbance
-
-    @property
-    def rounded(self) -> str:
-        """Where its runs differ from the plain one by rounding; empty if nowhere."""
-        return self.script.rounded
 
     @property
     def hash_order(self) -> SourceLine:

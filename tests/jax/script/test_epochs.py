@@ -438,6 +438,6 @@ def test_loaders_without_a_seed_are_the_same_in_each_run_and_named(library, is_s
         checked = check_target(training, only="symmetry/repeatable", dtype="float32")
         assert [verdict.kind for verdict in checked.verdicts] == ["holds"]
         training.epochs()
-        assert training.without_seed == (() if is_seeded else (title,))
+        assert training.facts.without_seed == (() if is_seeded else (title,))
     finally:
         training.close()

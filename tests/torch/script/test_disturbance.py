@@ -94,12 +94,12 @@ def held(tmp_path, monkeypatch):
         host.compares, host._witness = True, ((False, host.source), witness)
         try:
             _ = TrainingStart(training, "float32").baseline
-            said = [training.disturbance or training.rounded]
+            said = [training.disturbance or training.facts.rounded]
             for run in (training.epochs, training.updates):
                 witness.rounded = ""
                 try:
                     run(0)
-                    said.append(training.rounded)
+                    said.append(training.facts.rounded)
                 except Exception as error:
                     said.append(str(error))
             return tuple(said)
