@@ -6,7 +6,7 @@ import gc
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
@@ -58,13 +58,15 @@ _Found = tuple[Measurement, RunFacts]
 class TrainingExaminer(Examiner):
     """The starts of a training, and what went wrong in them."""
 
-    def __init__(self, training: Training, plan: Plan, progress: Progress) -> None:
+    def __init__(
+        self, training: Training, plan: Plan, progress: Progress, pins: Mapping[str, int]
+    ) -> None:
         super().__init__(plan, progress)
         self._training = training
         # Ranks with different numbers would wait for each other in all that follows.
         self.invariants = sorted(plan.invariants, key=lambda invariant: not invariant.stops)
         self._starts = {
-            dtype: TrainingStart(training, dtype, plan.options.seed, plan.options.steps)
+            dtype: TrainingStart(training, dtype, plan.options.seed, plan.options.steps, pins=pins)
             for dtype in plan.dtypes
         }
         # Dtypes in which not even a plain run works, and why.
@@ -117,7 +119,8 @@ class TrainingExaminer(Examiner):
             self._on_ranks = self._training.on_ranks() is not None
         if any(_entry(each).resumes for each in self.invariants):
             self.progress.case("resumed runs", "float32", 0, 1, None)
-            self._training.resumed(self.plan.options.seed)  # nothing is checked if it cannot be
+            # Nothing is checked if it cannot be resumed.
+            self._training.resumed_runs(self.plan.options.seed)
         for dtype in self._starts:
             try:
                 self._try(dtype)

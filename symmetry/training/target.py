@@ -31,8 +31,8 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar, Self, TypeVar
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, TypeVar
 
 from symmetry.base.errors import TargetError, TrainingError
 from symmetry.base.failure import Failure, PlainRun
@@ -76,9 +76,9 @@ class Training(ABC):
         """The name of the framework that it is written in; empty as long as no run has begun."""
 
     @property
-    @abstractmethod
     def expect_units(self) -> Mapping[str, int]:
         """How many units some groups must have, by the beginnings of their names."""
+        return {}
 
     @property
     def ranks(self) -> int:
@@ -105,7 +105,7 @@ class Training(ABC):
         """The facts that its runs have shown so far."""
         return RunFacts()
 
-    def resumed(self, seed: int = 0) -> ResumedRuns | None:  # noqa: ARG002
+    def resumed_runs(self, seed: int = 0) -> ResumedRuns | None:  # noqa: ARG002
         """Run it whole, interrupted and resumed, once; None if it is not known how to resume it.
 
         Raises
@@ -114,10 +114,6 @@ class Training(ABC):
             If it does not save, or does not resume.
         """
         return None
-
-    @abstractmethod
-    def expecting(self, pins: Mapping[str, int]) -> Self:
-        """Return the same training, with required numbers of units for some modules."""
 
     @abstractmethod
     def begin(self, settings: RunSettings = AS_WRITTEN) -> Run:
@@ -214,8 +210,6 @@ class FunctionTraining(Training):
     # The function: it returns ``(model, step)`` or ``(model, step, extras)``; for JAX a state
     # instead of the model.
     make: Callable[[], Any]
-    # How many units some groups must have, in addition to the function's ``expect_units``.
-    pins: Mapping[str, int] = field(default_factory=dict, compare=False, repr=False)
     # Facts that its runs have in common, such as its framework.
     cache: dict[Any, Any] = field(default_factory=dict, compare=False, repr=False)
 
@@ -237,7 +231,7 @@ class FunctionTraining(Training):
         if isinstance(pins, Mapping) and all(
             isinstance(name, str) and isinstance(count, int) for name, count in pins.items()
         ):
-            return {**pins, **self.pins}
+            return pins
         raise TrainingError(
             f"{self.name}: its attribute expect_units must map names of units to their numbers, "
             f'such as {{"fc1": 33}}, but it is {pins!r}'
@@ -246,14 +240,7 @@ class FunctionTraining(Training):
     @property
     def facts(self) -> RunFacts:
         """The facts that its runs with ``evaluate`` between the steps have shown so far."""
-        return run_facts.of_epochs(self._epochs_so_far())
-
-    def _epochs_so_far(self) -> list[Epochs]:
-        return [each for each in self.cache.values() if isinstance(each, Epochs)]
-
-    def expecting(self, pins: Mapping[str, int]) -> Self:
-        """Return the same training, with required numbers of units for some modules."""
-        return replace(self, pins={**self.pins, **pins})
+        return run_facts.of_epochs([e for e in self.cache.values() if isinstance(e, Epochs)])
 
     def begin(self, settings: RunSettings = AS_WRITTEN) -> Run:
         """Call the function, and let its framework begin a run of what it makes."""

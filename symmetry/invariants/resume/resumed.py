@@ -24,7 +24,7 @@ def resume_invariant(words: Statement, law: Law) -> TrainingInvariant:
 
     @wraps(law)
     def measure(start: TrainingStart) -> Measurement:
-        runs = start.target.resumed(start.seed)
+        runs = start.target.resumed_runs(start.seed)
         if runs is None:
             return Measurement.not_applicable(_NO_ARGUMENTS)
         judgement = Judgement()

@@ -89,7 +89,7 @@ def held(tmp_path, monkeypatch):
         assert len(plain.updates) == 3
         target = script("train.py")
         training: Any = target.training
-        host = training.script._host
+        host = training._host
         witness = OnePlainRun(plain)
         host.compares, host._witness = True, ((False, host.source), witness)
         try:
