@@ -21,9 +21,8 @@ from symmetry.law.invariant import Invariant
 from symmetry.law.note import Note
 from symmetry.targets.sizes.arguments import Arguments, spell
 from symmetry.targets.sizes.family import Family
-from symmetry.targets.sizes.outcome import SizeOutcome, first_steps
 from symmetry.targets.sizes.shrink import StepBudget, T, contrast, shrink
-from symmetry.targets.sizes.sizes import SIZES, violation
+from symmetry.targets.sizes.sizes import SIZES, SizeOutcome, first_steps, violation
 from symmetry.training.run_facts import RunFacts, united
 
 _USUAL = (8, 16, 32)  # sizes that authors write in
