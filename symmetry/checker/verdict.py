@@ -70,7 +70,7 @@ class TriedSizes:
         return tuple(lines)
 
 
-LOSS_NOT_FINITE = "a loss of the first steps is not finite"  # so no other law can be judged
+LOSS_NOT_FINITE = "a loss of the first steps is not finite"  # so no other invariant can be judged
 Kind = Literal[
     "violated",
     "error",

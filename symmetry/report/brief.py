@@ -19,7 +19,7 @@ SCHEMA = 2  # the version of the shape: it grows if a key changes or goes
 BROKEN, SOUND, SO_FAR, CANNOT = "broken", "sound", "sound-so-far", "cannot-judge"
 # Letters of a text; a longer one ends with dots, and the command shows the whole.
 _FACT, _LINE, _WHY, _CONCLUSION = 300, 120, 120, 200
-_SHOWN = 6  # reasons for laws that are not judged: others are in one entry
+_SHOWN = 6  # reasons for invariants that are not judged: others are in one entry
 
 
 def to_json(
@@ -40,7 +40,7 @@ def to_json(
     status
         The exit status of the command, if it is not the one that the check means.
     whole
-        Whether the reason of each law that was not judged is there, and not only the first few.
+        Whether the reasons of all invariants that were not judged are there, not only a few.
     """
     return _dumped(brief(checked, explained, status=status, whole=whole))
 
@@ -126,9 +126,9 @@ def _problem(problem: Problem) -> dict[str, Any]:
 def _not_judged(
     checked: Checked, judged: Mapping[str, None], *, whole: bool
 ) -> Iterator[dict[str, Any]]:
-    """Yield why laws were not judged, and what would let them be, those to act on first.
+    """Yield why invariants were not judged, and what would let them be, those to act on first.
 
-    Laws that have nothing to be about in the target share the last entry.
+    Invariants that have nothing to be about in the target share the last entry.
     """
     left = [v for v in checked.verdicts if v.invariant not in judged]
     reasons: dict[str, list[Verdict]] = {}
@@ -166,7 +166,7 @@ def _rank(verdicts: Sequence[Verdict]) -> int:
 
 
 def _judgeable(checked: Checked, verdict: Verdict) -> str:
-    """Say what would let a law be judged."""
+    """Say what would let an invariant be judged."""
     if verdict.kind == "not reached":
         return "a larger --budget" if checked.cut.startswith("within") else "a check to its end"
     if verdict.kind == "not finished":
