@@ -180,7 +180,7 @@ def resume(script: Named, seed: int) -> ResumedRuns | None:
     """
     target = resolve_training(script, "only a script can be resumed")
     with closing(target), one_thread():
-        return target.training.resumed(seed)
+        return target.training.resumed_runs(seed)
 
 
 def _may_be_packed(epochs: Epochs) -> bool:

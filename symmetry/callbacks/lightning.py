@@ -25,7 +25,7 @@ class LightningCallback(lightning.Callback):
     updates
         How many updates are checked.
     stop
-        Whether the run ends as soon as one of them breaks a law.
+        Whether the run ends as soon as one of them breaks an invariant.
     **options
         As ``symmetry.check`` takes them, such as ``only``.
 

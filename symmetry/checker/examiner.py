@@ -9,14 +9,14 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from symmetry.base.calls import running
-from symmetry.base.devices import Substitution
 from symmetry.base.processes import cpu_seconds
 from symmetry.checker.plan import Plan
 from symmetry.checker.progress import Progress
-from symmetry.checker.verdict import Covered, Kind, TriedSizes, Verdict
+from symmetry.checker.verdict import Kind, TriedSizes, Verdict
 from symmetry.finding.coverage import Coverage
 from symmetry.law.invariant import Invariant
 from symmetry.law.measurement import Measurement
+from symmetry.training.run_facts import RunFacts
 
 
 class Budget:
@@ -53,12 +53,7 @@ class Examiner(ABC):
     """
 
     coverage: Coverage | None = None  # of a training, once its units were found
-    part = ""  # which part of the user's step is checked, in words; empty for all of it
-    substitution: Substitution | None = None  # of a training that lacks a device, or ranks
-    resume_option = ""  # of a training that saves, by which it may be resumed and was not
-    without_seed: tuple[str, ...] = ()  # libraries whose random numbers a script does not seed
-    covered = Covered()  # which parts of a training were seen at work
-    held: tuple[str, ...] = ()  # what all its runs get in a check, and no other run, in lines
+    facts = RunFacts()  # what its runs have shown
     sizes: TriedSizes | None = None  # of trainings with drawn arguments, once they were run
     examples: int | None = None  # in each dtype; None for a target that nothing is drawn for
 
@@ -67,7 +62,6 @@ class Examiner(ABC):
         self.invariants: Sequence[Invariant] = plan.invariants
         self.dtypes: Sequence[str] = plan.dtypes
         self.budget = Budget(plan.options.budget)
-        self.warnings: dict[str, str] = {}  # what the target warns of, each text once
 
     def begin(self) -> None:  # noqa: B027
         """Run what has to be known before anything is examined: nothing, for most targets."""

@@ -81,7 +81,7 @@ def _concluded(record: Checked, plan: Plan, examiner: Examiner, ignored: Ignored
     """Return the record of a check with all that follows from its verdicts."""
     notes = tuple(notes_of(record.verdicts, ignored))
     judged = _judged(record.verdicts)
-    unused = ignored.unused(_names_of(plan, judged))
+    facts, coverage = examiner.facts, examiner.coverage
     reached = all(verdict.kind != "not reached" for verdict in record.verdicts)
     return replace(
         record,
@@ -89,17 +89,15 @@ def _concluded(record: Checked, plan: Plan, examiner: Examiner, ignored: Ignored
         cut="" if reached else f"within {plan.options.budget:g} s",
         notes=notes,
         gating=tuple(_gating(notes, plan.options)),
-        warnings=(*plan.renamed, *examiner.warnings.values(), *unused),
-        coverage=examiner.coverage,
-        part=examiner.part,
+        coverage=coverage,
         sizes=examiner.sizes,
-        substitution=examiner.substitution,
-        resume_option=examiner.resume_option,
-        without_seed=examiner.without_seed,
-        held=examiner.held,
         unmet=tuple(unmet(plan.options, judged, _idle(record.verdicts))),
-        covered=examiner.covered.with_parameters(
-            examiner.coverage.parameters if examiner.coverage is not None else 0
+        facts=replace(
+            facts,
+            warnings=(*plan.renamed, *facts.warnings, *ignored.unused(_names_of(plan, judged))),
+            covered=facts.covered.with_parameters(
+                coverage.parameters if coverage is not None else 0
+            ),
         ),
     )
 

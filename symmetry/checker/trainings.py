@@ -9,10 +9,8 @@ import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from typing import NamedTuple
 
 from symmetry.base.calls import running
-from symmetry.base.devices import Substitution, united
 from symmetry.base.errors import (
     BudgetSpent,
     Disturbed,
@@ -31,13 +29,14 @@ from symmetry.checker.ahead import Ahead
 from symmetry.checker.examiner import Examiner, verdict_of
 from symmetry.checker.plan import Plan
 from symmetry.checker.progress import Progress
-from symmetry.checker.verdict import LOSS_NOT_FINITE, Covered, Verdict, covered_by
+from symmetry.checker.verdict import LOSS_NOT_FINITE, Verdict
 from symmetry.finding.naming import module_of
 from symmetry.invariants.invariant import TrainingInvariant
 from symmetry.law.invariant import Invariant
 from symmetry.law.measurement import UNSEEDED, Measurement, Violation
 from symmetry.observe.source_line import SourceLine
 from symmetry.training.promoted import departure
+from symmetry.training.run_facts import RunFacts, united
 from symmetry.training.start import TrainingStart
 from symmetry.training.target import Training
 from symmetry.units.words import count
@@ -53,29 +52,21 @@ _NOISE = {
 }
 
 
-class _Shown(NamedTuple):
-    """Facts that the runs of a process have shown, beside their measurements."""
-
-    substitution: Substitution | None
-    without_seed: tuple[str, ...]
-    resume_option: str
-    covered: Covered
-    held_seeds: Mapping[str, float]
-
-
-_Found = tuple[Measurement, _Shown]
+_Found = tuple[Measurement, RunFacts]
 
 
 class TrainingExaminer(Examiner):
     """The starts of a training, and what went wrong in them."""
 
-    def __init__(self, training: Training, plan: Plan, progress: Progress) -> None:
+    def __init__(
+        self, training: Training, plan: Plan, progress: Progress, pins: Mapping[str, int]
+    ) -> None:
         super().__init__(plan, progress)
         self._training = training
         # Ranks with different numbers would wait for each other in all that follows.
         self.invariants = sorted(plan.invariants, key=lambda invariant: not invariant.stops)
         self._starts = {
-            dtype: TrainingStart(training, dtype, plan.options.seed, plan.options.steps)
+            dtype: TrainingStart(training, dtype, plan.options.seed, plan.options.steps, pins=pins)
             for dtype in plan.dtypes
         }
         # Dtypes in which not even a plain run works, and why.
@@ -99,7 +90,7 @@ class TrainingExaminer(Examiner):
         self._tasks = [(verdict.about, verdict.dtype) for verdict in self.planned()]
         self._seconds: dict[str, float] = {}  # of CPU, that the first run took
         self._ahead = Ahead[_Found](self._measured_ahead, 0)
-        self._shown: list[_Shown] = []  # by forks
+        self._shown: list[RunFacts] = []  # by forks
 
     def begin(self) -> None:
         """Run it on its ranks, and resume it; then see in which precisions it runs as one.
@@ -114,7 +105,7 @@ class TrainingExaminer(Examiner):
         try:
             self._begin()
         except SymmetryError as error:
-            how = self._training.substitution
+            how = self._training.facts.substitution
             if how is None or not how.device:
                 raise
             raise SymmetryError(f"{how.words}: {error}") from error
@@ -128,7 +119,8 @@ class TrainingExaminer(Examiner):
             self._on_ranks = self._training.on_ranks() is not None
         if any(_entry(each).resumes for each in self.invariants):
             self.progress.case("resumed runs", "float32", 0, 1, None)
-            self._training.resumed(self.plan.options.seed)  # nothing is checked if it cannot be
+            # Nothing is checked if it cannot be resumed.
+            self._training.resumed_runs(self.plan.options.seed)
         for dtype in self._starts:
             try:
                 self._try(dtype)
@@ -143,7 +135,7 @@ class TrainingExaminer(Examiner):
                 break
         if self._loss is None and not self._not_alone:
             self._disturbed = self._training.disturbance
-            if self._training.rounded:
+            if self._training.facts.rounded:
                 for start in self._starts.values():
                     start.let_runs_differ()
             self._ahead = Ahead(self._measured_ahead, self._forks())  # begun where it is needed
@@ -228,19 +220,8 @@ class TrainingExaminer(Examiner):
             with suppress(Exception):
                 self._refuse_beyond_memory(_entry(invariant), dtype)
                 measured = _entry(invariant).measured(self._starts[dtype])
-                found = measured, self._own_shown()
+                found = measured, self._training.facts
             yield task, found
-
-    def _own_shown(self) -> _Shown:
-        """Return what the runs of this process have shown so far."""
-        training = self._training
-        return _Shown(
-            training.substitution,
-            training.without_seed,
-            training.resume_option,
-            covered_by(training.epochs_so_far, self.plan.options.steps),
-            dict(training.held_seeds),
-        )
 
     def _judged(self, blank: Verdict, entry: TrainingInvariant) -> Verdict:
         self.progress.case(entry.name, blank.dtype, self._examined, len(self.planned()), None)
@@ -258,7 +239,7 @@ class TrainingExaminer(Examiner):
 
         There other operations are repeatable, and other numbers overflow.
         """
-        how = self._training.substitution
+        how = self._training.facts.substitution
         if verdict.kind == "violated" and entry.of_device and how is not None and how.device:
             return replace(verdict, message=f"{verdict.message} (found on the CPU)")
         return verdict
@@ -267,15 +248,9 @@ class TrainingExaminer(Examiner):
         """End the runs of a script, and see that it has changed no file of the user's."""
         self._ahead.close()
         self._starts.clear()
-        shown = [self._own_shown(), *self._shown]
-        self.substitution = united(each.substitution for each in shown)
-        self.without_seed = next(filter(None, (each.without_seed for each in shown)), ())
-        self.covered = max((each.covered for each in shown), key=lambda each: each.updates)
-        seeds = {line: number for each in shown for line, number in each.held_seeds.items()}
-        rounded = filter(None, [self._training.rounded])
-        self.held = (*self._held, *(_seeding(*each) for each in seeds.items()), *rounded)
-        if not self._training.resumes:
-            self.resume_option = next(filter(None, (each.resume_option for each in shown)), "")
+        facts = united([self._training.facts, *self._shown, self.facts])
+        covered = replace(facts.covered, steps=self.plan.options.steps)
+        self.facts = replace(facts, held=tuple(self._held), covered=covered)
         self._training.close()
 
     def remarks(self, verdicts: Sequence[Verdict]) -> Sequence[str]:  # noqa: ARG002
@@ -315,8 +290,7 @@ class TrainingExaminer(Examiner):
             self._seconds[dtype] = time.process_time() - began
             if dtype == "float64" and written is not None and "float32" not in self._broken:
                 self._departed = departure(written, self._starts[dtype])
-            self.warnings |= {text: text for text in baseline.warnings}
-            self.part = baseline.part
+            self.facts = united([self.facts, baseline.facts])
         except (SymmetryError, TargetError) as error:
             if dtype == "float32":  # that it cannot be promoted is the same on all ranks
                 self.progress.failed(str(error))
@@ -487,10 +461,6 @@ def _failed(blank: Verdict, message: str, failure: Failure | None) -> Verdict:
     """Return the verdict that a training fails by itself."""
     violation = None if failure is None else Violation.failing(failure)
     return replace(blank, kind="error", cases=1, message=message, violation=violation)
-
-
-def _seeding(line: str, number: float) -> str:
-    return f"{line} seeds with another number in each run: in this check with {number}"
 
 
 def _own_error(error: Exception) -> str:

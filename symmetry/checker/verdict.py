@@ -11,7 +11,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from symmetry.base.devices import Substitution
 from symmetry.base.errors import FAILED, FOUND, OK
 from symmetry.checker.ignored import Ignored
 from symmetry.finding.coverage import Coverage
@@ -19,7 +18,7 @@ from symmetry.law.case import Case
 from symmetry.law.invariant import Invariant
 from symmetry.law.measurement import Measurement, Violation
 from symmetry.law.note import Note
-from symmetry.training.events import Backward, Batch, Called, Epochs, Exhausted, Updated
+from symmetry.training.run_facts import RunFacts
 
 
 @dataclass(frozen=True)
@@ -71,43 +70,7 @@ class TriedSizes:
         return tuple(lines)
 
 
-@dataclass(frozen=True)
-class Covered:
-    """Numbers of what was seen at work in the first steps, and in a run over shortened epochs."""
-
-    losses: int = 0  # lines that differentiate one
-    parameters: int = 0  # numbers that are trained
-    batches: int = 0  # different ones that a loader gave, or a model was called with
-    evaluations: int = 0  # calls of models without gradients
-    updates: int = 0
-    epochs: int = 0  # of a loader that trains
-    steps: int = 0  # that are repeated and compared, from the first one on
-
-    def with_parameters(self, number: int) -> Covered:
-        """Return the same with a number of trained numbers, unless the run over epochs has one."""
-        return replace(self, parameters=self.parameters or number)
-
-
-def covered_by(runs: Iterable[Epochs], steps: int) -> Covered:
-    """Return the extent of a check: its steps, and the first run over epochs."""
-    for epochs in runs:
-        trained = epochs.training_loaders
-        batches = {e.digest for e in epochs.events if isinstance(e, Batch) and e.loader in trained}
-        calls = [event for event in epochs.events if isinstance(event, Called)]
-        ends = [e for e in epochs.events if isinstance(e, Exhausted) and e.loader in trained]
-        return Covered(
-            losses=len({e.at for e in epochs.events if isinstance(e, Backward)}),
-            parameters=sum(model.parameters for model in epochs.models if model.is_trained),
-            batches=len(batches or {call.digest for call in calls if call.gradient}),
-            evaluations=sum(not call.gradient for call in calls),
-            updates=len(epochs.of(Updated)),
-            epochs=len(ends),
-            steps=steps,
-        )
-    return Covered(steps=steps)
-
-
-LOSS_NOT_FINITE = "a loss of the first steps is not finite"  # so no other law can be judged
+LOSS_NOT_FINITE = "a loss of the first steps is not finite"  # so no other invariant can be judged
 Kind = Literal[
     "violated",
     "error",
@@ -266,19 +229,14 @@ class Checked:
     remarks: tuple[str, ...] = ()  # conditions of the check, such as active dropout, in lines
     notes: tuple[Note, ...] = ()  # true facts that are usually mistakes, each once
     gating: tuple[Note, ...] = ()  # those of them that fail the check, as its options say
-    warnings: tuple[str, ...] = ()  # of the target's libraries, each once
     complete: bool = True  # whether nothing interrupted it
     # Why it ended before all invariants were judged: "within 120 s", say; empty if it did not.
     cut: str = ""
     coverage: Coverage | None = None  # of a training; None where no units were looked for
-    part: str = ""  # which part of the user's step was checked, in words; empty for all of it
     sizes: TriedSizes | None = None  # of trainings whose arguments are drawn: what was tried
-    substitution: Substitution | None = None  # of a training that runs in place of another device
-    resume_option: str = ""  # of a training that saves, by which it may be resumed and was not
-    without_seed: tuple[str, ...] = ()  # libraries whose random numbers a script does not seed
-    held: tuple[str, ...] = ()  # what all its runs get in a check, and no other run, in lines
     unmet: tuple[str, ...] = ()  # requirements of the user that it does not meet, in words
-    covered: Covered = field(default_factory=Covered)  # which parts of a training were seen at work
+    # Facts of its runs. The warnings have those of options and comments, too.
+    facts: RunFacts = field(default_factory=RunFacts)
     seconds: float = field(default=0.0, compare=False)  # of a clock
 
     @property

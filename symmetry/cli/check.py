@@ -485,7 +485,7 @@ def _list(only: tuple[str, ...], skip: tuple[str, ...], *, whole: bool) -> int:
 
 def _about(name: str) -> int:
     """Print the meaning of an invariant or a note."""
-    from symmetry.report.laws import describe
+    from symmetry.report.about import describe
     from symmetry.targets.kinds import invariants
 
     for line in describe(RENAMED.get(name, name), invariants()):

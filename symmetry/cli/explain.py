@@ -104,18 +104,18 @@ def command(target: str, json: Path | None, script: Path | None, **given: Any) -
         given["case"] = read_case(given["case"], "explained")
     resolved = resolve(target)
     tell = partial(say, err=json == STANDARD)
-    laws = _OtherLaws(resolved, given.get("seed", 0), tell)
+    beside = _Others(resolved, given.get("seed", 0), tell)
     files = json is not None or script is not None
-    if not files and given.keys() <= {"seed"} and laws.come_first and laws.explain():
+    if not files and given.keys() <= {"seed"} and beside.come_first and beside.explain():
         return FOUND
     try:
         options = ExplanationOptions(**given, sizes=sizes, data=load_mnist)
         explanation = session.explain(resolved, options)
     except SymmetryError as error:
-        if laws.explain():
+        if beside.explain():
             return FOUND
         raise error from None
-    others = explanation.outcome != "explained" and laws.explain()
+    others = explanation.outcome != "explained" and beside.explain()
     for line in lines(explanation) if not others else ():
         tell(line)
     if explanation.threads:
@@ -132,8 +132,8 @@ def command(target: str, json: Path | None, script: Path | None, **given: Any) -
     return FOUND if explanation.splits or others else OK
 
 
-class _OtherLaws:
-    """The laws of a training that are not about units: the last check may know which to measure."""
+class _Others:
+    """The invariants of a training that are not about units; the last check may name a few."""
 
     def __init__(self, target: Any, seed: int, tell: Callable[[str], None]) -> None:
         self._target, self._seed, self._tell = target, seed, tell
@@ -142,8 +142,8 @@ class _OtherLaws:
 
     @property
     def come_first(self) -> bool:
-        """Whether only such laws are known to be violated, so that units need not be looked for."""
-        return bool(self._known and self._known.laws and not self._known.exchanges)
+        """Whether only such are known to be violated, so that units need not be looked for."""
+        return bool(self._known and self._known.invariants and not self._known.exchanges)
 
     def explain(self) -> bool:
         """Explain the violations, once; return whether there are some."""
@@ -153,23 +153,24 @@ class _OtherLaws:
 
     def _explained(self) -> bool:
         known = self._known
-        if known is None or not (known.laws or known.whole):
+        if known is None or not (known.invariants or known.whole):
             return self._measured(())
         self._tell(f"{'known':<12}{known.words}")
-        # Laws that hold by now had another cause, such as data that have changed.
-        return bool(known.laws) and (self._measured(known.laws) or self._measured(()))
+        # Invariants that hold by now had another cause, such as data that have changed.
+        return bool(known.invariants) and (self._measured(known.invariants) or self._measured(()))
 
-    def _measured(self, laws: Sequence[str]) -> bool:
-        """Measure some laws, or all that need no units; show those that are violated."""
+    def _measured(self, invariants: Sequence[str]) -> bool:
+        """Measure some invariants, or all that need no units; show those that are violated."""
         from symmetry import session
         from symmetry.checker.options import Options
+        from symmetry.report.about import problem_lines
         from symmetry.report.heat_map import shaded
-        from symmetry.report.laws import law_lines
 
         known = {invariant.name for invariant in self._target.invariants}
-        only = tuple(name for name in laws if name in known)  # not those of ranks, for example
+        # Not those of ranks, for example.
+        only = tuple(name for name in invariants if name in known)
         options = Options(only=only, fast=not only, seed=self._seed)
-        found = [*law_lines(session.check(session.plan_check(self._target.name, options)))]
+        found = [*problem_lines(session.check(session.plan_check(self._target.name, options)))]
         for influence in session.influences(self._target.name, self._seed) if found else ():
             found += ["", *shaded(influence)]
         for line in found:

@@ -1,6 +1,6 @@
-"""The laws that the last check of a target found violated: ``symmetry explain`` begins with them.
+"""The invariants that the last check of a target found violated: ``explain`` begins with them.
 
-They lie in the user's cache folder, in one file for each target. The file is only a hint: a law is
+They lie in the user's cache folder, in one file for each target. The file is only a hint: each is
 measured again before it is explained. So a file that is old, wrong or damaged may cost time, and
 makes no explanation wrong.
 """
@@ -32,25 +32,26 @@ _MOST = 200  # files that are kept, of 200 bytes each: the targets of some weeks
 class Known:
     """The violations that a check of a target found."""
 
-    laws: tuple[str, ...]  # violated ones that are not about units and samples
-    exchanges: bool  # whether a law of units or samples is violated
-    whole: bool  # whether all laws were measured
+    invariants: tuple[str, ...]  # violated ones that are not about units and samples
+    exchanges: bool  # whether an invariant of units or samples is violated
+    whole: bool  # whether all invariants were measured
 
     @property
     def words(self) -> str:
         """A sentence that says which part of an explanation is taken from the check."""
-        if not self.laws:
+        if not self.invariants:
             return "the last check found no other invariant violated: none is measured again"
-        return f"the last check found {', '.join(self.laws)} violated: only that is measured again"
+        names = ", ".join(self.invariants)
+        return f"the last check found {names} violated: only that is measured again"
 
 
 def remember(checked: Checked, options: Options) -> None:
     """Keep the violations of a check, for an explanation of the same files."""
     violated = [v for v in checked.verdicts if v.kind == "violated"]
-    laws = (v.invariant for v in violated if not v.about.exchanges)
+    invariants = (v.invariant for v in violated if not v.about.exchanges)
     chosen = options.only or options.skip or options.draw or options.arguments
     known = Known(
-        laws=tuple(dict.fromkeys(laws)),
+        invariants=tuple(dict.fromkeys(invariants)),
         exchanges=any(v.about.exchanges for v in violated),
         whole=checked.complete and not (chosen or checked.cut),
     )
@@ -66,7 +67,7 @@ def recall(target: str, seed: int) -> Known | None:
         found = json.loads(content(_file(target)) or b"{}")
         if found.pop("key", "") != _key(target, seed):
             return None
-        return Known(**{**found, "laws": tuple(map(str, found["laws"]))})
+        return Known(**{**found, "invariants": tuple(map(str, found["invariants"]))})
     except (ValueError, TypeError, KeyError, AttributeError):  # damaged, or of another version
         return None
 

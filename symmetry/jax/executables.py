@@ -1,6 +1,6 @@
 """Compiling with little work: quickly, and nothing twice.
 
-XLA takes seconds to optimise programs that run for milliseconds. No verdict needs that: laws
+XLA takes seconds to optimise programs that run for milliseconds. No verdict needs that: invariants
 compare runs of the same program, or measure what rounding does to it.
 """
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from symmetry.base import libraries
@@ -93,11 +93,11 @@ def register() -> None:
     )
 
 
-def script(name: str, source: Source, pins: Mapping[str, int]) -> Training:
+def script(source: Source) -> Training:
     """Return a script as a training."""
-    from symmetry.jax.script.script import JaxScript, JaxScriptTraining
+    from symmetry.jax.script.script import JaxScript
 
-    return JaxScriptTraining(name, JaxScript(source), pins, frameworks.cache_of("jax"))
+    return JaxScript(source)
 
 
 def recognises(returned: Any) -> bool:

@@ -1,4 +1,4 @@
-"""An excuse: a fact for which a law does not accuse. It has a sentence that is printed."""
+"""An excuse: a fact for which an invariant does not accuse. It has a sentence that is printed."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Excuse:
-    """A fact for which a law accuses nothing, or gives a note in the place of a violation.
+    """A fact for which an invariant accuses nothing, or gives a note in the place of a violation.
 
-    It is a constant beside the law, and its invariant lists it.
+    It is a constant beside the measure, and its invariant lists it.
     """
 
     name: str  # a few words

@@ -43,7 +43,7 @@ class Violation:
     file: str | None = None  # of the user's code, where the guilty line is known
     line: int | None = None  # from 1
     also: tuple[tuple[str | None, int | None], ...] = ()  # other lines with the same mistake
-    # A mistake that violates several laws: their violations are one problem. Empty: only this one.
+    # A mistake that violates several invariants: these violations are one problem. Empty: only one.
     mechanism: str = ""
     kind: str = ""  # the name of the note that a proof has made a violation; empty if none has
 

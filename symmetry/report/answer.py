@@ -40,7 +40,7 @@ def lines(checked: Checked, explained: Explained | None = None) -> Iterator[str]
 def blocks(checked: Checked, explained: Explained | None = None) -> Iterator[tuple[str, ...]]:
     """Yield the answer in one line, each problem, the notes, and the rest."""
     found = problems(checked, explained)
-    conditions = (checked.substitution or Substitution()).lines()
+    conditions = (checked.facts.substitution or Substitution()).lines()
     yield tuple(line for text in (headline(checked, found), *conditions) for line in folded(text))
     yield from (tuple(rendered(problem)) for problem in found)
     if shown := tuple(line for note in notes(checked) for line in folded(note_line(note))):
@@ -82,7 +82,7 @@ def headline(checked: Checked, found: tuple[Problem, ...]) -> str:
 
 def _how(checked: Checked) -> str:
     """Say how a training ran that lacks a device, or ranks."""
-    words = checked.substitution.words if checked.substitution else ""
+    words = (checked.facts.substitution or Substitution()).words
     return f", {words}" if words else ""
 
 
@@ -139,7 +139,7 @@ def _not_tested(verdicts: Sequence[Verdict]) -> Iterator[str]:
 
 def _looked_at(checked: Checked) -> Iterator[str]:
     """Yield what a check of a sound training has seen at work, and what to do next."""
-    covered = checked.covered
+    covered = checked.facts.covered
     if checked.status != OK or not covered.steps:
         return
     seen_laws = [*dict.fromkeys(v.invariant for v in checked.verdicts if v.kind in JUDGED)]
@@ -153,7 +153,7 @@ def _looked_at(checked: Checked) -> Iterator[str]:
     yield f"looked at: {_topics(seen_laws)}; {', '.join(seen)}"
     if missing := [name for name in others if name not in seen_laws]:
         yield f"not: {_topics(missing)}"
-    if not checked.resume_option and words_of(checked.target) is not None:
+    if not checked.facts.resume_option and words_of(checked.target) is not None:
         command = command_line("watch", checked.target)
         yield f"next: {command} shows its batches, modes and updates"
 
@@ -166,10 +166,14 @@ def _topics(names: Sequence[str]) -> str:
 
 
 def _seeding(checked: Checked) -> Iterator[str]:
-    """Yield that two runs of a script draw other numbers, if it seeds nothing itself."""
-    yield from checked.held
-    if checked.without_seed:
-        libraries = " and ".join(checked.without_seed)
+    """Yield what all runs of a check share, and no others; then whose numbers have no seed."""
+    facts = checked.facts
+    yield from facts.held
+    for line, number in facts.held_seeds.items():
+        yield f"{line} seeds with another number in each run: in this check with {number}"
+    yield from filter(None, [facts.rounded])
+    if facts.without_seed:
+        libraries = " and ".join(facts.without_seed)
         yield (
             f"no seed: {libraries} will draw other random numbers in each run of this script; "
             f"the check began from seed {checked.seed}"
@@ -178,9 +182,8 @@ def _seeding(checked: Checked) -> Iterator[str]:
 
 def _resuming(checked: Checked) -> Iterator[str]:
     """Yield how a script is resumed by a check, if it saves and was not resumed."""
-    if checked.resume_option:
-        arguments = f"{checked.resume_option} ..."
-        command = command_line("check", checked.target, resume_with=arguments)
+    if option := checked.facts.resume_option:
+        command = command_line("check", checked.target, resume_with=f"{option} ...")
         yield f"to check resuming: {command}"
 
 

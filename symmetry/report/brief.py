@@ -19,7 +19,7 @@ SCHEMA = 2  # the version of the shape: it grows if a key changes or goes
 BROKEN, SOUND, SO_FAR, CANNOT = "broken", "sound", "sound-so-far", "cannot-judge"
 # Letters of a text; a longer one ends with dots, and the command shows the whole.
 _FACT, _LINE, _WHY, _CONCLUSION = 300, 120, 120, 200
-_SHOWN = 6  # reasons for laws that are not judged: others are in one entry
+_SHOWN = 6  # reasons for invariants that are not judged: others are in one entry
 
 
 def to_json(
@@ -40,7 +40,7 @@ def to_json(
     status
         The exit status of the command, if it is not the one that the check means.
     whole
-        Whether the reason of each law that was not judged is there, and not only the first few.
+        Whether the reasons of all invariants that were not judged are there, not only a few.
     """
     return _dumped(brief(checked, explained, status=status, whole=whole))
 
@@ -59,14 +59,14 @@ def brief(
 ) -> dict[str, Any]:
     """Return a check as JSON has it."""
     judged = dict.fromkeys(v.invariant for v in checked.verdicts if v.kind in JUDGED)
-    status = checked.status if status is None else status
+    status, how = checked.status if status is None else status, checked.facts.substitution
     return {
         **_head(checked.target, _verdict(checked), status, conclusion(checked)),
         "problems": [_problem(each) for each in all_problems(checked, explained)],
         "judged": [*judged],
         "not_judged": [*_not_judged(checked, judged, whole=whole)],
-        "covered": vars(checked.covered),
-        "ran": None if checked.substitution is None else checked.substitution.words,
+        "covered": vars(checked.facts.covered),
+        "ran": None if how is None else how.words,
         "seconds": round(checked.seconds, 1),
     }
 
@@ -126,9 +126,9 @@ def _problem(problem: Problem) -> dict[str, Any]:
 def _not_judged(
     checked: Checked, judged: Mapping[str, None], *, whole: bool
 ) -> Iterator[dict[str, Any]]:
-    """Yield why laws were not judged, and what would let them be, those to act on first.
+    """Yield why invariants were not judged, and what would let them be, those to act on first.
 
-    Laws that have nothing to be about in the target share the last entry.
+    Invariants that have nothing to be about in the target share the last entry.
     """
     left = [v for v in checked.verdicts if v.invariant not in judged]
     reasons: dict[str, list[Verdict]] = {}
@@ -144,8 +144,8 @@ def _not_judged(
         more = command_line("check", checked.target, format="json", verbose=True)
         why = "the target has nothing that they are about"
         yield _unjudged(others, why, f"code of this kind; each reason: {more}")
-    if checked.resume_option:
-        command = command_line("check", checked.target, resume_with=f"{checked.resume_option} ...")
+    if option := checked.facts.resume_option:
+        command = command_line("check", checked.target, resume_with=f"{option} ...")
         why = "it saves, and was not resumed"
         yield {"checks": ["resume/*"], "applies": True, "why": why, "judgeable": command}
 
@@ -166,7 +166,7 @@ def _rank(verdicts: Sequence[Verdict]) -> int:
 
 
 def _judgeable(checked: Checked, verdict: Verdict) -> str:
-    """Say what would let a law be judged."""
+    """Say what would let an invariant be judged."""
     if verdict.kind == "not reached":
         return "a larger --budget" if checked.cut.startswith("within") else "a check to its end"
     if verdict.kind == "not finished":

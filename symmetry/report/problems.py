@@ -112,7 +112,7 @@ class Problem:
     fails: bool = False
     level: Level = "violation"  # a note is one that does not fail the check
     operation: str = ""  # in words, that splits units, if it is known
-    statement: str = ""  # the law that is broken
+    statement: str = ""  # of the invariant that is violated
     usual_cause: str = ""  # the usual reason for a violation of it
     usual_cure: str = ""  # an instruction that usually mends one
     twin: int = 0  # how many problems of the check came before with the same names and line text
@@ -220,12 +220,17 @@ def _noted(checked: Checked, note: Note, level: Level) -> Problem:
     )
     givers = (v.about for v in checked.verdicts if note.name in {k.name for k in v.about.notes})
     giver = next(givers, None)
-    return told if giver is None else _of_law(told, giver)
+    return told if giver is None else _in_words(told, giver)
 
 
-def _of_law(problem: Problem, law: Invariant) -> Problem:
-    """Return a problem with the words of the law that it breaks."""
-    return replace(problem, usual_cause=law.cause, usual_cure=law.cure, statement=law.statement)
+def _in_words(problem: Problem, invariant: Invariant) -> Problem:
+    """Return a problem with the words of the invariant that it violates."""
+    return replace(
+        problem,
+        usual_cause=invariant.cause,
+        usual_cure=invariant.cure,
+        statement=invariant.statement,
+    )
 
 
 def _told_apart(found: Iterable[Problem]) -> tuple[Problem, ...]:
@@ -297,7 +302,7 @@ def _problem(checked: Checked, verdicts: Sequence[Verdict], explained: Explained
         continues=continues,
         operation="" if known is None else _operation(known),
     )
-    return _of_law(told, first.about)
+    return _in_words(told, first.about)
 
 
 def _target(checked: Checked, verdict: Verdict) -> str:
@@ -409,7 +414,7 @@ def _where(checked: Checked, verdicts: Sequence[Verdict]) -> str:
 
 
 def _other_lines(verdicts: Sequence[Verdict]) -> Iterable[tuple[str, str]]:
-    """Yield the lines that other laws name for the same cause."""
+    """Yield the lines that other invariants name for the same cause."""
     lines = [*dict.fromkeys(spell(v.file, v.line) for v in verdicts if v.file)]
     if len(lines) > 1:
         yield "see also", ", ".join(lines[1:])

@@ -26,6 +26,7 @@ def to_json(checked: Checked) -> str:
 
 def record(checked: Checked) -> dict[str, Any]:
     """Return a whole check as JSON has it."""
+    how = checked.facts.substitution
     return {
         "schema": SCHEMA,
         "version": version("unit-symmetry"),
@@ -38,13 +39,13 @@ def record(checked: Checked) -> dict[str, Any]:
         "examples": checked.examples,
         "results": [_result(checked.target, verdict) for verdict in checked.verdicts],
         "complete": checked.complete,
-        "warnings": [*checked.warnings],
+        "warnings": [*checked.facts.warnings],
         "notes": [vars(note) for note in checked.notes],
         "without_units": layers_record(unequal_layers(checked)),
         "without_gradient": [*idle_modules(checked)],
         "dead": layers_record(dead_layers(checked)),
         "drawn": None if checked.sizes is None else vars(checked.sizes),
-        "substitution": None if checked.substitution is None else checked.substitution.record(),
+        "substitution": None if how is None else how.record(),
     }
 
 

@@ -176,7 +176,7 @@ def remarks(checked: Checked) -> tuple[str, ...]:
 
 
 def _substitution(checked: Checked) -> tuple[str, ...]:
-    found = checked.substitution
+    found = checked.facts.substitution
     return (*filter(None, [found.words]), *found.lines()) if found is not None else ()
 
 
@@ -187,11 +187,11 @@ def limits(checked: Checked) -> tuple[str, ...]:
 
 
 def _part(checked: Checked) -> tuple[str, ...]:
-    return (checked.part,) if checked.part else ()
+    return (checked.facts.part,) if checked.facts.part else ()
 
 
 def _warnings(checked: Checked) -> tuple[str, ...]:
-    return tuple(f"warning: {text}" for text in checked.warnings)
+    return tuple(f"warning: {text}" for text in checked.facts.warnings)
 
 
 def _limits(checked: Checked) -> tuple[str, ...]:

@@ -29,6 +29,7 @@ from symmetry.steps.catalogue import StepInvariant
 from symmetry.steps.invariants.splits import elaborated, explained
 from symmetry.steps.start import StepStart
 from symmetry.steps.step import TwoLayerStep
+from symmetry.training.run_facts import RunFacts
 from symmetry.units.state import finite, identical
 from symmetry.units.words import count
 
@@ -126,6 +127,7 @@ class StepExaminer(Examiner):
         drawn = plan.options.examples or CASES
         self.examples = len(plan.cases) if plan.given else drawn
         self._told: set[str] = set()
+        self._warned: dict[str, str] = {}  # what the step warns of, by kind and line
         self._works: dict[str, str] = {}  # how it does not work on a common case, by dtype
 
     def remarks(self, verdicts: Sequence[Verdict]) -> Sequence[str]:
@@ -140,7 +142,8 @@ class StepExaminer(Examiner):
         cases = [fit(case, entry) for case in self.plan.cases if case.dtype == dtype]
         with heard() as warned:
             verdict = self._run(entry, dtype, cases)
-        self.warnings = {**warned, **self.warnings}
+        self._warned = {**warned, **self._warned}
+        self.facts = RunFacts(warnings=tuple(self._warned.values()))
         self.progress.examined(verdict)
         return verdict
 

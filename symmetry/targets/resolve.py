@@ -24,7 +24,7 @@ from symmetry.targets.folder import left_out, training_scripts
 from symmetry.targets.load import load_file, load_module, nearest, readable
 from symmetry.targets.script import script_named
 from symmetry.targets.sizes.arguments import Arguments, read
-from symmetry.targets.sizes.draws import drawn_function, drawn_script, is_drawn
+from symmetry.targets.sizes.draws import drawn_function, drawn_script, strategies_of
 from symmetry.targets.syntax import defined_in, functions_in, trains_at_import, tree_of
 from symmetry.targets.training import TrainingTarget
 from symmetry.training import frameworks
@@ -84,7 +84,7 @@ def resolve(
         resolved = StepTarget(target, _builtin_module(target).step, builtin=True)
     else:
         resolved = as_target(target, arguments=arguments)
-    return drawn_script(resolved, draw, {}) if draw else resolved
+    return drawn_script(resolved, draw or {}, {})
 
 
 def _named(target: str) -> TrainingTarget | None:
@@ -274,7 +274,7 @@ def as_target(found: Any, name: str | None = None, arguments: Arguments | None =
     if isinstance(found, Training):
         found = TrainingTarget(found)
     if isinstance(found, Target):
-        return drawn_script(found, {}, arguments) if arguments else found
+        return drawn_script(found, {}, arguments or {})
     name = _name(found) if name is None else name
     if inspect.isgeneratorfunction(found):
         raise SymmetryError(f"{name!r} yields trainings: name one, as '{name}:NAME'")
@@ -282,7 +282,7 @@ def as_target(found: Any, name: str | None = None, arguments: Arguments | None =
         raise SymmetryError(f"{name!r} is of type {type(found).__name__}, {_BOTH}")
     step = as_step_target(found, name) if inspect.isclass(found) else None
     signature = _signature(found)
-    if not step and (arguments or is_drawn(found)):
+    if not step and (arguments or strategies_of(found)):
         return drawn_function(name, found, arguments or {})
     if signature is None:
         return step or as_step_target(found, name)

@@ -38,7 +38,7 @@ def returned_training(name: str, make: Callable[[], Any], file: Path) -> Trainin
     framework = frameworks.registered()[framework_of(file)]
     if framework.script is None:
         return TrainingTarget(FunctionTraining(name, make))
-    training = framework.script(name, Source(name, loop), {})
+    training = framework.script(Source(name, loop))
     try:
         training.begin().close()
     except TrainingError as error:

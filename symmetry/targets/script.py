@@ -95,12 +95,12 @@ def script(
     )
     if framework.script is None:
         raise SymmetryError(f"{name!r}: a training in {framework.title} has to be a function")
-    training = framework.script(name, run, dict(expect_units or {}))
+    training = framework.script(run)
     if training.ranks < number:
         raise SymmetryError(f"{name!r}: a script in {framework.title} has no ranks")
     if resumed is not None and not training.resumes:
         raise SymmetryError(f"{name!r}: a script in {framework.title} cannot be resumed here")
-    return TrainingTarget(training)
+    return TrainingTarget(training, dict(expect_units or {}))
 
 
 def _readable(name: str, file: Path) -> Path:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from symmetry.base.devices import RANKS, RESUMING
 from symmetry.base.errors import SymmetryError
@@ -36,6 +36,8 @@ class TrainingTarget:
     """A training by name. It is a ``symmetry.law.target.Target``."""
 
     training: Training
+    # How many units some groups must have, beside those that the training names.
+    pins: Mapping[str, int] = field(default_factory=dict, compare=False, repr=False)
 
     noun = "training"
 
@@ -70,7 +72,7 @@ class TrainingTarget:
             raise SymmetryError(f"{self.name}: --resume-with is for scripts")
         if options.cases is not None:
             raise SymmetryError(f"{self.name} is a training: it has no cases to be run")
-        pinned = replace(self, training=self.training.expecting(options.expect_units))
+        pinned = replace(self, pins={**self.pins, **options.expect_units})
         invariants = select(
             self.invariants,
             tuple(options.only),
@@ -86,7 +88,7 @@ class TrainingTarget:
 
     def examiner(self, plan: Plan, progress: Progress) -> Examiner:
         """Return the examiner of a plan."""
-        return TrainingExaminer(self.training, plan, progress)
+        return TrainingExaminer(self.training, plan, progress, self.pins)
 
     def explanation(self, options: ExplanationOptions) -> Explained:
         """Explain it in float64, where rounding hides nothing, and then as it is written.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from functools import cache
 from importlib import import_module
@@ -190,11 +190,11 @@ def _beside() -> Iterator[Library]:
         yield import_module(file.name).LIBRARY
 
 
-def script(name: str, source: Source, pins: Mapping[str, int]) -> Training:
+def script(source: Source) -> Training:
     """Return a script as a training."""
-    from symmetry.torch.script.script import Script, ScriptTraining
+    from symmetry.torch.script.script import Script
 
-    return ScriptTraining(name, Script(source), pins)
+    return Script(source)
 
 
 def tiny(kind: str) -> Callable[[], Any]:

@@ -30,6 +30,7 @@ from symmetry.training.capabilities.step_events import StepEvents
 from symmetry.training.losses import LossCall, LossProbe, Observed
 from symmetry.training.observers import OBSERVERS, Observer, observed
 from symmetry.training.run import Run, RunSettings, needed
+from symmetry.training.run_facts import RunFacts
 from symmetry.training.target import Result, Training
 from symmetry.units.state import Array, State, difference, has_moved, largest
 
@@ -58,10 +59,9 @@ class Baseline:
     nothing_hidden: str  # why no token can be replaced that a mask hides; empty if one may be
     observed: Observed | None  # its losses and tokens, where it is promoted
     unseeded: tuple[Unseeded, ...]  # what makes random generators without a seed
+    facts: RunFacts  # its warnings are those of a run as written: none in float64
     loss: float | None = None  # of the first step
     draws: bool = True  # whether the first step may draw random numbers
-    part: str = ""  # which part of the user's step its steps are, in words; empty for all
-    warnings: tuple[str, ...] = ()  # of a run as written; none in float64
 
 
 class FirstRuns:
@@ -219,7 +219,8 @@ class FirstRuns:
             return baseline, states
         with heard() as warned:
             baseline, states = _observed(run, None)
-        return replace(baseline, warnings=tuple(warned.values())), states
+        facts = replace(baseline.facts, warnings=tuple(warned.values()))
+        return replace(baseline, facts=facts), states
 
 
 def by_rounding(one: State, other: State, precision: Mapping[str, float]) -> bool:
@@ -308,7 +309,7 @@ def _observed(run: Run, probe: LossProbe | None) -> tuple[Baseline, States]:
         unseeded=drawing.unseeded if drawing else (),
         loss=losses[0],
         draws=draws,
-        part=needed(run, StepEvents).part,
+        facts=RunFacts(part=needed(run, StepEvents).part),
     )
     return baseline, states
 

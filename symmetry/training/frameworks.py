@@ -50,7 +50,7 @@ class Framework:
     epochs: Callable[..., Epochs | None] | None = None
     title: str = ""  # its name in messages
     # Returns a script as a ``Training``, and the packages that it takes.
-    script: Callable[[str, Source, Mapping[str, int]], Any] | None = None
+    script: Callable[[Source], Any] | None = None
     needed: tuple[str, ...] = ()
     # A script is written in it if it imports one of these words; if it reads an attribute of these
     # names, it is written in no other one; it trains if it reads one of the names of ``calls``.
@@ -106,11 +106,6 @@ def with_epochs() -> str:
 def copied(*model: Any) -> tuple[Any, AbstractContextManager[None]]:
     """Return the training of copies of a model, batch, loss and optimiser: see ``Framework``."""
     return next(each.copied for each in _FRAMEWORKS.values() if each.copied is not None)(*model)
-
-
-def cache_of(name: str) -> dict[Any, Any]:
-    """Return the cache of a training that is written in the framework of this name."""
-    return {Framework: _FRAMEWORKS[name]}
 
 
 def name_of(cache: Mapping[Any, Any]) -> str:

@@ -9,7 +9,7 @@ Example: a softmax over the samples, where the third sample of the batch is repl
     moved.arrays[p]                       differs from p in all rows
     moved.first[p]                        the softmax
 
-A law is a question: which values are replaced, and which others must move, or must not.
+An invariant is a question: which values are replaced, and which others must move, or must not.
 """
 
 from __future__ import annotations

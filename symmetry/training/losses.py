@@ -1,6 +1,6 @@
 """Facts about the losses and module calls of a run, and arguments that can be replaced.
 
-A framework reads the facts off its tensors; the laws about losses judge them without it.
+A framework reads the facts off its tensors; the invariants about losses judge them without it.
 """
 
 from __future__ import annotations

@@ -65,6 +65,9 @@ class TrainingStart:
         The groups, with their parts in the model's own arrays, once they are found.
     left_out
         The arrays that are not judged.
+    pins
+        How many units some groups must have, by the beginnings of their names, beside those that
+        the training names.
     """
 
     attempts = ATTEMPTS
@@ -80,8 +83,10 @@ class TrainingStart:
         origin: Origin | None = None,
         response: Response | None = None,
         left_out: frozenset[str] = frozenset(),
+        pins: Mapping[str, int] | None = None,
     ) -> None:
         self.target, self.dtype, self.seed, self.steps = target, dtype, seed, steps
+        self.pins = pins or {}
         self.model_units, self.left_out = model_units, left_out
         self._origin = origin or Origin(FirstRuns(target, RunSettings(dtype=dtype, seed=seed)))
         self._response = response or Response(self._origin)
@@ -199,6 +204,7 @@ class TrainingStart:
             origin=origin or self._origin,
             response=response or self._response,
             left_out=self.left_out if left_out is None else left_out,
+            pins=self.pins,
         )
 
     def begin(

@@ -31,18 +31,18 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar, Self, TypeVar
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, TypeVar
 
-from symmetry.base.devices import Substitution
 from symmetry.base.errors import TargetError, TrainingError
 from symmetry.base.failure import Failure, PlainRun
 from symmetry.observe.source_line import NOWHERE, SourceLine
-from symmetry.training import frameworks
+from symmetry.training import frameworks, run_facts
 from symmetry.training.events import Epochs
 from symmetry.training.rank_runs import RankRuns
 from symmetry.training.resumed_runs import ResumedRuns
 from symmetry.training.run import AS_WRITTEN, Run, RunSettings
+from symmetry.training.run_facts import RunFacts
 from symmetry.training.updates import Updates
 from symmetry.units.dtypes import DTYPES
 
@@ -76,9 +76,9 @@ class Training(ABC):
         """The name of the framework that it is written in; empty as long as no run has begun."""
 
     @property
-    @abstractmethod
     def expect_units(self) -> Mapping[str, int]:
         """How many units some groups must have, by the beginnings of their names."""
+        return {}
 
     @property
     def ranks(self) -> int:
@@ -101,31 +101,11 @@ class Training(ABC):
         return False
 
     @property
-    def resume_option(self) -> str:
-        """An option to be resumed by, of a script that has saved so far; empty if not known."""
-        return ""
+    def facts(self) -> RunFacts:
+        """The facts that its runs have shown so far."""
+        return RunFacts()
 
-    @property
-    def epochs_so_far(self) -> tuple[Epochs, ...]:
-        """The runs over whole epochs so far."""
-        return ()
-
-    @property
-    def without_seed(self) -> tuple[str, ...]:
-        """The libraries whose random numbers a script has drawn so far without a seed."""
-        return ()
-
-    @property
-    def held_seeds(self) -> Mapping[str, float]:
-        """Lines that seed with another number in each run, and the numbers that all runs get."""
-        return {}
-
-    @property
-    def is_seeded(self) -> bool:
-        """Whether a line of it seeds a generator, with the same number in each run."""
-        return True
-
-    def resumed(self, seed: int = 0) -> ResumedRuns | None:  # noqa: ARG002
+    def resumed_runs(self, seed: int = 0) -> ResumedRuns | None:  # noqa: ARG002
         """Run it whole, interrupted and resumed, once; None if it is not known how to resume it.
 
         Raises
@@ -134,15 +114,6 @@ class Training(ABC):
             If it does not save, or does not resume.
         """
         return None
-
-    @property
-    def substitution(self) -> Substitution | None:
-        """How it runs, where the machine lacks something; None if nothing."""
-        return None
-
-    @abstractmethod
-    def expecting(self, pins: Mapping[str, int]) -> Self:
-        """Return the same training, with required numbers of units for some modules."""
 
     @abstractmethod
     def begin(self, settings: RunSettings = AS_WRITTEN) -> Run:
@@ -197,11 +168,6 @@ class Training(ABC):
         return ""
 
     @property
-    def rounded(self) -> str:
-        """Where its runs differ from the plain one by rounding; empty if nowhere."""
-        return ""
-
-    @property
     def hash_order(self) -> SourceLine:
         """A line that makes a set, if it is another training under another hash seed."""
         return NOWHERE
@@ -244,8 +210,6 @@ class FunctionTraining(Training):
     # The function: it returns ``(model, step)`` or ``(model, step, extras)``; for JAX a state
     # instead of the model.
     make: Callable[[], Any]
-    # How many units some groups must have, in addition to the function's ``expect_units``.
-    pins: Mapping[str, int] = field(default_factory=dict, compare=False, repr=False)
     # Facts that its runs have in common, such as its framework.
     cache: dict[Any, Any] = field(default_factory=dict, compare=False, repr=False)
 
@@ -267,20 +231,16 @@ class FunctionTraining(Training):
         if isinstance(pins, Mapping) and all(
             isinstance(name, str) and isinstance(count, int) for name, count in pins.items()
         ):
-            return {**pins, **self.pins}
+            return pins
         raise TrainingError(
             f"{self.name}: its attribute expect_units must map names of units to their numbers, "
             f'such as {{"fc1": 33}}, but it is {pins!r}'
         )
 
     @property
-    def epochs_so_far(self) -> tuple[Epochs, ...]:
-        """The runs with ``evaluate`` between the steps so far."""
-        return tuple(each for each in self.cache.values() if isinstance(each, Epochs))
-
-    def expecting(self, pins: Mapping[str, int]) -> Self:
-        """Return the same training, with required numbers of units for some modules."""
-        return replace(self, pins={**self.pins, **pins})
+    def facts(self) -> RunFacts:
+        """The facts that its runs with ``evaluate`` between the steps have shown so far."""
+        return run_facts.of_epochs([e for e in self.cache.values() if isinstance(e, Epochs)])
 
     def begin(self, settings: RunSettings = AS_WRITTEN) -> Run:
         """Call the function, and let its framework begin a run of what it makes."""

@@ -1,7 +1,7 @@
 """The first updates of a training on one trace: forward, backward, and all that lies between them.
 
 Rewards, advantages, log-probabilities without gradients and rollouts are values of the trace like
-all others. A law asks what depends on what: see ``symmetry.training.influence``.
+all others. An invariant asks what depends on what: see ``symmetry.training.influence``.
 """
 
 from __future__ import annotations

@@ -42,7 +42,7 @@ def test_an_old_name_is_accepted_and_the_answer_has_the_new_one(old):
     )
     assert {verdict.invariant for verdict in report} == {"symmetry/pure"}
     line = "symmetry/old is called symmetry/pure now: a later release refuses the old name"
-    assert report.warnings == (line,)
+    assert report.facts.warnings == (line,)
     plan = plan_check("numpy", Options(expected_failures={"symmetry/old": "known"}))
     assert plan.expected == {"symmetry/pure": {"": "known"}}
 

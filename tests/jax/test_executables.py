@@ -10,10 +10,9 @@ import numpy as np
 import pytest
 
 from symmetry.base.calls import running
-from symmetry.jax.script.script import JaxScript, JaxScriptTraining
+from symmetry.jax.script.script import JaxScript
 from symmetry.sandbox.source import Source
 from symmetry.training.capabilities.drawing import Drawing, Keyed
-from symmetry.training.frameworks import cache_of
 from symmetry.training.run import RunSettings, needed
 from tests.conftest import needs
 from tests.jax.script.test_script import HEAD, LOOP
@@ -80,10 +79,10 @@ def test_what_is_compiled_quickly_can_be_differentiated():
 
 
 @pytest.fixture
-def training(tmp_path) -> Iterator[JaxScriptTraining]:
+def training(tmp_path) -> Iterator[JaxScript]:
     (file := tmp_path / "train.py").write_text(HEAD + LOOP)
     source = Source("train.py", file, (), folder=tmp_path)
-    made = JaxScriptTraining("train.py", JaxScript(source), {}, cache_of("jax"))
+    made = JaxScript(source)
     yield made
     made.close()
 

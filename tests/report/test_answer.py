@@ -7,6 +7,7 @@ from dataclasses import replace
 from symmetry.checker.verdict import LOSS_NOT_FINITE
 from symmetry.report.answer import lines
 from symmetry.report.folding import folded
+from symmetry.training.run_facts import RunFacts
 from tests.report.checks import (
     EXPLAINED,
     HOLDS,
@@ -59,9 +60,8 @@ def test_a_sound_training() -> None:
 
 
 def test_a_script_without_a_seed_is_told_so_last() -> None:
-    last = " ".join(
-        line.strip() for line in lines(checked(HOLDS, without_seed=("PyTorch", "NumPy")))
-    )
+    facts = RunFacts(without_seed=("PyTorch", "NumPy"))
+    last = " ".join(line.strip() for line in lines(checked(HOLDS, facts=facts)))
     assert last.endswith(
         "no seed: PyTorch and NumPy will draw other random numbers in each run of this script; "
         "the check began from seed 0"

@@ -7,9 +7,10 @@ from dataclasses import replace
 
 import pytest
 
-from symmetry.checker.verdict import Checked, Covered
+from symmetry.checker.verdict import Checked
 from symmetry.report.brief import brief, failed, to_json
 from symmetry.report.formats.formats import merge, render
+from symmetry.training.run_facts import Covered, RunFacts
 from tests.report.checks import (
     ABOUT,
     EXPLAINED,
@@ -68,7 +69,8 @@ def many(kind, message):
 def test_the_json_of_a_sound_target_is_short():
     idle = many("not applicable", lambda name: f"{name} has nothing that it speaks about here")
     verdicts = [replace(v, kind="holds", counted=1) if n % 2 else v for n, v in enumerate(idle)]
-    text = to_json(Checked("path/to/train.py", 0, None, tuple(verdicts), covered=Covered(1, 9**9)))
+    facts = RunFacts(covered=Covered(1, 9**9))
+    text = to_json(Checked("path/to/train.py", 0, None, tuple(verdicts), facts=facts))
     assert len(text.encode()) <= 2000
     assert {*json.loads(text)["judged"]} | names(json.loads(text)) == {*ABOUT}
 

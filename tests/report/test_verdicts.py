@@ -16,6 +16,7 @@ from symmetry.report.answer import headline
 from symmetry.report.failures import command_for, details
 from symmetry.report.record import to_json
 from symmetry.report.verdicts import conclusion, last_line, limits, line, remarks, summary
+from symmetry.training.run_facts import RunFacts
 from tests.catalogues import named
 from tests.report.verdicts import (
     CASE,
@@ -310,9 +311,10 @@ def test_layers_without_equal_units_are_told_with_their_line():
 
 
 def test_a_check_of_a_part_of_a_step_says_which_in_short_and_in_full():
-    found = replace(of_layers(), part="its step is update, the body of a lax.scan that trains")
-    assert found.part in remarks(found)
-    assert limits(found) == (found.part,)
+    part = "its step is update, the body of a lax.scan that trains"
+    found = replace(of_layers(), facts=RunFacts(part=part))
+    assert part in remarks(found)
+    assert limits(found) == (part,)
 
 
 def test_modules_without_gradient_are_told():

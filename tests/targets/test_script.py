@@ -8,6 +8,7 @@ from importlib.machinery import ModuleSpec
 import pytest
 
 from symmetry.base.errors import SymmetryError
+from symmetry.checker.options import Options
 from symmetry.targets.script import script, script_named
 
 
@@ -35,7 +36,8 @@ def test_it_is_named_as_it_is_typed_in_a_shell(train):
 def test_it_goes_on_only_from_its_first_step_and_may_be_pinned(train):
     found = script(train, expect_units={"fc1": 3})
     assert found.training.sequential
-    assert found.training.expect_units == {"fc1": 3}
+    assert found.pins == {"fc1": 3}
+    assert found.plan(Options(expect_units={"fc2": 4})).target.pins == {"fc1": 3, "fc2": 4}
 
 
 @pytest.mark.parametrize("given", [{}, {"path": "train.py", "module": "train"}])

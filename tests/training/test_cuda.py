@@ -100,7 +100,7 @@ def test_a_script_runs_on_the_gpu_as_it_is(tmp_path: Path, monkeypatch: pytest.M
     run = found.begin()
     run.step()
     assert all(parameter.is_cuda for parameter in run.parameters.values())
-    assert found.substitution is None
+    assert found.facts.substitution is None
     run.close()
     found.close()
     report = symmetry.check(symmetry.script("train.py"), only=("training/moves", "*/repeatable"))

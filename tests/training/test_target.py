@@ -20,7 +20,7 @@ def test_pins_are_numbers_by_name(pins):
         _ = FunctionTraining("training", make).expect_units
 
 
-def test_pins_come_from_the_function_and_from_options():
+def test_pins_come_from_the_function():
     def make():
         return None
 
@@ -28,7 +28,6 @@ def test_pins_come_from_the_function_and_from_options():
     assert (target.expect_units, target.sequential, target.builtin) == ({}, False, False)
     make.expect_units = {"fc1": 3}
     assert target.expect_units == {"fc1": 3}
-    assert target.expecting({"fc2": 4}).expect_units == {"fc1": 3, "fc2": 4}
 
 
 def test_its_framework_begins_its_runs(monkeypatch):

@@ -124,8 +124,10 @@ class Account:
 
     def _facts(self) -> dict[str, Any]:
         """Return how the target runs, and the seconds since the check was planned."""
+        from symmetry.training.run_facts import RunFacts
+
         seconds = time.monotonic() - self.began
-        return {"substitution": self.substitution, "seconds": seconds}
+        return {"facts": RunFacts(self.substitution), "seconds": seconds}
 
     @property
     def substitution(self) -> Substitution | None:

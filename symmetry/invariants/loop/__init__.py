@@ -1,1 +1,1 @@
-"""Laws that a sound training loop obeys, judged on one run over whole epochs: one law a file."""
+"""Invariants of sound training loops, judged on one run over whole epochs: one a file."""

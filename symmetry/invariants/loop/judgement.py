@@ -1,4 +1,4 @@
-"""The judgement of a law on a run over whole epochs, and the measurement made from it."""
+"""The judgement of an invariant on a run over whole epochs, and the measurement made from it."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ class Accusation:
 
 @dataclass
 class Judgement:
-    """The judgement of a law on a run."""
+    """The judgement of an invariant on a run."""
 
-    # Mistakes; the law holds without any.
+    # Mistakes; the invariant holds without any.
     accusations: list[Accusation] = field(default_factory=list)
     notes: list[Note] = field(default_factory=list)  # facts that are usually mistakes
     proofs: list[Proof] = field(default_factory=list)  # of some of them
-    applies: bool = True  # whether there was anything in the run that the law speaks about
+    applies: bool = True  # whether there was anything in the run that the invariant speaks about
     why: str = ""  # why it does not apply, or cannot judge
     spared: list[tuple[Excuse, SourceLine]] = field(default_factory=list)  # and where
 
@@ -73,13 +73,15 @@ class Judgement:
                 self.proofs.append(Proof(note, proof, holds))
 
 
-Law = Callable[[Epochs], Judgement]
+Judge = Callable[[Epochs], Judgement]
 
 
-def loop_invariant(words: Statement, law: Law, *, of_functions: bool = False) -> TrainingInvariant:
-    """Return a law of the loop as an invariant: it is judged on one run over whole epochs.
+def loop_invariant(
+    words: Statement, judge: Judge, *, of_functions: bool = False
+) -> TrainingInvariant:
+    """Return an invariant of the loop, which is judged on one run over whole epochs.
 
-    A law ``of_functions`` is judged on functions with evaluations between their steps, too.
+    One ``of_functions`` is judged on functions with evaluations between their steps, too.
     """
     words = replace(
         words,
@@ -88,33 +90,33 @@ def loop_invariant(words: Statement, law: Law, *, of_functions: bool = False) ->
     )
     return TrainingInvariant(
         **vars(words),
-        measure=measured(law, of_functions=of_functions),
+        measure=measured(judge, of_functions=of_functions),
         dtypes=WRITTEN,
         runs=1,
         scripts=not of_functions,
     )
 
 
-def measured(law: Law, *, of_functions: bool = False) -> Callable[[TrainingStart], Measurement]:
-    """Return the measure of a law: all of them look at one run over whole epochs."""
+def measured(judge: Judge, *, of_functions: bool = False) -> Callable[[TrainingStart], Measurement]:
+    """Return the measure of an invariant: all look at one run over whole epochs."""
 
-    @wraps(law)
+    @wraps(judge)
     def measure(start: TrainingStart) -> Measurement:
         if not (of_functions or start.target.has_loop):
             return Measurement.not_applicable(_NO_SCRIPT)
         epochs = start.target.epochs(start.seed)
         if epochs is None:
             return Measurement.not_applicable(_NO_LOOP)
-        return judged(law, epochs)
+        return judged(judge, epochs)
 
     return measure
 
 
-def judged(law: Law, epochs: Epochs) -> Measurement:
-    """Return the measurement of a law on a run."""
+def judged(judge: Judge, epochs: Epochs) -> Measurement:
+    """Return the measurement of an invariant on a run."""
     if not (updates := epochs.of(Updated)):
         return Measurement.not_applicable(_NO_UPDATES)
-    judgement = law(epochs)
+    judgement = judge(epochs)
     if epochs.error and judgement.applies:
         why = f": {epochs.error}" if epochs.failure is None else ""
         judgement.why = f"after {count(len(updates), 'update')} it fails{why}"

@@ -46,7 +46,7 @@ def observing(epochs: Epochs) -> Judgement:
         isinstance(e, Saved) or (isinstance(e, Called) and not e.gradient) for e in epochs.events
     )
     judgement.why = "" if judgement.applies else "it neither evaluates nor saves"
-    # A backup that is the model itself restores nothing: the law of copies judges that.
+    # A backup that is the model itself restores nothing: loop/copies judges that.
     own = any(isinstance(event, Restored) and event.own for event in epochs.events)
     for left in epochs.left:
         if left.kind == "weights" and own:

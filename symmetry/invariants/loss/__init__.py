@@ -1,1 +1,1 @@
-"""Laws about losses: what reaches them, which label meets which output, and what outputs see."""
+"""Invariants of losses: what reaches them, which label meets which output, what outputs see."""

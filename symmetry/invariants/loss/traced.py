@@ -1,4 +1,4 @@
-"""Laws of a loss that are judged on a trace of a script's first updates."""
+"""Invariants of a loss that are judged on a trace of a script's first updates."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ _NO_UPDATES = "no update of an optimiser is on the trace"
 Key = TypeVar("Key", bound=Hashable)
 
 
-def update_invariant(words: Statement, law: Callable[[Updates], Judgement]) -> TrainingInvariant:
-    """Return a law of updates as an invariant: all of them look at one trace."""
+def update_invariant(words: Statement, judge: Callable[[Updates], Judgement]) -> TrainingInvariant:
+    """Return an invariant of updates: all look at one trace."""
     words = replace(words, targets="scripts")
 
-    @wraps(law)
+    @wraps(judge)
     def measure(start: TrainingStart) -> Measurement:
         updates = start.target.updates(start.seed)
         if updates is None:
             return Measurement.not_applicable(_NO_TRACE)
         if not updates.updates:
             return Measurement.not_applicable(updates.why or _NO_UPDATES)
-        return as_measurement(law(updates))
+        return as_measurement(judge(updates))
 
     return TrainingInvariant(**vars(words), measure=measure, dtypes=WRITTEN, runs=1, scripts=True)
 

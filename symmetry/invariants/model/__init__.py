@@ -1,1 +1,1 @@
-"""Laws of a model alone: in evaluation, for each sample, in its custom functions."""
+"""Invariants of a model alone: in evaluation, for each sample, in its custom functions."""

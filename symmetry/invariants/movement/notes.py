@@ -97,7 +97,7 @@ def notes_on(
         yield from _terms(flow)
         yield from _targets(flow)
     yield from start.with_run(_of_model, noise=True)
-    yield from _checkpoints(start.baseline.warnings)
+    yield from _checkpoints(start.baseline.facts.warnings)
 
 
 def cut_of(start: TrainingStart, names: frozenset[str], steps: int) -> Cut | None:

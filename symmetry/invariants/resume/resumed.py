@@ -16,19 +16,19 @@ from symmetry.training.start import TrainingStart
 from symmetry.units.words import count
 
 _NO_ARGUMENTS = "it is not resumed: --resume-with 'ARGUMENTS' says how a script is"
-Law = Callable[[ResumedRuns, Judgement], None]
+Judge = Callable[[ResumedRuns, Judgement], None]
 
 
-def resume_invariant(words: Statement, law: Law) -> TrainingInvariant:
-    """Return a law of resumed runs as an invariant."""
+def resume_invariant(words: Statement, judge: Judge) -> TrainingInvariant:
+    """Return an invariant of resumed runs."""
 
-    @wraps(law)
+    @wraps(judge)
     def measure(start: TrainingStart) -> Measurement:
-        runs = start.target.resumed(start.seed)
+        runs = start.target.resumed_runs(start.seed)
         if runs is None:
             return Measurement.not_applicable(_NO_ARGUMENTS)
         judgement = Judgement()
-        law(runs, judgement)
+        judge(runs, judgement)
         # Each save may say the same: the first one is enough.
         judgement.notes = [*{note.name: note for note in reversed(judgement.notes)}.values()][::-1]
         return as_measurement(judgement)

@@ -1,1 +1,1 @@
-"""Laws of rearrangements: equal units, samples and runs make no difference."""
+"""Invariants of rearrangements: equal units, samples and runs make no difference."""

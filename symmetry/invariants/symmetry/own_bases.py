@@ -25,7 +25,7 @@ from symmetry.units.state import Array
 def but_for_own_bases(
     measure: Callable[[TrainingStart], Measurement],
 ) -> Callable[[TrainingStart], Measurement]:
-    """Return what measures again without such arrays if one of them may violate a law."""
+    """Return what measures again without such arrays if one of them may violate an invariant."""
 
     def measured(start: TrainingStart) -> Measurement:
         found = measure(start)

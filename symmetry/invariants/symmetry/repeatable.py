@@ -33,7 +33,7 @@ def measured(start: TrainingStart) -> Measurement:
         return replace(found, notes=tuple(_notes(start)))
     if found.violation.mechanism == UNSEEDED:
         direct = any(line.direct for line in start.unseeded)
-        meant = not (direct and start.target.is_seeded)
+        meant = not (direct and start.target.facts.is_seeded)
         return replace(found, violation=None, held=(found.violation.message,)) if meant else found
     if (differing := start.hold_start()) is not None:
         text = (

@@ -1,1 +1,1 @@
-"""Laws of a training as a whole: its updates, settings, checkpoints, ranks and devices."""
+"""Invariants of a training as a whole: its updates, settings, checkpoints, ranks and devices."""

@@ -10,7 +10,7 @@ from symmetry.units.units import Units
 
 def pins(start: TrainingStart) -> Measurement:
     """Compare the numbers of units with those that the training pins."""
-    expected = start.target.expect_units
+    expected = {**start.target.expect_units, **start.pins}
     if not expected:
         return Measurement.not_applicable("it pins no numbers of units")
     for name, number in expected.items():

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from copy import copy
-from dataclasses import dataclass, replace
-from functools import cached_property, partial
-from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, Any, Self
 
 from symmetry.base.errors import NotCheckable, SymmetryError, TrainingError
 from symmetry.base.failure import Failure, PlainRun
@@ -20,27 +20,21 @@ from symmetry.sandbox.mirror_pool import MirrorPool
 from symmetry.sandbox.sandbox import Sandbox, Uninterrupted
 from symmetry.sandbox.source import Source
 from symmetry.sandbox.witness import Witness
+from symmetry.training import frameworks
 from symmetry.training.events import Epochs
 from symmetry.training.resumed_runs import ResumedRuns
 from symmetry.training.resuming import WrittenRun, resumed_runs
 from symmetry.training.run import AS_WRITTEN, Run, RunSettings
-from symmetry.training.target import FunctionTraining
+from symmetry.training.script import ScriptTraining
 
 if TYPE_CHECKING:
     from symmetry.jax.executables import Executables
     from symmetry.jax.script.jitting import Jitting
     from symmetry.training.updates import Updates
 
-Found = TypeVar("Found")
 
-
-class JaxScript:
-    """Runs a script, each time it is called, until its step has been seen often enough.
-
-    Parameters
-    ----------
-    source
-        The script.
+class JaxScript(ScriptTraining):
+    """A JAX script, which runs until its step has been seen often enough, each time it is called.
 
     Attributes
     ----------
@@ -48,16 +42,29 @@ class JaxScript:
         Where runs take a mirror of its folders from, and give it back to.
     """
 
+    framework = "jax"
+
     def __init__(self, source: Source) -> None:
-        self.source = source
+        super().__init__(source)
         self.mirrors = MirrorPool(*source.homes)
         self._has_begun = self._has_loop_of_jax = self._has_operations = False
-        self.seeds = HeldSeeds()
+        self._seeds = HeldSeeds()
+        self._cache: dict[Any, Any] = {}  # for what its runs have in common
         self._trained = dict[str, bool]()  # which functions make what is differentiated
         self._witness: Witness | None = None  # once it has begun
         self._log: UpdateLog | None = None  # of the first run
 
-    def prepare(self) -> None:
+    @property
+    def seeds(self) -> HeldSeeds:
+        """The numbers that it seeds generators with."""
+        return self._seeds
+
+    def begin(self, settings: RunSettings = AS_WRITTEN) -> Run:
+        """Begin a run of the training that the script makes."""
+        self._prepare()
+        return frameworks.registered()["jax"].begin(self.name, self, settings, self._cache)
+
+    def _prepare(self) -> None:
         """Make a mirror, which draws a name: that is no random number of the script's."""
         self.mirrors.give(self.mirrors.take())
 
@@ -129,14 +136,44 @@ class JaxScript:
         finally:
             sandbox.close(throwing=lambda: None, free=lambda: None)
 
-    def epochs(self, seed: int, executables: Executables) -> Epochs | None:
-        """Run it over shortened epochs; None if a loop of JAX takes its steps, all in one call."""
+    def epochs(self, seed: int = 0, draw: int | None = None) -> Epochs | None:
+        """Run it over shortened epochs, once; never from parameters close by.
+
+        None if a loop of JAX takes its steps, all in one call.
+        """
         from symmetry.jax.script.epochs.whole import run_epochs
 
-        if self._has_loop_of_jax:
-            return None
-        self.prepare()
-        return run_epochs(self.source, self.mirrors, executables, seed)
+        def run() -> Epochs | None:
+            executables = self._executables(seed)
+            if self._has_loop_of_jax:
+                return None
+            self._prepare()
+            return run_epochs(self.source, self.mirrors, executables, seed)
+
+        return None if draw is not None else self._once(("epochs", seed), run)
+
+    def events(self, seed: int = 0, draw: int | None = None) -> Epochs | None:  # noqa: ARG002
+        """Return None: its results over whole epochs are not compared."""
+        return None
+
+    def updates(self, seed: int = 0) -> Updates | None:
+        """Return its first updates on a trace, once."""
+        from symmetry.jax.run import JaxRun
+        from symmetry.jax.script.traced_updates import run_updates
+
+        def run() -> Updates | None:
+            begun = self.begin(RunSettings(seed=seed))
+            return run_updates(begun) if isinstance(begun, JaxRun) else None
+
+        return self._once(("updates", seed), run)
+
+    def _executables(self, seed: int) -> Executables:
+        """Return what the script has compiled, once it is known what takes its steps."""
+        from symmetry.jax.executables import Executables
+
+        self.begin(RunSettings(seed=seed)).close()
+        found: Executables = self._cache.setdefault(Executables, Executables())
+        return found
 
     def adapting(self, run: Callable[[], WrittenRun]) -> WrittenRun:
         """Run it: it has here what it needs."""
@@ -147,11 +184,11 @@ class JaxScript:
         other = copy(self)
         other.source = replace(self.source, arguments=arguments)
         other.mirrors = self.mirrors.filled(files)
-        other.seeds, other._witness = HeldSeeds(), None
+        other._seeds, other._witness = HeldSeeds(), None
         return other
 
-    def resumed_runs(self, seed: int, executables: Executables) -> ResumedRuns | None:
-        """Resume it from its own files; None if it is not known how.
+    def resumed_runs(self, seed: int = 0) -> ResumedRuns | None:
+        """Resume it from its own files, once; None if it is not known how.
 
         Raises
         ------
@@ -160,16 +197,19 @@ class JaxScript:
         """
         from symmetry.jax.script.epochs.resumable import observe
 
-        if self.source.resume_with is None:
+        if (arguments := self.source.resume_with) is None:
             return None
-        self.prepare()
-        run = partial(observe, executables=executables)
-        return resumed_runs(self, run, self.source.resume_with, seed)
 
-    @cached_property
+        def run() -> ResumedRuns:
+            executables = self._executables(seed)
+            self._prepare()
+            return resumed_runs(self, partial(observe, executables=executables), arguments, seed)
+
+        return self._once(("resumed", seed), run)
+
     def plain_run(self) -> PlainRun:
-        """The run of the script in a process of its own."""
-        return (self._witness or Witness(self.source)).whole()
+        """Run the script in a process of its own, once."""
+        return self._once("plain", lambda: (self._witness or Witness(self.source)).whole())
 
     def begin_witness(self, seed: int) -> None:
         """Let a plain run begin beside the first run, which is compared with it."""
@@ -206,112 +246,3 @@ class JaxScript:
         changed = "" if callable(self.source.script) else self.mirrors.changed()
         if changed:
             raise SymmetryError(f"{self.source.name}: {changed}")
-
-
-@dataclass(frozen=True)
-class JaxScriptTraining(FunctionTraining):
-    """A JAX training that is given as a script."""
-
-    has_loop: ClassVar[bool] = True
-
-    def begin(self, settings: RunSettings = AS_WRITTEN) -> Run:
-        """Begin a run of the training that the script makes."""
-        if isinstance(self.make, JaxScript):
-            self.make.prepare()
-        return super().begin(settings)
-
-    def epochs(self, seed: int = 0, draw: int | None = None) -> Epochs | None:
-        """Run the script over shortened epochs, once; never from parameters close by."""
-        if draw is not None or not isinstance(self.make, JaxScript):
-            return None
-        return self._cached("epochs", seed, self.make.epochs)
-
-    @property
-    def resumes(self) -> bool:
-        """Whether it is resumed as its user does, to be checked for what goes another way."""
-        return isinstance(self.make, JaxScript) and self.make.source.resume_with is not None
-
-    @property
-    def resume_option(self) -> str:
-        """The script's option to be resumed by, if it has saved so far; else empty."""
-        if not isinstance(self.make, JaxScript):
-            return ""
-        saved = any(each.has_saved for each in self._whole_runs)
-        return self.make.source.resume_option if saved else ""
-
-    @property
-    def without_seed(self) -> tuple[str, ...]:
-        """The libraries whose random numbers it has drawn so far without a seed."""
-        return next((each.without_seed for each in self._whole_runs), ())
-
-    @property
-    def _whole_runs(self) -> list[Epochs]:
-        return [each for each in self.cache.values() if isinstance(each, Epochs)]
-
-    def resumed(self, seed: int = 0) -> ResumedRuns | None:
-        """Resume the script from its own files, once."""
-        if not isinstance(self.make, JaxScript):
-            return None
-        return self._cached("resumed", seed, self.make.resumed_runs)
-
-    def _cached(self, name: str, seed: int, run: Callable[[int, Executables], Found]) -> Found:
-        """Return what a function finds that runs the script, once for each seed."""
-        if (name, seed) not in self.cache:
-            from symmetry.jax.executables import Executables
-
-            self.begin(RunSettings(seed=seed)).close()  # so that it is known what takes its steps
-            executables = self.cache.setdefault(Executables, Executables())
-            self.cache[name, seed] = run(seed, executables)
-        found: Found = self.cache[name, seed]
-        return found
-
-    def events(self, seed: int = 0, draw: int | None = None) -> Epochs | None:  # noqa: ARG002
-        """Return None: its results over whole epochs are not compared."""
-        return None
-
-    def updates(self, seed: int = 0) -> Updates | None:
-        """Return its first updates on a trace, once."""
-        if not isinstance(self.make, JaxScript):
-            return None
-        if ("updates", seed) not in self.cache:
-            from symmetry.jax.run import JaxRun
-            from symmetry.jax.script.traced_updates import run_updates
-
-            run = self.begin(RunSettings(seed=seed))
-            self.cache["updates", seed] = run_updates(run) if isinstance(run, JaxRun) else None
-        found: Updates | None = self.cache["updates", seed]
-        return found
-
-    def begin_witness(self, seed: int) -> None:
-        """Let a plain run begin beside the first run, which is compared with it."""
-        if isinstance(self.make, JaxScript):
-            self.make.begin_witness(seed)
-
-    @property
-    def disturbance(self) -> str:
-        """Where the first run parts from the plain one; empty if nowhere."""
-        return self.make.disturbance if isinstance(self.make, JaxScript) else ""
-
-    @property
-    def failing_plainly(self) -> Failure | None:
-        """The failure in which each plain run ends before its first calls; None without one."""
-        return self.make.failing_plainly if isinstance(self.make, JaxScript) else None
-
-    @property
-    def held_seeds(self) -> Mapping[str, float]:
-        """Lines that seed with another number in each run, and the numbers that all runs get."""
-        return self.make.seeds.changing if isinstance(self.make, JaxScript) else {}
-
-    @property
-    def is_seeded(self) -> bool:
-        """Whether a line of it seeds a generator, with the same number in each run."""
-        return self.make.seeds.fixed if isinstance(self.make, JaxScript) else True
-
-    def plain_run(self) -> PlainRun:
-        """Run the script in a process of its own, once."""
-        return self.make.plain_run if isinstance(self.make, JaxScript) else super().plain_run()
-
-    def close(self) -> None:
-        """Remove what its runs have written."""
-        if isinstance(self.make, JaxScript):
-            self.make.close()

@@ -41,7 +41,7 @@ _LARGE_TRACE = 3000  # equations from which no further step is recorded
 _MOST = 6000  # equations of a step
 _BYTES = 1 << 28  # of all values of a step: each is kept
 
-# The names that the laws have for operations.
+# The names that the invariants have for operations.
 _NAMES = {
     "add_any": "add",
     "argmax": "argmax",
@@ -361,8 +361,8 @@ class _Part:
     flat
         Its equations.
     wanted
-        The variables whose values laws read; of a backward they only ask what it depends on. All
-        outputs by default.
+        The variables whose values invariants read; of a backward they only ask what it depends on.
+        All outputs by default.
     """
 
     def __init__(self, flat: Flat, wanted: Sequence[Any] | None = None) -> None:
@@ -437,7 +437,7 @@ def _up_to_gradients(traced: TracedStep) -> _Part:
     Raises
     ------
     TrainingError
-        If it has too many values, or none that a law asks for.
+        If it has too many values, or none that an invariant asks for.
     """
     flat, calls = traced.flat(StepManner()), _calls(traced)
     if not calls:

@@ -1,7 +1,7 @@
 """An edit of one file that mends a problem, where it is certain which one does.
 
-An edit is made from the syntax of the guilty lines, once a law has measured that they are wrong. It
-is offered only if the code is written in a usual way; the same law judges the result.
+An edit is made from the syntax of the guilty lines, once it was measured that they are wrong. It is
+offered only if the code is written in a usual way; the same invariant judges the result.
 """
 
 from __future__ import annotations

@@ -33,7 +33,7 @@ def render(
     """Return a check in the format of this name, without the end of its last line.
 
     JSON has the exit ``status`` of the command, if it is not the one that the check means, and the
-    ``whole`` of the reasons why laws are not judged.
+    ``whole`` of the reasons why invariants are not judged.
     """
     if name == "json":
         return brief.to_json(checked, explained, status=status, whole=whole)

@@ -21,9 +21,9 @@ from symmetry.law.invariant import Invariant
 from symmetry.law.note import Note
 from symmetry.targets.sizes.arguments import Arguments, spell
 from symmetry.targets.sizes.family import Family
-from symmetry.targets.sizes.outcome import SizeOutcome, first_steps
 from symmetry.targets.sizes.shrink import StepBudget, T, contrast, shrink
-from symmetry.targets.sizes.sizes import SIZES, violation
+from symmetry.targets.sizes.sizes import SIZES, SizeOutcome, first_steps, violation
+from symmetry.training.run_facts import RunFacts, united
 
 _USUAL = (8, 16, 32)  # sizes that authors write in
 _WHOLE = 2  # sizes at which all invariants are checked: the usual one and the smallest
@@ -220,7 +220,7 @@ class FamilyExaminer(Examiner):
         self.search.run([each for each in map(_entry, self.invariants) if each != SIZES])
         self.sizes = self.search.sizes()
         for _, checked in self.search.checks:
-            self.warnings |= {text: text for text in checked.warnings}
+            self.facts = united([self.facts, RunFacts(warnings=checked.facts.warnings)])
             self.coverage = self.coverage or checked.coverage
 
     def examine(self, invariant: Invariant, dtype: str) -> Verdict | None:

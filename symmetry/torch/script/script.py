@@ -5,15 +5,15 @@ from __future__ import annotations
 import gc
 import time
 import weakref
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from symmetry.base import ranks
 from symmetry.base.calls import calling, running
-from symmetry.base.errors import Disturbed, NotCheckable, TrainingError
+from symmetry.base.errors import NotCheckable, TrainingError
 from symmetry.base.failure import Failure, PlainRun
 from symmetry.base.fork import ForkError, held
 from symmetry.base.raised import silenced
@@ -27,13 +27,14 @@ from symmetry.sandbox.source import Source
 from symmetry.torch.script.forks import Forks, can_fork
 from symmetry.training import frameworks
 from symmetry.training.capabilities.batching import Arrangement
-from symmetry.training.events import Epochs, Saved
+from symmetry.training.events import Epochs
 from symmetry.training.run import AS_WRITTEN, Run, RunSettings
-from symmetry.training.target import Result, Training
+from symmetry.training.run_facts import RunFacts
+from symmetry.training.script import Found, ScriptTraining
+from symmetry.training.target import Result
 from symmetry.training.updates import Updates
 
 if TYPE_CHECKING:
-    from symmetry.base.devices import Substitution
     from symmetry.sandbox.folder_mirror import FolderMirror
     from symmetry.torch.script.execution import Execution
     from symmetry.torch.script.host import Host
@@ -46,20 +47,18 @@ if TYPE_CHECKING:
 _STEPS = 3  # updates, after which two runs are compared
 
 
-class Script:
-    """Runs a script from its start up to its first training step, each time it is called.
+class Script(ScriptTraining):
+    """A PyTorch script, which runs up to its first training step each time that it is called.
 
     Runs without a reference are ended before the next one begins: not while another script is
     running, as a finaliser would.
-
-    Parameters
-    ----------
-    source
-        The script.
     """
 
+    framework = "torch"
+    sequential: ClassVar[bool] = True
+
     def __init__(self, source: Source) -> None:
-        self.source = source
+        super().__init__(source)
         self._by_hand = False  # whether it updates without an optimiser
         self._names: Sequence[Path] | None = None  # of tensors that it trains without a module
         self._rows: SampleRows | None = None  # that it reads for a batch, if no loader makes any
@@ -74,9 +73,6 @@ class Script:
         self._held = frozenset[str]()  # by this process, before the first run
         self._seconds: float | None = None  # of the cheapest start but for the first
         self._rank_runs: RankRuns | None = None
-        self._resumed_runs: ResumedRuns | None = None
-        self._epochs: dict[tuple[int, int | None], Epochs | Disturbed] = {}
-        self._updates: dict[int, Updates | Disturbed] = {}
         self._log: UpdateLog | None = None  # of the first run as it is written
 
     @cached_property
@@ -86,13 +82,25 @@ class Script:
         return Host(self.source)
 
     @property
-    def substitution(self) -> Substitution | None:
-        """How it runs, where the machine lacks something."""
-        how = self._host.substitution if "_host" in vars(self) else None
-        runs = self._rank_runs
+    def facts(self) -> RunFacts:
+        """The facts that its runs have shown so far."""
+        if "_host" not in vars(self):
+            return RunFacts()
+        host, runs, how = self._host, self._rank_runs, self._host.substitution
         if how is not None and runs is not None and not (runs.each or runs.failure):
-            return replace(how, ranks=1)  # it does not use them
-        return how
+            how = replace(how, ranks=1)  # it does not use them
+        rounded = host.witness.rounded if host.compares else ""
+        return replace(super().facts, substitution=how, rounded=rounded)
+
+    @property
+    def seeds(self) -> HeldSeeds:
+        """The numbers that it seeds generators with."""
+        return self._host.seeds
+
+    @property
+    def ranks(self) -> int:
+        """How many ranks it runs on, to be checked for what differs between them."""
+        return self.source.ranks
 
     def prepare(self) -> None:
         """Run the first step once: where steps begin, what updates, what it lacks, what a batch is.
@@ -119,11 +127,6 @@ class Script:
     def disturbance(self) -> str:
         """Where the first run as it is written parts from the plain one; empty if nowhere."""
         return self._host.disturbance(self._log)
-
-    @property
-    def rounded(self) -> str:
-        """Where its runs differ from the plain one by rounding; empty if nowhere."""
-        return self._host.witness.rounded if self._host.compares else ""
 
     @property
     def hash_order(self) -> SourceLine:
@@ -239,14 +242,19 @@ class Script:
         weakref.finalize(step, self._unused.append, execution).atexit = False
         return execution.model, step
 
-    def with_run(
-        self,
-        function: Callable[[Run], Result],
-        settings: RunSettings,
-        begin: Callable[[RunSettings], Any],
-    ) -> Result:
-        """Call a function with a run of it, which may be a fork; ``begin`` begins one here."""
-        return self._forks.with_run(function, settings, begin, self._seconds)
+    def begin(self, settings: RunSettings = AS_WRITTEN) -> Run:
+        """Run the script up to its first step.
+
+        It has made its first batch by then, in the ``order``. The initial parameters of its models
+        may differ: other parts of a script draw random numbers, too.
+        """
+        self.prepare()
+        make = partial(self, settings.order, self.new_log(settings))
+        return frameworks.registered()["torch"].begin(self.name, make, settings, None)
+
+    def with_run(self, function: Callable[[Run], Result], settings: RunSettings) -> Result:
+        """Call a function with a run, which is a fork of an earlier one where that pays."""
+        return self._forks.with_run(function, settings, self.begin, self._seconds)
 
     def can_fork(self) -> bool:
         """Return whether runs may begin in a fork of this process, too."""
@@ -269,39 +277,24 @@ class Script:
         """
         from symmetry.torch.script.epochs.whole import run_epochs
 
-        if (seed, draw) not in self._epochs:
-            while self._unused:
-                self._unused.pop().close()
-            run = partial(run_epochs, self._host, seed, draw)
-            again = partial(begun_again, run) if self._has_begun else run
-            try:
-                self._epochs[seed, draw] = self._host.adapting(again)
-            except Disturbed as error:
-                self._epochs[seed, draw] = error
-        found = self._epochs[seed, draw]
-        if isinstance(found, Disturbed):
-            raise found
-        return found
+        run = partial(self._alone, partial(run_epochs, self._host, seed, draw))
+        return self._once(("epochs", seed, draw), lambda: self._host.adapting(run))
 
     def updates(self, seed: int = 0) -> Updates:
         """Run it up to its first updates, once for each seed; return them on a trace."""
         from symmetry.torch.script.traced_updates import run_updates
 
-        if seed not in self._updates:
-            while self._unused:
-                self._unused.pop().close()
-            run = partial(run_updates, self._host, seed)
-            try:
-                self._updates[seed] = begun_again(run) if self._has_begun else run()
-            except Disturbed as error:
-                self._updates[seed] = error
-        found = self._updates[seed]
-        if isinstance(found, Disturbed):
-            raise found
-        return found
+        run = partial(run_updates, self._host, seed)
+        return self._once(("updates", seed), lambda: self._alone(run))
 
-    def rank_runs(self, make: Callable[[Script], Training]) -> RankRuns | None:
-        """Run it on its ranks, once; None if it has one. ``make`` makes a training of a script.
+    def _alone(self, run: Callable[[], Found]) -> Found:
+        """Run it otherwise than step by step, without the runs that nothing refers to."""
+        while self._unused:
+            self._unused.pop().close()
+        return begun_again(run) if self._has_begun else run()
+
+    def on_ranks(self) -> RankRuns | None:
+        """Run it on its ranks, once; None if it has one.
 
         Raises
         ------
@@ -313,7 +306,7 @@ class Script:
         from symmetry.torch.script.ranks.rank_runs import run_on_ranks
 
         if self._rank_runs is None:
-            self._rank_runs = run_on_ranks(self.source, lambda source: make(Script(source)))
+            self._rank_runs = run_on_ranks(self.source, Script)
         return self._rank_runs
 
     def resumed_runs(self, seed: int = 0) -> ResumedRuns | None:
@@ -324,45 +317,22 @@ class Script:
         SymmetryError
             If it does not save, or does not resume.
         """
-        if self.source.resume_with is None:
+        if (arguments := self.source.resume_with) is None:
             return None
         from symmetry.torch.script.resuming.observed_run import observe
         from symmetry.training.resuming import resumed_runs
 
-        if self._resumed_runs is None:
-            self._resumed_runs = resumed_runs(self._host, observe, self.source.resume_with, seed)
-        return self._resumed_runs
+        run = partial(resumed_runs, self._host, observe, arguments, seed)
+        return self._once(("resumed", seed), run)
 
     @property
     def failing_plainly(self) -> Failure | None:
         """The failure in which each plain run ends before its first updates; None without one."""
         return self._host.failing_plainly
 
-    @property
-    def resume_option(self) -> str:
-        """Its option to be resumed by, if it has saved in its epochs so far; else empty."""
-        saves = any(epochs.of(Saved) for epochs in self.epochs_so_far)
-        return self.source.resume_option if saves else ""
-
-    @property
-    def epochs_so_far(self) -> tuple[Epochs, ...]:
-        """The runs over whole epochs so far."""
-        return tuple(each for each in self._epochs.values() if isinstance(each, Epochs))
-
-    @property
-    def without_seed(self) -> tuple[str, ...]:
-        """The libraries whose random numbers it has drawn in its epochs so far without a seed."""
-        return next((epochs.without_seed for epochs in self.epochs_so_far), ())
-
-    @property
-    def seeds(self) -> HeldSeeds:
-        """The numbers that it seeds generators with."""
-        return self._host.seeds
-
-    @cached_property
     def plain_run(self) -> PlainRun:
-        """The run of the script in a process of its own."""
-        return self._host.plain_run()
+        """Run the script in a process of its own, once."""
+        return self._once("plain", self._host.plain_run)
 
     def close(self) -> None:
         """End all runs.
@@ -445,139 +415,3 @@ class ScriptStep:
     def close(self) -> None:
         """End the script where it is."""
         self._execution.close()
-
-
-@dataclass(frozen=True)
-class ScriptTraining(Training):
-    """A training that is given as a script, which runs unchanged up to each of its steps."""
-
-    name: str
-    script: Script  # runs it
-    # How many units some groups must have, by the beginnings of their names.
-    pins: Mapping[str, int] = field(default_factory=dict, compare=False, repr=False)
-    sequential: ClassVar[bool] = True
-    has_loop: ClassVar[bool] = True
-
-    @property
-    def framework(self) -> str:
-        """The name of the framework that scripts are written in."""
-        return "torch"
-
-    @property
-    def expect_units(self) -> Mapping[str, int]:
-        """How many units some groups must have, by the beginnings of their names."""
-        return self.pins
-
-    @property
-    def ranks(self) -> int:
-        """How many ranks it runs on, to be checked for what differs between them."""
-        return self.script.source.ranks
-
-    def on_ranks(self) -> RankRuns | None:
-        """Run the script on its ranks, once."""
-        return self.script.rank_runs(lambda script: ScriptTraining(self.name, script))
-
-    @property
-    def resumes(self) -> bool:
-        """Whether it is resumed as its user does, to be checked for what goes another way."""
-        return self.script.source.resume_with is not None
-
-    @property
-    def resume_option(self) -> str:
-        """The script's option to be resumed by, if it has saved so far; else empty."""
-        return self.script.resume_option
-
-    @property
-    def epochs_so_far(self) -> tuple[Epochs, ...]:
-        """The runs over whole epochs so far."""
-        return self.script.epochs_so_far
-
-    @property
-    def without_seed(self) -> tuple[str, ...]:
-        """The libraries whose random numbers the script has drawn so far without a seed."""
-        return self.script.without_seed
-
-    @property
-    def held_seeds(self) -> Mapping[str, float]:
-        """Lines that seed with another number in each run, and the numbers that all runs get."""
-        return self.script.seeds.changing
-
-    @property
-    def is_seeded(self) -> bool:
-        """Whether a line of it seeds a generator, with the same number in each run."""
-        return self.script.seeds.fixed
-
-    def resumed(self, seed: int = 0) -> ResumedRuns | None:
-        """Resume the script from its own files, once."""
-        return self.script.resumed_runs(seed)
-
-    @property
-    def substitution(self) -> Substitution | None:
-        """How it runs, where the machine lacks something."""
-        return self.script.substitution
-
-    def expecting(self, pins: Mapping[str, int]) -> Self:
-        """Return the same training with required numbers of units for some modules."""
-        return replace(self, pins={**self.pins, **pins})
-
-    def begin(self, settings: RunSettings = AS_WRITTEN) -> Run:
-        """Run the script up to its first step.
-
-        It has made its first batch by then, in the ``order``. The initial parameters of its models
-        may differ: other parts of a script draw random numbers, too.
-        """
-        self.script.prepare()
-        make = partial(self.script, settings.order, self.script.new_log(settings))
-        return frameworks.registered()["torch"].begin(self.name, make, settings, None)
-
-    def with_run(self, function: Callable[[Run], Result], settings: RunSettings) -> Result:
-        """Call the function with a run, which is a fork of an earlier one where that pays."""
-        return self.script.with_run(function, settings, self.begin)
-
-    def can_fork(self) -> bool:
-        """Return whether runs may begin in a fork of this process, too."""
-        return self.script.can_fork()
-
-    def leave_runs(self) -> None:
-        """Leave all runs to the process that this one is a fork of."""
-        self.script.leave_runs()
-
-    def epochs(self, seed: int = 0, draw: int | None = None) -> Epochs | None:
-        """Run the script over whole epochs, once."""
-        return self.script.epochs(seed, draw)
-
-    @property
-    def failing_plainly(self) -> Failure | None:
-        """The failure in which each plain run ends before its first updates; None without one."""
-        return self.script.failing_plainly
-
-    def updates(self, seed: int = 0) -> Updates | None:
-        """Run the script up to its first updates, once; return them on a trace."""
-        return self.script.updates(seed)
-
-    def plain_run(self) -> PlainRun:
-        """Run the script in a process of its own, once."""
-        return self.script.plain_run
-
-    def begin_witness(self, seed: int) -> None:
-        """Let a plain run begin beside the first runs, which are compared with it."""
-        self.script.begin_witness(seed)
-
-    @property
-    def disturbance(self) -> str:
-        """Where the first run as it is written parts from the plain one; empty if nowhere."""
-        return self.script.disturbance
-
-    @property
-    def rounded(self) -> str:
-        """Where its runs differ from the plain one by rounding; empty if nowhere."""
-        return self.script.rounded
-
-    @property
-    def hash_order(self) -> SourceLine:
-        """A line that makes a set, if the script is another one under another hash seed."""
-        return self.script.hash_order
-
-    def close(self) -> None:
-        """End all its runs: nothing that they have written is left."""
-        self.script.close()

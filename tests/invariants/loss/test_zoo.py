@@ -11,7 +11,7 @@ from symmetry.invariants.loss.next_token import next_token
 from symmetry.invariants.loss.padding import padding
 from symmetry.invariants.loss.pairs import pairs
 from symmetry.invariants.loss.scaling import scaling
-from symmetry.torch.script.script import ScriptTraining
+from symmetry.training.script import ScriptTraining
 from tests.conftest import few
 from tests.faulty.trainings import FAULTS, NOTED
 from tests.invariants.loss.judging import kind, measured

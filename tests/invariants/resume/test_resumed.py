@@ -117,7 +117,7 @@ def test_other_arguments_may_mean_another_length(tmp_path, monkeypatch):
 
 
 def test_a_training_that_is_not_resumed_is_not_judged():
-    start: Any = SimpleNamespace(target=SimpleNamespace(resumed=lambda _: None), seed=0)
+    start: Any = SimpleNamespace(target=SimpleNamespace(resumed_runs=lambda _: None), seed=0)
     for law in measuring.LAWS.values():
         found = law.measure(start)
         assert not found.applies

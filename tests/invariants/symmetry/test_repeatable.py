@@ -39,7 +39,8 @@ def of_script(tmp_path, monkeypatch):
         (tmp_path / "train.py").write_text(SCRIPT.format(seed=seed, of_noise=of_noise))
         target = script("train.py")
         try:
-            return measured(TrainingStart(target.training, "float32")), target.training.held_seeds
+            found = measured(TrainingStart(target.training, "float32"))
+            return found, target.training.facts.held_seeds
         finally:
             target.close()
 

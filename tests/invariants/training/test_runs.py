@@ -29,7 +29,7 @@ def measured(tmp_path, monkeypatch):
         (tmp_path / "late.py").write_text(head + text)
         target = script("late.py")
         if plain is not None:
-            vars(target.training.script)["plain_run"] = plain
+            monkeypatch.setattr(target.training, "plain_run", lambda: plain)
         try:
             return runs(TrainingStart(target.training, "float32"))
         finally:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from symmetry.jax.script.script import JaxScript, JaxScriptTraining
+from symmetry.jax.script.script import JaxScript
 from symmetry.sandbox.source import Source
 from symmetry.training.events import Called, Updated
-from symmetry.training.frameworks import cache_of
 from tests.checking import check_target
 from tests.conftest import needs
 
@@ -218,8 +217,7 @@ def training(tmp_path):
 
     def make(text):
         (file := tmp_path / "train.py").write_text(text)
-        script = JaxScript(Source("train.py", file, [], folder=tmp_path))
-        made.append(JaxScriptTraining("train.py", script, {}, cache_of("jax")))
+        made.append(JaxScript(Source("train.py", file, [], folder=tmp_path)))
         return made[-1]
 
     yield make
@@ -432,12 +430,11 @@ def test_loaders_without_a_seed_are_the_same_in_each_run_and_named(library, is_s
     head = SCRIPT[: SCRIPT.index("key = jax.random.key(1)")]
     text = f"{imports}\n{head}{seed if is_seeded else ''}{loader}{LOOP_OF.format(batches=batches)}"
     (file := tmp_path / "train.py").write_text(text)
-    script = JaxScript(Source("train.py", file, (), folder=tmp_path))
-    training = JaxScriptTraining("train.py", script, {}, cache_of("jax"))
+    training = JaxScript(Source("train.py", file, (), folder=tmp_path))
     try:
         checked = check_target(training, only="symmetry/repeatable", dtype="float32")
         assert [verdict.kind for verdict in checked.verdicts] == ["holds"]
         training.epochs()
-        assert training.without_seed == (() if is_seeded else (title,))
+        assert training.facts.without_seed == (() if is_seeded else (title,))
     finally:
         training.close()

@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from symmetry.jax.script.script import JaxScript, JaxScriptTraining
+from symmetry.jax.script.script import JaxScript
 from symmetry.sandbox.source import Source
-from symmetry.training.frameworks import cache_of
 from tests.checking import check_target
 from tests.conftest import needs
 
@@ -139,8 +138,7 @@ for epoch in range(30):
 )
 def test_data_that_jit_freezes_is_accused(x, y, kind, names, tmp_path):
     (file := tmp_path / "train.py").write_text(SCRIPT.format(x=x, y=y))
-    script = JaxScript(Source("train.py", file, (), folder=tmp_path))
-    training = JaxScriptTraining("train.py", script, {}, cache_of("jax"))
+    training = JaxScript(Source("train.py", file, (), folder=tmp_path))
     try:
         checked = check_target(training, only="training/jit", dtype="float32")
         (verdict,) = checked.verdicts

@@ -80,10 +80,10 @@ def watched(training, monkeypatch, see):
         return original(self, jitted, arguments, args, kwargs)
 
     monkeypatch.setattr(JittedCalls, "_recorded", recorded)
-    training.make._witness = nullcontext()  # begun, so that the first run is recorded
+    training._witness = nullcontext()  # begun, so that the first run is recorded
     training.begin().close()
-    training.make._witness = None
-    return training.make._log
+    training._witness = None
+    return training._log
 
 
 def test_a_watched_run_has_the_results_of_the_plain_one(of_script, monkeypatch):

@@ -6,9 +6,8 @@ from symmetry.invariants.loss.groups import groups
 from symmetry.invariants.loss.influence import influence
 from symmetry.invariants.loss.masks import masks
 from symmetry.invariants.loss.same_policy import same_policy
-from symmetry.jax.script.script import JaxScript, JaxScriptTraining
+from symmetry.jax.script.script import JaxScript
 from symmetry.sandbox.source import Source
-from symmetry.training.frameworks import cache_of
 
 pytestmark = pytest.mark.slow
 
@@ -120,8 +119,7 @@ def updates_of(tmp_path):
     def updates(text):
         file = tmp_path / "train.py"
         file.write_text(text)
-        script = JaxScript(Source("train.py", file, (), folder=tmp_path))
-        training = JaxScriptTraining("train.py", script, {}, cache_of("jax"))
+        training = JaxScript(Source("train.py", file, (), folder=tmp_path))
         try:
             return training.updates()
         finally:

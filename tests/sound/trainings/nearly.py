@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from symmetry.torch.script.script import ScriptTraining
+from symmetry.training.script import ScriptTraining
 from symmetry.training.target import FunctionTraining
 
 

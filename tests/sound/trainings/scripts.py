@@ -5,15 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 from symmetry.sandbox.source import Source
-from symmetry.torch.script.script import Script, ScriptTraining
+from symmetry.torch.script.script import Script
 from tests.sound.trainings.nearly import ENTRIES, Nearly
 
 FOLDER = Path(__file__).parents[1] / "scripts"
 
 
-def script(file: Path) -> ScriptTraining:
+def script(file: Path) -> Script:
     """Return the training of a script that has its folder for a working directory."""
-    return ScriptTraining(file.name, Script(Source(file.name, file, folder=file.parent)))
+    return Script(Source(file.name, file, folder=file.parent))
 
 
 SCRIPTS = tuple(map(script, sorted(FOLDER.glob("*.py"))))

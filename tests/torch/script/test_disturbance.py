@@ -89,17 +89,17 @@ def held(tmp_path, monkeypatch):
         assert len(plain.updates) == 3
         target = script("train.py")
         training: Any = target.training
-        host = training.script._host
+        host = training._host
         witness = OnePlainRun(plain)
         host.compares, host._witness = True, ((False, host.source), witness)
         try:
             _ = TrainingStart(training, "float32").baseline
-            said = [training.disturbance or training.rounded]
+            said = [training.disturbance or training.facts.rounded]
             for run in (training.epochs, training.updates):
                 witness.rounded = ""
                 try:
                     run(0)
-                    said.append(training.rounded)
+                    said.append(training.facts.rounded)
                 except Exception as error:
                     said.append(str(error))
             return tuple(said)

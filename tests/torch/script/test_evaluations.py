@@ -56,7 +56,7 @@ def test_they_are_cut_if_the_steps_stay_the_same(folder, monkeypatch, parts, cut
     monkeypatch.setattr(evaluations, "_DEAR", -1.0)
     with closing(training := written(folder, text)):
         assert steps_of(training) == losses
-        assert training.script._cut == cut
+        assert training._cut == cut
 
 
 def test_the_run_that_shows_where_steps_begin_is_compared_with_a_cut_one(folder, monkeypatch):
@@ -65,15 +65,15 @@ def test_the_run_that_shows_where_steps_begin_is_compared_with_a_cut_one(folder,
     monkeypatch.setattr(execution, "contained", lambda *a: runs.append(a) or contained(*a))
     monkeypatch.setattr(evaluations, "_DEAR", -1.0)
     with closing(training := written(folder, SCRIPT.format(dropout=0.0, mode=False, changed=""))):
-        training.script.prepare()
-        assert training.script._cut
+        training.prepare()
+        assert training._cut
     assert len(runs) == 2
 
 
 def test_they_are_left_whole_if_they_take_no_time(folder):
     with closing(training := written(folder, SCRIPT.format(dropout=0.0, mode=False, changed=""))):
-        training.script.prepare()
-        assert not training.script._cut
+        training.prepare()
+        assert not training._cut
 
 
 class Adding(nn.Module):

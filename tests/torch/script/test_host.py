@@ -85,7 +85,7 @@ def losses(folder):
         (folder / "other.py").write_text(text)
         training = script("other.py", **options)
         found = steps_of(training)
-        how = training.substitution
+        how = training.facts.substitution
         training.close()
         return found, how
 
@@ -128,7 +128,7 @@ def test_an_error_of_its_own_is_told_as_it_is(folder):
     training = script("other.py")
     with pytest.raises(TrainingError, match="ZeroDivisionError"):
         training.begin()
-    assert training.substitution is None
+    assert training.facts.substitution is None
 
 
 @pytest.mark.parametrize("text", [*(SCRIPT.format(**parts) for parts in RANKS.values()), SPAWNS])
@@ -167,7 +167,7 @@ def test_a_sound_script_in_float16_is_not_accused(folder, name):
     assert not found.notes
     kinds = {verdict.invariant: verdict.kind for verdict in found}
     assert kinds["training/scale"] == kinds["training/moves"] == "holds"
-    assert {"GradScaler", "autocast float16"} <= {*found.substitution.mapped}
+    assert {"GradScaler", "autocast float16"} <= {*found.facts.substitution.mapped}
 
 
 REFUSED = {

@@ -239,7 +239,7 @@ def _difference(kind: str, before: Any, now: Any) -> str | None:
     """Return the kind of what an observation has left; None if nothing."""
     if kind == "hook":
         return "hook" if any(number not in before for number in now) else None
-    if kind == "mode":  # one that stays in evaluation is judged by the law of modes
+    if kind == "mode":  # one that stays in evaluation is judged by loop/modes
         return "mode" if now and not before else None
     return kind if before != now else None
 

@@ -15,7 +15,7 @@ Example: a script with a loader of 100 batches, and one of 20 that it evaluates 
                                   after three such rounds each loader gives one batch
     print("done")                 the script's end, or 40 updates, or half a minute
 
-The laws of the loop read these events; ``symmetry watch`` prints them.
+The invariants of the loop read these events; ``symmetry watch`` prints them.
 """
 
 from __future__ import annotations

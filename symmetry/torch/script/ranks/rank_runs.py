@@ -1,4 +1,4 @@
-"""All runs of a script on several ranks that the laws of ranks need."""
+"""All runs of a script on several ranks that the invariants of ranks need."""
 
 from __future__ import annotations
 

@@ -339,8 +339,8 @@ def test_a_script_that_only_uses_ranks_on_gpus_runs_on_them(folder, otherwise):
 def test_as_one_rank_it_lacks_several(training):
     found = training()
     found.begin().close()
-    assert found.substitution.words == "run as one rank and on 2 ranks"
-    assert found.substitution.lines() == ()
+    assert found.facts.substitution.words == "run as one rank and on 2 ranks"
+    assert found.facts.substitution.lines() == ()
     found.close()
 
 

@@ -7,7 +7,7 @@ import pytest
 from symmetry.base.errors import SymmetryError
 from symmetry.invariants.catalogue import catalogue
 from symmetry.invariants.loop import copies, modes
-from symmetry.report.laws import describe, law_lines
+from symmetry.report.about import describe, problem_lines
 from tests.catalogues import STEPS, TRAININGS, named, select_trainings
 from tests.report.checks import HOLDS, LOGITS, checked
 
@@ -40,12 +40,12 @@ def test_an_invariant_that_is_no_default_names_its_option(name: str, option: str
 
 
 def test_a_problem_comes_with_its_law_and_a_cure() -> None:
-    first, *rest = law_lines(checked(LOGITS, HOLDS))
+    first, *rest = problem_lines(checked(LOGITS, HOLDS))
     assert first.startswith("train.py:")
     (law,) = select_trainings(["loss/inputs"])
     assert f"loss/inputs: {law.statement}" in rest
     assert f"  reason     {law.reason}" in rest
-    assert not [*law_lines(checked(HOLDS))]
+    assert not [*problem_lines(checked(HOLDS))]
 
 
 @pytest.mark.parametrize(("name", "module"), [("loop/copies", copies), ("loop/modes", modes)])

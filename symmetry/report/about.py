@@ -70,16 +70,16 @@ def meaning(invariant: Invariant) -> Iterator[str]:
     yield from _folded(rest if repeats else invariant.about)
 
 
-def law_lines(checked: Checked) -> Iterator[str]:
-    """Yield the problems of a check, each with the law that it breaks, and how to mend it."""
-    laws = {verdict.invariant: verdict.about for verdict in checked.verdicts}
+def problem_lines(checked: Checked) -> Iterator[str]:
+    """Yield the problems of a check, each with the invariant that it breaks, and how to mend it."""
+    known = {verdict.invariant: verdict.about for verdict in checked.verdicts}
     for number, problem in enumerate(problems(checked)):
         if number:
             yield ""
         yield from rendered(problem)
-        for law in (laws[name] for name in problem.invariants):
-            yield from ("", f"{law.name}: {law.statement}", f"  reason     {law.reason}", "")
-            yield from meaning(law)
+        for each in (known[name] for name in problem.invariants):
+            yield from ("", f"{each.name}: {each.statement}", f"  reason     {each.reason}", "")
+            yield from meaning(each)
 
 
 def _folded(text: str) -> Iterator[str]:
