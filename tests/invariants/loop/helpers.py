@@ -2,58 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
+from typing import Any
 
-from symmetry.invariants.loop.attributes import attributes
-from symmetry.invariants.loop.batches import batches
-from symmetry.invariants.loop.copies import copies
-from symmetry.invariants.loop.evaluation import evaluation
-from symmetry.invariants.loop.gradients import gradients
 from symmetry.invariants.loop.judgement import Judgement
-from symmetry.invariants.loop.loaded import loaded
-from symmetry.invariants.loop.metrics import metrics
-from symmetry.invariants.loop.modes import modes
-from symmetry.invariants.loop.observing import observing
-from symmetry.invariants.loop.schedule import schedule
 from symmetry.invariants.loop.turns import rows, turns
-from symmetry.invariants.loop.workers import workers
-from symmetry.invariants.loss.groups import groups
-from symmetry.invariants.loss.influence import influence
-from symmetry.invariants.loss.masks import masks
-from symmetry.invariants.loss.same_policy import same_policy
-from symmetry.invariants.loss.unused import unused
 from symmetry.invariants.training.lost import lost
 from symmetry.training.events import Epochs
 from symmetry.training.updates import Updates
+from tests.catalogues import TRAININGS
 from tests.sound.trainings.scripts import script
 
-LAWS = {
-    f"loop/{law.__name__}": law
-    for law in (
-        modes,
-        evaluation,
-        copies,
-        loaded,
-        batches,
-        workers,
-        gradients,
-        schedule,
-        attributes,
-        observing,
-        turns,
-        metrics,
-    )
-} | {"loss/unused": unused, "training/lost": lost}
+
+def judges(kind: str) -> dict[str, Callable[[Any], Judgement]]:
+    """Return the functions that judge a record of this kind, by the names of their invariants."""
+    inner = {each.name: getattr(each.measure, "__wrapped__", None) for each in TRAININGS}
+    return {n: f for n, f in inner.items() if f and kind in f.__annotations__.values()}
 
 
-UPDATE_LAWS = {
-    "loss/influence": influence,
-    "loss/same-policy": same_policy,
-    "loss/groups": groups,
-    "loss/masks": masks,
-    "loop/turns": rows,
-}
+LAWS = {**judges("Epochs"), "loop/turns": turns, "training/lost": lost}
+UPDATE_LAWS = {**judges("Updates"), "loop/turns": rows}
 
 
 @cache
