@@ -100,8 +100,9 @@ class SampleDraws(TorchDispatchMode):
         tensors = [value for value in args[1:] if isinstance(value, Tensor)]
         first = bool(args) and isinstance(args[0], Tensor)
         template = name.endswith("_like") or name_of(func).endswith("_")
+        bounds = [value for value in args if not isinstance(value, Tensor)]
         return bool(
-            tensors or (first and not template) or (name in _OF_WHOLE and self._count in args)
+            tensors or (first and not template) or (name in _OF_WHOLE and self._count in bounds)
         )
 
 

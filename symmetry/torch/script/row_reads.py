@@ -11,7 +11,8 @@ Example: a loop that shuffles and slices, as most small scripts do.
 
 Rows in the order of the data may be steps of time: it is doubtful that they may be rearranged,
 unless PyTorch has drawn their places, or they are windows that lie in no order. So it is where rows
-have partners that come from no read, as in ``(weights * loss).mean()``. Numbers that only count the
+have partners that come from no read, as in ``(weights * loss).mean()``, also where pieces are put
+together first, or where a target gets them without gradients. Numbers that only count the
 rows are no partners: ``arange`` in ``states[arange(len(states)), lengths - 1]``, or in the inverse
 of an order, as packing by length has.
 """
@@ -58,6 +59,20 @@ class _Read:
     draws: Lines  # that its places come from; empty if rows are in the order of the data
 
 
+class _Partner(NamedTuple):
+    """A tensor of no read that meets rows."""
+
+    tensor: int  # its ``id``
+    lengths: frozenset[int]  # of the axes along which its numbers differ
+    met: frozenset[int]  # how many rows the tensors have that it meets
+    at: SourceLine
+
+    def is_for(self, count: int) -> bool:
+        """Return whether it has a number for each row of a batch, or of pieces put together."""
+        pieces = {rows for rows in self.met if rows % count == 0}
+        return not self.lengths.isdisjoint({count, *pieces})
+
+
 class _Origin(NamedTuple):
     """The reads and draws that a tensor comes from."""
 
@@ -66,19 +81,12 @@ class _Origin(NamedTuple):
     numbers: Lines = frozenset()  # of its whole numbers, which may be an index
     begun: Lines = frozenset()  # of the place at which it begins
     behind: frozenset[_Read] = frozenset()  # of indices by which its rows were read
+    partners: frozenset[_Partner] = frozenset()  # that it has met without gradients
 
     @property
     def places(self) -> Lines:
         """The draws of the rows that are read by it, if it is an index."""
         return self.draws | self.numbers
-
-
-class _Partner(NamedTuple):
-    """A tensor of no read that meets rows."""
-
-    tensor: int  # its ``id``
-    lengths: frozenset[int]  # of the axes along which its numbers differ
-    at: SourceLine
 
 
 _NOTHING = _Origin()
@@ -92,7 +100,7 @@ class RowReads:
         self._of_arrays = WeakIdKeyDictionary()  # the memory of NumPy that tensors show a part of
         self._met: set[_Read] = set()
         self._behind: set[_Read] = set()
-        self._partners: list[_Partner] = []
+        self._partners: set[_Partner] = set()
         self._count: int | None = None
         self._reads = 0  # how many there were
 
@@ -110,10 +118,10 @@ class RowReads:
         return SampleRows(self._count, sites, self._reads, draws, self._doubt(reads, modules))
 
     def _doubt(self, reads: Sequence[_Read], modules: Sequence[nn.Module]) -> Doubt:
-        buffers = {id(buffer) for module in modules for buffer in module.buffers()}
-        places = [
-            p.at for p in self._partners if self._count in p.lengths and p.tensor not in buffers
-        ]
+        own = {id(t) for m in modules for t in (*m.parameters(), *m.buffers())}
+        assert self._count is not None
+        partners = (p for p in self._partners if p.tensor not in own)
+        places = sorted((p.at for p in partners if p.is_for(self._count)), key=str)
         places += [read.at for read in reads if read in self._behind]
         if places:
             return Doubt(f"each row may have a partner at its place in the batch ({places[0]})")
@@ -142,7 +150,7 @@ class RowReads:
         """Return the origin of what is computed, and see what meets there."""
         tensors = operands_in(given)
         counting = [id(t) for t in self._counting(name, given)]
-        self._meet([t for t in tensors if id(t) not in counting])
+        partners = self._meet([t for t in tensors if id(t) not in counting])
         known = [self._origin(tensor) for tensor in tensors]
         sources, index = (known[:1], known[1:]) if name in _INDEXING else (known, [])
         kept = sources if name in _KEEPING else []
@@ -154,6 +162,7 @@ class RowReads:
             numbers=_union(origin.numbers for origin in kept),
             begun=_union(origin.begun for origin in known) | (Lines() if whole else places),
             behind=_union(origin.behind for origin in known),
+            partners=partners.union(*(origin.partners for origin in known)),
         )
 
     def _counting(self, name: str, given: Sequence[Any]) -> Iterator[Tensor]:
@@ -211,35 +220,46 @@ class RowReads:
         found: _Origin = self._origins.get(tensor, _NOTHING)
         return found
 
-    def _meet(self, tensors: Sequence[Tensor]) -> None:
-        """See which rows are taken together with something that has a gradient."""
-        if not torch.is_grad_enabled():
-            return
-        trains = any(tensor.requires_grad for tensor in tensors)
+    def _meet(self, tensors: Sequence[Tensor]) -> frozenset[_Partner]:
+        """See which rows are taken together with something that has a gradient.
+
+        Return the partners that they meet without gradients: they count where the rows are used.
+        """
+        recorded = torch.is_grad_enabled()
+        trains = recorded and any(tensor.requires_grad for tensor in tensors)
         rows = {id(t) for t in tensors if self._origin(t).reads}
+        if not (rows or trains):
+            return frozenset()
+        met = frozenset(len(t) for t in tensors if id(t) in rows and t.ndim)
+        others = (t for t in tensors if id(t) not in rows and not t.requires_grad)
+        partners = frozenset(filter(None, (_partner(other, met) for other in others)))
         for tensor in tensors:
             if id(tensor) in rows and trains:
                 self._use(tensor)
-            elif id(tensor) not in rows and (rows or trains) and not tensor.requires_grad:
-                self._see_partner(tensor)
+        if not recorded:
+            return partners
+        self._partners |= partners
+        return frozenset()
 
     def _use(self, tensor: Tensor) -> None:
         """See rows, or what was computed from them, where something is trained with them."""
         origin = self._origin(tensor)
         self._met |= origin.reads
+        self._partners |= origin.partners
         self._behind |= origin.behind
         if self._count is None and not tensor.requires_grad and tensor.ndim:
             counts = {read.rows for read in origin.reads if read.rows >= _FEWEST}
             self._count = len(tensor) if len(tensor) in counts else None
 
-    def _see_partner(self, tensor: Tensor) -> None:
-        """Note a tensor of no read, if its numbers differ along an axis."""
-        if tensor.layout is not torch.strided or tensor.is_meta or tensor.numel() < _FEWEST:
-            return
-        axes = [axis for axis, length in enumerate(tensor.shape) if length >= _FEWEST]
-        differ = (a for a in axes if bool((tensor != tensor.narrow(a, 0, 1)).any()))
-        lengths = frozenset(tensor.shape[axis] for axis in differ)
-        self._partners.append(_Partner(id(tensor), lengths, asked_at()))
+
+def _partner(tensor: Tensor, met: frozenset[int]) -> _Partner | None:
+    """Return a tensor of no read that meets rows, if its numbers differ along an axis."""
+    if tensor.layout is not torch.strided or tensor.is_meta or tensor.numel() < _FEWEST:
+        return None
+    axes = [axis for axis, length in enumerate(tensor.shape) if length >= _FEWEST]
+    differ = (a for a in axes if bool((tensor != tensor.narrow(a, 0, 1)).any()))
+    lengths = frozenset(tensor.shape[axis] for axis in differ)
+    return _Partner(id(tensor), lengths, met, asked_at()) if lengths else None
 
 
 def _counts(tensor: Tensor, length: int) -> bool:

@@ -30,6 +30,7 @@ FOLLOW = {
     "in place": lambda: torch.empty(SAMPLES).uniform_(),
     "of a template": lambda: torch.randn_like(torch.zeros(SAMPLES, 2)),
     "whole numbers": lambda: torch.randint(0, 3, (SAMPLES,)),
+    "whole numbers of a template": lambda: torch.randint_like(torch.zeros(SAMPLES, 2), 3),
     "a mask": lambda: torch.zeros(SAMPLES, 2).bernoulli_(0.5),
 }
 REST = {

@@ -169,7 +169,22 @@ def of_noise(data, x, y):
     return F.cross_entropy(data.net(x + torch.randn(8, 6)), y)
 
 
-@pytest.mark.parametrize("loss", [weighted, of_neighbours, of_noise])
+def of_pieces_put_together(data, x, y):
+    logits = torch.cat([data.net(x), data.net(x.flip(0))])
+    each = F.cross_entropy(logits, torch.cat([y, y.flip(0)]), reduction="none")
+    return (each * torch.linspace(1, 2, 16)).mean()
+
+
+def of_a_target_without_gradients(data, x, y):
+    with torch.no_grad():
+        target = x[:, :3] + torch.randn(8, 3)
+    return F.mse_loss(data.net(x), target)
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [weighted, of_neighbours, of_noise, of_pieces_put_together, of_a_target_without_gradients],
+)
 def test_rows_may_have_partners_that_come_from_no_read(loss):
     rows = rows_of(by_a_permutation, loss)
     assert (rows.count, rows.doubt.why.startswith(PARTNER)) == (8, True)
@@ -192,7 +207,13 @@ def without_the_last(data, x, y):
     return F.cross_entropy(data.net(x)[:-1], y[:-1])
 
 
-@pytest.mark.parametrize("loss", [constant, without_the_last])
+def measured_with_noise(data, x, y):
+    with torch.no_grad():
+        (data.net(x) + torch.randn(8, 3)).mean()
+    return data.loss(x, y)
+
+
+@pytest.mark.parametrize("loss", [constant, without_the_last, measured_with_noise])
 def test_constants_and_parts_of_a_batch_are_no_partners(loss):
     rows = rows_of(by_a_permutation, loss)
     assert (rows.count, rows.doubt.why, len(rows.sites)) == (8, "", 2)
