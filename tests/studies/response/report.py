@@ -98,7 +98,10 @@ def render(lines: Mapping[str, Line], folder: Path) -> ReportFiles:
             kinds=KINDS,
             limits=THRESHOLDS,
             rows=[_row(kind, dtype, ratios) for kind in KINDS for dtype in DTYPES],
-            worst=sorted(sound, key=_size, reverse=True)[:12],
+            nearest=sorted((each for each in sound if not each.accuses), key=_size, reverse=True)[
+                :12
+            ],
+            least=_LEAST,
             weakest=sorted(weakest, key=_size)[:12],
             faults=sum("meant" in line for line in lines.values()),
             missed=missed,

@@ -26,6 +26,7 @@ MARKDOWN, LINES, FIGURE = "silent.md", "silent.jsonl", "silent.png"
 Row = Mapping[str, Any]
 CAUGHT, TOLD, SILENT, ELSE = "caught", "told", "silent", "another reason"
 UNFIT, FAILED, NOT_RUN = "not applicable", "failed", "not run"
+JUDGED = CAUGHT, TOLD, SILENT, ELSE
 _CAUGHT, _TOLD = "#56b4e9", "#c6dbef"  # light enough for text
 MARKS = {CAUGHT: "●", TOLD: "○", ELSE: "?", SILENT: "·", UNFIT: "n", FAILED: "✗", NOT_RUN: ""}
 
@@ -90,7 +91,6 @@ def render(rows: Sequence[Row]) -> ReportFiles:
         likenesses=sum(ours[pair.name] == CAUGHT for pair in PAIRS if pair.traincheck),
         mark=lambda pair, tool: _mark(cells.get((pair.name, tool.name))),
         marks=MARKS,
-        shares={tool.name: _shares(tool.name, cells) for tool in TOOLS},
         misses=[
             (pair, ours[pair.name]) for pair in PAIRS if ours[pair.name] not in (CAUGHT, NOT_RUN)
         ],
@@ -134,7 +134,7 @@ def _apart(tool: str, cells: Mapping[tuple[str, str], Row]) -> list[dict[str, in
             for pair in PAIRS
             if bool(pair.source) == published
         }
-        judged = [name for name, kind in found.items() if kind in (CAUGHT, TOLD, SILENT, ELSE)]
+        judged = [name for name, kind in found.items() if kind in JUDGED]
         kinds = [found[name] for name in judged]
         ours = [outcome(cells.get((name, TOOLS[0].name))) for name in judged]
         counts.append(
@@ -180,13 +180,12 @@ def _operators(rows: Sequence[Row]) -> list[tuple[Operator, Counter[str]]]:
     return [(o, _counts(r for r in mutants if r["pair"] in made[o.name])) for o in OPERATORS]
 
 
-def _shares(tool: str, cells: Mapping[tuple[str, str], Row]) -> list[tuple[int, int, int]]:
-    """Return for each family how many pairs a tool catches, is told of, and was run with."""
-    shares = []
-    for family in _families():
-        mine = [outcome(cells.get((p.name, tool))) for p in PAIRS if p.family == family]
-        shares.append((mine.count(CAUGHT), mine.count(TOLD), len(mine) - mine.count(NOT_RUN)))
-    return shares
+def _shares(tool: str, cells: Mapping[tuple[str, str], Row]) -> list[Counter[str]]:
+    """Return for each family how a tool fared with its pairs."""
+    return [
+        Counter(outcome(cells.get((p.name, tool))) for p in PAIRS if p.family == family)
+        for family in _families()
+    ]
 
 
 def _mark(row: Row | None) -> str:
@@ -194,10 +193,10 @@ def _mark(row: Row | None) -> str:
 
 
 def _figure(cells: Mapping[tuple[str, str], Row]) -> Figure:
-    """Draw families across, tools down: filled for what is caught, hatched for what is told."""
+    """Draw families across, tools down: dark for what is caught, light for what is told."""
     names, families = [tool.name for tool in TOOLS], _families()
     shares = [_shares(name, cells) for name in names]
-    shows = (*names, *families, *(repr(each) for each in shares))
+    shows = (*names, *families, *(repr(sorted(each.items())) for mine in shares for each in mine))
     size = (1.9 + 1.05 * len(families), 0.9 + 0.5 * len(names))
     return Figure(FIGURE, size, shows, lambda canvas, *_: _draw(canvas, names, families, shares))
 
@@ -206,17 +205,20 @@ def _draw(
     canvas: Canvas,
     names: Sequence[str],
     families: Sequence[str],
-    shares: Sequence[Sequence[tuple[int, int, int]]],
+    shares: Sequence[Sequence[Counter[str]]],
 ) -> None:
     axes = canvas.subplots()
     for row, mine in enumerate(shares):
-        for column, (caught, told, run) in enumerate(mine):
-            axes.barh(row, 0.9, left=column, height=0.7, color="#f0f0f0" if run else "white")
-            if run:
-                axes.barh(row, 0.9 * caught / run, left=column, height=0.7, color=_CAUGHT)
-                left = column + 0.9 * caught / run
-                axes.barh(row, 0.9 * told / run, left=left, height=0.7, color=_TOLD)
-            text = f"{caught + told} of {run}" if run else "not run"
+        for column, found in enumerate(mine):
+            caught, told = found[CAUGHT], found[TOLD]
+            judged = sum(found[kind] for kind in JUDGED)
+            axes.barh(row, 0.9, left=column, height=0.7, color="#f0f0f0" if judged else "white")
+            if judged:
+                axes.barh(row, 0.9 * caught / judged, left=column, height=0.7, color=_CAUGHT)
+                left = column + 0.9 * caught / judged
+                axes.barh(row, 0.9 * told / judged, left=left, height=0.7, color=_TOLD)
+            unfit = UNFIT if found[UNFIT] else NOT_RUN
+            text = f"{caught + told} of {judged}" if judged else unfit
             axes.text(column + 0.45, row, text, ha="center", va="center", size=8)
     axes.set_yticks(range(len(names)), names)
     axes.set_xticks([column + 0.45 for column in range(len(families))], families)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping
+from itertools import takewhile
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -19,6 +21,9 @@ MARKDOWN, LINES = "strangers.md", "strangers.jsonl"
 
 Line = Mapping[str, Any]
 
+_DETAIL = re.compile(r"  (mapped|not tested): ")  # a line of its own below the first sentence
+_TEMPORARY = re.compile(r"/tmp/[^\s:]*/")  # where a script was brought to
+
 
 def render(lines: Mapping[str, Line]) -> ReportFiles:
     """Return the report of the lines that are there."""
@@ -33,6 +38,7 @@ def render(lines: Mapping[str, Line]) -> ReportFiles:
         rounds=[(number, curve(number)) for number in sorted({each.round for each in judged})],
         checked=checked,
         exits=Counter(line.get("exit", "no answer") for line in checked),
+        partial=sum("sound so far" in first_line(line) for line in checked),
         fields=Counter(each.field for each in judged),
         recent=sum(each.year >= 2025 for each in judged),
         cuda=sum(each.cuda for each in judged),
@@ -41,6 +47,7 @@ def render(lines: Mapping[str, Line]) -> ReportFiles:
         worst=seconds[-1] if seconds else None,
         quick=sum(each <= 30 for each in seconds),
         changes=[(each, change) for each in judged for change in each.changes],
+        changed=sum(bool(each.changes) for each in judged),
         violations=came("violation,"),
         failing=came("fails: "),
         not_run=NOT_RUN,
@@ -64,8 +71,13 @@ def came(words: str) -> Counter[str]:
 
 
 def first_line(line: Line) -> str:
-    """Return the first line of an answer without the name of the script."""
+    """Return the first sentence of an answer without the name of the script."""
     if "error" in line:
         return str(line["error"])
-    text = line["text"][0] if line["text"] else ""
+    errors = [text for text in line["text"] if text.startswith("error: ")]
+    if errors:  # behind what the script itself has printed
+        return _TEMPORARY.sub("", errors[-1].removeprefix("error: "))
+    first, *others = line["text"] or [""]
+    more = takewhile(lambda text: text.startswith("  ") and not _DETAIL.match(text), others)
+    text = " ".join((first, *map(str.strip, more)))
     return text.partition(": ")[2] or text

@@ -11,7 +11,7 @@ from symmetry.cli.campaign.several import read_lines
 from tests.studies.strangers import made_up
 from tests.studies.strangers.judgements import FALSE_NOTES, JUDGEMENTS, NOISE
 from tests.studies.strangers.recipes import RECIPES, Change, Recipe
-from tests.studies.strangers.report import LINES, MARKDOWN, curve, render
+from tests.studies.strangers.report import LINES, MARKDOWN, curve, first_line, render
 from tests.studies.strangers.sources import CannotBringError, bring
 
 REPORTS = Path(symmetry.__file__).parents[1] / "reports"
@@ -43,6 +43,18 @@ def test_notes_that_mean_nothing_are_given_and_false_ones_are_gone():
     given = {(name, note) for name, line in lines.items() for note in line.get("notes", ())}
     assert {*NOISE} <= given
     assert given.isdisjoint(FALSE_NOTES)
+
+
+def test_the_first_sentence_of_an_answer_is_whole_and_names_no_folder_of_a_machine():
+    wrapped = [
+        "train.py --size 4: sound so far: 3 of 31",
+        "  checks within 120 s",
+        "  mapped: .cuda",
+    ]
+    assert first_line({"text": wrapped}) == "sound so far: 3 of 31 checks within 120 s"
+    refused = ["a line: of the script", "error: 'train.py': /tmp/tmpab/toy/train.py is not Python"]
+    assert first_line({"text": refused}) == "'train.py': train.py is not Python"
+    assert first_line({"text": []}) == ""
 
 
 def test_each_recipe_has_a_name_and_a_whole_commit():
