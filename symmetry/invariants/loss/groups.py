@@ -61,16 +61,18 @@ class _Product:
     k: int
     factor: int
     weighed: int
+    rows: frozenset[int]  # how many rows the factor may be for: along its first axis, or as a table
 
 
 def groups(updates: Updates) -> Judgement:
     """Judge the coefficients of gradients of samples that come in groups."""
     judgement = Judgement(applies=False, why="no loss has rows that come in groups")
     for u in range(len(updates.updates)):
-        table = _groups(updates, u)
+        products = [*_products(updates, u)]
+        table = _groups(updates, u, {rows for product in products for rows in product.rows})
         if table is None:
             continue
-        for product in _products(updates, u, len(table.members)):
+        for product in (each for each in products if len(table.members) in each.rows):
             if _judge(updates, u, table, product, judgement):
                 judgement.applies, judgement.why = True, ""
         if judgement.accusations:
@@ -92,8 +94,8 @@ INVARIANT = update_invariant(
 )
 
 
-def _groups(updates: Updates, update: int) -> _Table | None:
-    """Return the value with the most groups, where an update has rows in groups."""
+def _groups(updates: Updates, update: int, lengths: set[int]) -> _Table | None:
+    """Return the value of one of these lengths with the most groups of rows, if there is one."""
     nodes = updates.updates[update].nodes
     best: _Table | None = None
     seen = set[int]()
@@ -105,7 +107,7 @@ def _groups(updates: Updates, update: int) -> _Table | None:
             seen.add(value)
             array = updates.array(value)
             made = updates.trace.maker.get(value)
-            if array.ndim < 2 or len(array) < _FEWEST:
+            if array.ndim < 2 or len(array) < _FEWEST or len(array) not in lengths:
                 continue
             if array[0].size < _COLUMNS and not _repeats(updates, made, array):
                 continue
@@ -150,8 +152,8 @@ def _equal_rows(array: Array, *, laid_out: bool) -> Array | None:
     return inverse if is_laid_out or not laid_out else None
 
 
-def _products(updates: Updates, update: int, rows: int) -> Iterator[_Product]:
-    """Yield products of a loss by a factor for each row, in rows or as a table of them."""
+def _products(updates: Updates, update: int) -> Iterator[_Product]:
+    """Yield products of a loss by a factor that may be for each row."""
     into, live = updates.into_loss(update), updates.live(update)
     for k in updates.forward(update):
         node = updates.trace.nodes[k]
@@ -162,8 +164,8 @@ def _products(updates: Updates, update: int, rows: int) -> Iterator[_Product]:
             weighed = next((each for each in node.inputs if each in live and each != value), None)
             if weighed is None or value in live or array.dtype.kind != "f":
                 continue
-            if array.shape[:1] == (rows,) or array.size == rows:
-                yield _Product(k, value, weighed)
+            if array.ndim:
+                yield _Product(k, value, weighed, frozenset({len(array), array.size}))
 
 
 def _judge(
