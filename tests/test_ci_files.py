@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
+import shutil
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -47,3 +51,53 @@ def test_the_action_installs_this_project():
     assert default[1] in extras["optional-dependencies"]
     for option in re.findall(r"inputs\.([\w-]+)", TEXTS["action"]):
         assert f"\n  {option}:\n" in TEXTS["action"]
+
+
+def git(folder: Path, *arguments: str) -> None:
+    identity = ("-c", "user.name=a", "-c", "user.email=a@b")
+    subprocess.run(["git", *identity, *arguments], cwd=folder, check=True, capture_output=True)
+
+
+def budget(folder: Path, *arguments: str) -> tuple[int, str]:
+    """Return the exit status of the budget in a checkout of its own, and its sentences."""
+    git(folder, "add", ".")
+    command = [sys.executable, folder / ".ci" / "budget", *arguments]
+    ended = subprocess.run(command, capture_output=True, text=True)
+    return ended.returncode, ended.stderr
+
+
+@pytest.fixture
+def checkout(tmp_path):
+    """Return a small checkout whose lines and files are those of its budget."""
+    shutil.copytree(ROOT / ".ci", tmp_path / ".ci")
+    for tree in ("symmetry", "tests"):
+        (tmp_path / tree).mkdir()
+        (tmp_path / tree / "code.py").write_text("pass\n" * 10)
+    git(tmp_path, "init")
+    git(tmp_path, "commit", "--allow-empty", "-m", "a")
+    figures = {
+        f"{tree} {kind}": 10 for tree in ("symmetry", "tests") for kind in ("lines", "files")
+    }
+    (tmp_path / ".ci" / "budget.json").write_text(json.dumps(figures))
+    assert budget(tmp_path, "--lower") == (0, "")
+    git(tmp_path, "commit", "-a", "-m", "b")
+    return tmp_path
+
+
+def test_a_hundred_lines_more_are_refused(checkout):
+    (checkout / "symmetry" / "code.py").write_text("pass\n" * 110)
+    assert budget(checkout, "--lower") == (
+        1,
+        "symmetry lines: 110, 100 more than the budget of 10: take away as much as you add\n",
+    )
+
+
+def test_a_budget_is_lowered_and_never_raised(checkout):
+    (checkout / "tests" / "code.py").write_text("pass\n" * 9)
+    status, sentence = budget(checkout)
+    assert (status, "below the budget of 10: run .ci/budget --lower" in sentence) == (1, True)
+    figures = checkout / ".ci" / "budget.json"
+    figures.write_text(figures.read_text().replace("10", "12"))
+    status, sentence = budget(checkout)
+    assert "the budget of tests lines was 10, and is 12: it is never raised" in sentence
+    assert budget(checkout, "--lower") == (0, "")
