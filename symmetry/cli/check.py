@@ -48,7 +48,7 @@ _SECTIONS = {
     "Which checks": "--only --skip --fast --list --about",
     "What fails": "--strict --gate --require --exact --expect-units --expect-failure --baseline "
     "--update-baseline",
-    "Output": "--quiet --verbose --format --json --json1 --output",
+    "Output": "--quiet --verbose --format --json --output",
     "How it runs": "--budget --seed --dtype --steps --timeout --device --writable --ranks "
     "--resume-with --no-explain --in-process",
     "Drawn sizes, and two-layer steps": "--draw --examples --case --min-samples",
@@ -203,7 +203,7 @@ def _refuse_unread(args: Sequence[str], why: str) -> None:
     refuse(
         " ".join(targets),
         why,
-        Output(verbose=False, format_=format_, json=None, json1=None, output=None),
+        Output(verbose=False, format_=format_, json=None, output=None),
     )
 
 
@@ -220,15 +220,14 @@ def _refuse_unread(args: Sequence[str], why: str) -> None:
 @click.option(
     "--format",
     "format_",
-    type=click.Choice(("text", "json", "json1", "github", "sarif", "junit", "line")),
+    type=click.Choice(("text", "json", "github", "sarif", "junit", "line")),
     default="text",
     show_default=True,
-    help="Format of the printed result; json1 is of the release before, for one more.",
+    help="Format of the printed result.",
 )
 @option("--about", "NAME", "Print the meaning of an invariant or a note, with examples.")
 @flag("--no-explain", "Do not look for the operation behind the first violation that repeats.")
 @option("--json", "FILE", "Write the result to FILE as short JSON; - is --format json.", kind=PATH)
-@option("--json1", "FILE", "Write it in the schema of the release before, for one more.", kind=PATH)
 @option("--output", "DIR", "Write a report in Markdown into DIR.", kind=PATH)
 @flag("--list", "Print the invariants, all facts with --verbose, and check nothing.", "list_")
 @option(

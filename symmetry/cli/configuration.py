@@ -26,7 +26,7 @@ FILE = "pyproject.toml"
 TARGETS = "targets"
 TABLE = "symmetry.configuration"  # its key in the context of a command
 # Options of a check of several targets, which the checks of each do not have.
-OF_SEVERAL = ("jobs", "results", "since", "scheduler", "json", "json1", "output")
+OF_SEVERAL = ("jobs", "results", "since", "scheduler", "json", "output")
 # Options that belong to one command line only.
 _TYPED_ONLY = {"list", "about", "help", "line", "update-baseline", "in-process", "results"}
 

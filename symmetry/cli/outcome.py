@@ -29,7 +29,6 @@ class Output:
     verbose: bool  # whether every verdict is printed
     format_: str  # the format of the printed result
     json: Path | None  # file of the result
-    json1: Path | None  # the same in the schema of the release before
     output: Path | None  # directory of the Markdown report
     # File of the line that a process sends to the one that checks several targets.
     line: Path | None = None
@@ -68,7 +67,7 @@ class Output:
 
         if self.json and self.output and self.json.resolve() == self.output.resolve():
             raise click.UsageError("--json and --output are to be different paths.")
-        writable_files(self.json, self.json1)
+        writable_files(self.json)
         if self.output is not None:
             writable_directory(self.output, report)
 
@@ -178,10 +177,9 @@ def _write(
     from symmetry.report.table import line_of
 
     contents: dict[Path, str | bytes] = {}
-    for name, file in (("json", output.json), ("json1", output.json1)):
-        if file is not None:
-            text = render(name, checked, explained, status=status, whole=output.verbose)
-            contents[file] = f"{text}\n"
+    if output.json is not None:
+        text = render("json", checked, explained, status=status, whole=output.verbose)
+        contents[output.json] = f"{text}\n"
     if output.output is not None:
         contents |= render_checked(checked, as_typed()).contents(output.output)
     output.write(contents)

@@ -15,7 +15,7 @@ from symmetry.report.filling import command_line
 from symmetry.report.problems import Problem, all_problems
 from symmetry.report.verdicts import conclusion
 
-SCHEMA = 2  # the version of the shape: it grows if a key changes or goes
+SCHEMA = 3  # the version of the shape: it grows if a key changes or goes
 BROKEN, SOUND, SO_FAR, CANNOT = "broken", "sound", "sound-so-far", "cannot-judge"
 # Letters of a text; a longer one ends with dots, and the command shows the whole.
 _FACT, _LINE, _WHY, _CONCLUSION = 300, 120, 120, 200
@@ -105,7 +105,7 @@ def _verdict(checked: Checked) -> str:
 
 def _problem(problem: Problem) -> dict[str, Any]:
     """Return a problem; its commands are for the folder in which the check ran."""
-    edit, cell = problem.edit, cell_of(problem.file, problem.line)
+    cell = cell_of(problem.file, problem.line)
     return {
         "id": problem.id,
         "level": problem.level,
@@ -117,7 +117,7 @@ def _problem(problem: Problem) -> dict[str, Any]:
         "code": _short(problem.source, _LINE),
         "fact": _short(problem.fact, _FACT),
         "likely_cause": _short(problem.cause, _FACT),
-        "cure": {"text": _short(problem.cure, _FACT), "edit": edit and vars(edit)},
+        "cure": {"text": _short(problem.cure, _FACT)},
         "repeat": problem.repeat or None,
         "about": problem.about,
     }

@@ -13,7 +13,6 @@ import hashlib
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import Literal
 
 from symmetry.base.notebooks import cell_of, text_lines
@@ -24,7 +23,6 @@ from symmetry.law.invariant import Invariant
 from symmetry.law.measurement import FAILS, Violation
 from symmetry.law.note import Note
 from symmetry.law.statements import CLONES
-from symmetry.report.edits.edit import Edit, edit_at
 from symmetry.report.failures import (
     Fact,
     Verbosity,
@@ -176,11 +174,6 @@ class Problem:
         """The cure of a violation whose text has none; empty if it has one."""
         return "" if self.fails or self.level == "note" or parted(self.text)[1] else self.usual_cure
 
-    @cached_property
-    def edit(self) -> Edit | None:
-        """An edit of the file that mends it, where one is certain."""
-        return edit_at(self.text, self.file, self.line)
-
     @property
     def sentence(self) -> str:
         """The text behind its line; it is the rest of a sentence if it begins with a verb."""
@@ -192,7 +185,7 @@ class Problem:
 def problems(checked: Checked, explained: Explained | None = None) -> tuple[Problem, ...]:
     """Return the problems of a check.
 
-    A failure of the target comes first, then those that an edit mends, then those with a line.
+    A failure of the target comes first, then those with a line.
 
     ``explained`` is the explanation of its first violation that has one.
     """
@@ -202,9 +195,7 @@ def problems(checked: Checked, explained: Explained | None = None) -> tuple[Prob
             groups.setdefault(_cause(verdict), []).append(verdict)
     found = [_problem(checked, verdicts, explained) for verdicts in groups.values()]
     found += [_noted(checked, note, "violation") for note in checked.gating]
-    return _told_apart(
-        sorted(found, key=lambda each: (not each.fails, each.edit is None, not each.place))
-    )
+    return _told_apart(sorted(found, key=lambda each: (not each.fails, not each.place)))
 
 
 def all_problems(checked: Checked, explained: Explained | None = None) -> tuple[Problem, ...]:

@@ -1,4 +1,4 @@
-"""A check as JSON: the shape is a promise."""
+"""A whole check, as a line of ``--results`` has it: the shape is a promise."""
 
 from __future__ import annotations
 
@@ -7,25 +7,19 @@ from importlib.metadata import version
 from typing import Any
 
 from symmetry.base.errors import FAILED, FOUND, OK
-from symmetry.base.records import dump
 from symmetry.checker.verdict import Checked, Verdict
 from symmetry.report.failures import command_for
 from symmetry.report.units import layers_record
 from symmetry.report.verdicts import conclusion, dead_layers, gist, idle_modules, unequal_layers
 
-SCHEMA = 1  # the version of the shape of JSON: it grows if a key changes or goes
+SCHEMA = 1  # the version of the shape of a line: it grows if a key changes or goes
 _OUTCOMES = {OK: "sound", FOUND: "problems", FAILED: "not proved"}
 # Facts of a failure in JSON.
 _OF_FAILURES = "iteration", "matrix", "units", "entry", "relative", "groups", "growth", "rounding"
 
 
-def to_json(checked: Checked) -> str:
-    """Return a whole check for programs; the shape is a promise."""
-    return dump(record(checked)) + "\n"
-
-
 def record(checked: Checked) -> dict[str, Any]:
-    """Return a whole check as JSON has it."""
+    """Return a whole check."""
     how = checked.facts.substitution
     return {
         "schema": SCHEMA,

@@ -10,7 +10,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from symmetry.base.errors import FAILED, FOUND, OK
-from symmetry.base.records import dump
 from symmetry.checker.verdict import Checked, Verdict, exit_code_accepting
 from symmetry.explanation.explained import Explained
 from symmetry.report.brief import merged, to_json
@@ -34,7 +33,6 @@ _SUSPICIONS = (  # the worst first
     "vacuous",
     "sound",
 )
-_OF_A_RUN = {"table", "brief", "seconds", "cpu_seconds", "memory", "ended"}
 _NO_NEWS = {"largest", "exit_code_accepting"}
 _ENDS = {  # what the messages say of a check that is not whole
     "time": "(--time-limit)",
@@ -126,12 +124,6 @@ def table_json(lines: Sequence[Line]) -> str:
     texts = (line["brief"] for line in lines if "brief" in line)
     others = ((line["trainer"], line["error"]) for line in lines if "brief" not in line)
     return merged(texts, others) + "\n"
-
-
-def table_json1(lines: Sequence[Line]) -> str:
-    """Return the same in the schema before."""
-    kept = [{k: v for k, v in line.items() if k not in _OF_A_RUN} for line in lines]
-    return dump(kept) + "\n"
 
 
 def worst_code(lines: Iterable[Line], *, accepting: bool = False) -> int:

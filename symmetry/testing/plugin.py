@@ -299,8 +299,4 @@ def _described(problem: Mapping[str, Any]) -> str:
         "about": problem["about"],
     }
     rows += [f"  {label:<7} {text}" for label, text in facts.items() if text]
-    if edit := problem["cure"]["edit"]:
-        rows.append(f"  edit    {edit['file']}:{edit['line']}")
-        rows += [f"    - {line}" for line in edit["old"].split("\n")]
-        rows += [f"    + {line}" for line in edit["new"].split("\n")]
     return "\n".join(rows)

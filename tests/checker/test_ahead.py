@@ -164,7 +164,7 @@ def test_two_processes_find_what_one_finds_even_if_one_of_them_dies(checking, tm
     last = "torch.ones(1).cuda()"  # behind the updates that most runs take
     file, results = tmp_path.parent / "found.json", []
     for jobs, fails in ((1, LIVES), (2, LIVES), (2, DIES)):
-        done = symmetry(*checking(jobs, fails, last), "--json1", str(file), **own)
+        done = symmetry(*checking(jobs, fails, last), "--line", str(file), **own)
         results.append((done, file.read_text()))
     one, found = results[0]
     begun = [len(set(re.findall(r"begun in (\d+)", each.err))) for each, _ in results]

@@ -10,13 +10,14 @@ import pytest
 from symmetry.base.calls import calling, running
 from symmetry.base.errors import BudgetSpent, SymmetryError, TargetError
 from symmetry.base.raised import raised_as
+from symmetry.base.records import dump
 from symmetry.checker.examiner import Budget, verdict_of
 from symmetry.checker.options import Options
 from symmetry.checker.verdict import Verdict
 from symmetry.invariants.catalogue import BUDGETED, CATALOGUE, budgeted
 from symmetry.law.measurement import Measurement, Violation
 from symmetry.report.answer import lines
-from symmetry.report.record import to_json
+from symmetry.report.record import record
 from tests.catalogues import select
 from tests.training.small import checked, training
 
@@ -78,7 +79,7 @@ def test_a_check_says_how_far_it_came(clock: list[float]) -> None:
     assert first == f"training: sound so far: {judged} of {judged + late} checks within 60 s"
     assert beyond.startswith("not reached: ")
     assert "symmetry/permutation, symmetry/" in beyond
-    read = json.loads(to_json(found))
+    read = json.loads(dump(record(found)))
     assert (read["verdict"], read["complete"]) == ("sound", False)
     assert read["conclusion"] == first.removeprefix("training: ")
     late = next(r for r in read["results"] if r["verdict"] == "not reached")

@@ -52,7 +52,7 @@ def test_neither_an_import_nor_a_step_changes_files(folder):
     (folder / "writes.py").write_text(f"{here}{text}")
     (folder / "log.txt").write_text("mine")
     names = sorted(path.name for path in folder.iterdir())
-    done = check(folder, "writes.py:training", "--only", "training/moves", "--json1", "found.json")
+    done = check(folder, "writes.py:training", "--only", "training/moves", "--line", "found.json")
     assert done.status == 0, done
     assert (folder / "log.txt").read_text() == "mine"
     assert sorted(path.name for path in folder.iterdir()) == sorted([*names, "found.json"])
@@ -66,7 +66,7 @@ def test_a_script_is_not_imported_for_what_is_no_function(folder):
 
 
 def test_a_broken_training_is_violated_and_reported(folder):
-    done = check(folder, "broken.py:training", "--json1", "found.json", "--output", ".")
+    done = check(folder, "broken.py:training", "--line", "found.json", "--output", ".")
     assert done.status == 1, done.err
     found = json.loads((folder / "found.json").read_text())
     assert found["examples"] is None
@@ -103,7 +103,7 @@ def test_units_do_not_apply_to_a_training_without_hidden_layers(folder):
     )
     (folder / "linear.py").write_text(dedent(linear))
     quick = ("--dtype", "float32", "--only", "symmetry/*")
-    done = check(folder, "linear.py:training", *quick, "--json1", "found.json")
+    done = check(folder, "linear.py:training", *quick, "--line", "found.json")
     assert done.status == 0
     results = json.loads((folder / "found.json").read_text())["results"]
     assert {r["verdict"] for r in results if r["name"] == "symmetry/clones"} == {"not applicable"}
@@ -143,7 +143,7 @@ NAMED = "l1: 16 units, none equal: scaled.py:14 multiplies each by a number of i
 
 def test_a_layer_without_equal_units_is_told_with_its_line(folder):
     (folder / "scaled.py").write_text(dedent(SCALED))
-    only = ("--only", "symmetry/permutation", "--dtype", "float32", "--json1", "found.json")
+    only = ("--only", "symmetry/permutation", "--dtype", "float32", "--line", "found.json")
     done = check(folder, "scaled.py:training", *only)
     assert done.status == 0, done.err
     *_, silent, named, _, last = done.out.splitlines()
@@ -170,7 +170,7 @@ def test_what_libraries_warn_of_is_told_once(folder):
         "nn.functional.cross_entropy(model(x), y)", "nn.functional.mse_loss(model(x), x[:, 0])"
     )
     (folder / "odd.py").write_text(dedent(odd))
-    quick = ("--dtype", "float32", "--only", "symmetry/repeatable", "--json1", "found.json")
+    quick = ("--dtype", "float32", "--only", "symmetry/repeatable", "--line", "found.json")
     done = check(folder, "odd.py:training", *quick)
     assert done.out.count("warning: UserWarning: Using a target size") == 1
     (text,) = json.loads((folder / "found.json").read_text())["warnings"]
@@ -186,7 +186,7 @@ def test_an_interrupted_check_leaves_the_verdicts_that_there_are(folder):
         "symmetry",
         "check",
         "sound.py:training",
-        "--json1",
+        "--line",
         "out.json",
     ]
     command.append("--verbose")

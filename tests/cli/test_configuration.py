@@ -27,12 +27,11 @@ def of(table):
 
 
 def test_options_and_targets_are_taken_from_the_table(check, tmp_path):
-    done = check(of(FEW + 'json1 = "found.json"'), by=process)
+    done = check(of(FEW + 'json = "found.json"'), by=process)
     assert done.status == 0, done
     assert done.out.splitlines()[0] == "numpy: sound (1 check)"
     found = json.loads((tmp_path / "found.json").read_text())
-    assert [(r["name"], r["dtype"]) for r in found["results"]] == [("symmetry/pure", "float32")]
-    assert found["examples"] == 3
+    assert found["judged"] == ["symmetry/pure"]
 
 
 def test_what_is_typed_comes_first_and_verbose_shows_the_table(check):

@@ -48,7 +48,7 @@ def folder(tmp_path):
 
 
 def test_check_names_the_smallest_size_that_raises(folder):
-    only = ("--only", "training/sizes", "--examples", "2", "--json1", "found.json")
+    only = ("--only", "training/sizes", "--examples", "2", "--line", "found.json")
     drawn = ("--draw", "hidden=1,2", "--draw", "batch=1,2")
     done = inside.symmetry("check", "squeezed.py", *only, *drawn, *TAIL, cwd=folder)
     assert done.status == 1, done

@@ -78,7 +78,7 @@ def test_a_check_without_cpu_seconds_left_proves_nothing(folder):
 
 def test_a_script_that_asks_for_cuda_says_how_it_ran(folder):
     (folder / "gpu.py").write_text(GPU)
-    judged = ("gpu.py", "--only", "symmetry/repeatable", "--json1", "found.json")
+    judged = ("gpu.py", "--only", "symmetry/repeatable", "--line", "found.json")
     done = run(folder, "check", *judged)
     assert done.out.splitlines()[:3] == [
         "gpu.py: sound (1 check), run on the CPU in place of CUDA, as one rank",
@@ -93,7 +93,7 @@ def test_a_script_that_asks_for_cuda_says_how_it_ran(folder):
 @pytest.mark.slow  # what README shows is a whole check, too
 def test_a_sound_script_passes_and_leaves_nothing(folder):
     done = process(
-        folder, "check", "--verbose", "train.py", "--json1", "found.json", "--", "--epochs", "1"
+        folder, "check", "--verbose", "train.py", "--line", "found.json", "--", "--epochs", "1"
     )
     assert done.status == 0, done
     assert done.out.splitlines()[0].startswith("train.py --epochs 1: ")

@@ -28,7 +28,7 @@ from tests.report.checks import (
 def test_a_problem_keeps_the_fact_apart_from_its_cause_and_cure():
     found = brief(checked(HOLDS, *UNITS), EXPLAINED)
     (problem,) = found["problems"]
-    assert (found["verdict"], found["exit_status"], found["schema"]) == ("broken", 1, 2)
+    assert (found["verdict"], found["exit_status"], found["schema"]) == ("broken", 1, 3)
     assert problem["check"] == "symmetry/permutation"
     assert problem["also"] == ["symmetry/clones"]
     assert (problem["file"], problem["line"]) == ("train.py", 17)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
+from symmetry.base.records import dump
 from symmetry.checker.verdict import Checked, Verdict, exit_code
 from symmetry.finding.coverage import Coverage, Unequal
 from symmetry.law.measurement import Violation
@@ -18,7 +19,7 @@ from symmetry.report.table import (
     render_models,
     sum_up,
     suspicion,
-    table_json1,
+    table_json,
     table_lines,
     worst_code,
 )
@@ -71,16 +72,18 @@ def test_the_table():
 
 
 def test_json_is_an_array_with_one_object_a_target():
-    first, second, third = json.loads(table_json1(ROWS))
-    assert (first["trainer"], len(first["results"])) == ("models.py:train_a", 2)
-    assert second["results"][0]["verdict"] == "vacuous"
-    assert third == {"trainer": "x:y", "error": WHY, "results": []}
+    first, _, third = json.loads(table_json(ROWS))
+    assert (first["target"], first["judged"]) == (
+        "models.py:train_a",
+        ["symmetry/pure", "symmetry/permutation"],
+    )
+    assert (third["target"], third["conclusion"]) == ("x:y", WHY)
 
 
 def test_numbers_that_json_has_not_are_strings():
     violation = Violation("split", 1, "w1", growth=((1, 0.5), (2, float("inf"))))
     broken = replace(HOLDS, kind="violated", violation=violation)
-    (found,) = json.loads(table_json1([line_of(Checked("x:y", 0, 10, (broken,)))]))
+    found = json.loads(dump(line_of(Checked("x:y", 0, 10, (broken,)))))
     assert found["results"][0]["growth"] == [[1, 0.5], [2, "inf"]]
 
 

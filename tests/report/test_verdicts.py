@@ -9,12 +9,13 @@ from importlib.metadata import version
 
 import pytest
 
+from symmetry.base.records import dump
 from symmetry.checker.verdict import Checked
 from symmetry.finding.coverage import Coverage, Dead, Unequal
 from symmetry.observe.source_line import SourceLine
 from symmetry.report.answer import headline
 from symmetry.report.failures import command_for, details
-from symmetry.report.record import to_json
+from symmetry.report.record import record
 from symmetry.report.verdicts import conclusion, last_line, limits, line, remarks, summary
 from symmetry.training.run_facts import RunFacts
 from tests.catalogues import named
@@ -70,6 +71,11 @@ COMMAND = f"symmetry check numpy --only symmetry/w2-rows --case '{CASE.to_json()
         ),
     ],
 )
+def recorded(checked):
+    """Return the line of a check as a program reads it."""
+    return json.loads(dump(record(checked)), parse_constant=pytest.fail)
+
+
 def test_a_verdict_in_one_line(verdict, text):
     assert text in line(verdict)
     assert line(verdict).startswith(verdict.invariant)
@@ -322,7 +328,7 @@ def test_modules_without_gradient_are_told():
     assert line == "no gradient reaches pool in the first two steps"
     found = of_layers(idle=tuple("abcde"))
     assert remarks(found) == ("no gradient reaches a, b, c and 2 more in the first two steps",)
-    assert json.loads(to_json(found))["without_gradient"] == [*"abcde"]
+    assert recorded(found)["without_gradient"] == [*"abcde"]
 
 
 def test_layers_whose_units_are_all_0_come_with_the_modules_that_they_silence():
@@ -337,36 +343,36 @@ def test_layers_whose_units_are_all_0_come_with_the_modules_that_they_silence():
     assert conclusion(found) == f"sound, but for {exceptions}"
     without = of_layers(verdicts=[HOLDS, replace(CLONES, unproved=True)], dead=(DEAD,))
     assert conclusion(without).startswith(f"no equal units were checked: {DEAD.text}; ")
-    (record,) = json.loads(to_json(found))["dead"]
-    assert (record["module"], record["line"]) == ("fc2", 24)
+    (layer,) = recorded(found)["dead"]
+    assert (layer["module"], layer["line"]) == ("fc2", 24)
 
 
 def test_json_has_layers_without_equal_units():
-    found = json.loads(to_json(of_layers(SCALED)))["without_units"]
+    found = recorded(of_layers(SCALED))["without_units"]
     why = "/where/train.py:24 multiplies each by a number of its own"
     assert found == [
         {"module": "fc1", "units": 16, "why": why, "file": "/where/train.py", "line": 24}
     ]
-    of_step = json.loads(to_json(Checked("numpy", 0, 100, (HOLDS,))))
+    of_step = recorded(Checked("numpy", 0, 100, (HOLDS,)))
     assert (of_step["without_units"], of_step["without_gradient"]) == ([], [])
 
 
 def test_json():
     checked = Checked("numpy", 0, 100, (VIOLATED, HOLDS, ERROR, EXPECTED))
-    record = json.loads(to_json(checked), parse_constant=pytest.fail)
-    assert {key: record[key] for key in ("trainer", "seed", "examples")} == {
+    found = recorded(checked)
+    assert {key: found[key] for key in ("trainer", "seed", "examples")} == {
         "trainer": "numpy",
         "seed": 0,
         "examples": 100,
     }
-    assert {key: record[key] for key in ("schema", "version", "target", "verdict")} == {
+    assert {key: found[key] for key in ("schema", "version", "target", "verdict")} == {
         "schema": 1,
         "version": version("unit-symmetry"),
         "target": "numpy",
         "verdict": "problems",
     }
-    assert (record["exit_status"], record["conclusion"]) == (1, conclusion(checked))
-    violated, holds, error, expected = record["results"]
+    assert (found["exit_status"], found["conclusion"]) == (1, conclusion(checked))
+    violated, holds, error, expected = found["results"]
     assert violated == {
         "name": "symmetry/w2-rows",
         "dtype": "float32",

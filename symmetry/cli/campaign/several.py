@@ -1,7 +1,7 @@
 """Many targets: each is checked by a process of its own, on this machine or on others.
 
-A target is sent by its name. The answer is one line of JSON: the verdicts as ``check --json``
-writes them, the target's name, the seconds that it took, its memory, and how it ended.
+A target is sent by its name. The answer is one line of JSON: the verdicts, the
+target's name, the seconds that it took, its memory, and how it ended.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from symmetry.cli.outcome import Output
 
 _OURS = (
-    *("jobs", "results", "since", "scheduler", "json", "json1", "output", "in_process", "line"),
+    *("jobs", "results", "since", "scheduler", "json", "output", "in_process", "line"),
     "update_baseline",
 )
 Line = dict[str, Any]
@@ -110,8 +110,6 @@ def check_several(
     contents: dict[Path, str | bytes] = {}
     if to.json is not None:
         contents[to.json] = table.table_json(lines)
-    if to.json1 is not None:
-        contents[to.json1] = table.table_json1(lines)
     if to.output is not None:
         contents |= table.render_models(lines, left_out, as_typed()).contents(to.output)
     to.write(contents)
@@ -141,11 +139,10 @@ def _print_table(
 def _print_merged(lines: Sequence[Line], printed: Mapping[str, str], format_: str) -> None:
     """Print what the processes have printed in one format as one text."""
     from symmetry.report.formats.formats import merge
-    from symmetry.report.table import table_json, table_json1
+    from symmetry.report.table import table_json
 
-    if format_ in ("json", "json1"):
-        text = table_json1(lines) if format_ == "json1" else table_json(lines)
-        say(text.rstrip("\n"))
+    if format_ == "json":
+        say(table_json(lines).rstrip("\n"))
         return
     failed = [(line["trainer"], line["error"]) for line in lines if "error" in line]
     texts = [printed[line["target"]].rstrip("\n") for line in lines if "error" not in line]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from symmetry.checker.verdict import Checked
 from symmetry.explanation.explained import Explained
-from symmetry.report import brief, record
+from symmetry.report import brief
 from symmetry.report.formats import github, junit, line, sarif
 
 Failed = tuple[str, str]  # a target that could not be checked, and why
@@ -37,8 +37,6 @@ def render(
     """
     if name == "json":
         return brief.to_json(checked, explained, status=status, whole=whole)
-    if name == "json1":
-        return record.to_json(checked).rstrip("\n")
     return FORMATS[name].render(checked, explained)
 
 

@@ -11,7 +11,6 @@ from urllib.parse import quote
 from symmetry.base.errors import FAILED
 from symmetry.checker.verdict import Checked
 from symmetry.explanation.explained import Explained
-from symmetry.report.edits.edit import Edit
 from symmetry.report.problems import Problem, all_problems, message
 from symmetry.report.verdicts import conclusion
 
@@ -81,8 +80,6 @@ def _result(problem: Problem) -> dict[str, Any]:
         if problem.line is not None:
             location["region"] = {"startLine": problem.line}
         result["locations"] = [{"physicalLocation": location}]
-    if problem.edit is not None:
-        result["fixes"] = [_fix(problem.cure, problem.edit)]
     return result
 
 
@@ -94,12 +91,3 @@ def _text(problem: Problem) -> str:
 
 def _artifact(file: str) -> dict[str, str]:
     return {"uri": quote(file.replace("\\", "/"))}
-
-
-def _fix(cure: str, edit: Edit) -> dict[str, Any]:
-    """Return an edit: whole lines are deleted, and others inserted."""
-    last = edit.line + edit.old.count("\n") + 1
-    deleted = {"startLine": edit.line, "startColumn": 1, "endLine": last, "endColumn": 1}
-    replacement = {"deletedRegion": deleted, "insertedContent": {"text": f"{edit.new}\n"}}
-    change = {"artifactLocation": _artifact(edit.file), "replacements": [replacement]}
-    return {"description": {"text": cure}, "artifactChanges": [change]}

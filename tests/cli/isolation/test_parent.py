@@ -157,7 +157,7 @@ def test_little_of_what_is_printed_is_shown_and_on_standard_error(tmp_path: Path
 
 
 def test_files_are_written_where_the_command_was_called(tmp_path: Path) -> None:
-    finished = check("moves_away", *TWO, *FEW, "--json1", "a.json", cwd=tmp_path)
+    finished = check("moves_away", *TWO, *FEW, "--line", "a.json", cwd=tmp_path)
     assert finished.status == 0, finished
     assert (tmp_path / "a.json").exists()
 

@@ -29,7 +29,6 @@ CHECK = checked(HOLDS, LOGITS, *UNITS, IDLE, notes=(NOTE,))
 
 def test_json_is_what_the_file_of_json_holds() -> None:
     assert json.loads(render("json", CHECK))["target"] == "train.py"
-    assert json.loads(render("json1", CHECK))["trainer"] == "train.py"
 
 
 def test_github_shows_problems_and_notes_at_their_lines() -> None:

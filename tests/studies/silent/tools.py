@@ -72,7 +72,7 @@ class Tool:
 
 
 def _symmetry(scripts: Scripts, script: Path) -> Findings:
-    words = ["check", script.name, "--no-explain", "--json1", "found.json", *scripts.pair.options]
+    words = ["check", script.name, "--no-explain", "--line", "found.json", *scripts.pair.options]
     file = Path("found.json")
     file.unlink(missing_ok=True)
     _run("-m", "symmetry", *words, statuses=(0, 1, 2))
