@@ -32,7 +32,7 @@ STUDIES = Path(__file__).parent / "studies"
 # Set in CI: a skipped test fails there, and only these may be missing.
 STRICT = bool(os.environ.get("CI_STRICT"))
 MAY_BE_MISSING = {
-    *("gpu", "redis-server", "timm", "keras", "tinygrad", "tensorflow"),
+    *("gpu", "timm", "keras", "tinygrad", "tensorflow"),
     *("transformers", "trl", "peft", "lightning"),
 }
 INSTALLED = {"torch", "greenlet", "safetensors", "xdist", "mpmath"}
