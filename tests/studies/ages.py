@@ -41,20 +41,15 @@ class Page:
 
 
 PAGES = {
-    "accumulation.md": Page("accumulation.jsonl", by_history=True),
     "checks.md": Page("checks.jsonl", checks=True),
     "comparisons.md": Page(commit="1556ce8d"),
-    "compiler.md": Page("compiler.jsonl", by_history=True),
     "faults.md": Page("faults.jsonl", checks=True),
     "frameworks.md": Page(commit="9f67623c"),
     "invariants.md": Page(commit="4ca27239"),
     "jax-examples.md": Page("jax-examples.jsonl", checks=True),
-    "models.md": Page(commit="4ca27239", checks=True),
-    "packing.md": Page("packing.jsonl", by_history=True),
     "performance.md": Page(commit="c92ff43f"),
     "performance-finding.md": Page(commit="237038d7"),
     "portability.md": Page(commit="a0b11e0d"),
-    "regressions.md": Page(commit="b563c021"),
     "response.md": Page("response.jsonl"),
     "silent.md": Page("silent.jsonl", checks=True, by_history=True),
     "strangers-bugs.md": Page("strangers-bugs.jsonl", checks=True),

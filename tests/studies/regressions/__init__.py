@@ -1,1 +1,0 @@
-"""Scripts for regressions of libraries, each written from the text of a public issue."""

@@ -1,1 +1,0 @@
-"""Tests as maintainers of trainers would write them, and old bugs that they catch."""
