@@ -32,11 +32,10 @@ from symmetry.targets.imports import files_of
 from symmetry.targets.resolve import resolve, resolve_training
 from symmetry.targets.training import RecordedRun
 from symmetry.training.capabilities.rows import Rows
-from symmetry.training.events import Called, Epochs
+from symmetry.training.events import Epochs
 from symmetry.training.resumed_runs import ResumedRuns
 from symmetry.training.run import RunSettings
 from symmetry.training.start import TrainingStart
-from symmetry.training.target import Training
 from symmetry.training.token_batch import TokenBatch, token_batches
 
 _FIRST = 2  # steps that are looked at for the batches of the first one
@@ -142,8 +141,6 @@ def watch(script: Named, seed: int) -> Epochs:
     try:
         with closing(target), one_thread():
             epochs = target.training.epochs(seed)
-            if epochs is not None and _may_be_packed(epochs):
-                epochs = replace(epochs, influences=_influences(target.training, seed))
     except TargetError as error:
         raise SymmetryError(str(error)) from None
     if epochs is None or epochs.is_function:
@@ -183,24 +180,14 @@ def resume(script: Named, seed: int) -> ResumedRuns | None:
         return target.training.resumed_runs(seed)
 
 
-def _may_be_packed(epochs: Epochs) -> bool:
-    """Return whether a model is called with more than tokens."""
-    calls = (event for event in epochs.events if isinstance(event, Called))
-    return any(len(call.shapes) > 1 for call in calls)
-
-
 def influences(target: Named, seed: int = 0) -> tuple[Influence, ...]:
-    """Return how tokens act on the documents of packed rows, if a training has such rows."""
-    resolved = resolve_training(target, "only trainings have rows of documents")
-    with closing(resolved), one_thread():
-        return _influences(resolved.training, seed)
-
-
-def _influences(training: Training, seed: int) -> tuple[Influence, ...]:
     """Return how tokens act on the documents of packed rows in the first step, if there are any."""
+    resolved = resolve_training(target, "only trainings have rows of documents")
+    settings = RunSettings(dtype="float64", seed=seed)
     try:
-        rows = training.begin(RunSettings(dtype="float64", seed=seed)).capability(Rows)
-        calls = [] if rows is None else rows.packed()
+        with closing(resolved), one_thread():
+            rows = resolved.training.begin(settings).capability(Rows)
+            calls = [] if rows is None else rows.packed()
     except TrainingError:
         return ()
     return tuple(call.influence for call in calls if call.influence is not None)

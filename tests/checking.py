@@ -38,14 +38,12 @@ def check(
     exact: bool = False,
     expected_failures: Mapping[str, str] | None = None,
     shrinking: bool = True,
-    min_samples: int = 1,
     progress: Progress | None = None,
 ) -> tuple[Verdict, ...]:
     """Return the verdicts on given invariants and cases; cases that were not given are shrunk."""
     asked = Options(
         exact=exact,
         examples=1,
-        min_samples=min_samples,
         expected_failures=expected_failures or {},
         cases=None if shrinking else cases,
     )

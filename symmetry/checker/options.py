@@ -26,7 +26,7 @@ class SharedOptions:
     seed: int = field(
         default=0,
         metadata=option(
-            "Seed for all random numbers; another seed explores other runs and cases.",
+            "Seed for all random numbers.",
             "N",
             least=0,
             most=LARGEST_SEED,
@@ -34,23 +34,23 @@ class SharedOptions:
     )
     dtype: Patterns = field(
         default=(),
-        metadata=option("Compute in this dtype.", choices=DTYPES, typed=" [default: both]"),
+        metadata=option(
+            "Compute in this dtype.", "|".join(DTYPES), choices=DTYPES, typed="  [default: both]"
+        ),
     )
     examples: int | None = field(
         default=None,
         metadata=option(
-            "Number of sets of arguments that are drawn for a training, or of cases of a two-layer "
-            "step for each dtype.",
+            "Draw N sets of arguments, or N cases.",
             "N",
             least=1,
-            typed=f" [default: {SETS} sets, {CASES} cases]",
+            typed=f"  [{SETS}, {CASES}]",
         ),
     )
     draw: Mapping[str, Any] = field(
         default_factory=dict,
         metadata=option(
-            "Try several values for {NAME} in the script's arguments, from RANGE: 1..64, 1e-5..1 "
-            "or 1,2,3,16.",
+            "Try several values for {NAME} behind --.",
             "NAME=RANGE",
         ),
     )
@@ -63,10 +63,9 @@ class SharedOptions:
     cases: Sequence[Case] | None = field(
         default=None,
         metadata=option(
-            "Run these cases instead of drawing some (two-layer steps only).",
+            "Run these cases of a two-layer step.",
             "JSON|FILE",
             flag="--case",
-            typed="FILE has one per line.",
         ),
     )
 
@@ -83,71 +82,50 @@ class Options(SharedOptions):
 
     only: Patterns = field(
         default=(),
-        metadata=option(
-            "Check the invariants whose full name matches, such as 'network/*'.", "PATTERN"
-        ),
+        metadata=option("Check only these invariants, such as 'loss/*'.", "PATTERN"),
     )
     skip: Patterns = field(
         default=(),
-        metadata=option(
-            "Skip the invariants whose full name matches, even if they are selected.", "PATTERN"
-        ),
+        metadata=option("Leave these invariants out.", "PATTERN"),
     )
     exact: bool = field(
         default=False,
-        metadata=option(
-            "Units must stay equal bit for bit: a split by rounding alone is a violation."
-        ),
+        metadata=option("Units must stay equal bit for bit."),
     )
     expected_failures: Mapping[str, str] = field(
         default_factory=dict,
         metadata=option(
             "Expect NAME to fail; the check fails if it passes.",
-            "NAME=REASON",
-            flag="--expect-failure",
+            flag=None,
         ),
     )
     baseline: str | PathLike[str] | None = field(
         default=None,
         metadata=option(
-            "Accept the failures in FILE: a line of JSON each, with target, invariant, the text of "
-            "the guilty line, and the reason.",
+            "Accept the known failures in FILE.",
             "FILE",
         ),
     )
-    min_samples: int = field(
-        default=1,
-        metadata=option("Smallest number of samples in a case; BatchNorm needs 2.", "N", least=1),
-    )
     steps: int = field(
         default=4,
-        metadata=option(
-            "Number of steps in the runs of training/* (trainings only).", "K", least=2
-        ),
+        metadata=option("Steps in the runs of a function.", "K", least=2),
     )
     expect_units: Mapping[str, int] = field(
         default_factory=dict,
-        metadata=option(
-            "Require that the module NAME has N equal units (trainings only).", "NAME=N", least=0
-        ),
+        metadata=option("Module NAME must have N equal units.", "NAME=N", least=0),
     )
-    fast: bool = field(default=False, metadata=option("Skip the invariants that need equal units."))
-    strict: bool = field(default=False, metadata=option("Fail if there is any note."))
     gate: Patterns = field(
-        default=(), metadata=option("Fail if there is a note of this name.", "NAME")
+        default=(), metadata=option("Fail on this note as well; '*' stands for all.", "NAME")
     )
     require: Patterns = field(
         default=(),
-        metadata=option(
-            "Pass only if the invariant NAME was judged, or at least N of them.", "NAME|N"
-        ),
+        metadata=option("Pass only if NAME, or N invariants, were judged.", "NAME|N"),
     )
 
     budget: float | None = field(
         default=None,
         metadata=option(
-            "Start no further check after SECONDS of CPU time; the checks that find most per "
-            "second run first, and the answer says how many ran.",
+            "Begin no check after SECONDS of CPU time.",
             "SECONDS",
             positive=True,
         ),
@@ -180,12 +158,9 @@ class Keywords(TypedDict, total=False):
     exact: bool
     expected_failures: Mapping[str, str]
     baseline: str | PathLike[str] | None
-    min_samples: int
     cases: Sequence[Case] | None
     steps: int
     expect_units: Mapping[str, int]
-    fast: bool
-    strict: bool
     gate: Patterns
     require: Patterns
     budget: float | None

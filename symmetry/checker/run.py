@@ -217,6 +217,5 @@ def _excused(
 
 
 def _gating(notes: Iterable[Note], options: Options) -> Iterable[Note]:
-    """Return the notes that fail the check: all in a strict one, else those that are named."""
-    patterns = ("*",) if options.strict else options.gate
-    return (note for note in notes if any(fnmatchcase(note.name, each) for each in patterns))
+    """Return the notes that fail the check."""
+    return (note for note in notes if any(fnmatchcase(note.name, each) for each in options.gate))

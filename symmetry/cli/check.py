@@ -22,11 +22,11 @@ from symmetry.checker.accepted import read_accepted, reasons_for
 from symmetry.checker.options import Keywords, Options
 from symmetry.checker.renamed import RENAMED
 from symmetry.cli.configuration import OF_SEVERAL, TABLE, TARGETS, configuration, described
+from symmetry.cli.gone import instead
 from symmetry.cli.isolation.child import Remote
 from symmetry.cli.isolation.parent import Isolated
 from symmetry.cli.options import (
     PATH,
-    POSITIVE,
     WHOLE,
     declared_options,
     flag,
@@ -45,14 +45,13 @@ if TYPE_CHECKING:
     from symmetry.explanation.explained import Explained
 
 _SECTIONS = {
-    "Which checks": "--only --skip --fast --list --about",
-    "What fails": "--strict --gate --require --exact --expect-units --expect-failure --baseline "
-    "--update-baseline",
-    "Output": "--quiet --verbose --format --json --output",
+    "Which checks": "--only --skip --list --about",
+    "What fails": "--gate --require --exact --expect-units --baseline --update-baseline",
+    "Output": "--quiet --format --json --output",
     "How it runs": "--budget --seed --dtype --steps --timeout --device --writable --ranks "
     "--resume-with --no-explain --in-process",
-    "Drawn sizes, and two-layer steps": "--draw --examples --case --min-samples",
-    "Several targets": "--jobs --time-limit --memory --results --since --scheduler",
+    "Drawn sizes, and two-layer steps": "--draw --examples --case",
+    "Several targets": "--jobs --results --scheduler",
 }
 _FAMILIES = {
     "symmetry": "equal units, samples and runs",
@@ -68,7 +67,8 @@ _NO_SCRIPT = (
     "no script in this folder trains, so numba is checked, the core of symmetry itself; to check "
     "another script: symmetry check path/to/train.py"
 )
-_SEVERAL = ("jobs", "results", "since", "scheduler")  # options that several targets have
+_SEVERAL = ("jobs", "results", "scheduler")  # options that several targets have
+_FORMATS = ("text", "json", "github", "sarif", "junit", "line")
 _INFORMING = {"--help", "-h", "--list", "--about"}  # nothing is checked
 
 _OF_LAUNCHER = "The lines that follow are {}'s: they only say that the exit status is {}."
@@ -94,8 +94,9 @@ class _Check(Isolated):
         try:
             return self._parsed(ctx, args)
         except click.UsageError as error:
-            _refuse_unread(args, error.format_message())
-            raise
+            hint = instead(error.option_name) if isinstance(error, click.NoSuchOption) else ""
+            _refuse_unread(args, hint or error.format_message())
+            raise click.UsageError(hint, error.ctx) if hint else error from None
         except SymmetryError as error:
             _refuse_unread(args, str(error))
             raise
@@ -140,7 +141,7 @@ class _Check(Isolated):
     def ended(self, params: Mapping[str, Any], account: Account, end: Ending) -> int:
         """Report the verdicts so far, the one on what was running, and what was not run."""
         known = read_accepted(params["baseline"]) if params["baseline"] else ()
-        reasons = reasons_for(known, account.target, params["expected_failures"])
+        reasons = reasons_for(known, account.target, {})
         expected = {name: next(iter(own.values())) for name, own in reasons.items()}
         whole = account.ended(end, expected)
         if whole is None:
@@ -203,77 +204,35 @@ def _refuse_unread(args: Sequence[str], why: str) -> None:
     refuse(
         " ".join(targets),
         why,
-        Output(verbose=False, format_=format_, json=None, output=None),
+        Output(format_=format_, json=None, output=None),
     )
 
 
 @click.command("check", cls=_Check, short_help="Check a training, or a two-layer step.")
 @click.argument("targets", nargs=-1, metavar="[NAME]...")
 @declared_options(Options, Keywords)
-@flag(
-    "--update-baseline",
-    "Write the failures of this check into the file of --baseline, remove those that are no more, "
-    "and exit with 0.",
+@flag("--update-baseline", "Write the failures of today into it.")
+@click.option(
+    "--quiet/--verbose", default=None, help="Print nothing if it passes / all that is known."
 )
-@flag("--quiet", "Print nothing if the check passes.")
-@flag("--verbose", "Print every verdict as it comes, and all that is known of a failure.")
 @click.option(
     "--format",
     "format_",
-    type=click.Choice(("text", "json", "github", "sarif", "junit", "line")),
+    metavar="FORMAT",
+    type=click.Choice(_FORMATS),
     default="text",
-    show_default=True,
-    help="Format of the printed result.",
+    help=f"{', '.join(_FORMATS[:-1])} or {_FORMATS[-1]}.",
 )
-@option("--about", "NAME", "Print the meaning of an invariant or a note, with examples.")
-@flag("--no-explain", "Do not look for the operation behind the first violation that repeats.")
-@option("--json", "FILE", "Write the result to FILE as short JSON; - is --format json.", kind=PATH)
+@option("--about", "NAME", "Explain an invariant, a note, or one of the topics above.")
+@flag("--no-explain", "Do not look for the guilty operation.")
+@option("--json", "FILE", "Write short JSON into FILE; - prints it.", kind=PATH)
 @option("--output", "DIR", "Write a report in Markdown into DIR.", kind=PATH)
-@flag("--list", "Print the invariants, all facts with --verbose, and check nothing.", "list_")
-@option(
-    "--time-limit",
-    "SECONDS",
-    "Stop a target after SECONDS; keep the verdicts found by then.",
-    kind=POSITIVE,
-)
-@option(
-    "--memory",
-    "GIB",
-    "Stop a target that needs more memory; keep the verdicts found by then.",
-    kind=POSITIVE,
-)
-@option(
-    "--ranks",
-    "N",
-    "Run a script on N ranks as well, without torchrun, and check that the ranks agree.",
-    1,
-    WHOLE,
-)
-@option(
-    "--resume-with",
-    "ARGUMENTS",
-    "Interrupt a script behind a save, run it with these arguments from its own files, and check "
-    "that it goes on as it would have.",
-)
-@option(
-    "--jobs",
-    "N",
-    "Check N targets in parallel; a slow script is checked on N cores (by default on all).",
-    None,
-    WHOLE,
-)
-@option(
-    "--results",
-    "FILE",
-    "Append a line of JSON for each target that ends; skip targets that FILE has already.",
-    kind=PATH,
-)
-@option(
-    "--since", "FILE", "Show only targets whose result differs from the one in FILE.", kind=PATH
-)
-@option(
-    "--scheduler", "ADDRESS", "Check the targets on the workers of the Dask cluster at ADDRESS."
-)
+@flag("--list", "Print all invariants, and check nothing.", "list_")
+@option("--ranks", "N", "Also run the script on N ranks.", 1, WHOLE)
+@option("--resume-with", "ARGUMENTS", "Interrupt the script, and resume it with these.")
+@option("--jobs", "N", "Check N targets at a time, or one on N cores.", None, WHOLE)
+@option("--results", "FILE", "Append a line of JSON for each; skip those it has.", kind=PATH)
+@option("--scheduler", "ADDRESS", "Use the workers of a Dask cluster.")
 @click.option("--line", type=PATH, hidden=True)  # written for the process that checks several
 def command(
     targets: tuple[str, ...],
@@ -282,82 +241,25 @@ def command(
     list_: bool,
     about: str | None,
     no_explain: bool,
-    time_limit: float | None,
-    memory: float | None,
     ranks: int,
     resume_with: str | None,
     **options: Any,
 ) -> int:
     """Check trainings, and two-layer training steps, against the invariants.
 
-    NAME is a script that trains with PyTorch or JAX, such as train.py: it runs unchanged, stopped
-    after a few updates, in a mirror of its folder. Its own arguments follow --, and -m MODULE
-    stands for python -m MODULE: `symmetry check -m package.train -- --epochs 1`.
+    NAME is a script that trains with PyTorch or JAX; its own arguments follow --: `symmetry check
+    train.py -- --epochs 1`. It runs unchanged in a mirror of its folder, and is stopped after a few
+    updates. NAME may also be a notebook, a folder, -m MODULE, or a function, as FILE:FUNCTION. The
+    first line of the answer says whether it is sound; each problem follows with its line of code.
 
-    A notebook is checked as a script: its cells in order, without magics.
-
-    NAME may also be a function, as package.module:attribute or path/to/file.py:attribute; or numba
-    (the default: this project's own core), numpy, torch, torch-autograd or jax. A training in
-    PyTorch is a function without parameters that returns (model, step), or (model, step, extras):
-    help(symmetry.check) lists the extras. A training in JAX returns (state, step), where
-    step(state, i) returns the next state. A two-layer step is called as step(x, y, w1, w2, lr), on
-    many generated cases, and returns the new (w1, w2).
-
-    The attribute may be a pattern, such as 'models.py:train_*': each target that the file defines
-    under such a name is checked. It may be a generator function that yields pairs of a name and a
-    training: FILE:FUNCTION is all of them, FILE:FUNCTION:NAME is one. Several targets are checked
-    by processes of their own; their table begins with what is most suspicious. Without NAME, in a
-    folder with scripts that train, the command says what to type; in another one it checks numba,
-    and says so. A folder as NAME stands for its scripts that train.
-
-    A script that saves is resumed with `--resume-with`: `symmetry check train.py --resume-with
-    "--resume out/last.pt"`. It runs once as it is typed, and its files are copied behind a save, as
-    a kill would leave them. It runs again with the arguments of --resume-with in place of its own,
-    in a mirror with these files, and once more from a save of that run. Up to 64 updates of each
-    are compared, so give it arguments with which it saves early, and trains on afterwards.
-
-    A verdict is: holds; violated; rounding, if units split only by rounding, which --exact makes a
-    violation; vacuous, if nothing in the target could have violated it; not applicable; expected
-    failure; error, if the target raised; not finished, if a limit or an error of symmetry itself
-    came first. The exit status is 1 if an invariant is violated, an error occurs, or an expected
-    failure no longer fails.
-
-    Options may be in the table [tool.symmetry] of pyproject.toml, in the working directory, by
-    their names without dashes, such as skip = ["training/padding"]; and targets = ["train.py
-    --epochs 1"], which are checked without NAME. --verbose shows them.
-
-    The first line is the answer. Each problem follows with the line of the code, if it is known,
-    and the command that repeats it; then notes: facts that are usually mistakes, and fail a check
-    only with --strict or --gate.
-
-    A project that has known problems begins with `symmetry check ... --baseline FILE
-    --update-baseline`, which exits with 0, and writes a reason into each line of FILE. With
-    --baseline FILE alone, these do not fail the check any more; others do, and so does an entry
-    that has no failure. An entry accepts one failure: its invariant, at a line with this text,
-    wherever it is in the file; without a known line, with this message. An entry without "found",
-    as of an earlier version, accepts any failure of its invariant; --update-baseline narrows it. An
-    entry with "until": "2027-01-31" accepts nothing after that day.
-
-    One line may be excused where it stands, with a reason: `model.eval()  # symmetry:
-    ignore[loop/modes] the body is frozen on purpose`. A comment that excuses nothing is reported.
-
-    Sizes and rates can be drawn. Parameters of a function may have strategies of Hypothesis as
-    their defaults, hidden=st.integers(1, 64); values for them follow --, as hidden=3. Arguments of
-    a script have a name in braces, which is safe in shells, and a range: `symmetry check train.py
-    --draw hidden=1..64 --draw rate=1e-5..1 -- --hidden {hidden} --lr {rate}`. A failure is shown
-    with the smallest arguments, and sizes at which the training raises count as failures.
-
-    A check of a large script takes minutes. --budget 120 ends it after 120 CPU seconds: the
-    checks that find most per second run first, no call of the script begins later, and the first
-    line says how far the check came. The exit status is about the invariants
-    that were judged, and --require says which must be. Ctrl-C ends a check in the same way, with
-    the exit status 130.
+    `symmetry check --about TOPIC` says more: scripts, functions, several, draw, resume, verdicts,
+    accept, settings, budget, gpu, ranks, ci, json.
 
     Exit status: 0 nothing is violated, 1 something is, or the target does not work; 2 the command
-    could not do its work, nothing was checked, or a limit came first.
+    could not do its work, nothing was checked, or a limit came first; 130 interrupted.
     """
     if list_:
-        return _list(options["only"], options["skip"], whole=options["verbose"])
+        return _list(options["only"], options["skip"], whole=options["quiet"] is False)
     if about is not None:
         return _about(about)
     from symmetry.cli.baseline import BaselineFile
@@ -372,10 +274,8 @@ def command(
         baseline.begin()
     targets = targets or _default()
     names, left_out = _expand(targets)
-    apart = (several[name] for name in ("results", "since", "scheduler"))
-    if output.line is None and (
-        len(names) > 1 or names != targets or any(apart) or time_limit or memory
-    ):
+    apart = (several[name] for name in ("results", "scheduler"))
+    if output.line is None and (len(names) > 1 or names != targets or any(apart)):
         if world() > 1:
             under = launcher().name
             raise click.UsageError(f"{under} is for one target, and these may be several.")

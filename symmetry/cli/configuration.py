@@ -21,12 +21,13 @@ from typing import Any
 import click
 
 from symmetry.base.errors import SymmetryError
+from symmetry.cli.gone import instead
 
 FILE = "pyproject.toml"
 TARGETS = "targets"
 TABLE = "symmetry.configuration"  # its key in the context of a command
 # Options of a check of several targets, which the checks of each do not have.
-OF_SEVERAL = ("jobs", "results", "since", "scheduler", "json", "output")
+OF_SEVERAL = ("jobs", "results", "scheduler", "json", "output")
 # Options that belong to one command line only.
 _TYPED_ONLY = {"list", "about", "help", "line", "update-baseline", "in-process", "results"}
 
@@ -41,9 +42,10 @@ def configuration(command: click.Command) -> dict[str, Any]:
     """
     table = _table(Path(FILE))
     options = {
-        option.opts[0].removeprefix("--"): option
+        name.removeprefix("--"): option
         for option in command.params
         if isinstance(option, click.Option)
+        for name in (option.opts[0], *option.secondary_opts)
     }
     found: dict[str, Any] = {}
     for key, value in table.items():
@@ -51,7 +53,12 @@ def configuration(command: click.Command) -> dict[str, Any]:
         if name == TARGETS:
             found[TARGETS] = _texts(key, value)
         elif name in options and name not in _TYPED_ONLY:
-            found[options[name].name or name] = _value(key, options[name], value)
+            value = _value(key, options[name], value)
+            if pair := options[name].secondary_opts:  # --quiet/--verbose: false is neither
+                value = f"--{name}" not in pair if value else None
+            found[options[name].name or name] = value
+        elif hint := instead(name):
+            raise _error(key, hint)
         else:
             known = sorted({TARGETS, *options} - _TYPED_ONLY)
             close = get_close_matches(name, known, 1)

@@ -166,10 +166,11 @@ class _Others:
         from symmetry.report.about import problem_lines
         from symmetry.report.heat_map import shaded
 
-        known = {invariant.name for invariant in self._target.invariants}
+        known = self._target.invariants
         # Not those of ranks, for example.
-        only = tuple(name for name in invariants if name in known)
-        options = Options(only=only, fast=not only, seed=self._seed)
+        only = tuple(each.name for each in known if each.name in invariants)
+        skip = () if only else tuple(each.name for each in known if each.units)
+        options = Options(only=only, skip=skip, seed=self._seed)
         found = [*problem_lines(session.check(session.plan_check(self._target.name, options)))]
         for influence in session.influences(self._target.name, self._seed) if found else ():
             found += ["", *shaded(influence)]

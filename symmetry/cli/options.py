@@ -42,19 +42,39 @@ def given_path(text: str) -> Path:
     return Path(text)
 
 
-class WholeNumber(click.IntRange):
-    """A whole number from a smallest one on."""
+class WholeNumber(click.types.IntParamType):
+    """A whole number from a smallest one on; the help does not show the limits."""
 
     name = "whole number"  # errors call it so
+
+    def __init__(self, least: int, most: float | None = None) -> None:
+        self._least, self._most = least, math.inf if most is None else most
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> int:
+        number = int(super().convert(value, param, ctx))
+        if not self._least <= number <= self._most:
+            end = f"at least {self._least}" if number < self._least else f"at most {self._most}"
+            self.fail(f"{value} must be {end}.", param, ctx)
+        return number
+
+
+class Positive(click.types.FloatParamType):
+    """A positive number."""
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> float:
+        number = float(super().convert(value, param, ctx))
+        if not number > 0:
+            self.fail(f"{value} must be above 0.", param, ctx)
+        return number
 
 
 REPORTS = Path("reports")  # the directory of the reports that are written without any option
 _CLASSES = 10  # of the digits
 
-WHOLE, SEED = WholeNumber(min=1), WholeNumber(0, LARGEST_SEED)
+WHOLE, SEED = WholeNumber(1), WholeNumber(0, LARGEST_SEED)
 STANDARD = Path("-")  # standard output, where a file is expected
 PATH, RATE, DTYPE = given_path, learning_rate, click.Choice(DTYPES)
-POSITIVE = click.FloatRange(min=0, min_open=True)
+POSITIVE = Positive()
 
 
 def option(
@@ -98,11 +118,11 @@ def _declared(field: Field[Any], about: About) -> Decorator:
     return click.option(
         name,
         field.name,
-        metavar=about.metavar,
-        type=WholeNumber(about.least, about.most) if is_number(field) else _kind(about),
+        metavar=about.metavar and about.metavar + "..." * more["multiple"],
+        type=WholeNumber(about.least or 0, about.most) if is_number(field) else _kind(about),
         default=field.default if is_number(field) else None,
         show_default=is_number(field) and field.default is not None,
-        help=" ".join(filter(None, (about.text, "Repeatable." * more["multiple"], about.typed))),
+        help=f"{about.text}{about.typed}",
         **more,
     )
 
@@ -205,14 +225,13 @@ def typed_options(without: Collection[str]) -> tuple[str, ...]:
     values, _, _ = context.command.make_parser(context).parse_args(own)
     words: list[str] = []
     for parameter in context.command.params:
-        named = isinstance(parameter, click.Option) and parameter.name not in without
-        if named and parameter.name in values:
+        if not isinstance(parameter, click.Option) or parameter.name in without:
+            continue
+        if parameter.name in values:
             value = values[parameter.name]
             for each in value if isinstance(value, list | tuple) else (value,):
-                words += [
-                    parameter.opts[0],
-                    *([] if getattr(parameter, "is_flag", False) else [each]),
-                ]
+                name = parameter.opts[0] if each is not False else parameter.secondary_opts[0]
+                words += [name, *([] if parameter.is_flag else [each])]
     return tuple(words)
 
 

@@ -26,13 +26,13 @@ _COLORS = {OK: "green", FOUND: "red", FAILED: "yellow"}
 class Output:
     """How a check is printed, and where it is written."""
 
-    verbose: bool  # whether every verdict is printed
     format_: str  # the format of the printed result
     json: Path | None  # file of the result
     output: Path | None  # directory of the Markdown report
     # File of the line that a process sends to the one that checks several targets.
     line: Path | None = None
-    quiet: bool = False  # whether nothing is printed of a check that passes
+    # Whether nothing is printed of a check that passes; False if every verdict is printed.
+    quiet: bool | None = None
 
     @classmethod
     def of(cls, options: dict[str, Any]) -> Output:
@@ -47,6 +47,11 @@ class Output:
         return replace(output, json=None, format_="json")
 
     @property
+    def verbose(self) -> bool:
+        """Whether every verdict is printed."""
+        return self.quiet is False
+
+    @property
     def text(self) -> bool:
         """Whether the result is printed for people."""
         return self.format_ == "text"
@@ -59,7 +64,7 @@ class Output:
     @property
     def listing(self) -> bool:
         """Whether each verdict is printed as it comes."""
-        return self.verbose and self.text and not self.quiet
+        return self.verbose and self.text
 
     def refuse(self, report: str) -> None:
         """Refuse files that cannot be written, before anything is checked."""

@@ -94,13 +94,10 @@ def select(
     only: Sequence[str] = (),
     skip: Sequence[str] = (),
     what: str = "invariant",
-    *,
-    units: bool = True,
 ) -> tuple[Entry, ...]:
     """Return the invariants whose full names match a pattern of ``only`` and none of ``skip``.
 
-    Without ``only`` those that are checked by default; without ``units`` none that needs equal
-    units.
+    Without ``only`` those that are checked by default.
 
     Raises
     ------
@@ -121,7 +118,6 @@ def select(
         for invariant in catalogue
         if (_any_matches(only, invariant.name) if only else invariant.default)
         and not _any_matches(skip, invariant.name)
-        and (units or not invariant.units)
     )
     if not selected:
         raise SymmetryError("the patterns to skip leave no invariant to check")

@@ -1,8 +1,12 @@
-"""The meaning of invariants and notes, for people: the facts, why they hold, an example, a cure."""
+"""The meaning of invariants and notes, for people: the facts, why they hold, an example, a cure.
+
+Topics, such as ``scripts``, describe how a check is used; their texts are in one file.
+"""
 
 import textwrap
 from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
+from pathlib import Path
 
 from symmetry.base.errors import SymmetryError
 from symmetry.checker.verdict import Checked
@@ -13,24 +17,36 @@ from symmetry.report.problems import problems, rendered
 
 
 def describe(name: str, invariants: Sequence[Invariant]) -> Iterator[str]:
-    """Yield lines about the invariant or the note of a name.
+    """Yield lines about the invariant, the note or the topic of a name.
 
     Raises
     ------
     SymmetryError
-        If no invariant or note has that name.
+        If nothing has that name.
     """
+    texts = topics()
     known = {invariant.name: invariant for invariant in invariants}
     kinds = {kind.name: kind for invariant in invariants for kind in invariant.notes}
     if name in known:
         yield from _of_invariant(known[name])
     elif name in kinds:
         yield from _of_note(kinds[name], invariants)
+    elif name in texts:
+        yield from _folded(texts[name])
     else:
-        names = [*known, *sorted(kinds.keys() - known.keys())]
-        close = get_close_matches(name, names, 1)
-        hint = f", did you mean {close[0]!r}?" if close else f": there are {', '.join(names)}"
-        raise SymmetryError(f"no invariant or note is called {name!r}{hint}")
+        close = get_close_matches(name, {*known, *kinds, *texts}, 3)
+        hint = f"did you mean {' or '.join(close)}? " if close else ""
+        raise SymmetryError(
+            f"no invariant, note or topic is called {name!r}: {hint}topics are {', '.join(texts)} "
+            "(invariants: symmetry check --list)"
+        )
+
+
+def topics() -> dict[str, str]:
+    """Return the texts of topics, by their names."""
+    page = Path(__file__).parent.joinpath("templates", "topics.md").read_text("utf-8")
+    parts = (part.partition("\n") for part in f"\n{page}".split("\n## ")[1:])
+    return {name: text.strip() for name, _, text in parts}
 
 
 def _of_note(kind: NoteKind, invariants: Sequence[Invariant]) -> Iterator[str]:
@@ -84,4 +100,5 @@ def problem_lines(checked: Checked) -> Iterator[str]:
 
 def _folded(text: str) -> Iterator[str]:
     for line in text.splitlines():
-        yield from textwrap.wrap(line, WIDTH.get()) if len(line) > WIDTH.get() else (line,)
+        long = len(line) > WIDTH.get() and not line.startswith("    ")  # a command stays whole
+        yield from textwrap.wrap(line, WIDTH.get()) if long else (line,)

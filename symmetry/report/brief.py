@@ -170,7 +170,7 @@ def _judgeable(checked: Checked, verdict: Verdict) -> str:
     if verdict.kind == "not reached":
         return "a larger --budget" if checked.cut.startswith("within") else "a check to its end"
     if verdict.kind == "not finished":
-        return "a larger --timeout or --time-limit, or a smaller model"
+        return "a larger --timeout, or a smaller model"
     return f"a run that has {verdict.about.witness}"
 
 

@@ -229,7 +229,7 @@ def has_name(target: str, verdict: Verdict) -> bool:
 def next_step(checked: Checked, verdict: Verdict) -> str | None:
     """Return the command to try next: it names the operation which splits the units, for example.
 
-    None without a split, and for an error that more samples do not cure.
+    None without a split.
     """
     violation, case = verdict.violation, verdict.case
     if verdict.kind == "violated" and violation is not None:
@@ -240,7 +240,4 @@ def next_step(checked: Checked, verdict: Verdict) -> str | None:
             if not has_name(target, verdict):
                 return in_python(target, "explain")
             return command_line("explain", target, case=case and case.to_json())
-    works = any(other.counted for other in checked.verdicts if other.dtype == verdict.dtype)
-    if verdict.kind == "error" and case is not None and case.n == 1 and works:
-        return command_line("check", checked.target, min_samples=2)
     return None

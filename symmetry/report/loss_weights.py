@@ -1,13 +1,10 @@
-"""The weights of loss terms in an update: as a table, and as a matrix for a picture."""
+"""The weights of loss terms in an update, as a table."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-
-import numpy as np
+from collections.abc import Iterator
 
 from symmetry.invariants.loss.pieces import LossSite, UpdateInPieces, updates_in_pieces
-from symmetry.observe.influence import Influence
 from symmetry.observe.terms import Terms
 from symmetry.training.events import Epochs
 from symmetry.units.words import count
@@ -35,24 +32,6 @@ def weight_rows(update: UpdateInPieces) -> Iterator[tuple[str, ...]]:
             name = ""
         total = f"together {sum(terms.total for terms in pieces.values()):.4g}"
         yield "", f"all {count(len(pieces), 'micro-batch', 'micro-batches')}", "", "", total
-
-
-def weight_matrices(update: UpdateInPieces) -> list[Influence]:
-    """Return a matrix for each loss: micro-batches down, terms across."""
-    return [_influence(site, pieces, update) for site, pieces in update.sites.items()]
-
-
-def _influence(site: LossSite, pieces: Mapping[int, Terms], update: UpdateInPieces) -> Influence:
-    values = np.full((len(pieces), max(terms.size for terms in pieces.values())), np.nan)
-    for row, terms in zip(values, pieces.values(), strict=True):
-        row[: terms.size] = np.abs(np.concatenate([array.ravel() for array in terms.weights]))
-    return Influence(
-        title=_site(site, update),
-        rows=tuple(f"{_piece(n)}: {_counted(t)}" for n, t in pieces.items()),
-        across="terms of the loss, in their order",
-        values=values,
-        scale="weight of a term",
-    )
 
 
 def _site(site: LossSite, update: UpdateInPieces) -> str:

@@ -33,11 +33,9 @@ _SUSPICIONS = (  # the worst first
     "vacuous",
     "sound",
 )
-_NO_NEWS = {"largest", "exit_code_accepting"}
 _ENDS = {  # what the messages say of a check that is not whole
-    "time": "(--time-limit)",
-    "memory": "(--memory)",
-    "killed": "process was killed (",
+    "time": ("(--budget)", "(--timeout)"),
+    "killed": ("process was killed (",),
 }
 
 
@@ -58,9 +56,10 @@ def line_of(checked: Checked, explained: Explained | None = None) -> dict[str, A
 
 
 def ended(line: Line) -> str:
-    """Return how a check ended: whole, or cut short by time, by memory or by its system."""
+    """Return how a check ended: whole, or cut short by a limit of time or by its system."""
     texts = [line.get("error", ""), *(result["message"] for result in line["results"])]
-    return next((end for end, sign in _ENDS.items() if any(sign in t for t in texts)), "whole")
+    text = "\n".join(texts)
+    return next((end for end, signs in _ENDS.items() if any(s in text for s in signs)), "whole")
 
 
 def suspicion(line: Line) -> str:
@@ -83,11 +82,6 @@ def suspicion(line: Line) -> str:
 def by_suspicion(lines: Iterable[Line]) -> list[Line]:
     """Return the lines of targets, the most suspicious first; else by name."""
     return sorted(lines, key=lambda line: (_SUSPICIONS.index(suspicion(line)), line["trainer"]))
-
-
-def changed(lines: Iterable[Line], before: Mapping[str, Line]) -> list[Line]:
-    """Return the lines in which a verdict, or its meaning, is another than before."""
-    return [line for line in lines if _gist(line) != _gist(before.get(line["trainer"], {}))]
 
 
 def in_short(line: Line) -> str:
@@ -137,13 +131,6 @@ def worst_code(lines: Iterable[Line], *, accepting: bool = False) -> int:
 
 def _code(line: Line, key: str = "exit_code") -> int:
     return int(line["table"][key]) if "table" in line else FAILED
-
-
-def _gist(line: Line) -> object:
-    """Return what stays the same if a target is checked again and nothing is new."""
-    results = [(each["name"], each["dtype"], each["verdict"]) for each in line.get("results", ())]
-    table = {k: v for k, v in line.get("table", {}).items() if k not in _NO_NEWS}
-    return sorted(results), table, line.get("error")
 
 
 def _kinds(checked: Checked, dtype: str) -> str:

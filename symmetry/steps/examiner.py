@@ -238,8 +238,6 @@ class StepExaminer(Examiner):
         """Cut the run after the iteration that failed, then try everything else."""
 
         def fails(candidate: Case) -> Verdict | None:
-            if candidate.n < self.plan.options.min_samples:
-                return None
             found = self._measure(invariant, candidate)
             return found if found.kind == failure.kind else None
 

@@ -57,7 +57,7 @@ class StepTarget(TwoLayerStep):
         only, remarks = tuple(options.only), tuple[str, ...]()
         if not only and not self.builtin:
             only, remarks = (_FAMILY,), (_PARTLY,)
-        invariants = select(CATALOGUE, only, tuple(options.skip), units=not options.fast)
+        invariants = select(CATALOGUE, only, tuple(options.skip))
         cases = _cases(options)
         on = f"on {count(len(cases), 'given case')}"
         if options.cases is None:
@@ -112,8 +112,7 @@ def _cases(options: Options) -> tuple[Case, ...]:
     if cases is None:
         from symmetry.steps.drawn_cases import draw_cases  # imports Hypothesis
 
-        drawn = draw_cases(options.examples or CASES, options.seed, options.dtypes)
-        cases = [replace(case, n=max(case.n, options.min_samples)) for case in drawn]
+        cases = draw_cases(options.examples or CASES, options.seed, options.dtypes)
     selected = tuple(case for case in cases if case.dtype in options.dtypes)
     if not selected:
         raise SymmetryError(f"no case is in {' or '.join(options.dtypes)}")

@@ -78,7 +78,6 @@ class TrainingTarget:
             tuple(options.only),
             tuple(options.skip),
             "invariant of trainings",
-            units=not options.fast,
         )
         if options.budget is not None:
             invariants = budgeted(invariants)

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from symmetry.base.failure import Failure
-from symmetry.observe.influence import Influence
 from symmetry.observe.source_line import NOWHERE, SourceLine
 from symmetry.observe.terms import Terms
 from symmetry.training.recuts import Recut
@@ -493,7 +492,6 @@ class Epochs:
     models: tuple[Model, ...]
     optimizers: tuple[SteppedOptimizer, ...]
     schedulers: tuple[Scheduler, ...] = ()
-    influences: tuple[Influence, ...] = field(default=(), compare=False)  # of tokens on documents
     copies: tuple[Copy, ...] = ()
     scores: tuple[Score, ...] = ()
     rows: tuple[BatchRows, ...] = ()

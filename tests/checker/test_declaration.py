@@ -42,7 +42,7 @@ def test_a_function_shows_its_options(function: object) -> None:
     assert parameters["expect_units"].default == {}
     assert "options" not in parameters
     doc = inspect.getdoc(function) or ""
-    assert "steps : int\n    Number of steps in the runs of training/*" in doc
+    assert "steps : int\n    Steps in the runs of a function." in doc
 
 
 def test_a_recording_has_fewer_options() -> None:

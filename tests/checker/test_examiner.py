@@ -100,8 +100,9 @@ def test_without_any_verdict_nothing_is_proved(clock: list[float]) -> None:
 
 
 def test_a_budget_that_suffices_changes_only_the_order(clock: list[float]) -> None:
-    plain = checked(training(), fast=True)
-    within = checked_within(clock, 1e9, fast=True)
+    skip = "symmetry/*"
+    plain = checked(training(), skip=skip)
+    within = checked_within(clock, 1e9, skip=skip)
     kinds = [{(v.invariant, v.dtype): v.kind for v in c.verdicts} for c in (plain, within)]
     assert kinds[0] == kinds[1]
     assert (within.complete, within.cut) == (True, "")

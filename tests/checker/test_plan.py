@@ -46,13 +46,6 @@ def test_given_cases_are_run_as_they_are():
         plan_of(OWN, cases=[CASE], dtype=["float64"])
 
 
-def test_every_case_has_as_many_samples_as_asked_for():
-    cases = plan_of(OWN, examples=40, min_samples=3).cases
-    drawn = draw_cases(40, 0)
-    assert min(case.n for case in drawn) < 3
-    assert cases == tuple(replace(case, n=max(case.n, 3)) for case in drawn)
-
-
 def test_the_heading_says_what_is_checked_on_what():
     heading = plan_of(OWN, only=["*/pure"], examples=4, seed=2).heading
     assert heading[0] == "mine: 1 invariant on 4 cases in float32 and in float64, seed 2"
@@ -80,7 +73,7 @@ def test_a_plan_that_is_run_says_what_it_checked():
         ({"require": "network/gradient"}, "--require network/gradient can never be met: it is not"),
         ({"require": "symmetry/pur"}, "no invariant matches 'symmetry/pur', did you mean"),
         ({"gate": "loss/scaling"}, "no note matches 'loss/scaling': this target has none"),
-        ({"min_samples": True}, "min_samples must be an integer of at least 1, not True"),
+        ({"steps": True}, "steps must be an integer of at least 2, not True"),
         ({"dtype": ["half"]}, "dtype must be one of float32, float64, not 'half'"),
         ({"expected_failures": {"clone": "x"}}, "cannot expect a failure of 'clone': there are"),
         ({"expected_failures": {"symmetry/pure": " "}}, "of symmetry/pure needs a reason"),

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from symmetry.law.case import Case
+from symmetry.report.about import topics
 from symmetry.steps.drawn_cases import draw_cases
 from symmetry.targets.kinds import invariants
 from tests.catalogues import STEPS as CATALOGUE
@@ -264,17 +265,6 @@ def test_a_requirement_that_is_not_met_proves_nothing(folder: Path) -> None:
     assert_one_line(symmetry(*arguments, "--require", "2", cwd=folder), "--require 2 can never be")
 
 
-def test_an_expected_failure(folder: Path) -> None:
-    expected = ("--expect-failure", "symmetry/w2-rows=known = see #12")
-    finished = symmetry("check", "--verbose", "steps:broken", *W2_ROWS, *expected, cwd=folder)
-    assert finished.status == 0
-    assert "expected failure  known = see #12: after step 1 hidden unit " in finished.out
-    finished = symmetry("check", "--verbose", "steps:sound", *W2_ROWS, *expected, cwd=folder)
-    assert finished.status == 1
-    assert "was expected to fail (known = see #12), but" in finished.out
-    assert "expected to fail, but not failing: symmetry/w2-rows (1 check; " in finished.out
-
-
 def test_a_replayed_case_is_run_as_it_is(folder: Path) -> None:
     finished = symmetry(
         "check",
@@ -431,6 +421,8 @@ def test_the_list(tmp_path: Path) -> None:
 
 def test_all_options_are_in_a_section_of_the_help(tmp_path: Path) -> None:
     text = symmetry("check", "--help", cwd=tmp_path).out
+    assert len(text.splitlines()) <= 65
+    assert f"says more: {', '.join(topics())}." in " ".join(text.split())
     *_, others = text.split("\nOther options:\n")
     assert others.split() == ["-h,", "--help", "Show", "this", "message", "and", "exit."]
     for heading in ("Which checks", "What fails", "Output", "How it runs", "Several targets"):
@@ -449,9 +441,12 @@ def test_all_options_are_in_a_section_of_the_help(tmp_path: Path) -> None:
         (["--examples", "many"], "--examples"),
         (["--seed", "-1"], "--seed"),
         (["--dtype", "float16"], "--dtype"),
-        (["--expect-failure", "symmetry/clones"], "takes NAME=REASON, not 'symmetry/clones'"),
-        (["--expect-failure", "symmetry/clones= "], "takes NAME=REASON"),
-        (["--expect-failure", "clones=x"], "cannot expect a failure of 'clones'"),
+        (["--fast"], "--fast is gone: type --skip 'symmetry/*'"),
+        (["--strict", "steps.py"], "--strict is gone: type --gate '*'"),
+        (
+            ["--time-limit=60"],
+            "--time-limit is gone: type --budget SECONDS for a target, ",
+        ),
         (["--case", "{}"], 'missing keys "n", "i"'),
         (["--case", '{"n": 1'], "--case: a case is one line of JSON"),
         (["--case", CASE.to_json().replace('"h": 4', '"h": 0')], "h must be an integer from 1"),

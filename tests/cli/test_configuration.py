@@ -11,6 +11,7 @@ from tests.cli.process import assert_one_line
 from tests.cli.process import symmetry as process
 
 FEW = 'targets = ["numpy"]\nonly = ["*/pure"]\nexamples = 3\ndtype = "float32"\n'
+STALE = '{"target": "numpy", "invariant": "symmetry/pure", "found": "w1", "reason": "known"}\n'
 
 
 @pytest.fixture
@@ -42,13 +43,16 @@ def test_what_is_typed_comes_first_and_verbose_shows_the_table(check):
         "dtype = ['float32']"
     )
     assert second == "numba: 1 invariant on 2 cases in float32, seed 0"
+    done = check(of(f"{FEW}verbose = true"), "numba", "--examples", "2")
+    assert done.out.splitlines()[1] == second
+    assert check(of(f"{FEW}verbose = false\nquiet = true")).out == ""
 
 
-def test_a_quiet_check_that_passes_prints_nothing(check):
+def test_a_quiet_check_that_passes_prints_nothing(check, tmp_path):
     done = check(of(FEW), "--quiet")
     assert (done.status, done.out, done.err) == (0, "", "")
-    stale = 'expect-failure = {"symmetry/pure" = "known"}\n'
-    done = check(of(FEW + stale), "--quiet")
+    (tmp_path / "known.jsonl").write_text(STALE)
+    done = check(of(f"{FEW}baseline = 'known.jsonl'"), "--quiet")
     assert (done.status, done.out.splitlines()[0]) == (1, "numpy: 1 problem (1 check)")
 
 
@@ -69,14 +73,15 @@ def test_help_and_other_tools_do_not_need_a_table(check):
         ('skp = ["a/*"]', ("[tool.symmetry] skp: there is no such option, did you mean skip?",)),
         ("walk = true", ("there is no such option: there are ", "targets")),
         ("list = true", ("[tool.symmetry] list: there is no such option",)),
-        ('strict = "yes"', ("strict: it is true or false, not 'yes'",)),
+        ('exact = "yes"', ("exact: it is true or false, not 'yes'",)),
+        ("strict = true", ("[tool.symmetry] strict: --strict is gone: type --gate '*'",)),
         ('seed = "one"', ("seed: it is a number, not 'one'",)),
         ("baseline = 3", ("baseline: it is a text, not 3",)),
         ("skip = [{}]", ("skip: it is a list of texts",)),
         ("targets = 3", ("targets: it is a list of texts, not 3",)),
         ('expect-units = ["fc1=33"]', ("expect-units: it is a table", "['fc1=33']")),
         ('expect-units = {fc1 = "many"}', ("--expect-units takes NAME=N, not 'fc1=many'",)),
-        ("steps = 1", ("1 is not in the range x>=2",)),
+        ("steps = 1", ("1 must be at least 2",)),
         ('format = "xml"', ("'xml' is not one of 'text'",)),
         ('dtype = ["half"]', ("'half' is not one of 'float32'",)),
         ('baseline = "known.jsonl"', ("the baseline known.jsonl cannot be read",)),

@@ -89,7 +89,7 @@ def test_what_cannot_be_drawn_is_refused_in_one_line(folder, words, message):
 
 @pytest.mark.parametrize("option", ["--hidden", "-x"])
 def test_an_option_of_the_script_belongs_behind_two_dashes(folder, option):
-    done = inside.symmetry("check", "train.py", "--fast", option, "3", cwd=folder)
-    assert_one_line(done, f"it follows --: symmetry check train.py --fast -- {option} 3")
+    done = inside.symmetry("check", "train.py", "--exact", option, "3", cwd=folder)
+    assert_one_line(done, f"it follows --: symmetry check train.py --exact -- {option} 3")
     done = inside.symmetry("check", "functions.py:training", option, "3", cwd=folder)
     assert "it follows" not in done.err

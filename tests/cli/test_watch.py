@@ -1,14 +1,12 @@
-"""``symmetry watch``: the timeline of a script, as text and as a page."""
+"""``symmetry watch``: the timeline of a script, as text."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
-from xml.etree import ElementTree
 
 import pytest
 
-from symmetry.report import timeline_page
 from tests.cli.inside import symmetry
 from tests.cli.process import Finished
 from tests.invariants.resume.scripts import FAULTS, text
@@ -43,7 +41,7 @@ for epoch in range(2):
 def watched(tmp_path_factory: pytest.TempPathFactory) -> tuple[Finished, Path]:
     folder = tmp_path_factory.mktemp("watched")
     (folder / "train.py").write_text(SCRIPT)
-    return symmetry("watch", "train.py", "--output", "page.html", cwd=folder), folder
+    return symmetry("watch", "train.py", cwd=folder), folder
 
 
 def test_the_timeline_has_what_a_script_does_in_order_with_its_lines(watched):
@@ -64,47 +62,7 @@ def test_the_timeline_has_what_a_script_does_in_order_with_its_lines(watched):
     places = [found.start() if (found := re.search(e, timeline)) else None for e in expected]
     assert None not in places
     assert places == sorted(places)
-    assert sorted(path.name for path in folder.iterdir()) == ["page.html", "train.py"]
-
-
-def test_the_suffix_of_the_output_says_whether_it_is_text(tmp_path):
-    (tmp_path / "train.py").write_text(SCRIPT)
-    done = symmetry("watch", "train.py", "--output", "lines.txt", cwd=tmp_path)
-    assert done.status == 0, done.err
-    assert done.out == (tmp_path / "lines.txt").read_text() + "wrote lines.txt\n"
-
-
-def test_another_suffix_is_refused_before_anything_runs(tmp_path):
-    done = symmetry("watch", "missing.py", "--output", "page.json", cwd=tmp_path)
-    assert done.status == 2
-    assert "'--output': page.json ends neither in .html nor in .txt." in done.err
-
-
-def test_the_page_draws_each_event_in_a_colour_of_its_key(watched):
-    page = (watched[1] / "page.html").read_text()
-    svg = ElementTree.fromstring(page[page.index("<svg") : page.index("</svg>") + 6])
-    drawn = {mark.get("fill") for mark in svg.iter("rect")}
-    key = re.findall(r'<span style="background: (#[0-9a-f]{6})"></span>', page)
-    assert len(key) == len(timeline_page._COLOURS)
-    assert drawn == {*key}
-    assert [line.get("stroke") for line in svg.iter("polyline")] == [
-        timeline_page._COLOURS["update"]
-    ]
-    assert "learning rate (top: 0.1)" in page
-    assert "batches of valid" in page
-    assert "gradients cleared" in page
-    assert page.count("<h2>timeline</h2>") == page.count("evaluates") == 1  # each table once
-
-
-def test_the_page_says_which_events_its_picture_leaves_out(tmp_path, monkeypatch):
-    monkeypatch.setattr(timeline_page, "_MOST", 10)
-    (tmp_path / "train.py").write_text(SCRIPT)
-    assert symmetry("watch", "train.py", "--output", "page.html", cwd=tmp_path).status == 0
-    left_out = re.search(
-        r"the last (\d+) are in the text alone", (tmp_path / "page.html").read_text()
-    )
-    assert left_out is not None
-    assert int(left_out[1]) > 10
+    assert sorted(path.name for path in folder.iterdir()) == ["train.py"]
 
 
 def test_a_function_has_no_epochs(tmp_path):

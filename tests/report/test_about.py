@@ -7,7 +7,7 @@ import pytest
 from symmetry.base.errors import SymmetryError
 from symmetry.invariants.catalogue import catalogue
 from symmetry.invariants.loop import copies, modes
-from symmetry.report.about import describe, problem_lines
+from symmetry.report.about import describe, problem_lines, topics
 from tests.catalogues import STEPS, TRAININGS, named, select_trainings
 from tests.report.checks import HOLDS, LOGITS, checked
 
@@ -69,5 +69,13 @@ def test_a_note_has_a_meaning_of_its_own() -> None:
 
 
 def test_a_name_that_is_misspelt_is_answered_with_the_nearest() -> None:
-    with pytest.raises(SymmetryError, match="did you mean 'loop/copies'"):
+    with pytest.raises(SymmetryError, match="did you mean loop/copies"):
         list(describe("loop/copy", TRAININGS))
+    with pytest.raises(SymmetryError, match="did you mean ranks"):
+        list(describe("rank", TRAININGS))
+
+
+@pytest.mark.parametrize("name", topics())
+def test_each_topic_has_a_short_text(name: str) -> None:
+    lines = [*describe(name, TRAININGS)]
+    assert 1 <= len(lines) <= 20

@@ -41,7 +41,7 @@ def test_a_command_line_is_quoted_and_leaves_out_what_is_not_given() -> None:
         "check", "a b.py:step", exact=True, no_explain=False, seed=None, only=("x/*",)
     )
     assert line == "symmetry check 'a b.py:step' --exact --only 'x/*'"
-    assert command_line("check", "numba", min_samples=0) == "symmetry check numba --min-samples 0"
+    assert command_line("check", "numba", expect_units=0) == "symmetry check numba --expect-units 0"
 
 
 def test_paragraphs_are_filled_and_the_rest_is_kept() -> None:

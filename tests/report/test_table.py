@@ -12,7 +12,6 @@ from symmetry.law.measurement import Violation
 from symmetry.observe.source_line import SourceLine
 from symmetry.report.table import (
     by_suspicion,
-    changed,
     ended,
     in_short,
     line_of,
@@ -37,7 +36,7 @@ ROWS = [
     {"trainer": "x:y", "error": WHY, "results": []},
 ]
 BROKEN = replace(HOLDS, kind="violated", violation=Violation("split", 1, "w1"))
-LATE = replace(VACUOUS, kind="not finished", message="not finished within 3 seconds (--time-limit)")
+LATE = replace(VACUOUS, kind="not finished", message="not finished within 3 seconds (--timeout)")
 LEFT_OUT = ("models.py:train_data is of type int",)
 
 
@@ -117,18 +116,9 @@ def test_what_a_training_does_not_prove_is_suspicious():
     assert in_short(lines[0]) == "sound, but for 1 layer without equal units"
 
 
-def test_what_has_changed():
-    before = {row["trainer"]: row for row in ROWS}
-    assert changed(ROWS, before) == []
-    slower = {**ROWS[0], "seconds": 7.0}
-    broken = line_of(Checked("models.py:train_bc", 0, 10, (BROKEN,)))
-    new = {**ROWS[0], "trainer": "models.py:train_new"}
-    assert changed([slower, broken, new], before) == [broken, new]
-
-
 def test_a_limit_is_told_for_what_it_is():
     late = line_of(Checked("x", 0, 1, (HOLDS, LATE)))
-    there = "not finished within 3 seconds (--time-limit): 1 of 2 verdicts are there"
+    there = "not finished within 3 seconds (--timeout): 1 of 2 verdicts are there"
     assert in_short(late) == f"{there}, and nothing is violated so far"
     assert sum_up([late]) == "1 target: 0 sound, 1 not checked"
     broken = line_of(Checked("x", 0, 1, (BROKEN, LATE)))
@@ -138,8 +128,6 @@ def test_a_limit_is_told_for_what_it_is():
 
 def test_how_a_check_ended():
     assert ended(line_of(Checked("x", 0, 1, (HOLDS, LATE)))) == "time"
-    large = {"trainer": "x", "error": "x: not finished within 1 GiB (--memory)"}
-    assert ended({**large, "results": []}) == "memory"
     assert ended(ROWS[0]) == ended(ROWS[2]) == "whole"
     dead = {"error": "x: the target's process was killed (signal SIGSEGV)", "results": []}
     assert ended(dead) == "killed"

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from symmetry.report.timeline import lines
-from symmetry.report.timeline_page import picture, to_page
 from symmetry.training.events import Backward, Batch, Called, Exhausted, Updated
-from tests.invariants.loop.made import at, epochs, event, loader, model
+from tests.invariants.loop.made import at, epochs, event, loader
 
 TRAINED = (event(Batch), event(Called), event(Backward), event(Updated))
 
@@ -27,12 +26,3 @@ def test_a_loader_that_is_made_anew_in_each_epoch_is_one_loader():
     assert "loader 2" not in text
     assert text.count("batch of loader 1") == text.count("ended early") == 1
     assert "\n   3 times\n" in text
-    page = to_page(run)
-    assert "batches of loader 1" in page
-    assert "batches of loader 2" not in page
-
-
-def test_the_name_of_a_model_ends_before_the_marks():
-    long = model(name="BertForSequenceClassification")
-    names, _ = picture(epochs(*TRAINED, models=(long,)))
-    assert "calls of BertForSequenceCl\N{HORIZONTAL ELLIPSIS}" in names

@@ -39,6 +39,11 @@ STALE = replace(HOLDS, reason="known, see #12", stale=True)
 COMMAND = f"symmetry check numpy --only symmetry/w2-rows --case '{CASE.to_json()}'"
 
 
+def recorded(checked):
+    """Return the line of a check as a program reads it."""
+    return json.loads(dump(record(checked)), parse_constant=pytest.fail)
+
+
 @pytest.mark.parametrize(
     ("verdict", "text"),
     [
@@ -71,11 +76,6 @@ COMMAND = f"symmetry check numpy --only symmetry/w2-rows --case '{CASE.to_json()
         ),
     ],
 )
-def recorded(checked):
-    """Return the line of a check as a program reads it."""
-    return json.loads(dump(record(checked)), parse_constant=pytest.fail)
-
-
 def test_a_verdict_in_one_line(verdict, text):
     assert text in line(verdict)
     assert line(verdict).startswith(verdict.invariant)
@@ -144,15 +144,6 @@ def test_an_error_shows_the_signature_that_is_expected():
     labels = [text.split()[0] for text in detailed(ERROR)[1:]]
     assert labels == ["expected", "found", "case", "again", "reproduce"]
     assert "step(x, y, w1, w2, lr) -> (w1, w2)" in detailed(ERROR)[1]
-
-
-def test_an_error_of_a_single_sample_is_tried_with_two_where_the_step_works_otherwise():
-    error = replace(ERROR, case=replace(CASE, n=1))
-    checked = Checked("numpy", 0, 100, (error, replace(HOLDS, dtype=error.dtype)))
-    assert details(checked, error)[-1] == "  next       symmetry check numpy --min-samples 2"
-    other = Checked("numpy", 0, 100, (error, replace(HOLDS, dtype="float64")))
-    assert "  next  " not in "\n".join(details(other, error))
-    assert "  next  " not in "\n".join(detailed(error))
 
 
 def test_a_step_that_depends_on_the_order_rightly_is_told_what_to_leave_out():

@@ -340,11 +340,6 @@ def test_what_happens_is_told_while_it_happens():
     ]
 
 
-def test_the_smallest_case_has_as_many_samples_as_every_case_must():
-    verdict = verdict_of(steps.last_unit_off, "symmetry/w1-columns", min_samples=2)
-    assert (verdict.case.n, verdict.case.i, verdict.case.h) == (2, 1, 2)
-
-
 def test_a_step_that_works_nowhere_is_told_once():
     def step(x, y, w1, w2, lr):
         return (x @ w1[1:]).shape

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from symmetry.cli.outcome import Output
 
 _OURS = (
-    *("jobs", "results", "since", "scheduler", "json", "output", "in_process", "line"),
+    *("jobs", "results", "scheduler", "json", "output", "in_process", "line"),
     "update_baseline",
 )
 Line = dict[str, Any]
@@ -79,8 +79,6 @@ def check_several(
     left_out: Sequence[str],
     to: Output,
     baseline: BaselineFile,
-    *,
-    since: Path | None,
     **how: Any,
 ) -> int:
     """Check the targets of these names; print and write their table, and return the exit status."""
@@ -88,9 +86,8 @@ def check_several(
 
     to.refuse(table.MARKDOWN)
     writable_files(how["results"])
-    if not to.text and (since is not None or how["results"] is not None):
-        raise click.UsageError("--results and --since are for the format text.")
-    before = read_lines(since) if since is not None else {}
+    if not to.text and how["results"] is not None:
+        raise click.UsageError("--results is for the format text.")
     each = 1 if how["scheduler"] else max(cores() // (how["jobs"] or 1), 1)
     work = Work((*typed_options(_OURS), "--jobs", str(each)), str(Path.cwd()))
     printed: dict[str, str] = {}
@@ -99,7 +96,8 @@ def check_several(
     code = table.worst_code(lines, accepting=baseline.update)
     silent = to.quiet and code == OK
     if to.text and not silent:
-        _print_table(lines, left_out, since, before)
+        for text in (*table.table_lines(table.by_suspicion(lines), left_out), ""):
+            say(text)
     elif not to.text:
         _print_merged(lines, printed, to.format_)
         for text in left_out:
@@ -117,23 +115,6 @@ def check_several(
     if to.text and not silent:
         say(table.sum_up(lines))
     return code
-
-
-def _print_table(
-    lines: Sequence[Line],
-    left_out: Sequence[str],
-    since: Path | None,
-    before: Mapping[str, Line],
-) -> None:
-    """Print a line for each target; with ``since``, for each that has changed."""
-    from symmetry.report import table
-
-    shown = table.by_suspicion(lines)
-    if since is not None:
-        shown = table.changed(shown, before)
-        say(f"{len(shown)} of {len(lines)} targets have changed since {since}")
-    for text in (*table.table_lines(shown, left_out), ""):
-        say(text)
 
 
 def _print_merged(lines: Sequence[Line], printed: Mapping[str, str], format_: str) -> None:

@@ -45,30 +45,13 @@ from symmetry.base.processes import (
 from symmetry.cli.isolation import child
 from symmetry.cli.isolation.account import Account, Ending
 from symmetry.cli.isolation.child import Command
-from symmetry.cli.options import flag, option
+from symmetry.cli.options import POSITIVE, flag, option
 from symmetry.cli.screen import Screen, current, on_terminal, say, terminal
 from symmetry.report.folding import MOST, WIDTH, terminal_width
 from symmetry.sandbox.confinement.confined import NEITHER, is_possible, watch
 from symmetry.sandbox.confinement.supervisor import ADDRESS, Supervisor
 from symmetry.sandbox.kept_programs import kept_programs
 from symmetry.sandbox.shared import WRITABLE
-
-
-class Limits:
-    """Seconds and GiB that a target may take; either may be None: no limit."""
-
-    def __init__(self, seconds: float | None = None, gib: float | None = None) -> None:
-        self._seconds, self._gib = seconds, gib
-        self._began = time.monotonic()
-
-    def exceeded(self, memory: int) -> str:
-        """Return which limit a process with this memory exceeds; empty if it exceeds no limit."""
-        if self._seconds is not None and time.monotonic() - self._began > self._seconds:
-            return f"within {self._seconds:g} seconds (--time-limit)"
-        if self._gib is not None and memory > self._gib * 2**30:
-            return f"within {self._gib:g} GiB (--memory)"
-        return ""
-
 
 _FIRST = 5  # times as long as any other may a first call take: it may import and compile
 _START = 60  # seconds until a process has begun: what it imports then is ours, on a busy machine
@@ -96,19 +79,15 @@ class Isolated(click.Command):
 
     def __init__(self, *arguments: Any, **settings: Any) -> None:
         super().__init__(*arguments, **settings)
-        what = "Stop a call of the target after S seconds; a first call after five times as many."
-        option("--timeout", "S", what, 60, click.FloatRange(min=0, min_open=True))(self)
-        what = (
-            "Where a script runs that needs a GPU: auto maps CUDA to the CPU if there is no GPU "
-            "and the script does not run without; cuda-on-cpu always does, cpu never."
-        )
-        choice = click.Choice(DEVICES)
-        option("--device", None, what, AUTO, choice)(self)
-        what = "Let the target change files in FOLDER. Without it a check changes none of yours."
-        kind = click.Path(exists=True, file_okay=False, resolve_path=True)
-        option("--writable", "FOLDER", what, (), kind, multiple=True)(self)
-        what = "Run the target in this process, for debuggers: a crash ends the command, too."
-        flag("--in-process", what)(self)
+        what = "Stop a call that takes longer."
+        option("--timeout", "SECONDS", what, 60, POSITIVE)(self)
+        what = f"{', '.join(DEVICES)} (check --about gpu)."
+        kind = click.Choice(DEVICES)
+        click.option("--device", metavar="DEVICE", default=AUTO, type=kind, help=what)(self)
+        what = "Let the target change files in FOLDER."
+        folder = click.Path(exists=True, file_okay=False, resolve_path=True)
+        option("--writable", "FOLDER...", what, (), folder, multiple=True)(self)
+        flag("--in-process", "Run the target in this process, for debuggers.")(self)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         own, tail = split_tail(args)
@@ -133,9 +112,6 @@ class Isolated(click.Command):
         names = "timeout", "in_process", "device", "writable"
         timeout, in_process, device, writable = (ctx.params.pop(name) for name in names)
         width = terminal_width() if on_terminal() else MOST
-        limits = Limits()
-        if ctx.params.get("line"):  # one target; what checks several has no limits itself
-            limits = Limits(ctx.params["time_limit"], ctx.params["memory"])
         if in_process or isinstance(current(), child.Remote):
             if isinstance(current(), child.Remote) and self.name != "check":
                 watch()
@@ -161,7 +137,7 @@ class Isolated(click.Command):
             elif not writable and any(map(words_of, ctx.params.get("targets") or ())):
                 say(NEITHER, err=True)
             budget = ctx.params.get("budget")
-            work = _Work(ctx.find_root().obj, timeout, limits, screen, folder, variables, budget)
+            work = _Work(ctx.find_root().obj, timeout, screen, folder, variables, budget)
             try:
                 while isinstance(ended := work.run(), Ending):
                     if ended.spent:
@@ -197,7 +173,6 @@ class _Work:
         self,
         arguments: list[str],
         timeout: float,
-        limits: Limits,
         screen: Screen,
         folder: str,
         variables: Mapping[str, str],
@@ -206,7 +181,6 @@ class _Work:
         self._command = Command(
             os.urandom(8).hex(), list(arguments), screen.live, WIDTH.get(), budget=budget
         )
-        self._limits = limits
         self._timeout, self._screen = timeout, screen
         alike = {"PYTHONHASHSEED": str(int.from_bytes(os.urandom(4)))}  # also in plain runs
         own = {FOLDER: folder, "TMPDIR": folder, **variables}
@@ -240,10 +214,8 @@ class _Work:
             kind, *values = process.receive() or ["silence"]
             if self._is_spent(process):
                 return Ending("", spent=True)
-            if over := self._limits.exceeded(values[-1] if kind == "call" else 0):
-                return Ending(over, limited=True)
             if kind == "call":
-                returned, inside, first_of_its_kind, loads, pace, _ = values
+                returned, inside, first_of_its_kind, loads, pace = values
                 self._tell(Pace(*pace))
                 if returned == calls and inside:
                     first, loading, kind = first_of_its_kind, loads, "silence"

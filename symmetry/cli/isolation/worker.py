@@ -14,7 +14,7 @@ import time
 
 from symmetry.base.calls import running
 from symmetry.base.errors import INTERRUPTED
-from symmetry.base.memory import keep, peak
+from symmetry.base.memory import keep
 from symmetry.base.processes import take_pipes
 from symmetry.base.raised import in_one_line
 from symmetry.cli import execute
@@ -54,5 +54,5 @@ def _beat(remote: Remote) -> None:
     """Give signs of life, and say whether a call of the code under test is running."""
     while True:
         call = running.calls, running.inside, running.first, running.loading
-        remote.send("call", *call, running.pace, peak())
+        remote.send("call", *call, running.pace)
         _sleep(SECONDS)

@@ -176,7 +176,6 @@ class Search:
             only=tuple(invariant.name for invariant in invariants),
             dtype=dtype or self._plan.dtypes,
             skip=(),
-            fast=False,
             expected_failures={},
         )
         member = self._family.member(arguments)

@@ -65,7 +65,6 @@ class DrawnTrainings:
             tuple(options.only),
             tuple(options.skip),
             "invariant of trainings",
-            units=not options.fast,
         )
         examples = self.family.space(options.seed).examples(options.examples or SETS)
         where = " and ".join(WHERE[dtype] for dtype in options.dtypes)

@@ -20,7 +20,7 @@ HOLDS = Verdict(named("symmetry/pure"), "float32", "holds", 2, 2)
 
 
 DIED = Ending("it died")
-LATE = Ending("within 3 seconds (--time-limit)", limited=True)
+LATE = Ending("within 3 seconds (--timeout)", limited=True)
 
 
 def account(*messages: tuple[str, object]) -> Account:
@@ -74,7 +74,7 @@ def test_an_error_of_the_check_is_told_as_one_in_the_first_line() -> None:
 def test_a_limit_is_told_in_the_first_line() -> None:
     whole = account(attempt("first steps")).ended(LATE, {})
     assert whole is not None
-    late = "not finished within 3 seconds (--time-limit) during first steps"
+    late = "not finished within 3 seconds (--timeout) during first steps"
     assert headline(whole[0], ()) == f"mine: {late} (0 checks)"
 
 
@@ -91,8 +91,8 @@ def test_a_limit_is_no_error() -> None:
     heard = account(attempt("symmetry/pure"), ("examined", HOLDS), attempt("symmetry/clones"))
     assert verdicts(heard, LATE) == [
         ("holds", "", 2),
-        ("not finished", "not finished within 3 seconds (--time-limit)", 3),
-        ("not finished", "not run within 3 seconds (--time-limit)", 0),
+        ("not finished", "not finished within 3 seconds (--timeout)", 3),
+        ("not finished", "not run within 3 seconds (--timeout)", 0),
     ]
     whole = heard.ended(LATE, {"symmetry/clones": "known"})
     assert whole is not None
