@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from pathlib import Path
 
 from symmetry.base.libraries import trainers
@@ -24,7 +25,8 @@ def framework_of(file: Path) -> str:
     """
     files = [*own_files(file)]
     beside = [tree for path, tree in files if path.parent == file.parent or path == file]
-    return _framework(beside) or _framework([tree for _, tree in files]) or _known()[0]
+    default = next(iter(frameworks.registered()))
+    return _framework(beside) or _framework([tree for _, tree in files]) or default
 
 
 def _framework(files: list[ast.Module]) -> str:
@@ -34,11 +36,7 @@ def _framework(files: list[ast.Module]) -> str:
     for name, framework in known.items():
         if attributes & framework.decisive or names & trainers(name, decisive=True):
             return name
-    return next((n for n in reversed(_known()) if names & known[n].imports), "")
-
-
-def _known() -> list[str]:
-    return [*frameworks.registered()]
+    return next((n for n in reversed([*known]) if names & known[n].imports), "")
 
 
 def files_of(name: str) -> tuple[Path, ...]:
@@ -47,7 +45,13 @@ def files_of(name: str) -> tuple[Path, ...]:
         source = words[1] if words[0] == "-m" else words[0]
     else:
         source = split_arguments(name)[0].partition(":")[0]
-    return tuple(path for path, _ in own_files(file_of(source)))
+    file = file_of(source)
+    return _files(file, Path.cwd(), file.stat().st_mtime_ns if file.exists() else 0)
+
+
+@lru_cache(maxsize=64)  # a process that checks many targets of a project follows each file once
+def _files(file: Path, _folder: Path, _changed: int) -> tuple[Path, ...]:
+    return tuple(path for path, _ in own_files(file))
 
 
 def file_of(source: str) -> Path:
@@ -95,7 +99,6 @@ def _module_files(roots: Sequence[Path], words: Sequence[str]) -> Iterator[Path]
     for root in roots:
         folder = root
         for word in words:
-            for beside in ((folder / word).with_suffix(".py"), folder / word / "__init__.py"):
-                if beside.is_file():
-                    yield beside
+            beside = (folder / word).with_suffix(".py"), folder / word / "__init__.py"
+            yield from filter(Path.is_file, beside)
             folder /= word

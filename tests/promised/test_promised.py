@@ -24,6 +24,8 @@ from tests.conftest import needs
 from tests.faulty.trainings import FAULTS, NOTED
 from tests.invariants.loop.test_scripts import FAULTY
 from tests.invariants.loop.test_scripts import laws as laws_of
+from tests.invariants.resume.scripts import FAULTS as RESUMED
+from tests.jax.faulty import ENTRIES as IN_JAX
 from tests.test_readme import section
 from tests.torch.script.ranks.test_ranks import FAULTS as ON_RANKS
 
@@ -63,7 +65,9 @@ CAUGHT_BY = (  # the faults of the zoo
     *(fault.caught_by for fault in FAULTS),
     *(("loss/scaling",) for _ in NOTED),
     *map(laws_of, FAULTY),
+    *(fault.caught_by for fault in IN_JAX.values()),
     *((name,) for name in ON_RANKS),
+    *((name,) for name, *_ in RESUMED.values()),
 )
 ROWS = {
     frozenset(re.findall(r"`(\w+/[\w-]+)`", row.split("|")[2])): row

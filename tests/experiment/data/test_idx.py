@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 from numpy.typing import NDArray
 
-from symmetry.base.randomness.random import Random
 from symmetry.experiment.data import idx
 from symmetry.experiment.data.idx import DataError, read_idx
 from tests.experiment.data.files import header, idx_bytes
@@ -46,14 +45,6 @@ def message_of(path: Path, dimensions: int = 3) -> str:
     return message.removeprefix(f"{path}: ")
 
 
-def is_refused_or_equal(path: Path, array: NDArray[np.uint8]) -> bool:
-    try:
-        found, _ = read_idx(path, dimensions=array.ndim)
-    except DataError:
-        return True
-    return found.shape == array.shape and bool((found == array).all())
-
-
 # Sound files
 
 
@@ -71,14 +62,6 @@ def test_what_was_written_is_read(
     assert found.flags.writeable
     assert found.flags.c_contiguous
     assert digest == hashlib.sha256(content).hexdigest()
-
-
-@pytest.mark.parametrize("name", ["images", "images.gz"])
-@pytest.mark.parametrize("bound", [1, 256])
-def test_files_of_many_pieces(tmp_path: Path, name: str, bound: int) -> None:
-    array = Random(1).integers(bound, (7, 400, 500)).astype(np.uint8)
-    found, _ = read_idx(write(tmp_path / name, idx_bytes(array)), dimensions=3)
-    assert (found == array).all()
 
 
 def test_a_gzip_stream_may_carry_a_name(tmp_path: Path) -> None:
@@ -101,17 +84,6 @@ def test_no_byte_of_the_header_can_change_unnoticed(
 
 
 @given(ANY_ARRAY, st.integers(1, 255), st.data())
-def test_no_changed_byte_of_a_gzip_file_gives_a_wrong_array(
-    directory: Path, array: NDArray[np.uint8], change: int, data: st.DataObject
-) -> None:
-    packed = bytearray(gzip.compress(idx_bytes(array), mtime=0))
-    packed[data.draw(st.integers(0, len(packed) - 1), "position")] ^= change
-    path = directory / "changed.gz"
-    path.write_bytes(packed)
-    assert is_refused_or_equal(path, array)
-
-
-@given(ANY_ARRAY, st.integers(1, 255), st.data())
 def test_changed_contents_and_checksums_of_a_gzip_file_are_refused(
     directory: Path, array: NDArray[np.uint8], change: int, data: st.DataObject
 ) -> None:
@@ -129,31 +101,6 @@ def test_a_file_cut_short_anywhere_is_refused(
     path = write(directory / name, idx_bytes(array))
     os.truncate(path, data.draw(st.integers(0, path.stat().st_size - 1), "length"))
     message_of(path, array.ndim)
-
-
-@given(ANY_ARRAY, st.binary(min_size=1, max_size=20), NAMES)
-def test_anything_after_the_end_is_refused(
-    directory: Path, array: NDArray[np.uint8], extra: bytes, name: str
-) -> None:
-    path = write(directory / name, idx_bytes(array) + extra)
-    assert "found" in message_of(path, array.ndim)
-
-
-@given(ANY_ARRAY, st.binary(min_size=1, max_size=20), st.integers(1, 60))
-def test_anything_after_a_gzip_stream_is_refused(
-    directory: Path, array: NDArray[np.uint8], extra: bytes, chunk: int
-) -> None:
-    path = write(directory / "longer.gz", idx_bytes(array))
-    path.write_bytes(path.read_bytes() + extra)
-    with mock.patch.object(idx, "CHUNK", chunk):
-        assert f"found {extra[:8].hex(' ')} after it" in message_of(path, array.ndim)
-
-
-@given(st.binary(max_size=40), NAMES)
-def test_noise_is_refused(directory: Path, noise: bytes, name: str) -> None:
-    path = directory / name
-    path.write_bytes(noise)
-    message_of(path)
 
 
 # What is said about each damage
@@ -268,25 +215,6 @@ def test_a_pipe_is_refused_without_waiting_for_it(tmp_path: Path) -> None:
     assert message_of(tmp_path / "images") == "expected a regular file, found something else"
 
 
-def test_message_of_an_unreadable_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_: object) -> None:
-        raise PermissionError(13, "Permission denied")
-
-    path = write(tmp_path / "images", SOUND)
-    monkeypatch.setattr(Path, "open", refuse)  # nothing is unreadable to the superuser
-    assert message_of(path) == "cannot be read: Permission denied"
-
-
-def test_any_name_makes_a_short_line(tmp_path: Path) -> None:
-    message = message_of(tmp_path / ("x" * 250))
-    assert message.startswith("...xxx")
-    assert message.endswith("xxx: cannot be read: No such file or directory")
-    message = message_of(tmp_path / "two\nlines\x1b[31m\udcff")
-    assert message.endswith(
-        "two\\nlines\\x1b[31m\\udcff: cannot be read: No such file or directory"
-    )
-
-
 # Memory
 
 
@@ -313,21 +241,6 @@ def test_a_claim_beyond_the_file_allocates_nothing(tmp_path: Path, name: str) ->
     assert peak < 1 << 20
 
 
-def test_a_claim_that_the_ratio_of_deflate_allows_allocates_what_is_there(tmp_path: Path) -> None:
-    noise = Random(2).integers(256, 1 << 20).astype(np.uint8).tobytes()
-    path = write(tmp_path / "images.gz", header(1000, 1000, 100) + noise)
-    message, peak = peak_of_refusing(path)
-    assert message.endswith(f"(1000 x 1000 x 100), found {16 + (1 << 20)}")
-    assert peak < 4 << 20
-
-
-def test_no_more_is_inflated_than_claimed(tmp_path: Path) -> None:
-    path = write(tmp_path / "images.gz", header(2, 3, 4) + bytes(100 << 20))
-    message, peak = peak_of_refusing(path)
-    assert message == f"{CLAIM}, found more"
-    assert peak < 1 << 20
-
-
 @pytest.mark.parametrize("images", [1, 2])
 def test_a_large_file_that_is_all_but_empty_is_not_inflated(tmp_path: Path, images: int) -> None:
     packer = zlib.compressobj(9, wbits=31)
@@ -348,16 +261,6 @@ def test_a_large_file_that_is_all_but_empty_is_not_inflated(tmp_path: Path, imag
     assert peak < 1 << 20
 
 
-def test_the_ratio_of_deflate_is_never_exceeded(tmp_path: Path) -> None:
-    array = np.zeros((1, 5000, 10000), np.uint8)
-    packer = zlib.compressobj(9, wbits=31)
-    packed = packer.compress(idx_bytes(array)) + packer.flush()
-    assert array.size > len(packed) * (idx.MOST_FROM_A_BYTE - 10)  # as near to it as zlib gets
-    path = tmp_path / "images.gz"
-    path.write_bytes(packed)
-    assert read_idx(path, dimensions=3)[0].shape == array.shape
-
-
 def test_what_does_not_fit_into_memory_is_an_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -368,13 +271,3 @@ def test_what_does_not_fit_into_memory_is_an_error(
         "expected a file that fits into 9.0 MiB of memory, found one of 10.0 MiB (10 x 1024 x 1024)"
     )
     assert peak < 1 << 20
-
-
-def test_where_nobody_tells_how_much_memory_there_is(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = write(tmp_path / "images", SOUND)
-    monkeypatch.setattr(idx, "available", lambda: None)
-    assert read_idx(path, dimensions=3)[0].shape == (2, 3, 4)
-    monkeypatch.setattr(idx, "available", mock.Mock(side_effect=MemoryError))
-    assert message_of(path) == "expected a file that fits into memory, found more"

@@ -31,10 +31,6 @@ def test_what_is_known_about_mnist(dataset: Dataset) -> None:
     assert np.count_nonzero(dataset.train_x) == 8_994_156
 
 
-def test_67_pixels_are_never_lit(dataset: Dataset) -> None:
-    assert np.count_nonzero(~dataset.train_x.any(axis=0)) == 67
-
-
 def test_the_digits_need_ten_classes() -> None:
     with pytest.raises(DataError) as caught:
         load_mnist(9)
@@ -67,9 +63,3 @@ def test_the_files_carry_neither_name_nor_time() -> None:
     for name in CHECKSUMS:
         with (DIRECTORY / f"{name}.gz").open("rb") as file:
             assert file.read(10) == bytes.fromhex("1f8b 0800 0000 0000 0203")
-
-
-def test_the_readme_states_the_sums() -> None:
-    text = (DIRECTORY / "README.md").read_text(encoding="utf-8")
-    for name, checksum in CHECKSUMS.items():
-        assert f"| `{checksum}` | {name} |" in text

@@ -86,39 +86,6 @@ def called_by(kind):
     }[kind]
 
 
-def test_equations_come_with_those_within_and_their_sites():
-    import jax
-    import jax.numpy as jnp
-
-    from symmetry.jax.jaxprs.walk import calls, equations_in
-
-    def function(x):
-        looped = jax.lax.scan(lambda c, _: (jnp.sin(c), None), x, None, 2)[0]
-        return jax.jit(jnp.cos)(looped)
-
-    core = jax.make_jaxpr(function)(1.0).jaxpr
-    every = [(site, each.primitive.name) for site, each in equations_in(core)]
-    assert every == [((0,), "scan"), ((0, 0), "sin"), ((1,), "jit"), ((1, 0), "cos")]
-    called = [each.primitive.name for _, each in equations_in(core, calls)]
-    assert called == ["scan", "jit", "cos"]
-
-
-def test_the_way_back_ends_where_it_is_told_to():
-    import jax
-    import jax.numpy as jnp
-
-    from symmetry.jax.jaxprs.graph import Graph
-
-    core = jax.make_jaxpr(lambda x: jnp.cos(jnp.sin(jnp.exp(x))) + x)(1.0).jaxpr
-    graph = Graph(core)
-    made = [each.outvars[0] for each in graph.equations]
-    assert graph.ancestors([made[3]]) == {0, 1, 2, 3}
-    assert graph.ancestors([made[3]], until=[id(made[1])]) == {2, 3}
-    assert graph.inputs_behind(made[2]) == {*graph.inputs}
-    assert [*graph.follow([made[0]])] == made
-    assert [*graph.follow([made[0]], lambda e, _: e.primitive.name != "cos")] == made[:2]
-
-
 @pytest.mark.parametrize(
     ("kind", "every", "steady"),
     [
@@ -199,21 +166,6 @@ def test_noise_is_a_draw_that_meets_activations(kind, noise, outside_of_loops, v
     assert {d.site for d in found} <= {d.site for d in all_draws} or not outside_of_loops
 
 
-def test_constants_are_those_of_called_functions_each_once():
-    import jax
-    import jax.numpy as jnp
-
-    from symmetry.jax.jaxprs.interpreter import constants_in
-
-    table, other = jnp.arange(3.0), jnp.arange(4.0)
-    inner = jax.jit(lambda x: jax.jit(lambda x: x + table)(x) * table)
-    closed = jax.make_jaxpr(lambda x: (inner(x), jax.checkpoint(lambda x: x + other.sum())(x)))(
-        table
-    )
-    found = constants_in(closed)
-    assert sorted(len(each) for each in found) == [3, 4]
-
-
 @pytest.mark.parametrize(
     "kind", ["plain", "jit", "remat", "scan", "carry of scan", "while", "cond", "shard_map"]
 )
@@ -233,39 +185,6 @@ def test_an_interpreter_computes_the_same_in_each_precision(kind, promote):
         (found,) = Interpreter(promote=promote).run(closed, *given)
     assert found.dtype == dtype
     np.testing.assert_allclose(found, function(w, rows), rtol=1e-6)
-
-
-def test_calls_are_inlined_and_keep_the_line():
-    import jax
-    import jax.numpy as jnp
-
-    from symmetry.jax.jaxprs.interpreter import Interpreter
-    from symmetry.jax.jaxprs.places import place_of
-
-    def function(x):
-        return jax.jit(jax.nn.relu)(jax.checkpoint(jnp.sin)(x))
-
-    closed = jax.make_jaxpr(function)(jnp.ones(3))
-    flat = jax.make_jaxpr(lambda x: Interpreter().run(closed, x))(jnp.ones(3))
-    assert [each.primitive.name for each in flat.eqns] == ["sin", "max"]
-    assert {place_of(each).line for each in flat.eqns} == {function.__code__.co_firstlineno + 1}
-
-
-def test_behind_a_leaf_are_the_parameters_whose_gradients_move_it():
-    import jax.numpy as jnp
-
-    from symmetry.jax.jaxprs.behind import parameters_behind
-
-    def step(a, b, m, n, x):
-        m = 0.9 * m + slope(a, x)
-        a = a - m
-        n = 0.9 * n + slope(b, a)
-        return a, b - n, m, n
-
-    step = traced(step, *[jnp.ones(3)] * 5, leaves=4)
-    behind = parameters_behind(step)
-    assert behind == {0: {0}, 1: {1}, 2: {0}, 3: {1}}
-    assert step.parameters == (0, 1)
 
 
 def test_a_step_knows_its_leaves_by_the_way_values_flow():
@@ -291,86 +210,6 @@ def test_a_step_knows_its_leaves_by_the_way_values_flow():
     assert {n: place.line for n, place in found.inputs_outside_forward.items()} == {
         5: step.__code__.co_firstlineno + 6
     }
-
-
-def test_a_step_may_return_plain_numbers():
-    import jax
-    import jax.numpy as jnp
-
-    def step(w, kept, x):
-        gradient = jax.grad(lambda w: (w * x).sum())(w)
-        return w - gradient, 0.0, jnp.float32(1)
-
-    found = traced(step, jnp.ones(3), jnp.float32(2), jnp.ones(3), leaves=2, returned=0)
-    assert (found.parameters, found.read, found.forward) == ((0,), (0,), (1,))
-    frozen = traced(lambda w, x: (1.0, x), jnp.float32(1), jnp.float32(1), leaves=1, returned=0)
-    assert (frozen.parameters, frozen.forward, frozen.kept) == ((), (0,), frozenset())
-
-
-def test_a_draw_that_no_loss_reads_is_outside_of_the_forward():
-    import jax
-    import jax.numpy as jnp
-
-    def step(w, key):
-        one, other = jax.random.split(key)
-        noise, jitter = jax.random.normal(one, (3,)), jax.random.uniform(other, (3,))
-        value, gradient = jax.value_and_grad(lambda w: (w * noise).sum())(w)
-        return w - gradient * jitter, value
-
-    found = traced(step, jnp.ones(3), jax.random.key(0), leaves=1, returned=0)
-    assert [draw.name for draw in found.draws] == ["normal", "uniform"]
-    assert found.draws_outside_forward == (1,)
-
-
-def test_digits_of_literals_are_found_inside_of_calls_and_loops():
-    import jax
-    import jax.numpy as jnp
-
-    from symmetry.jax.jaxprs.precision import wide_literals
-
-    def function(x):
-        looped = jax.lax.scan(lambda c, _: (c * 0.3, None), x, None, 2)[0]
-        return jax.jit(lambda x: x + 1 / 3)(looped)
-
-    narrow = jax.make_jaxpr(function)(np.float32(1))
-    with jax.enable_x64(True):
-        wide = jax.make_jaxpr(function)(jnp.float64(1))
-    found = wide_literals(narrow, wide)
-    assert sorted(found.values()) == [0.3, 1 / 3]
-    assert {len(site) for site, _ in found} == {2}
-
-
-def forward_of(function, *args, parameters):
-    import jax
-
-    from symmetry.jax.jaxprs.forward import Forward
-
-    return Forward(jax.make_jaxpr(function)(*args), parameters)
-
-
-def test_a_forward_is_evaluated_with_operands_replaced():
-    import jax.numpy as jnp
-
-    w, x = jnp.ones(3), jnp.arange(3.0)
-    forward = forward_of(lambda w, x, _: ((w * x - 1) ** 2).sum(), w, x, x, parameters=[0])
-    names = [each.primitive.name for each in forward.equations]
-    assert names == ["mul", "sub", "integer_pow", "reduce_sum"]
-    (loss,) = forward.losses
-    assert [forward.is_trained(v) for v in forward.inputs] == [True, False, False]
-    assert [forward.reads(n) for n in range(3)] == [True, True, False]
-    assert forward.maker(loss).primitive.name == "reduce_sum"
-    assert forward.maker(forward.inputs[0]) is None
-    assert {*forward.ancestors([loss])} == {0, 1, 2, 3}
-    assert {*forward.ancestors(forward.equations[1].outvars)} == {0, 1}
-    assert forward.readers(forward.inputs[1]) == [(0, 1)]
-    (plain,) = forward.values([loss], [w, x, x])
-    (other,) = forward.values([loss], [w, x, x], {(1, 0): 2 * jnp.ones(3)})
-    assert (plain, other) == (2, 3)
-    seen = []
-    forward.evaluated(
-        [w, x, x], {(0, 0): 0 * w}, lambda number, args, _: seen.append((number, len(args)))
-    )
-    assert seen == [(0, 2), (1, 2), (2, 1), (3, 1)]
 
 
 @pytest.mark.parametrize("kind", ["plain", "scan", "carry of scan", "cond", "while"])

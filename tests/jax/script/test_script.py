@@ -147,12 +147,6 @@ def test_it_ends_once_enough_steps_are_seen(made, tmp_path):
     assert [file.name for file in tmp_path.iterdir()] == ["train.py"]  # it wrote into its mirror
 
 
-def test_a_short_script_is_asked_for_more_steps(made):
-    _, _, extras = made(LOOP.replace("30", "3"))
-    with pytest.raises(TrainingError, match=r"3 of its steps were recorded: .* give it more to do"):
-        extras["batch"](3)
-
-
 def test_arguments_that_are_donated_or_static_and_keys_are_as_in_the_script(made):
     state, step, extras = made(
         """
@@ -178,30 +172,6 @@ for x, y in batches(30):
     again, _ = step(state, {**first, "number": np.int32(1)})  # another key
     assert {*after} == {"params", "moments"}
     assert not np.array_equal(after["params"]["w1"], again["params"]["w1"])
-
-
-def test_a_step_that_pmap_maps_over_devices_is_told(made):
-    state, step, extras = made(
-        """
-from functools import partial
-from jax import pmap
-
-@partial(pmap, axis_name="devices", static_broadcasted_argnums=3)
-def step(params, x, y, rate):
-    gradient = jax.lax.pmean(jax.grad(loss_of)(params, x, y), "devices")
-    return jax.tree.map(lambda p, g: p - rate * g, params, gradient)
-
-params = jax.tree.map(lambda p: p[None], params)
-for x, y in batches(9):
-    params = step(params, x[None], y[None], 0.1)
-"""
-    )
-    assert {name: np.shape(array) for name, array in state.items()} == {
-        "w1": (5, 6),
-        "w2": (6, 3),
-    }
-    after, _ = step(state, extras["batch"](0))
-    assert not np.array_equal(after["w1"], state["w1"])
 
 
 @pytest.mark.parametrize(
@@ -241,12 +211,6 @@ def test_a_step_that_cannot_be_told_is_refused(made, text, words):
 def test_what_it_raises_is_one_line(made):
     with pytest.raises(TrainingError, match=r"raised ValueError: no data \(.*train.py:2\)"):
         made("raise ValueError('no data')\n", "import jax\n")
-
-
-def test_its_arguments_are_its_own(made):
-    text = LOOP.replace("batches(30)", "batches(int(sys.argv[1]))")
-    _, _, extras = made(text, f"import sys\n{HEAD}", "4")
-    assert extras["batch"](3)["number"] == 3
 
 
 def test_a_name_that_hides_the_loss_later_does_so_behind_the_trace_only(made):
@@ -335,39 +299,6 @@ def test_an_evaluation_that_returns_its_model_leaves_the_step_its_state(made):
     assert extras["batch"](8)["number"] == 8
 
 
-ACTED = """
-import optax
-from flax import nnx
-
-class Policy(nnx.Module):
-    def __init__(self, rngs):
-        self.first, self.last = nnx.Linear(5, 6, rngs=rngs), nnx.Linear(6, 3, rngs=rngs)
-
-    def __call__(self, x):
-        return self.last(nnx.relu(self.first(x)))
-
-@nnx.jit
-def act(policy, x, rngs):
-    return rngs.categorical(policy(x))
-
-@nnx.jit
-def step(policy, optimizer, x, actions):
-    def loss_of(policy):
-        scores = policy(x)
-        return optax.softmax_cross_entropy_with_integer_labels(scores, actions).mean()
-    loss, gradient = nnx.value_and_grad(loss_of)(policy)
-    optimizer.update(policy, gradient)
-    return loss
-
-policy, rngs = Policy(nnx.Rngs(0)), nnx.Rngs(1)
-optimizer = nnx.Optimizer(policy, optax.sgd(0.1), wrt=nnx.Param)
-for x, _ in batches(6):
-    for _ in range(20):
-        actions = act(policy, x, rngs)
-    step(policy, optimizer, x, np.asarray(actions))
-"""
-
-
 def test_a_policy_that_acts_more_often_than_it_trains_is_no_step(made):
     """It returns its next key; and all of its model, as ``nnx.jit`` compiles it."""
     acting = """
@@ -424,19 +355,6 @@ place = jnp.ones((40, 5))
             assert extras["batch"](5)["number"] == 5
     finally:
         script.close()
-
-
-def test_a_policy_of_nnx_that_acts_more_often_than_it_trains_is_no_step(made):
-    pytest.importorskip("flax")
-    pytest.importorskip("optax")
-    state, step, extras = made(ACTED)
-    after, _ = step(state, extras["batch"](5))
-    moved = {
-        np.shape(a)
-        for a, b in zip(leaves_of(after), leaves_of(state), strict=True)
-        if not np.array_equal(a, b)
-    }
-    assert {(5, 6), (6, 3)} <= moved
 
 
 def test_a_script_that_trains_in_one_jitted_call_has_the_body_of_its_loop_as_step(made):

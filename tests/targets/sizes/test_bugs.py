@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 import symmetry
-from tests.sound.drawn import SOUND
 from tests.targets.sizes.bugs import BUGS
 
 
@@ -25,9 +24,3 @@ def test_it_is_found_and_shrunk(make):
 @pytest.mark.parametrize("make", BUGS)
 def test_its_mend_is_not_accused(make):
     assert checked(make(mended=True)).ok
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("training", SOUND)
-def test_a_sound_training_is_accused_at_no_size(training):
-    assert checked(training).ok
