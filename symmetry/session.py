@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from symmetry.base.errors import BudgetSpent, SymmetryError, TargetError, TrainingError
+from symmetry.base.errors import BudgetSpent, SymmetryError, TargetError
 from symmetry.base.names import RECORDED
 from symmetry.checker.examiner import Examiner
 from symmetry.checker.ignored import ignored_in
@@ -27,14 +27,10 @@ from symmetry.comparison.trainings import record_training
 from symmetry.explanation.explained import Explained
 from symmetry.law.invariant import Invariant
 from symmetry.law.target import ExplanationOptions, Target
-from symmetry.observe.influence import Influence
 from symmetry.targets.imports import files_of
 from symmetry.targets.resolve import resolve, resolve_training
 from symmetry.targets.training import RecordedRun
-from symmetry.training.capabilities.rows import Rows
 from symmetry.training.events import Epochs
-from symmetry.training.resumed_runs import ResumedRuns
-from symmetry.training.run import RunSettings
 from symmetry.training.start import TrainingStart
 from symmetry.training.token_batch import TokenBatch, token_batches
 
@@ -165,32 +161,6 @@ def tokens(script: Named, seed: int) -> tuple[TokenBatch, ...]:
             return () if observed is None else tuple(token_batches(observed))
     except TargetError as error:
         raise SymmetryError(str(error)) from None
-
-
-def resume(script: Named, seed: int) -> ResumedRuns | None:
-    """Return a script's runs whole, interrupted and resumed; None if it is no script.
-
-    Raises
-    ------
-    SymmetryError
-        If it does not save, or does not resume.
-    """
-    target = resolve_training(script, "only a script can be resumed")
-    with closing(target), one_thread():
-        return target.training.resumed_runs(seed)
-
-
-def influences(target: Named, seed: int = 0) -> tuple[Influence, ...]:
-    """Return how tokens act on the documents of packed rows in the first step, if there are any."""
-    resolved = resolve_training(target, "only trainings have rows of documents")
-    settings = RunSettings(dtype="float64", seed=seed)
-    try:
-        with closing(resolved), one_thread():
-            rows = resolved.training.begin(settings).capability(Rows)
-            calls = [] if rows is None else rows.packed()
-    except TrainingError:
-        return ()
-    return tuple(call.influence for call in calls if call.influence is not None)
 
 
 def explain(target: Named, options: ExplanationOptions) -> Explained:

@@ -52,22 +52,6 @@ def append(file: Path, line: bytes) -> None:
         opened.write(line + b"\n")
 
 
-def keep(file: Path, text: str, most: int) -> None:
-    """Write a small file into a folder of its kind, and remove the oldest ones beyond ``most``."""
-    if elsewhere is not None:
-        elsewhere("keep", file, text, most)
-        return
-    writable_directory(file.parent)
-    write_all({file: text})
-    with suppress(OSError):  # another process removes them as well
-        for old in sorted(file.parent.glob(f"*{file.suffix}"), key=_changed)[:-most]:
-            old.unlink()
-
-
-def _changed(file: Path) -> float:
-    return file.stat().st_mtime
-
-
 def _done_apart(contents: Mapping[Path, bytes]) -> bool:
     """Let a copy of this process, in a session of its own, replace files; return whether it did."""
     try:

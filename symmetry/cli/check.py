@@ -311,14 +311,12 @@ def _check_one(
 ) -> int:
     """Check one target, print the answer and write the files; return the exit status."""
     from symmetry.checker.verdict import exit_code_accepting
-    from symmetry.cli.known import remember
     from symmetry.cli.outcome import conclude
     from symmetry.report.checked import MARKDOWN
     from symmetry.report.record import record
 
     output.refuse(MARKDOWN)
     report, culprit = _check(name, options, explained=explained, listing=output.listing)
-    remember(report, options)
     code = conclude(report, culprit, output)
     if output.line is None:
         baseline.end([record(report)])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,6 @@ import click
 
 from symmetry.base.errors import FOUND, OK, SymmetryError
 from symmetry.cli.isolation.parent import Isolated
-from symmetry.cli.known import recall
 from symmetry.cli.options import (
     DTYPE,
     PATH,
@@ -75,9 +74,7 @@ def command(target: str, json: Path | None, script: Path | None, **given: Any) -
     If no equal units split, two different units are exchanged, and the first operation whose result
     is not merely exchanged is named. If there is no such operation either, and another invariant of
     trainings is violated, of the loop or the loss, the problem is shown with its invariant and its
-    cure; for packed rows also a picture of how tokens act on documents. If the last check of the
-    same files found such a violation, it is measured again, and nothing else; a line says so.
-    Otherwise the line of the forward that makes the units of a layer unequal is named.
+    cure. Otherwise the line of the forward that makes the units of a layer unequal is named.
 
     With a case, or with generated data, libraries are limited to one thread, as in `symmetry
     check`.
@@ -105,9 +102,6 @@ def command(target: str, json: Path | None, script: Path | None, **given: Any) -
     resolved = resolve(target)
     tell = partial(say, err=json == STANDARD)
     beside = _Others(resolved, given.get("seed", 0), tell)
-    files = json is not None or script is not None
-    if not files and given.keys() <= {"seed"} and beside.come_first and beside.explain():
-        return FOUND
     try:
         options = ExplanationOptions(**given, sizes=sizes, data=load_mnist)
         explanation = session.explain(resolved, options)
@@ -133,47 +127,22 @@ def command(target: str, json: Path | None, script: Path | None, **given: Any) -
 
 
 class _Others:
-    """The invariants of a training that are not about units; the last check may name a few."""
+    """The invariants of a training that need no equal units."""
 
     def __init__(self, target: Any, seed: int, tell: Callable[[str], None]) -> None:
         self._target, self._seed, self._tell = target, seed, tell
-        self._known = recall(target.name, seed) if target.noun == "training" else None
-        self._found: bool | None = None
-
-    @property
-    def come_first(self) -> bool:
-        """Whether only such are known to be violated, so that units need not be looked for."""
-        return bool(self._known and self._known.invariants and not self._known.exchanges)
 
     def explain(self) -> bool:
-        """Explain the violations, once; return whether there are some."""
-        if self._found is None:
-            self._found = self._target.noun == "training" and self._explained()
-        return self._found
-
-    def _explained(self) -> bool:
-        known = self._known
-        if known is None or not (known.invariants or known.whole):
-            return self._measured(())
-        self._tell(f"{'known':<12}{known.words}")
-        # Invariants that hold by now had another cause, such as data that have changed.
-        return bool(known.invariants) and (self._measured(known.invariants) or self._measured(()))
-
-    def _measured(self, invariants: Sequence[str]) -> bool:
-        """Measure some invariants, or all that need no units; show those that are violated."""
+        """Measure them, and show those that are violated; return whether there are some."""
+        if self._target.noun != "training":
+            return False
         from symmetry import session
         from symmetry.checker.options import Options
         from symmetry.report.about import problem_lines
-        from symmetry.report.heat_map import shaded
 
-        known = self._target.invariants
-        # Not those of ranks, for example.
-        only = tuple(each.name for each in known if each.name in invariants)
-        skip = () if only else tuple(each.name for each in known if each.units)
-        options = Options(only=only, skip=skip, seed=self._seed)
-        found = [*problem_lines(session.check(session.plan_check(self._target.name, options)))]
-        for influence in session.influences(self._target.name, self._seed) if found else ():
-            found += ["", *shaded(influence)]
+        skip = tuple(each.name for each in self._target.invariants if each.units)
+        plan = session.plan_check(self._target.name, Options(skip=skip, seed=self._seed))
+        found = [*problem_lines(session.check(plan))]
         for line in found:
             self._tell(line)
         return bool(found)

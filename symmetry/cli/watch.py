@@ -4,25 +4,19 @@ import click
 
 from symmetry.base.errors import OK
 from symmetry.cli.isolation.parent import Isolated
-from symmetry.cli.options import SEED, flag, option, words_to_resume
+from symmetry.cli.options import SEED, flag, option
 from symmetry.cli.screen import current, say, terminal
 
 
 @click.command("watch", cls=Isolated, short_help="Show what a training script does, in order.")
 @click.argument("name")
 @option("--seed", "N", "Seed for all random numbers.", 0, SEED)
-@option(
-    "--resume-with",
-    "ARGUMENTS",
-    "Interrupt the script behind a save, run it with these arguments from its own files, and show "
-    "the batches and learning rates of both runs.",
-)
 @flag(
     "--tokens",
     "Show the first batch of a language model instead: its tokens, which are labels, which are "
     "padding, and the weight of each.",
 )
-def command(name: str, seed: int, resume_with: str | None, tokens: bool) -> int:
+def command(name: str, seed: int, tokens: bool) -> int:
     """Run a training script once, and show what it does in which order.
 
     NAME is a script, as `symmetry check` takes it; its arguments follow --. Each epoch ends after
@@ -30,9 +24,8 @@ def command(name: str, seed: int, resume_with: str | None, tokens: bool) -> int:
 
     The timeline has the epochs, batches, calls of models with their mode, backwards, clips, updates
     with learning rates, schedulers, evaluations and checkpoints, each with its line. Repetitions
-    are shown once. A table has the weight of each term of a loss in an update. With --resume-with
-    the batches and learning rates of a resumed run follow, below those of the run before. Nothing
-    is judged: `symmetry check` does that.
+    are shown once. A table has the weight of each term of a loss in an update. Nothing is
+    judged: `symmetry check` does that.
 
     With --tokens NAME may be any training of a language model, as hf-tiny:gpt2, too.
 
@@ -40,8 +33,6 @@ def command(name: str, seed: int, resume_with: str | None, tokens: bool) -> int:
     """
     from symmetry import session
     from symmetry.api import watch
-    from symmetry.base.devices import RESUMING
-    from symmetry.report import resumed
     from symmetry.report.timeline import lines
 
     current().enter(name)
@@ -54,10 +45,9 @@ def command(name: str, seed: int, resume_with: str | None, tokens: bool) -> int:
         for line in shown:
             say(line)
         return OK
-    with terminal(), RESUMING.set(words_to_resume(resume_with)):
+    with terminal():
         current().doing("whole epochs", 0, None)
-        runs = None if resume_with is None else session.resume(name, seed)
         epochs = watch(name, seed=seed)
-    for line in (*lines(epochs), *(() if runs is None else resumed.lines(runs))):
+    for line in lines(epochs):
         say(line)
     return OK

@@ -202,18 +202,6 @@ def test_dropout_in_a_module_is_a_random_mask(explain: Any, cwd: Path) -> None:
 
 
 @pytest.mark.slow
-def test_packed_documents_that_act_on_each_other_have_a_picture(cwd: Path) -> None:
-    name = "tests.faulty.trainings.packing:documents_read_those_before"
-    finished = symmetry("explain", name, cwd=cwd)
-    assert finished.status == 1
-    *documents, scale = finished.out.splitlines()[-4:]
-    first, *_, last = (line.partition("|")[2] for line in documents)
-    assert first.endswith(" " * 9 + "|")  # the tokens of the other two
-    assert " " not in last  # it reads all of them
-    assert scale.endswith("blank is zero, @ is 1")
-
-
-@pytest.mark.slow
 def test_a_problem_that_is_not_about_units_is_shown_with_its_law(cwd: Path) -> None:
     loop = Path(__file__).parents[1] / "faulty" / "scripts" / "loop" / "train_called_too_early.py"
     (cwd / "train.py").write_text(loop.read_text())

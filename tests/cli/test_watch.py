@@ -9,7 +9,6 @@ import pytest
 
 from tests.cli.inside import symmetry
 from tests.cli.process import Finished
-from tests.invariants.resume.scripts import FAULTS, text
 
 SCRIPT = """\
 import torch
@@ -75,15 +74,3 @@ def test_a_function_has_no_epochs(tmp_path):
     assert done.err.splitlines()[-1] == (
         "error: 'own.py:training' cannot be watched: only a script whose steps are calls has epochs"
     )
-
-
-@pytest.mark.slow
-def test_a_resumed_run_is_shown_below_the_run_before(tmp_path):
-    (tmp_path / "train.py").write_text(text(**FAULTS["skipped"][2]))
-    done = symmetry("watch", "train.py", "--resume-with", "--resume", cwd=tmp_path)
-    assert done.status == 0, done.err
-    shown = done.out.partition("resumed behind update 6")[2].split("\n")[2:4]
-    assert [line.split() for line in shown] == [
-        ["batch", "7", "8", "9", "10", "11", "12"],
-        ["resumed", "9", "10", "11", "12"],
-    ]

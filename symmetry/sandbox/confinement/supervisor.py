@@ -30,7 +30,6 @@ _CACHED = "__pycache__"  # Python does without
 _FILES: dict[str, Callable[..., None]] = {
     "write_all": files.write_all,
     "append": files.append,
-    "keep": files.keep,
     "writable_files": files.writable_files,
     "writable_directory": files.writable_directory,
 }

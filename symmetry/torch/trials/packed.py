@@ -21,7 +21,6 @@ import torch
 from torch import Tensor, nn
 
 from symmetry.base.raised import in_one_line
-from symmetry.observe.influence import Influence
 from symmetry.observe.source_line import users_line
 from symmetry.torch.trials.first_calls import FirstCall, RunParts, at_first_loss
 from symmetry.torch.trials.mixing import operations_of
@@ -124,7 +123,7 @@ def _tried(rows: _Rows, gradient: Array | None) -> PackedCall:
     leaks = {d: _leak(rows, d, slope) for d, slope in slopes.items()}
     worst = max(leaks, key=lambda d: leaks[d][0])
     leak, row = leaks[worst]
-    known = replace(known, leak=leak, influence=_influence(rows, row, slopes))
+    known = replace(known, leak=leak)
     first = _first(rows, worst, row) if leak else None
     if first is None:
         return known
@@ -207,20 +206,6 @@ def _leak(rows: _Rows, number: int, slope: Array) -> tuple[float, int]:
     others = np.where(own | ~rows.visible | ~several[:, None], 0.0, slope)
     row = int(others.max(1).argmax())
     return float(others.max() / scale), row
-
-
-def _influence(rows: _Rows, row: int, slopes: dict[int, Array]) -> Influence:
-    """Return how the tokens of a row act on each of its documents."""
-    numbers = rows.documents.numbers[row]
-    mine = [n for n in dict.fromkeys(numbers.tolist()) if n in slopes]
-    lines = [slopes[n][row] / (slopes[n][row][numbers == n].max() or 1.0) for n in mine]
-    return Influence(
-        title=f"{rows.text.call.name} ({rows.text.call.place}), row {row + 1}",
-        rows=tuple(f"outputs of document {k + 1}" for k in range(len(mine))),
-        across="tokens of the row",
-        values=np.array(lines),
-        scale="influence of a token, by the largest of the document's own",
-    )
 
 
 def _first(rows: _Rows, number: int, row: int) -> Performed | None:

@@ -6,7 +6,6 @@ from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from symmetry.observe.influence import Influence
 from symmetry.observe.source_line import SourceLine
 from symmetry.training.capabilities.capability import Capability
 
@@ -18,9 +17,8 @@ class PackedCall:
     module: str  # the name of its class
     at: SourceLine  # the user's line that calls it
     known_by: str  # the argument that says where documents begin
-    # How much the tokens of a row act on the outputs of each of its documents.
-    influence: Influence | None = None
-    leak: float = 0.0  # the largest influence of another document, by a document's own influence
+    # The largest influence of a token of another document, by the largest of a document's own.
+    leak: float = 0.0
     first: str = ""  # the first module whose outputs depend on another document
     first_at: SourceLine | None = None  # the user's line that calls that
     # How many documents that do not end a row there are, and how many of these are trained within.

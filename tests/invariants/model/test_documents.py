@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from symmetry.invariants.loss import documents as labels
 from symmetry.invariants.model import documents
 from symmetry.invariants.training import padding
-from symmetry.training.capabilities.rows import Rows
 from symmetry.training.start import TrainingStart
 from symmetry.training.target import FunctionTraining
 from tests.sound.trainings.packing import packed, padded
@@ -38,23 +36,6 @@ def test_documents_that_are_context_are_not_judged():
     found = measured(documents, lambda: packed(leaks=True, context=True))
     assert found.violation is None
     assert "may be the context of the others" in found.note
-
-
-def test_the_influence_is_a_matrix_of_documents_and_tokens():
-    start = TrainingStart(FunctionTraining("training", lambda: packed(leaks=True)), "float64")
-    (call,) = start.begin(noise=True).capability(Rows).packed()
-    values = call.influence.values
-    assert values.shape == (3, 12)
-    assert np.allclose(values.max(1), 1)  # by the largest of its own
-    assert 0 < call.leak < 1
-    (sound,) = (
-        TrainingStart(FunctionTraining("training", packed), "float64")
-        .begin(noise=True)
-        .capability(Rows)
-        .packed()
-    )
-    own = np.repeat([0, 1, 2], [5, 3, 4]) == np.arange(3)[:, None]
-    assert (sound.influence.values[~own] == 0).all()
 
 
 def test_labels_of_the_next_document_are_accused():
