@@ -1,6 +1,6 @@
 """The checker against the zoo of trainings: each fault is caught, no sound training is accused.
 
-The table is in reports/faults.md, written by ``python -m tests.studies.faults``.
+Their number by invariant is in reports/faults.md.
 """
 
 from __future__ import annotations

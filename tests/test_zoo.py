@@ -1,7 +1,6 @@
 """The checker against the zoo: each broken trainer is caught, no sound one is accused.
 
-The whole matrix of faults and invariants is in reports/faults.md, written by
-``python -m tests.studies.faults``; here each fault meets the invariants that are meant to catch it.
+Each fault meets the invariants that are meant to catch it; reports/faults.md counts them.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from tests.faulty import FAULTY
 from tests.faulty.fault import DEEPCRIME, OTHERS
 from tests.sound import SOUND
 
-FEW, SOME = 4, 20  # cases that a sound step runs through; the report gives it the whole budget
+FEW, SOME = 4, 20  # cases that a sound step runs through
 
 
 @pytest.mark.parametrize(
