@@ -104,11 +104,6 @@ class Updates:
         """The values that are computed from parameters, and not from sampled tokens alone."""
         return self.trace.downstream({*self.weights}, "fc")
 
-    @cached_property
-    def from_held(self) -> set[int]:
-        """The values that are computed from parameters that optimisers hold."""
-        return self.trace.downstream({*self.held})
-
     def base(self, k: int) -> str:
         """Return the name of an operation without its namespace, in place or not: ``mul``."""
         return self.trace.nodes[k].operation.rpartition(".")[2].rstrip("_")

@@ -141,9 +141,9 @@ def test_the_same_command_prints_the_same_bytes(folder: Path) -> None:
         "out.json",
     )
     first = process(*arguments, cwd=folder)
-    record = (folder / "out.json").read_bytes()
+    record = results(folder)
     assert process(*arguments, cwd=folder) == first
-    assert (folder / "out.json").read_bytes() == record
+    assert results(folder) == record
     assert "\x1b" not in first.out
     assert first.status == 1
 
