@@ -51,6 +51,7 @@ def test_a_sound_loop_is_not_accused_and_has_no_notes(file):
 EXCUSED = [law for law in TRAININGS if law.excuses]
 
 
+@pytest.mark.slow  # of scripts that are judged above
 @pytest.mark.parametrize("law", EXCUSED, ids=lambda law: law.name)
 def test_a_sound_script_meets_each_excuse_of_a_law(law):
     files = (file for file in SOUND if f"# nearly {law.name}\n" in file.read_text())

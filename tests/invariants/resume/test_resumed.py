@@ -57,7 +57,7 @@ def test_what_many_scripts_mean_is_a_note(measured, name):
 @pytest.mark.parametrize(
     ("place", "says"),
     [
-        (
+        slow(
             "saved['epoch'], saved.get('position', 0)",
             "it goes back to the batch of update 1 instead of update 7",
         ),
@@ -71,6 +71,7 @@ def test_a_place_is_found_by_its_rows_whatever_is_added_to_them(tmp_path, monkey
     assert says in found.violation.message
 
 
+@pytest.mark.slow
 def test_the_right_rows_with_their_noise_are_sound(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for found in measuring.measured(tmp_path, noisy()).values():

@@ -118,8 +118,8 @@ def test_steps_that_differ_by_rounding_are_told():
     assert found.violation.message.startswith("two runs differ by rounding: ")
 
 
-@pytest.mark.parametrize("size", [1e-2, 1e-3])
-def test_a_start_or_a_step_that_differs_by_more_is_accused(size):
+def test_a_start_or_a_step_that_differs_by_more_is_accused():
+    size = 1e-3
     for start in (
         training(scaled_by(n * size for n in itertools.count())),
         training(lambda _: None, drawn(size)),

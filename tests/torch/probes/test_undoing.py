@@ -7,10 +7,8 @@ import torch
 from torch import nn
 
 from symmetry.training.capabilities.flowing import Cut, Flowing, Undoing
-from symmetry.training.capabilities.model import Differentiating
 from symmetry.training.run import RunSettings, needed
 from symmetry.training.target import FunctionTraining
-from symmetry.units.state import largest
 
 
 def training(loss_of, trained=("one", "two"), prepare=lambda _: None):
@@ -37,21 +35,6 @@ def plain(model, x):
     return model["two"](torch.relu(model["one"](x))).square().mean()
 
 
-def with_item(model, x):
-    h = torch.relu(model["one"](x))
-    penalty = h.square().mean()
-    return model["two"](h).square().mean() + penalty.item()
-
-
-def with_a_new_tensor(model, x):
-    h = torch.relu(model["one"](x))
-    return model["two"](h).square().mean() + torch.tensor(h.square().mean().item())
-
-
-def as_numbers(model, x):
-    return model["two"](torch.tensor(model["one"](x))).square().mean()
-
-
 def straight_through(model, x):
     y = model["two"](model["one"](x)).square().mean()
     return 1 + (y - y.detach())
@@ -63,33 +46,6 @@ def first_cut(loss_of, names=()) -> Cut:
         run.step()
     flow = followed.flow
     return (*flow.terms, *flow.cuts)[0]
-
-
-def gradient(loss_of, cut=None):
-    run = training(loss_of)
-    if cut is None:
-        run.step()
-    else:
-        with needed(run, Undoing).without(cut) as found:
-            run.step()
-        assert found.times
-    return needed(run, Differentiating).gradients()
-
-
-@pytest.mark.parametrize("loss_of", [with_item, with_a_new_tensor])
-def test_a_term_without_its_number_changes_the_gradient(loss_of):
-    cut = first_cut(loss_of)
-    assert cut.operation == "item()"
-    one, other = gradient(loss_of), gradient(loss_of, cut)
-    assert largest(other["model.one.weight"] - one["model.one.weight"]) > 0
-    assert largest(other["model.two.weight"] - one["model.two.weight"]) == 0
-
-
-@pytest.mark.filterwarnings("ignore:To copy construct")
-def test_a_copy_of_numbers_is_undone():
-    cut = first_cut(as_numbers, ["model.one.weight"])
-    assert "model.one.weight" not in gradient(as_numbers)
-    assert largest(gradient(as_numbers, cut)["model.one.weight"]) > 0
 
 
 def test_a_tensor_that_the_loss_has_in_another_way_is_used():

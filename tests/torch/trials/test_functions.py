@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 import torch
 from torch.autograd import Function
@@ -12,7 +10,6 @@ from symmetry.base.patches import patched
 from symmetry.torch.trials.functions import (
     CustomFunctions,
     ReadOperations,
-    any_defined,
     applied_in_python,
 )
 from symmetry.torch.watch.operations import Recorder
@@ -44,28 +41,6 @@ def test_operations_decide(forward, why_not):
     assert seen.why_not == why_not
 
 
-def test_what_is_read_is_known():
-    other = torch.ones(3)
-    seen = ReadOperations([X, other])
-    with Recorder(seen):
-        X * 2
-    assert seen.reads(X)
-    assert not seen.reads(other)
-
-
-def test_a_backward_that_reads_more_than_its_forward_is_seen():
-    gradient, fixed = torch.ones(3), torch.ones(3)
-    forward, backward = ReadOperations([X]), ReadOperations([gradient])
-    with Recorder(forward):
-        X * 2
-    with Recorder(backward):
-        gradient * X
-    assert not backward.reads_more(forward)
-    with Recorder(backward):
-        gradient * fixed
-    assert backward.reads_more(forward)
-
-
 class Cube(Function):
     @staticmethod
     def forward(ctx, x, times):
@@ -79,19 +54,6 @@ class Cube(Function):
         return grad * 2 * ctx.times * x**2, None  # the derivative has a 3
 
 
-class Total(Function):
-    """Its backward takes for granted that its gradient is 1."""
-
-    @staticmethod
-    def forward(ctx, x):
-        ctx.shape = x.shape
-        return x.sum()
-
-    @staticmethod
-    def backward(ctx, grad):
-        return torch.ones(ctx.shape)
-
-
 def tried(call):
     """Return the custom functions that a call makes, tried once more."""
     functions = CustomFunctions()
@@ -102,21 +64,6 @@ def tried(call):
 
 def parameter(*shape):
     return torch.randn(*shape, generator=torch.Generator().manual_seed(0)).requires_grad_()
-
-
-def test_a_slope_is_claimed_and_measured():
-    (cube,) = tried(lambda: Cube.apply(parameter(3, 2), 0.5))
-    (slope,) = cube.slopes
-    assert (cube.name, cube.why_not, slope.argument) == ("Cube", "", "x")
-    assert slope.narrow == pytest.approx(1.5 * slope.claimed)
-    assert slope.wide == pytest.approx(slope.narrow)
-
-
-def test_its_place_is_the_line_of_its_backward():
-    (cube,) = tried(lambda: Cube.apply(parameter(3), 2.0))
-    lines = Path(__file__).read_text().splitlines()
-    assert cube.place.file == __file__
-    assert lines[cube.place.line - 1].strip() == "def backward(ctx, grad):"
 
 
 def test_an_apply_that_was_kept_is_seen():
@@ -135,20 +82,6 @@ def test_an_apply_that_was_kept_is_compiled_whole():
         assert torch.equal(compiled(parameter(3)), Cube.apply(parameter(3), 2.0))
 
 
-def test_only_the_first_call_of_a_class_is_tried():
-    x = parameter(2)
-    assert len(tried(lambda: (Cube.apply(x, 1.0), Cube.apply(x, 2.0)))) == 1
-
-
-def test_calls_without_gradients_are_not_tried():
-    def call():
-        Cube.apply(parameter(2).detach(), 1.0)
-        with torch.no_grad():
-            Cube.apply(parameter(2), 1.0)
-
-    assert tried(call) == []
-
-
 def test_random_numbers_go_on_as_if_nothing_was_tried():
     functions = CustomFunctions()
     with functions.watching():
@@ -156,13 +89,6 @@ def test_random_numbers_go_on_as_if_nothing_was_tried():
     before = torch.get_rng_state()
     functions.tried()
     assert torch.equal(before, torch.get_rng_state())
-
-
-@pytest.mark.parametrize(("weight", "right"), [(1.0, True), (3.0, False)])
-def test_a_scalar_result_is_given_the_gradient_that_it_got(weight, right):
-    (total,) = tried(lambda: (weight * Total.apply(parameter(3))).backward())
-    (slope,) = total.slopes
-    assert (slope.claimed == pytest.approx(slope.narrow)) == right
 
 
 def test_a_function_that_cannot_be_called_again_says_why():
@@ -184,7 +110,3 @@ def test_a_function_that_cannot_be_called_again_says_why():
     assert once.slopes == ()
     assert "raises when it is called again" in once.why_not
     assert "only once" in once.why_not
-
-
-def test_functions_of_ones_own_are_known():
-    assert any_defined()

@@ -59,25 +59,6 @@ def repeated(model, **facts):
     return begun(model, **facts).capability(Trial).with_samples({SAMPLE: other}, COUNT)
 
 
-def test_a_step_ends_at_its_first_loss():
-    updated = []
-    (call,) = begun(Net(), updated=updated).capability(Trial).module_inputs().calls
-    assert (call.name, updated) == ("Net", [])
-    assert call.place.source.startswith("F.cross_entropy(model(before(x))")
-
-
-def test_dropout_acts_in_training_and_not_in_evaluation():
-    found = begun(Net()).capability(Trial).in_evaluation()
-    (call,) = found.calls
-    assert (found.acts, found.off) == (True, 0)
-    assert (call.active, call.differs, call.raised) == ((), False, "")
-
-
-def test_layers_that_are_left_off_are_counted():
-    found = begun(Net().eval()).capability(Trial).in_evaluation()
-    assert (found.acts, found.off) == (False, 1)
-
-
 def test_what_cannot_be_called_in_evaluation_says_why():
     class Training(Net):
         def forward(self, x):
@@ -89,11 +70,6 @@ def test_what_cannot_be_called_in_evaluation_says_why():
     assert "for training alone" in call.raised
 
 
-def test_a_sample_that_stays_alone():
-    (call,) = repeated(Net())
-    assert (call.alone, call.mixer, call.why_not) == (True, None, "")
-
-
 def test_a_model_is_judged_behind_mixup():
     mixup = {"before": lambda x: 0.7 * x + 0.3 * x.flip(0)}
     (call,) = repeated(Net(), **mixup)
@@ -102,36 +78,6 @@ def test_a_model_is_judged_behind_mixup():
     assert call.mixer.kind == "softmax"
     (call,) = repeated(Net(), before=lambda x: x - x.mean(0))
     assert call.why_not == "its samples are combined before they reach the model"
-
-
-@pytest.mark.parametrize(
-    ("mix", "kind", "operation", "by_position"),
-    [
-        (lambda x: x.softmax(0), "softmax", "softmax", False),
-        (lambda x: x.view(2, 10).tanh().softmax(1).view(4, 5), "view", "view", False),
-        (lambda x: x.view(2, 10).tanh().view(4, 5) - x.mean(0), "other", "mean", False),
-        (lambda x: x - x.mean(0), "other", "mean", False),
-        (lambda x: x + torch.eye(4).roll(1, 0).to(x) @ x, "other", "mm", True),
-        (lambda x: x.flip(0), "other", "flip", False),
-    ],
-)
-def test_the_first_operation_that_mixes_samples_is_named(mix, kind, operation, by_position):
-    (call,) = repeated(Net(mix))
-    mixer = call.mixer
-    assert not call.alone
-    assert (mixer.kind, mixer.operation, mixer.by_position) == (kind, operation, by_position)
-    assert mixer.place.file == __file__
-
-
-def test_a_view_that_is_taken_back_mixes_nothing():
-    (call,) = repeated(Net(lambda x: x.view(2, 10).tanh().view(4, 5)))
-    assert call.alone
-
-
-def test_rows_that_lie_apart_again_behind_a_mixture_are_forgotten():
-    back = torch.tensor([1, 0, 3, 2])
-    (call,) = repeated(Net(lambda x: x[back].tanh()[back].softmax(0)))
-    assert (call.mixer.kind, call.mixer.operation) == ("softmax", "softmax")
 
 
 def with_lengths(body):
@@ -158,21 +104,6 @@ def test_rows_in_the_order_of_their_lengths_lie_apart():
     assert with_lengths(lambda x, order: x[order].tanh()).alone
     mixer = with_lengths(lambda x, order: x.view(2, 10).softmax(1).view(4, 5)[order]).mixer
     assert (mixer.kind, mixer.operation) == ("view", "view")
-
-
-def test_a_layer_that_takes_another_axis_for_the_samples():
-    class Recurrent(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.rnn, self.out = nn.GRU(1, 5), nn.Linear(5, 2)
-
-        def forward(self, x):
-            return self.out(self.rnn(x.unsqueeze(-1))[0][:, -1])
-
-    (call,) = repeated(Recurrent())
-    mixer = call.mixer
-    assert (mixer.kind, mixer.operation) == ("layout", "GRU")
-    assert (mixer.shape, mixer.axis, mixer.samples) == ((4, 3, 1), 1, 0)
 
 
 def test_statistics_of_the_batch_are_an_excuse():

@@ -17,32 +17,6 @@ def lost(epochs):
 
 
 @pytest.mark.parametrize(
-    "clear",
-    [
-        "optimizer.zero_grad()",
-        "model.zero_grad(set_to_none=False)",
-        "[setattr(p, 'grad', None) for p in model.parameters()]",
-    ],
-)
-def test_what_is_cleared_before_the_update_is_lost(folder, clear):
-    text = f"for x, y in loader:\n    {LOSS}.backward()\n    {clear}\n    optimizer.step()\n"
-    assert lost(run(folder, text)) == [0, 1]
-
-
-@pytest.mark.parametrize(
-    "reading",
-    [
-        "optimizer.step()",
-        "norm = sum(p.grad.norm() for p in model.parameters())",
-        "nn.utils.clip_grad_norm_(model.parameters(), 1.0)",
-    ],
-)
-def test_what_something_reads_is_not_lost(folder, reading):
-    text = LOOP.format(f"{LOSS}.backward()\n    {reading}")
-    assert lost(run(folder, f"train()\n{text}")) == []
-
-
-@pytest.mark.parametrize(
     ("clip", "limit"),
     [
         ("clip_grad_norm_(model.parameters(), max_norm=0.5)", 0.5),
@@ -83,21 +57,6 @@ def test_a_wrapper_that_clears_nothing_loses_nothing(folder):
     assert [event.backwards for event in updates[:2]] == [(0, 1), (2, 3)]
     assert not any(event.again for event in updates)
     assert lost(epochs) == []
-
-
-def test_an_attack_on_the_inputs_is_seen_to_reach_them(folder):
-    text = LOOP.format(f"x.requires_grad_()\n    {LOSS}.backward()")
-    epochs = run(folder, f"train()\n{text}")
-    own, attacks = epochs.of(Backward)[:2], epochs.of(Backward)[2:]
-    assert [event.beside for event in own] == [False, False]
-    assert {event.beside for event in attacks} == {True}
-    assert lost(epochs) == []
-
-
-def test_an_update_names_the_backwards_that_it_reads_again(folder):
-    text = f"for x, y in loader:\n    {LOSS}.backward()\n    optimizer.step()\n"
-    updates = run(folder, text).of(Updated)
-    assert [(event.backwards, event.again) for event in updates] == [((0,), ()), ((0, 1), (0,))]
 
 
 def test_the_last_operation_of_a_loss_is_told(folder):
