@@ -146,7 +146,7 @@ def test_a_layer_without_equal_units_is_told_with_its_line(folder):
     only = ("--only", "symmetry/permutation", "--dtype", "float32", "--line", "found.json")
     done = check(folder, "scaled.py:training", *only)
     assert done.status == 0, done.err
-    *_, silent, named, _, last = done.out.splitlines()
+    *_, silent, named, last = done.out.splitlines()
     assert (silent, named) == ("no gradient reaches unused in the first two steps", NAMED)
     assert last == "sound, but for 1 layer without equal units (1 check; verdicts: 1 holds)"
     found = json.loads((folder / "found.json").read_text())
