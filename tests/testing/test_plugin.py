@@ -55,11 +55,6 @@ def run(folder: Path, *words: str) -> tuple[int, str]:
     return done.returncode, done.stdout + done.stderr
 
 
-def test_without_the_option_there_is_no_such_test(folder):
-    status, out = run(folder, "-q")
-    assert (status, "1 passed" in out) == (0, True)
-
-
 def test_a_target_of_the_table_is_one_test(folder):
     status, out = run(folder, "--junitxml", "out.xml", "--symmetry")
     assert (status, "collected 2 items" in out, "2 passed" in out) == (0, True, True), out
@@ -92,6 +87,7 @@ def test_a_table_without_targets_is_an_error(tmp_path):
     assert (status, "names no targets in [tool.symmetry]" in out) == (4, True)
 
 
+@pytest.mark.slow
 def test_a_target_that_is_not_there_fails(folder):
     status, out = run(folder, "-q", "--symmetry", "none.py", "test_own.py")
     assert (status, "there is no file" in out) == (1, True), out

@@ -58,6 +58,8 @@ def test_a_sound_loss_is_accused_by_no_law(sound):
         found = measured(law, sound.target)
         assert found.violation is None, name
         assert found.notes == (), name
+        if name == sound.invariant:
+            assert found.counted == (sound.kind == "holds")
 
 
 def test_the_zoo_has_enough_of_each_law():
