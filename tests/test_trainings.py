@@ -1,11 +1,7 @@
 """The checker against the zoo of trainings: each fault is caught, no sound training is accused.
 
-<<<<<<< HEAD
-Their number by invariant is in reports/faults.md.
-=======
-The table is in reports/faults.md, written by ``python -m tests.studies.faults``. The zoo of losses
-is judged in ``tests/invariants/loss/test_zoo.py``, which knows the lines.
->>>>>>> f8ee314d (Judge the zoo of losses once, and read a target's files once)
+Their number by invariant is in reports/faults.md. The zoo of losses is judged in
+``tests/invariants/loss/test_zoo.py``, which knows the lines.
 """
 
 from __future__ import annotations

@@ -51,12 +51,8 @@ def test_a_sound_loop_is_not_accused_and_has_no_notes(file):
 EXCUSED = [law for law in TRAININGS if law.excuses]
 
 
-<<<<<<< HEAD
 @pytest.mark.slow  # of scripts that are judged above
 @pytest.mark.parametrize("law", EXCUSED, ids=lambda law: law.name)
-=======
-@pytest.mark.parametrize("law", few(EXCUSED, lambda law: law.name, number=2))
->>>>>>> f8ee314d (Judge the zoo of losses once, and read a target's files once)
 def test_a_sound_script_meets_each_excuse_of_a_law(law):
     files = (file for file in SOUND if f"# nearly {law.name}\n" in file.read_text())
     spared = [excuse for file in files for excuse, _ in judged(file)[law.name].spared]
