@@ -22,7 +22,11 @@ except ImportError:  # on Windows nothing is known of an owner
     fcntl = None
 
 PREFIX, INNER = "symmetry-run-", "files"
-_SHORT = "m"  # the prefix inside of one: names of sockets have at most 107 bytes
+_SHORT = "m"  # the prefix inside of one
+# Paths of sockets have at most 107 bytes: multiprocessing's take 32 behind a folder of temporary
+# files, and the one of a run lies 13 below that of the check.
+_LONGEST = 107 - 32 - 13
+_SHORT_PLACES = "/tmp", "/var/tmp", "/dev/shm"
 _rmtree = shutil.rmtree  # a script may find another one
 _NEW = 60  # seconds in which a folder may be without its lock: it is just being made
 
@@ -48,19 +52,32 @@ class TemporaryFolder:
     ----------
     inside
         An existing folder, which somebody else removes; the system's temporary one by default.
+
+    Attributes
+    ----------
+    path
+        Its real path. It is not locked itself, since whoever writes files locks their folder.
+    short
+        A path to it below which sockets have paths that fit: a link, if its own is too long.
     """
 
     def __init__(self, inside: str | None = None) -> None:
-        made = os.path.realpath(tempfile.mkdtemp(prefix=_SHORT if inside else PREFIX, dir=inside))
-        lock = None if inside else _lock(made)
-        self.remove = weakref.finalize(self, _remove, made, lock)
-        # Its real path. It is not locked itself, since whoever writes files locks their folder.
-        self.path = made
-        if not inside:
-            inner = Path(made, INNER)
-            inner.mkdir()
-            self.path = str(inner)
-            _remove_left_behind(Path(made).parent)
+        if inside:
+            self.short = tempfile.mkdtemp(prefix=_SHORT, dir=inside)
+            self.path = os.path.realpath(self.short)
+            self.remove = weakref.finalize(self, _remove, (self.path, None))
+            return
+        made = [_locked()]
+        self.path = self.short = os.path.join(made[0][0], INNER)
+        Path(self.path).mkdir()
+        places = [place for place in _SHORT_PLACES if os.access(place, os.W_OK | os.X_OK)]
+        if len(os.fsencode(self.path)) > _LONGEST and places:
+            made.append(_locked(places[0]))
+            self.short = os.path.join(made[1][0], INNER)
+            os.symlink(self.path, self.short)
+        self.remove = weakref.finalize(self, _remove, *made)
+        for folder, _ in made:
+            _remove_left_behind(Path(folder).parent)
 
     def __enter__(self) -> str:
         return self.path
@@ -72,6 +89,12 @@ class TemporaryFolder:
         at: TracebackType | None,
     ) -> None:
         self.remove()
+
+
+def _locked(place: str | None = None) -> tuple[str, int | None]:
+    """Make a folder in a place; return its real path and its lock."""
+    made = os.path.realpath(tempfile.mkdtemp(prefix=PREFIX, dir=place))
+    return made, _lock(made)
 
 
 def _lock(path: str) -> int | None:
@@ -89,11 +112,12 @@ def _lock(path: str) -> int | None:
     return None
 
 
-def _remove(path: str, lock: int | None) -> None:
-    _rmtree(path, ignore_errors=True)
-    if lock is not None:
-        with suppress(OSError):
-            os.close(lock)
+def _remove(*folders: tuple[str, int | None]) -> None:
+    for path, lock in folders:
+        _rmtree(path, ignore_errors=True)
+        if lock is not None:
+            with suppress(OSError):
+                os.close(lock)
 
 
 def _remove_left_behind(folder: Path) -> None:
@@ -108,4 +132,4 @@ def _remove_left_behind(folder: Path) -> None:
                 known = entry.stat(follow_symlinks=False)
                 old = time.time() - known.st_mtime > _NEW
                 if old and known.st_uid == os.getuid() and (lock := _lock(entry.path)) is not None:
-                    _remove(entry.path, lock)
+                    _remove((entry.path, lock))

@@ -154,7 +154,8 @@ class FolderMirror:
         for folder in own:  # behind all files: a link may lead to another one of the folders
             for above in [*folder.parents][:_ABOVE]:
                 self._link_beside(above)
-        self.temporary = self.of(f"{os.sep}.t")  # short, as names of sockets have to be
+        # Short, as paths of sockets have to be.
+        self.temporary = os.path.join(self._folder.short, ".t")
         _make_folder(self.temporary)
         self._made = dict(_entries(self.top))
 

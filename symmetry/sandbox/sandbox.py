@@ -270,7 +270,7 @@ def _hint(text: str) -> str:
         return "it reads standard input, which is empty here: pass the input by its arguments"
     if "Inappropriate ioctl for device" in text:  # os.get_terminal_size(), say
         return "its standard output is no terminal here"
-    place = tempfile.gettempdir()
+    place = os.path.realpath(tempfile.gettempdir())
     # A library may not say why it could not write: PyTorch reports a position in the file.
     if os.strerror(errno.ENOSPC) in text or shutil.disk_usage(place).free < _FULL:
         return f"its files are written to a copy in {place}: set TMPDIR to a folder with more room"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 import tempfile
@@ -39,6 +40,24 @@ def test_one_inside_of_another_is_made_there(place):
     with TemporaryFolder() as outer, TemporaryFolder(outer) as inner:
         assert Path(inner).parent == Path(outer)
     assert not [*place.iterdir()]
+
+
+@pytest.mark.skipif(not hasattr(socket, "AF_UNIX"), reason="no sockets have paths")
+def test_paths_of_sockets_fit_below_a_long_folder(place, monkeypatch):
+    long = place / ("x" * 100)
+    long.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(long))
+    outer = TemporaryFolder()
+    inner = TemporaryFolder(outer.short)
+    name = Path(".t", "pymp-abcdefgh", "listener-abcdefgh")  # as of a queue in a run of a script
+    Path(inner.path, name).parent.mkdir(parents=True)
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(Path(inner.short, name)))
+    assert Path(inner.path, name).is_socket()
+    assert Path(inner.path).is_relative_to(long)
+    outer.remove()
+    assert not [*long.iterdir()]
+    assert not Path(outer.short).parent.exists()
 
 
 def test_files_are_written_to_it_as_to_any_other(place):

@@ -67,7 +67,7 @@ def checked_within(clock: list[float], seconds: float, **options):
 
 
 def test_a_check_says_how_far_it_came(clock: list[float]) -> None:
-    found = checked_within(clock, 60)
+    found = checked_within(clock, 40)
     kinds = {v.invariant: v.kind for v in found.verdicts}
     assert kinds["symmetry/repeatable"] == kinds["training/moves"] == "holds"
     assert kinds["symmetry/permutation"] == kinds["symmetry/stuck"] == "not reached"
@@ -76,20 +76,20 @@ def test_a_check_says_how_far_it_came(clock: list[float]) -> None:
     judged = sum(kind == "holds" for kind in kinds.values())
     late = sum(kind == "not reached" for kind in kinds.values())
     first, _, beyond, *_ = lines(found)
-    assert first == f"training: sound so far: {judged} of {judged + late} checks within 60 s"
+    assert first == f"training: sound so far: {judged} of {judged + late} checks within 40 s"
     assert beyond.startswith("not reached: ")
     assert "symmetry/permutation, symmetry/" in beyond
     read = json.loads(dump(record(found)))
     assert (read["verdict"], read["complete"]) == ("sound", False)
     assert read["conclusion"] == first.removeprefix("training: ")
     late = next(r for r in read["results"] if r["verdict"] == "not reached")
-    assert late["message"] == "not reached within 60 CPU seconds (--budget)"
+    assert late["message"] == "not reached within 40 CPU seconds (--budget)"
 
 
 def test_a_floor_fails_a_check_that_came_less_far(clock: list[float]) -> None:
-    found = checked_within(clock, 60, require=["symmetry/permutation"])
+    found = checked_within(clock, 40, require=["symmetry/permutation"])
     assert found.status == 2
-    why = "symmetry/permutation was not judged: not reached within 60 CPU seconds (--budget)"
+    why = "symmetry/permutation was not judged: not reached within 40 CPU seconds (--budget)"
     assert found.unmet == (f"--require symmetry/permutation: {why}",)
 
 

@@ -140,15 +140,19 @@ def giving_seeds() -> Iterator[None]:
 
 
 def _drawing_nothing(execute: Callable[..., None]) -> Callable[..., None]:
-    """Return what executes a module, and puts the shared generators back behind a library's."""
+    """Return what executes a module, and puts the shared generators back behind a library's.
+
+    The generators of the library itself are made once, and not in each run.
+    """
 
     def executed(loader: SourceFileLoader, module: ModuleType) -> None:
-        python, numpy = random.getstate(), np.random.get_state()
+        python, numpy, seeds = random.getstate(), np.random.get_state(), SEEDS.getstate()
         try:
             execute(loader, module)
         finally:
             random.setstate(python)
             np.random.set_state(numpy)
+            SEEDS.setstate(seeds)
 
     library = outermost(execute, executed)
 

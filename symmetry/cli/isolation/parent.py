@@ -125,10 +125,12 @@ class Isolated(click.Command):
         with (
             ends_as_interrupted(),
             terminal() as screen,
-            TemporaryFolder() as folder,
             ExitStack() as ends,
             WIDTH.set(width),
         ):
+            files = TemporaryFolder()
+            ends.callback(files.remove)
+            folder = files.short
             variables = {WRITABLE: os.pathsep.join(writable)} if writable else {}
             if device != AUTO:
                 variables |= _WITHOUT_GPU

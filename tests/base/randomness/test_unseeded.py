@@ -102,16 +102,17 @@ def test_a_process_that_a_run_starts_draws_as_ever(states: RandomStates) -> None
 
 
 @pytest.mark.parametrize("folder", ["site-packages", "mine"])
-def test_a_library_draws_nothing_of_a_script_as_it_is_imported(
+def test_a_library_draws_and_seeds_nothing_of_a_script_as_it_is_imported(
     folder, tmp_path, monkeypatch, states: RandomStates
 ) -> None:
     monkeypatch.syspath_prepend(tmp_path / folder)
     (tmp_path / folder).mkdir()
     name = f"drawing_{folder[:4]}"
-    text = "import random, numpy as np\nrandom.random()\nnp.random.random()\n"
+    text = "import random, numpy as np\nrandom.random()\nnp.random.random()\nrandom.Random()\n"
     (tmp_path / folder / f"{name}.py").write_text(text)
     with states.own():
         before = random.getstate(), np.random.get_state()[2]
         importlib.import_module(name)
         after = random.getstate(), np.random.get_state()[2]
     assert (after == before) is (folder == "site-packages")
+    assert (not states.unseeded) is (folder == "site-packages")
