@@ -36,6 +36,7 @@ from symmetry.units.differing import unequal
 from symmetry.units.state import Array
 
 _Positions = Mapping[int, Array]
+_AWAKE = 0.02  # the size of numbers in place of zeros, as language models begin with
 
 
 def first_leak(start: TrainingStart, shift: Shift, text: Array, cut: int) -> Moved | None:
@@ -44,7 +45,7 @@ def first_leak(start: TrainingStart, shift: Shift, text: Array, cut: int) -> Mov
     ``text`` is another one from this place on. None if all that can be seen are the outputs.
     """
     texts, axis = (shift.given(shift.text), shift.given(text)), 0 if shift.transposed else 1
-    search = start.begin(noise=False).capability(LeakSearch)
+    search = start.begin(_awake(start), noise=False).capability(LeakSearch)
     if search is not None:
         return search.leak(shift.loss, texts, cut, axis)
     plain, changed = (_calls(start, tokens) for tokens in texts)
@@ -54,8 +55,23 @@ def first_leak(start: TrainingStart, shift: Shift, text: Array, cut: int) -> Mov
     return None
 
 
+def _awake(start: TrainingStart) -> dict[str, Array]:
+    """Return other numbers for trained arrays of zeros.
+
+    Where a residual branch ends with weights of zero, no output depends on what the branch reads
+    before the first update.
+    """
+    zeros = sorted(name for name in start.baseline.trained if not start.state[name].any())
+    random = np.random.default_rng(0)
+    return {
+        name: np.asarray(_AWAKE * random.standard_normal(a.shape), a.dtype)
+        for name in zeros
+        if (a := start.state[name]).dtype.kind == "f"
+    }
+
+
 def _calls(start: TrainingStart, tokens: Tokens) -> list[tuple[Moved, Any, Any]]:
-    run = start.begin(noise=False)
+    run = start.begin(_awake(start), noise=False)
     with needed(run, LossProbe).positions(tokens) as found:
         try:
             needed(run, Rehearsing).rehearse(1, 0)
@@ -271,5 +287,5 @@ def _outputs(start: TrainingStart, shift: Shift, text: Array) -> Array | None:
         run.close()
         return found.get(shift.loss.number)
 
-    found = start.with_run(scores, noise=False)
+    found = start.with_run(scores, _awake(start), noise=False)
     return None if found is None else shift.rows(found)
