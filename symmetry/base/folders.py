@@ -23,8 +23,8 @@ except ImportError:  # on Windows nothing is known of an owner
 
 PREFIX, INNER = "symmetry-run-", "files"
 _SHORT = "m"  # the prefix inside of one
-# Paths of sockets have at most 107 bytes: multiprocessing's take 32 behind a folder of temporary
-# files, and the one of a run lies 13 below that of the check.
+# Paths of sockets have at most 107 bytes. Multiprocessing adds 32 to a folder of temporary files,
+# and the folder of a run adds 13 to the folder of a check.
 _LONGEST = 107 - 32 - 13
 _SHORT_PLACES = "/tmp", "/var/tmp", "/dev/shm"
 _rmtree = shutil.rmtree  # a script may find another one
@@ -68,13 +68,13 @@ class TemporaryFolder:
             self.remove = weakref.finalize(self, _remove, (self.path, None))
             return
         made = [_locked()]
-        self.path = self.short = os.path.join(made[0][0], INNER)
+        self.path = self.short = str(Path(made[0][0], INNER))
         Path(self.path).mkdir()
         places = [place for place in _SHORT_PLACES if os.access(place, os.W_OK | os.X_OK)]
         if len(os.fsencode(self.path)) > _LONGEST and places:
             made.append(_locked(places[0]))
-            self.short = os.path.join(made[1][0], INNER)
-            os.symlink(self.path, self.short)
+            self.short = str(Path(made[1][0], INNER))
+            Path(self.short).symlink_to(self.path)
         self.remove = weakref.finalize(self, _remove, *made)
         for folder, _ in made:
             _remove_left_behind(Path(folder).parent)
