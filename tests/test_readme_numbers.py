@@ -102,9 +102,10 @@ CLAIMS = (
         (r"38 of 100 were found, and 34 of the 53",),
     ),
     Claim(
-        "In PyTorch, 200 such units fall into two groups after one step",
+        "In PyTorch on an AMD EPYC, 200 such units fall into two groups after one step",
         "reports/frameworks.md",
         (
+            "Measured on znver4",
             r"200 hidden units trained on MNIST",
             r"`torch` \|.*\| iteration 1 \|.*\| even units",
         ),

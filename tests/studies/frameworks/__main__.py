@@ -1,97 +1,105 @@
-"""``python -m tests.studies.frameworks``: the experiment in several frameworks, then its report."""
+"""Write reports/frameworks.md: after which update equal hidden units split, by framework."""
 
 from __future__ import annotations
 
+import argparse
+import json
+import os
+import subprocess
+import sys
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-import click
+from symmetry.report.filling import environment, fill_paragraphs, relative
+from symmetry.units.words import in_ulps
+from tests.studies.rows import REPORTS, Row, commit, made_at, read_rows, write_rows
 
-from symmetry.base.errors import OK
-from symmetry.base.files import writable_directory
-from symmetry.cli import main
-from symmetry.cli.options import (
-    WHOLE,
-    as_typed,
-    experiment_options,
-    is_usual,
-    load_data,
-    option,
-    output_directory,
-    read_case,
-    report_options,
+COMMAND = "python -m tests.studies.frameworks"
+MARKDOWN, ROWS = "frameworks.md", "frameworks.jsonl.gz"
+# Every library has a variable of its own for the number of its threads.
+THREADS = (
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "VECLIB_MAXIMUM_THREADS",
+    "NUMBA_NUM_THREADS",
 )
-from symmetry.cli.screen import say, terminal
-from symmetry.experiment.settings import Settings
-from tests.studies.frameworks.compare import compare
-from tests.studies.frameworks.entrant import parse_entrants
-from tests.studies.frameworks.environment import this_machine
-from tests.studies.frameworks.report import JSON, MARKDOWN, render_study
-from tests.studies.frameworks.shown import Shown
-from tests.studies.frameworks.study import Study, full_study
-from tests.studies.frameworks.task import Task, task_of_case
+_OPENBLAS = ("OPENBLAS_CORETYPE=Haswell", "OPENBLAS_CORETYPE=Nehalem")
+_TORCH = ("", "deterministic", "threads=1", "MKL_CBWR=AVX2")
+# Trainers without and with settings, at sizes where units were seen to split without.
+TRIALS = [
+    {"trainer": name, "setting": setting, "hidden": hidden, "iterations": number, "dtype": dtype}
+    for names, settings, hidden, number, dtype in (
+        (("numba", "numpy", "torch", "torch-autograd", "jax"), ("",), 200, 100, "float32"),
+        (("torch", "torch-autograd"), _TORCH, 200, 10, "float32"),
+        (("torch",), ("", "deterministic", "MKL_CBWR=AVX2"), 192, 10, "float32"),
+        (("numpy",), ("", "threads=1", *_OPENBLAS), 201, 10, "float64"),
+        (("jax",), ("", "threads=1", "XLA_FLAGS=--xla_cpu_max_isa=AVX2"), 201, 10, "float64"),
+    )
+    for name in names
+    for setting in settings
+]
 
 
-@click.command(context_settings={"help_option_names": ["-h", "--help"]})
-@click.argument("trainers", nargs=-1, metavar="[TRAINER]...")
-@experiment_options
-@option(
-    "--case",
-    "JSON|FILE",
-    "Compare on a generated case, as `symmetry check` prints it, instead of the data.",
-)
-@option(
-    "--threads",
-    "N",
-    "Threads of every trainer.  [default: what its libraries choose; 1 with --case]",
-    kind=WHOLE,
-)
-@report_options
-def command(
-    trainers: tuple[str, ...],
-    data: Path | None,
-    classes: int,
-    case: str | None,
-    threads: int | None,
-    output: Path | None,
-    quiet: bool,
-    **options: Any,
-) -> int:
-    """Train from zero weights in several frameworks, and report which tell equal units apart.
+def main() -> int:
+    parser = argparse.ArgumentParser(prog=COMMAND, description=f"Write reports/{MARKDOWN}.")
+    parser.add_argument("--render", action="store_true", help="measure nothing: of what is there")
+    parser.add_argument("--output", type=Path, default=REPORTS, metavar="DIR")
+    given = parser.parse_args()
+    file = given.output / ROWS
+    if not given.render:
+        write_rows(file, map(measured, TRIALS))
+    (given.output / MARKDOWN).write_text(render(read_rows(file)), "utf-8")
+    return 0
 
-    TRAINER is numba, numpy, torch, torch-autograd or jax; or your own, as package.module:attribute
-    or path/to/file.py:attribute. Without any, all that are installed are compared. Each runs in a
-    process of its own, and they take turns, iteration by iteration. A name may carry settings for
-    its process: 'torch[MKL_CBWR=AVX2]', 'torch[deterministic]', 'numpy[threads=1]', several of them
-    separated by commas.
 
-    The report is written to `frameworks.md`, with its figures and `frameworks.json`. Without
-    trainers and options it has two more parts: settings that are said to help, and a case in which
-    one rounding grows into another network.
+def measured(trial: dict[str, Any]) -> Row:
+    """Return the row of a trial, from a process that has its setting."""
+    name, _, value = trial["setting"].partition("=")
+    variables = {name: value} if name.isupper() else {}
+    if name == "threads":
+        variables = dict.fromkeys(THREADS, value)
+    command = [sys.executable, "-m", "tests.studies.frameworks.one", json.dumps(trial)]
+    found = subprocess.run(
+        command, env={**os.environ, **variables}, stdout=subprocess.PIPE, text=True, check=True
+    )
+    print(found.stdout, end="", flush=True)
+    return {**trial, "commit": commit(), **json.loads(found.stdout.splitlines()[-1])}
 
-    Exit status: 0 the comparison was made, whatever it found; 2 it could not be made, or a trainer
-    that was named failed.
-    """
-    entrants, settings = parse_entrants(trainers), Settings(**options)
-    usual = is_usual(settings, data, classes)
-    if case is not None and not usual:
-        raise click.UsageError("--case holds all sizes, so it cannot go with options for them.")
-    whole = usual and not (trainers or case or threads)
-    output = output_directory(output, usual=whole, what="comparison")
-    task = None if case is None else task_of_case(read_case(case, "compared"))
-    writable_directory(output, MARKDOWN, JSON)
-    with terminal(quiet=quiet):
-        if whole:
-            found = full_study(load_data(data, classes), settings, Shown())
-        else:
-            task = task or Task(load_data(data, classes), settings)
-            compared = compare(task, entrants, threads=threads, listener=Shown())
-            found = Study(this_machine(), compared)
-        render_study(found, as_typed()).write(output)
-    if not quiet:
-        say(f"report  {output / MARKDOWN}")
-    return OK
+
+def render(rows: list[Row]) -> str:
+    """Return the page of some rows."""
+    parts = [[*part] for _, part in groupby(rows, lambda row: [row[key] for key in _TASK])]
+    template = environment(Path(__file__).parent).get_template(f"{MARKDOWN}.jinja")
+    text = template.render(
+        command=COMMAND,
+        made=made_at(rows),
+        main=parts[0],
+        parts=parts,
+        helped=[each for part in parts for each in part if _helps(each, part)],
+        libraries=sorted({row["library"] for row in rows}),
+        processors=sorted({row["processor"] for row in rows}),
+        splits=splits,
+        in_ulps=in_ulps,
+        relative=relative,
+    )
+    return fill_paragraphs(text)
+
+
+_TASK = "hidden", "iterations", "dtype"
+
+
+def splits(row: Row) -> str:
+    """Return when equal units split."""
+    return f"iteration {row['split']['iteration']}" if row["split"] else "never"
+
+
+def _helps(row: Row, part: list[Row]) -> bool:
+    """Return whether units stay identical with a setting, and split without it."""
+    plain = next(each for each in part if each["trainer"] == row["trainer"])
+    return plain["split"] is not None and row["split"] is None
 
 
 if __name__ == "__main__":
-    main(command, "python -m tests.studies.frameworks")
+    sys.exit(main())
