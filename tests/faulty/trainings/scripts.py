@@ -30,27 +30,6 @@ _enter(
     wrong="the last sample of each of the loader's batches is left out",
 )
 _enter(
-    "generator_never_trained",
-    "training/moves",
-    wrong="the optimiser of a generator holds the critic's parameters",
-)
-_enter(
-    "last_row_left_out",
-    "symmetry/samples",
-    wrong="the loss leaves out the last row of each slice",
-)
-_enter(
-    "heads_from_other_rows",
-    "model/samples",
-    wrong="a view mixes the rows of a slice",
-)
-_enter(
-    "clipped_but_for_one_row",
-    "symmetry/permutation",
-    "symmetry/clones",
-    wrong="gradients are clipped from the second row on",
-)
-_enter(
     "network_by_hand",
     "symmetry/permutation",
     "symmetry/clones",
@@ -72,19 +51,9 @@ _enter(
     wrong="noise is drawn by a generator that nobody seeds",
 )
 _enter(
-    "dropout_in_the_forward",
-    "model/evaluation",
-    wrong="a dropout layer is made in each forward, so that eval() never reaches it",
-)
-_enter(
     "functional_dropout",
     "model/evaluation",
     wrong="F.dropout2d is called without the mode",
-)
-_enter(
-    "gates_over_the_batch",
-    "model/samples",
-    wrong="the softmax of a gate runs over the batch",
 )
 _enter(
     "tagger_over_the_batch",
@@ -92,34 +61,14 @@ _enter(
     wrong="a recurrent layer reads along the batch: batch_first is missing",
 )
 _enter(
-    "swish_by_hand",
-    "model/functions",
-    wrong="the derivative of a custom activation lacks a term",
-)
-_enter(
-    "loss_by_hand",
-    "model/functions",
-    wrong="the gradient of a custom loss is not divided by the number of samples",
-)
-_enter(
     "softmax_in_the_model",
     "loss/inputs",
     wrong="the network ends with a softmax, before a loss with one inside",
 )
 _enter(
-    "distilled_from_probabilities",
-    "loss/inputs",
-    wrong="kl_div is given probabilities, where it takes their logarithms",
-)
-_enter(
     "values_clipped_for_all_returns",
     "loss/pairs",
     wrong="a value loss of (n, 1) and (n,) takes the larger one of two errors",
-)
-_enter(
-    "advantages_of_all_states",
-    "loss/pairs",
-    wrong="returns (n,) less values (n, 1), which the actor's loss takes as well",
 )
 _enter(
     "policy_of_probabilities",
@@ -130,11 +79,6 @@ _enter(
     "house_prices",
     "loss/pairs",
     wrong="outputs (n, 1) are compared with targets (n,)",
-)
-_enter(
-    "values_of_states",
-    "loss/pairs",
-    wrong="targets (n, 1) are compared with outputs (n,)",
 )
 _enter(
     "characters_both_ways",
@@ -152,24 +96,9 @@ _enter(
     wrong="the losses of a batch are copied into a new tensor",
 )
 _enter(
-    "accuracy_as_a_loss",
-    "training/moves",
-    wrong="the loss is made of predictions, which have no derivative",
-)
-_enter(
     "small_constant_weights",
     "symmetry/stuck",
     wrong="all weights start at 0.01",
-)
-_enter(
-    "parameters_of_zeros",
-    "symmetry/stuck",
-    wrong="all parameters of a network written by hand start at zero",
-)
-_enter(
-    "body_frozen_after_a_warm_up",
-    "training/frozen",
-    wrong="momentum moves a body that was frozen after two steps",
 )
 _enter(
     "networks_take_turns",
@@ -180,16 +109,6 @@ _enter(
     "residual_overwritten",
     "training/inplace",
     wrong="the shortcut adds what ReLU has overwritten",
-)
-_enter(
-    "features_overwritten",
-    "training/inplace",
-    wrong="one head overwrites the features that the other one reads",
-)
-_enter(
-    "scores_of_hidden_tokens",
-    "training/padding",
-    wrong="tokens that the attention mask hides are averaged, too",
 )
 _enter(
     "mean_of_each_micro_batch",
@@ -219,11 +138,6 @@ _enter(
     "words_hidden_by_the_mask",
     "training/padding",
     wrong="the mask of the keys hides the words, and shows the padding",
-)
-_enter(
-    "tags_of_padding",
-    "loss/padding",
-    wrong="tags of padding count in the loss",
 )
 _enter(
     "tags_of_filled_rows",
