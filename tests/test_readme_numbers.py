@@ -11,10 +11,8 @@ from symmetry.base.errors import FAILED, FOUND, INTERRUPTED, OK
 from symmetry.invariants.catalogue import catalogue
 from symmetry.torch.script.epochs.log import UPDATES
 from symmetry.training.response import THRESHOLDS
-from tests.studies.jax_examples.reasons import REASONS as OF_EXAMPLES
-from tests.studies.strangers.report import came
-from tests.studies.survey.reasons import REASONS as OF_MODELS
-from tests.studies.trainers.reasons import REASONS as OF_TRAINERS
+from tests.studies.public.page import accused, came
+from tests.studies.public.targets import study
 from tests.test_readme import README, ROOT
 
 DEFAULT = sum(each.default for each in catalogue())
@@ -122,14 +120,9 @@ def plain(text: str) -> str:
 
 def computed() -> dict[str, tuple[object, ...]]:
     """Return words of README whose numbers are those of today's code or rows."""
-    rows = (ROOT / "reports/strangers.md").read_text("utf-8").partition("## Each script")[0]
-    rounds = re.findall(r"(?m)^\| \d \| (\d+) \| (\d+) \| (\d+) \| (\d+) \| (\d+) \|$", rows)
-    scripts, true, false, useless, unfair = (
-        sum(map(int, column)) for column in zip(*rounds, strict=True)
-    )
-    violations = came("violation,")
-    reasons = [*OF_MODELS.values(), *OF_TRAINERS.values(), *OF_EXAMPLES.values()]
-    kinds = [each.kind.split()[0] for each in reasons]
+    strangers = study("strangers")
+    answers, violations = came(strangers), came(strangers, "violation,")
+    kinds = [kind for name in ("survey", "trainers", "jax-examples") for kind in accused(name)]
     return {
         "about {} invariants that correct trainings obey": (round(DEFAULT, -1),),
         "A bug that first acts after {} updates": (UPDATES,),
@@ -144,7 +137,8 @@ def computed() -> dict[str, tuple[object, ...]]:
         "By 2 December 2026, {} public scripts were checked for the first time: {} answers were"
         " right ({} of {} that named a violation), {} false, {} of no use, and {} scripts were not"
         " checked": (
-            *(scripts, true, violations["true"], violations.total(), false, useless, unfair),
+            *(answers.total(), answers["true"], violations["true"], violations.total()),
+            *(answers["false"], answers["useless"], answers["unfair"]),
         ),
         "it accused {}: {} have bugs, {} are so by design of their architecture, and"
         " {} accusation was false": (

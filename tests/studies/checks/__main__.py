@@ -19,7 +19,7 @@ from symmetry.cli.campaign.several import read_lines
 from tests.studies.checks.costs import costs_of
 from tests.studies.checks.others import CASES, LIBRARIES, libraries_for
 from tests.studies.checks.report import COMMAND, LINES, MARKDOWN, SCRIPTS, render
-from tests.studies.copies import commit
+from tests.studies.commits import commit
 
 FOLDER = Path(__file__).parent
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
@@ -24,11 +24,8 @@ Row = dict[str, Any]
 LAWS = tuple(law.name for law in TRAININGS if law.compared == "response" and law.default)
 
 
-def entries(models: Collection[str] = ()) -> Mapping[str, Callable[[], Row]]:
-    """Return what measures each training, by its name: ``sound/NAME``, for example.
-
-    With them come these models of the survey of other libraries, if any.
-    """
+def entries() -> Mapping[str, Callable[[], Row]]:
+    """Return what measures each training, by its name: ``sound/NAME``, for example."""
     nearly = {e.target.name: e.target for e in NEARLY if e.invariant in LAWS}
     found: dict[str, Callable[[], Row]] = {
         f"sound/{target.name}": partial(measured, target) for target in TARGETS
@@ -38,12 +35,6 @@ def entries(models: Collection[str] = ()) -> Mapping[str, Callable[[], Row]]:
     for fault in FAULTS:
         if laws := tuple(law for law in fault.caught_by if law in LAWS):
             found[f"broken/{fault.name}"] = partial(_broken, fault.target, laws)
-    if models:
-        from tests.studies.survey.targets import trainings
-
-        for name, make in trainings():
-            if name in models:
-                found[f"models/{name}"] = partial(measured, FunctionTraining(name, make))
     return found
 
 

@@ -8,22 +8,23 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from symmetry.cli.campaign.several import read_lines
 from symmetry.report.files import Figure, ReportFiles, plain
 from symmetry.report.filling import environment, fill_paragraphs
 from symmetry.training.response import THRESHOLDS
 from symmetry.units.dtypes import DTYPES
 from tests.studies.ages import aged
-from tests.studies.survey.reasons import BUG, PROPERTY, WEAKNESS, Reason
-from tests.studies.survey.reasons import REASONS as OF_MODELS
-from tests.studies.trainers.reasons import REASONS as OF_TRAINERS
+from tests.studies.public.rows import BAD, file_of, read
+from tests.studies.public.targets import study
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Canvas
 
 COMMAND = "python -m tests.studies.response"
 MARKDOWN, LINES, FIGURE = "response.md", "response.jsonl", "response.png"
-OTHERS = {"survey": "survey.jsonl", "trainers": "trainers.jsonl"}
+OTHERS = ("survey", "trainers")  # studies of public code
+BUG = "bug of the library"
+PROPERTY = "property of the architecture"
+WEAKNESS = "weakness of this tool"
 KINDS = {
     "sound": "sound zoo",
     "nearly": "sound, nearly broken",
@@ -33,10 +34,23 @@ KINDS = {
     "trainers": "trainers of other libraries, as in their report",
     "broken": "broken zoo",
 }
+
+
+class Reason(NamedTuple):
+    """The class of a finding, and what was found, in a sentence."""
+
+    kind: str
+    text: str
+
+
 # Why trainings that are not in the broken zoo are accused.
 REASONS = {
-    **OF_MODELS,
-    **OF_TRAINERS,
+    **{
+        each.name: Reason(each.facts["kind"], each.facts["why"])
+        for name in OTHERS
+        for each in study(name).targets
+        if "kind" in each.facts
+    },
     "penalty_between_flipped_samples": Reason(
         WEAKNESS, "its step pairs samples by their places in the batch, which is no rounding"
     ),
@@ -74,7 +88,7 @@ class Ratio(NamedTuple):
     @property
     def reason(self) -> Reason:
         """Why it is accused, though it is in no broken zoo."""
-        return REASONS.get(self.target.rpartition(" ")[2], Reason(WEAKNESS, "not looked into"))
+        return REASONS.get(self.target, Reason(WEAKNESS, "not looked into"))
 
     @property
     def of_limit(self) -> float:
@@ -137,15 +151,12 @@ def _ratio(kind: str, target: str, result: Line, commit: str) -> Ratio:
 
 
 def _of_others(folder: Path) -> Iterator[Ratio]:
-    """Yield the ratios in the lines of other studies, each measured with a commit of its own."""
-    for kind, file in OTHERS.items():
-        for target, line in read_lines(folder / file).items():
-            for each in line["results"]:
-                if each.get("ratio") is not None:
-                    accuses = each["verdict"] in ("violated", "error")
-                    found = {**each, "law": each["name"], "accuses": accuses}
-                    name = target.rpartition(":")[2].rpartition("/")[2]
-                    yield _ratio(kind, name, found, line.get("code", ""))
+    """Yield the ratios in the rows of other studies, each measured with a commit of its own."""
+    for kind in OTHERS:
+        for target, row in read(file_of(kind, folder)).items():
+            for law, dtype, verdict, *ratio in row["results"]:
+                for each in ratio:
+                    yield Ratio(kind, target, law, dtype, each, verdict in BAD, row["code"])
 
 
 def _caught(lines: Mapping[str, Line]) -> dict[str, list[Ratio]]:

@@ -9,8 +9,7 @@ import pytest
 from symmetry.cli.campaign.several import read_lines
 from tests.studies.response.entries import entries
 from tests.studies.response.hard import HARD
-from tests.studies.response.report import LINES, MARKDOWN, render
-from tests.studies.survey.reasons import WEAKNESS
+from tests.studies.response.report import LINES, MARKDOWN, WEAKNESS, render
 
 REPORTS = Path(__file__).parents[3] / "reports"
 SAMPLE = ("sound/mlp_adam", "hard/l1_adamw", "hard/gpt", "hard/experts_top_2", "hard/l1_soap")
@@ -33,8 +32,6 @@ def line(kind, *results, **more):
 
 
 def rendered(tmp_path, *lines):
-    for name in ("survey.jsonl", "trainers.jsonl"):
-        (tmp_path / name).write_text("")
     return render({each["target"]: each for each in lines}, tmp_path).texts[MARKDOWN]
 
 

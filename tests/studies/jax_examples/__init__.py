@@ -1,1 +1,0 @@
-"""The public examples of JAX libraries, with small sizes and made-up data, each checked."""

@@ -1,0 +1,1 @@
+"""Public code, checked: scripts of strangers, models, trainers and examples of libraries."""

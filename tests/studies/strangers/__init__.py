@@ -1,1 +1,0 @@
-"""Training scripts of public repositories, each checked as its authors wrote it."""

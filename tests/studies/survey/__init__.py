@@ -1,1 +1,0 @@
-"""A survey of the architectures of transformers and timm, each tiny."""

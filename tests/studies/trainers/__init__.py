@@ -1,1 +1,0 @@
-"""Trainings by the trainers, losses and collators of other libraries, each checked."""
