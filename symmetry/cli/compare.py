@@ -14,6 +14,7 @@ from symmetry.cli.isolation.parent import Isolated
 from symmetry.cli.options import (
     PATH,
     STANDARD,
+    as_typed,
     declared_options,
     flag,
     json_file,
@@ -28,11 +29,13 @@ from symmetry.comparison.options import ComparisonKeywords, ComparisonOptions
 @click.argument("targets", nargs=-1, required=True, metavar="FIRST OTHER...")
 @declared_options(ComparisonOptions, ComparisonKeywords)
 @option("--json", "FILE", "Write the result to FILE as JSON; - is standard output.", kind=PATH)
+@option("--output", "DIR", "Write a report, comparison.md, into DIR: ratios by module.", kind=PATH)
 @flag("--quiet", "Print nothing but errors.")
 def command(
     targets: tuple[str, ...],
     cases: str | None,
     json: Path | None,
+    output: Path | None,
     quiet: bool,
     **options: Any,
 ) -> int:
@@ -62,10 +65,13 @@ def command(
     """
     from symmetry import session
     from symmetry.base import ranks
-    from symmetry.base.files import writable_files, write_all
+    from symmetry.base.files import writable_directory, writable_files, write_all
     from symmetry.report.compared import exit_code, lines, to_json, unjudged
+    from symmetry.report.comparison import MARKDOWN, render_compared
 
     writable_files(json)
+    if output is not None:
+        writable_directory(output, MARKDOWN)
     names = [name for name in targets if not name.endswith(RECORDED)]
     for name in names:
         current().enter(name)
@@ -73,12 +79,15 @@ def command(
         asked = ComparisonOptions(
             **options,
             cases=None if cases is None else read_cases(cases),
+            pictured=output is not None,
             progress=screen,
         )
         found = session.compare(targets, asked)
         for line in lines(found):
             say(line, err=json == STANDARD)
     contents = json_file(json, partial(to_json, found))
+    if output is not None:
+        contents |= render_compared(found, as_typed()).contents(output)
     if ranks.rank() == 0:
         write_all(contents)
     code = exit_code(found.others)

@@ -39,6 +39,7 @@ class ComparisonOptions(SharedOptions):
         default=False,
         metadata=option("Compare whole, shortened epochs as well, with their evaluations."),
     )
+    pictured: bool = False  # whether inner ratios are wanted of those that are the same, too
     progress: Progress = field(default_factory=Progress)
     dtypes: tuple[str, ...] = field(init=False)
     # Patterns on the names of the others' arrays, each with what it becomes.

@@ -46,6 +46,16 @@ class Whole:
 
 
 @dataclass(frozen=True)
+class Ratio:
+    """How far one thing deviates after one step, divided by its response."""
+
+    step: int  # from 1
+    phase: str
+    name: str
+    ratio: float
+
+
+@dataclass(frozen=True)
 class DtypeResult:
     """The result of a comparison in one dtype."""
 
@@ -86,6 +96,8 @@ class ComparedTraining:
     only_in_other: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     error: str = ""
+    ratios: tuple[Ratio, ...] = ()  # of what was watched, in the order in which it happened
+    watched: str = ""  # the dtype in which it was
     whole: Whole | None = None
     arguments: str = ""  # the smallest drawn arguments with which it differs
 

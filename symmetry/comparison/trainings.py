@@ -17,6 +17,7 @@ from symmetry.comparison.outcome import (
     ComparedTraining,
     DtypeResult,
     FirstDifference,
+    Ratio,
 )
 from symmetry.comparison.place import place
 from symmetry.comparison.ratios import Judged, judge_sides
@@ -108,6 +109,8 @@ class _TrainingPair:
     def __init__(self, reference: Reference, other: Compares, options: ComparisonOptions) -> None:
         self._reference, self._other, self._options = reference, other, options
         self._notes: dict[str, None] = {}
+        self._ratios: tuple[Ratio, ...] = ()
+        self._watched = ""
         self._only: tuple[tuple[str, ...], tuple[str, ...]] = (), ()
         recordings = [c for c in (reference.compares, other) if isinstance(c, RecordingFile)]
         self._seed, self._steps, self._dtypes = _terms(recordings, options)
@@ -136,11 +139,13 @@ class _TrainingPair:
                 differ.append((result, draws))
         judged = [result for result in results if result.ratio is not None]
         first = self._first(differ)
+        if judged and not differ and self._options.pictured:
+            self._look(judged[-1].dtype, self._steps)
         if differ and not any(r.dtype == "float64" for r, _ in differ):
             self._tell_precision(results)
         found = ComparedTraining(
             *(name, not differ if judged else None, first, tuple(results), *self._only),
-            tuple(self._notes),
+            *(tuple(self._notes), "", self._ratios, self._watched),
         )
         return self._over_whole_epochs(found) if self._options.whole and found.same else found
 
@@ -283,12 +288,18 @@ class _TrainingPair:
         return None
 
     def _look(self, dtype: str, steps: int, draws: Draws = "own") -> FirstDifference | None:
-        """Watch both, and return the first difference."""
+        """Watch both; keep the ratios, and return the first difference."""
         asked = SideRequest(dtype, self._seed, steps, self._reseeded, draws, watched=True)
         reference, other = self._sides(asked)
         # That they differ is known; where they do, float64 shows with few draws.
         most = DRAWS if dtype == "float64" else MORE_DRAWS
         ratios = judge_sides(reference, other, most=most).ratios
+        self._watched = dtype
+        self._ratios = tuple(
+            Ratio(step, key.phase, key.name, found)
+            for step, each in enumerate(ratios, start=1)
+            for key, found in each.items()
+        )
         return place(reference, other, ratios)
 
 

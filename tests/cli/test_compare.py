@@ -120,12 +120,27 @@ def test_a_step_has_no_epochs():
     assert_one_line(done, "step is a two-layer step: it has no epochs to compare")
 
 
-def test_two_layer_steps():
+def test_two_layer_steps(tmp_path):
     steps = [f"tests.steps.compared:{name}" for name in ("step", "in_another_order", "tanh")]
-    asked = "compare", *steps, "--examples", 10, "--dtype", "float64"
+    asked = "compare", *steps, "--examples", 10, "--dtype", "float64", "--output", tmp_path
     done = symmetry(*asked, cwd=FOLDER)
     assert done.status == 1, done.err
     assert f"{steps[1]} is the same training as {steps[0]}, up to rounding" in done.out
     assert "  first    the forward of step 1: the bias row of w2 moves otherwise" in done.out
     assert "looked" not in done.out
     assert "after step 1 of the case {" in done.out
+    assert f"## `{steps[2]}`" in (tmp_path / "comparison.md").read_text()
+
+
+@pytest.mark.slow
+def test_the_report_has_the_same_bytes(tmp_path):
+    names = HERE + "training", HERE + "sdpa"
+    asked = "compare", *names, "--steps", 1, "--dtype", "float32", "--output", "report"
+    written = []
+    for where in ("a", "b"):
+        (tmp_path / where).mkdir()
+        done = symmetry(*asked, cwd=tmp_path / where)
+        assert done.status == 0, done.err
+        written.append({p.name: p.read_bytes() for p in (tmp_path / where / "report").iterdir()})
+    assert written[0] == written[1]
+    assert written[0].keys() == {"comparison.md", "comparison.png"}
