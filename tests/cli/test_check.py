@@ -211,32 +211,6 @@ def test_a_step_that_raises(folder: Path) -> None:
     )
 
 
-@pytest.mark.slow
-def test_a_step_that_does_not_repeat_itself(folder: Path) -> None:
-    arguments = ("--examples", 10, "--dtype", "float32")
-    finished = symmetry("check", "--verbose", "steps:noisy", *arguments, cwd=folder)
-    assert finished.status == 1
-    assert "a second run gives another w1" in finished.out
-    assert "violated: look at symmetry/repeatable first (" in finished.out.splitlines()[-1]
-    assert "hypothesis" not in finished.out.lower()
-
-
-@pytest.mark.slow
-def test_a_step_that_ends_its_process_passes_nothing_and_hides_nothing(folder: Path) -> None:
-    arguments = ("--dtype", "float32", "--examples", 2, "--line", "out.json")
-    few = ("--only", "symmetry/pure", "--only", "*/w1-columns", "--only", "symmetry/permutation")
-    finished = process("check", "--verbose", "steps:exits", *few, *arguments, cwd=folder)
-    assert finished.status == 1
-    found = results(folder)
-    kinds = [result["verdict"] for result in found.values()]
-    assert kinds == ["error", "not finished", "not finished"]
-    # The weights of the first invariant have moved after a step.
-    first, *rest = [result["message"] for result in found.values()]
-    assert first == "the target ended its process (exit status 0)"
-    assert rest == [f"not run: {first}"] * 2
-    assert finished.out.splitlines()[-1].startswith("the target does not work: look at symmetry/")
-
-
 def test_json_goes_to_standard_output(folder: Path) -> None:
     few = ("--only", "*/pure", "--examples", 2)
     finished = symmetry("check", "steps:sound", *few, "--json", "-", cwd=folder)

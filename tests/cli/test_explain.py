@@ -85,20 +85,10 @@ def test_a_fault_from_a_file(cwd: Path) -> None:
     assert done.stdout == "alone, the result is the same as in the run: True\n"
 
 
-def test_the_same_command_prints_the_same_bytes(explain: Any) -> None:
-    assert explain("mine.py:step", *SMALL) == explain("mine.py:step", *SMALL)
-
-
 def test_nothing_split(explain: Any) -> None:
     finished = explain("mine.py:sound", *SMALL)
     assert finished.status == 0
     assert "mine.py:sound: nothing split: in 10 steps" in finished.out
-
-
-def test_the_core(explain: Any) -> None:
-    finished = explain("numba", *SMALL, "--iterations", "2")
-    assert finished.status == 0
-    assert "numba: nothing split: in 2 steps" in finished.out
 
 
 def test_a_case_as_text_and_from_a_file(explain: Any, cwd: Path) -> None:
@@ -178,27 +168,6 @@ def test_a_forward_that_makes_units_unequal_is_named(cwd: Path) -> None:
     (culprit,) = found["culprits"]
     assert (found["outcome"], culprit["operation"]) == ("unequal", "aten.mul")
     assert (culprit["file"], culprit["line"], culprit["phase"]) == ("scaled.py", 10, "forward")
-
-
-def test_dropout_in_a_module_is_a_random_mask(explain: Any, cwd: Path) -> None:
-    (cwd / "net.py").write_text(
-        "import torch\n"
-        "\n"
-        "dropout = torch.nn.Dropout(0.5)\n"
-        "\n"
-        "def step(x, y, w1, w2, lr):\n"
-        "    x, y, w1, w2 = map(torch.from_numpy, (x, y, w1, w2))\n"
-        "    w1.requires_grad_()\n"
-        "    hidden = dropout(torch.sigmoid(x @ w1[1:] + w1[0]))\n"
-        "    loss = torch.nn.functional.cross_entropy(hidden @ w2[1:] + w2[0], y)\n"
-        "    loss.backward()\n"
-        "    return (w1 - lr * w1.grad).detach().numpy(), w2.numpy()\n"
-    )
-    finished = explain("net.py:step", *SMALL)
-    assert finished.status == 1
-    first, *_ = finished.out.splitlines()
-    assert first.startswith("net.py:8 treats the hidden units differently: forward: bernoulli_")
-    assert "a random mask" in finished.out
 
 
 @pytest.mark.slow

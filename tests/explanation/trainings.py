@@ -129,28 +129,6 @@ def own_loop():
     return training(Net(), optimise=optimise)
 
 
-class Momentum(torch.optim.Optimizer):
-    def __init__(self, parameters):
-        super().__init__(parameters, {"lr": 0.05})
-
-    @torch.no_grad()
-    def step(self):
-        for group in self.param_groups:
-            for parameter in group["params"]:
-                state = self.state[parameter]
-                velocity = state.setdefault("velocity", torch.zeros_like(parameter))
-                velocity.mul_(0.9).add_(parameter.grad)
-                if len(velocity) == UNITS:
-                    velocity[-1].zero_()  # wrong
-                parameter.add_(velocity, alpha=-group["lr"])
-
-
-def own_optimizer():
-    model = Net()
-    optimizer = Momentum(model.parameters())
-    return training(model, optimise=lambda _: optimizer.step())
-
-
 def clipping():
     def clip(model):
         gradient = model.fc1.weight.grad
@@ -190,13 +168,6 @@ def statistics_in_the_forward():
     return training(Normed())
 
 
-def gradient_rows():
-    def scale(model):
-        model.fc2.weight.grad[:, ::2].mul_(1.5)  # wrong
-
-    return training(Net(), after_backward=scale)
-
-
 def column_of_a_recurrent_gradient():
     class Recurrent(nn.Module):
         def __init__(self):
@@ -213,13 +184,6 @@ def column_of_a_recurrent_gradient():
     return training(Recurrent(), sequences, after_backward=clear)
 
 
-def head_decay():
-    def decay(model):
-        model.projection.weight[:, 4:8].mul_(0.98)  # wrong
-
-    return training(Attention(), sequences, after_step=decay)
-
-
 def rows_kept_in_half():
     """In float64 nothing is lost, though sums of 9 units may be rounded differently there."""
 
@@ -230,15 +194,6 @@ def rows_kept_in_half():
     model = nn.Sequential(*layers)
     optimizer = torch.optim.SGD(model.parameters(), 0.1)
     return training(model, optimise=lambda _: optimizer.step(), after_step=cast)
-
-
-def partial_cast():
-    class Cast(Net):
-        def hidden(self, x):
-            hidden = super().hidden(x)
-            return torch.cat([hidden[:, :20], hidden[:, 20:].bfloat16().float()], 1)  # wrong
-
-    return training(Cast())
 
 
 class Square(torch.autograd.Function):
@@ -267,30 +222,6 @@ def custom_backward():
             return Square.apply(self.fc1(x))
 
     return training(Squared())
-
-
-def lstm():
-    def scale(model):
-        model.rnn.weight_hh_l0.grad[30:36].mul_(0.5)  # wrong
-
-    return training(Recurrent(nn.LSTM), sequences, after_backward=scale)
-
-
-def gru():
-    def decay(model):
-        model.rnn.weight_ih_l0[2].mul_(0.97)  # wrong
-
-    return training(Recurrent(nn.GRU), sequences, after_step=decay)
-
-
-def scaled_unit():
-    class Scaled(Net):
-        def hidden(self, x):
-            factors = torch.ones(UNITS)
-            factors[7] = 1.001
-            return super().hidden(x) * factors  # wrong
-
-    return training(Scaled())
 
 
 def scaled_layer():
@@ -379,39 +310,6 @@ def masked_head():
     return training(Masked(), sequences)
 
 
-class Scaled(Attention):
-    def forward(self, x):
-        x = self.embedding(x)
-        q, k, v = self.qkv(x).view(*x.shape[:2], 3, 4, 4).permute(2, 0, 3, 1, 4)
-        weights = torch.softmax(q @ k.transpose(-1, -2) / 2, -1)
-        weights = weights * torch.tensor([1.0, 1.0, 1.0, 0.8]).view(4, 1, 1)  # wrong
-        mixed = (weights @ v).transpose(1, 2).reshape(x.shape)
-        return self.fc((x + self.projection(mixed)).mean(1))
-
-
-def scaled_head():
-    return training(Scaled(), sequences)
-
-
-def ranked_rows():
-    def shrink(model):
-        model.fc1.weight.grad.norm(dim=1).argsort()
-        model.fc1.weight.grad[5] *= 1.5  # wrong
-
-    return training(Net(), after_backward=shrink)
-
-
-def column_of_an_average():
-    model, average = Net(), Net()
-
-    def follow(model):
-        for ours, theirs in zip(average.parameters(), model.parameters(), strict=True):
-            ours.lerp_(theirs, 0.1)
-        average.fc2.weight[:, 10] = model.fc2.weight[:, 10]  # wrong
-
-    return *training(model, after_step=follow), {"average": average}
-
-
 def averaged_model():
     model, average = Net(), Net()
     average.load_state_dict(model.state_dict())
@@ -443,17 +341,6 @@ def shared_velocity():
     model = nn.Sequential(*(m for layer in layers for m in (layer, nn.Tanh())))
     optimizer = Shared(model)
     return training(model, optimise=lambda _: optimizer.step())
-
-
-def rolled_moments():
-    model = Net()
-    optimizer = torch.optim.Adam(model.parameters())
-
-    def roll(model):
-        state = optimizer.state[model.fc1.weight]
-        state["exp_avg_sq"] = state["exp_avg_sq"].roll(1, 0)  # wrong
-
-    return training(model, optimise=lambda _: optimizer.step(), after_step=roll)
 
 
 def norm_of_some_rows():
@@ -548,16 +435,6 @@ def wrong_axis_in_backward():
     """As many samples as units, so that the shape of the gradient is right."""
     model = nn.Sequential(OwnLinear(6, 16), nn.Tanh(), nn.Linear(16, 4))
     return training(model)
-
-
-def clipped_after_a_wrong_axis():
-    """What only scales the gradient hands the fault on."""
-    model = nn.Sequential(OwnLinear(6, 16), nn.Tanh(), nn.Linear(16, 4))
-
-    def clip(model):
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 0.01)
-
-    return training(model, after_backward=clip)
 
 
 def rare_classes():

@@ -147,18 +147,6 @@ def vit():
     return classify(model, normal(3, 3, 8, 8), 3)
 
 
-def encoder():
-    """As ``gpt``; with dropout."""
-    layer = nn.TransformerEncoderLayer(12, 3, 20, dropout=0.1, batch_first=True)
-    model = Model(
-        lambda m, x: m.head(m.encoder(m.embed(x)).mean(1)),
-        embed=nn.Linear(5, 12),
-        encoder=nn.TransformerEncoder(layer, 2, enable_nested_tensor=False),
-        head=nn.Linear(12, 3),
-    )
-    return classify(model, normal(3, 6, 5), 3)
-
-
 def llama():
     """Per layer: hidden units; key heads; in each, its query heads and its value dimensions.
 
@@ -310,19 +298,6 @@ def grouped():
     return classify(model, normal(5, 3, 6, 6), 4)
 
 
-def grouped_evenly():
-    """Channels in each of 2 groups, before and after, and the groups as a whole."""
-    model = nn.Sequential(
-        nn.Conv2d(3, 8, 3),
-        nn.ReLU(),
-        nn.Conv2d(8, 12, 3, groups=2),
-        nn.ReLU(),
-        nn.Flatten(),
-        nn.Linear(12 * 4, 4),
-    )
-    return classify(model, normal(5, 3, 6, 6), 4)
-
-
 def grouped_finely(*more, width=16):
     """Channels in each of 4 groups, before and after, dead or not; the groups, but not halves."""
     layers = [nn.Conv2d(3, 16, 3, padding=1), nn.ReLU()]
@@ -367,44 +342,6 @@ def densenet():
         head=nn.Linear(18, 3),
     )
     return classify(model, normal(5, 3, 6, 6), 3)
-
-
-def unet():
-    """The channels of three levels down, of two levels up and of what each is joined with."""
-
-    def conv(inputs, outputs):
-        return nn.Sequential(nn.Conv2d(inputs, outputs, 3, padding=1), nn.ReLU())
-
-    def forward(m, x):
-        high = m.down1(x)
-        middle = m.down2(F.max_pool2d(high, 2))
-        low = m.bottom(F.max_pool2d(middle, 2))
-        middle = m.conv2(torch.cat([m.up2(low), middle], dim=1))
-        return m.head(m.conv1(torch.cat([m.up1(middle), high], dim=1)))
-
-    model = Model(
-        forward,
-        down1=conv(1, 4),
-        down2=conv(4, 6),
-        bottom=conv(6, 8),
-        up2=nn.ConvTranspose2d(8, 6, 2, 2),
-        conv2=conv(12, 6),
-        up1=nn.ConvTranspose2d(6, 4, 2, 2),
-        conv1=conv(8, 5),
-        head=nn.Conv2d(5, 1, 1),
-    )
-    loss = F.mse_loss
-    return train(model, lambda m, x, y: loss(m(x), y), normal(2, 1, 8, 8), normal(2, 1, 8, 8))
-
-
-def bag():
-    model = Model(
-        lambda m, x: m.head(F.relu(m.fc(m.bag(x)))),
-        bag=nn.EmbeddingBag(10, 6, mode="mean"),
-        fc=nn.Linear(6, 4),
-        head=nn.Linear(4, 3),
-    )
-    return classify(model, integers(10, 8, 5), 3)
 
 
 def gan(*, freezes=False):
@@ -689,21 +626,6 @@ def encoder_decoder():
         integers(9, 4, 6),
         integers(9, 4, 5),
     )
-
-
-def deep():
-    """A stream through ten blocks, each with hidden units."""
-
-    class Residual(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.norm, self.fc, self.out = nn.LayerNorm(6), nn.Linear(6, 4), nn.Linear(4, 6)
-
-        def forward(self, x):
-            return x + self.out(torch.tanh(self.fc(self.norm(x))))
-
-    blocks = [Residual() for _ in range(10)]
-    return classify(nn.Sequential(nn.Linear(5, 6), *blocks, nn.Linear(6, 3)), normal(8, 5), 3)
 
 
 def unused_layer():
@@ -1236,17 +1158,13 @@ COUNTED = {
     grouped_finely: 9,
     one_place: 1,
     grouped_finely_and_joined: 10,
-    grouped_evenly: 5,
     densenet: 4,
-    unet: 7,
-    encoder: 17,
     gpt: 17,
     llama: 13,
     vit: 17,
     lstm: 1,
     gru: 2,
     own_cell: 1,
-    bag: 2,
     gan: 2,
     gan_that_freezes: 2,
     autoencoder: 1,
@@ -1263,7 +1181,6 @@ COUNTED = {
     normalised_glu: 4,
     translator: 5,
     encoder_decoder: 19,
-    deep: 11,
     unused_layer: 4,
     routed: 6,
     averaging: 1,

@@ -147,6 +147,7 @@ def test_units_are_found_in_one_thread():
         torch.set_num_threads(before)
 
 
+@pytest.mark.slow  # the groups of this model are, too
 def test_the_places_within_a_patch_are_inputs():
     coverage = found(models.vit)
     reasons = {u.axis: u.why for u in coverage.uncovered if u.array == "model.patch.weight"}

@@ -28,18 +28,6 @@ BROKEN = [fault for fault in FAULTS if fault.caught_by[0] in LAWS]
 SOUND = [sound for sound in NEARLY if sound.invariant in LAWS]
 
 
-@pytest.mark.parametrize(
-    "fault", few(BROKEN, lambda fault: fault.name, lambda fault: fault.caught_by, 2)
-)
-def test_a_fault_is_caught_with_its_line(fault):
-    found = measured(LAWS[fault.caught_by[0]], fault.target)
-    assert kind(found) == "violated"
-    violation = found.violation
-    source = Path(violation.file).read_text().splitlines()
-    assert violation.line
-    assert source[violation.line - 1].strip()
-
-
 @pytest.mark.parametrize("target", few(NOTED, lambda target: target.name, number=3))
 def test_a_sum_beside_a_mean_is_noted(target):
     found = measured(scaling, target)

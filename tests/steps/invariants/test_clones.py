@@ -10,12 +10,9 @@ from symmetry.steps.invariants.splits import elaborated
 from tests.catalogues import select
 from tests.invariants.helpers import (
     DTYPES,
-    Adam,
-    Momentum,
     exact_step,
     make_problem,
     measuring,
-    numpy_step,
     start_for,
     trainer,
     with_clones,
@@ -209,11 +206,3 @@ def test_a_large_problem_is_followed_for_fewer_steps():
     problem = make_problem(n=2000, i=500, h=40, iterations=1)
     violation = grown("symmetry/w2-rows", trainer(tail), problem)
     assert [iteration for iteration, _ in violation.growth] == [1, 2]
-
-
-@pytest.mark.parametrize("step", [numpy_step, Adam, Momentum])
-def test_whatever_numpy_does_is_reported_or_counted(step):
-    for seed in range(10):
-        found = w2_rows(trainer(step), make_problem(seed, h=37, dtype="float32"))
-        assert found.counted
-        assert (found.max_ulps > 0) == (found.violation is not None)

@@ -87,17 +87,6 @@ def test_another_order_of_summation_is_rounding(step, dtype):
     assert all(0 < answer <= 1 for answer in judged)
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("step", [numpy_step, Adam, Momentum])
-def test_what_a_blas_does_is_rounding(step, dtype):
-    judged = [
-        answer
-        for seed in range(20)
-        for answer in margins(step, make_problem(seed, 33, 9, 13, dtype=dtype, iterations=6))
-    ]
-    assert all(0 < answer <= 1 for answer in judged)
-
-
 @pytest.mark.parametrize("dtype", [DTYPES[0], *map(slow, DTYPES[1:])])
 @pytest.mark.parametrize("step", [rounding_descent, RoundingMomentum, RoundingAdam])
 def test_a_gradient_that_is_nothing_but_rounding_is_rounding(step, dtype):

@@ -37,19 +37,6 @@ def test_a_sound_script_does_not_know_their_order(folder):
 
 
 @pytest.mark.parametrize(
-    "loss",
-    [
-        slow("entropy(net(x)[:-1], y[:-1])"),
-        "(entropy(net(x), y, reduction='none') * torch.linspace(0.5, 1.5, len(x))).mean()",
-    ],
-)
-def test_a_sample_that_is_left_out_or_weighted_by_its_place_is_seen(folder, loss):
-    kind, message = judged(with_loss(folder, loss))
-    assert kind == "violated"
-    assert "after step 1 of a run from rearranged samples, " in message
-
-
-@pytest.mark.parametrize(
     ("loss", "why"),
     [
         ("entropy(net(x + torch.randn(x.shape)), y)", "between the first batch and the forward"),

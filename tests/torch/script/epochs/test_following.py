@@ -21,25 +21,9 @@ for epoch in range(2):
 EMA = "mine.mul_(0.9).add_(its, alpha=0.1)"
 
 
-@pytest.mark.parametrize(
-    ("line", "weight"), [(EMA, 0.1), ("mine.lerp_(its, 0.25)", 0.25), ("mine.copy_(its)", 1.0)]
-)
-def test_the_share_of_the_new_weights_is_measured(folder, line, weight):
-    (copy,) = run(folder, FOLLOWED.format(line)).copies
-    assert copy.weights == pytest.approx([weight] * len(copy.weights), rel=1e-3)
-    assert len(copy.weights) >= 3
-    assert not copy.is_evaluated
-    assert copy.at.source == line
-
-
 def test_buffers_that_the_copy_never_takes_over_are_stale(folder):
     (copy,) = run(folder, FOLLOWED.format(EMA)).copies
     assert copy.stale == ("1.running_mean", "1.running_var")
-
-
-def test_a_copy_that_is_evaluated(folder):
-    (copy,) = run(folder, FOLLOWED.format(EMA) + "average.eval()\naverage(x)\n").copies
-    assert copy.is_evaluated
 
 
 @pytest.mark.parametrize("line", ["pass", "mine.add_(0.01)"])

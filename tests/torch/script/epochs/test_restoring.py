@@ -40,19 +40,6 @@ def test_loads_and_saves_are_seen_however_they_are_called(folder):
     assert [event.model for event in epochs.of(Saved)] == [True]
 
 
-def test_copies_by_hand_are_one_event_for_each_line(folder):
-    text = (
-        "kept = [p.detach() for p in model.parameters()]\n"
-        "train()\n"
-        "with torch.no_grad():\n"
-        "    for p, q in zip(model.parameters(), kept):\n"
-        "        p.copy_(q)\n"
-        "train()\n"
-    )
-    (event,) = run(folder, text).of(Restored)
-    assert (event.model, event.tensors, event.own) == (None, 6, 6)
-
-
 @pytest.mark.parametrize(
     ("saved", "facts"),
     [
@@ -67,14 +54,6 @@ def test_what_is_saved(folder, saved, facts):
     (event,) = run(folder, f"train()\ntorch.save({saved}, 'x.pt')").of(Saved)
     assert (event.position, event.model, event.optimizer) == facts
     assert event.taken is None
-
-
-def test_an_older_state_that_is_saved(folder):
-    (event,) = run(folder, "train()\nbest = model.state_dict()\ntrain()\ntorch.save(best, 'x')").of(
-        Saved
-    )
-    assert event.updates == 2
-    assert event.taken.source == "best = model.state_dict()"
 
 
 @pytest.mark.parametrize(

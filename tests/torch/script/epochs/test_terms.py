@@ -9,7 +9,7 @@ from torch.nn import functional
 
 from symmetry.observe.source_line import NOWHERE
 from symmetry.torch.script.epochs.terms import LossTerms
-from symmetry.training.events import Backward, Updated
+from symmetry.training.events import Updated
 from tests.torch.script.epochs.helpers import run
 
 ACCUMULATED = """
@@ -113,19 +113,6 @@ def test_probabilities_and_parameters_are_no_terms(x):
 def test_the_scale_of_a_scaler_is_left_out(x):
     (terms,) = seen(1024 * by_hand(x), scale=1024.0).values()
     assert np.isclose(terms.total, 1)
-
-
-def test_a_script_has_the_terms_and_their_lines_once_it_accumulates(folder):
-    epochs = run(folder, ACCUMULATED)
-    first = len((folder / "epochs_of.py").read_text().split(ACCUMULATED)[0].splitlines())
-    backwards = epochs.of(Backward)
-    assert [len(event.terms) for event in backwards] == [1] * 12
-    lines = [event.terms[0].at.line - first for event in backwards]
-    assert lines[4:] == [4] * 8
-    assert [event.terms[0].weighed_at.line - first for event in backwards[4:]] == [5] * 8
-    assert {event.reached for event in backwards} == {frozenset(range(6))}
-    assert [event.factors for event in epochs.of(Updated)] == [(1.0, 1.0)] * 3
-    assert not torch.is_anomaly_enabled()
 
 
 def test_gradients_that_are_multiplied_before_the_update_are_seen(folder):

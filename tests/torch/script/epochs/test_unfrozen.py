@@ -35,10 +35,6 @@ def run():
     return made
 
 
-def test_a_module_by_itself_that_is_unfrozen_for_good_is_found(run):
-    assert run.names() == [(("weight", "bias"), 2)]
-
-
 def test_one_of_a_run_that_was_cut_is_not_found(run):
     assert not run.names(is_whole=False)  # its optimiser may have been made later
 
@@ -56,24 +52,9 @@ def test_one_that_moves_or_gets_an_optimiser_is_not_found(run):
     assert not run.names()
 
 
-def test_one_that_is_frozen_again_is_not_found(run):
-    run.body.requires_grad_(False)
-    run.update()
-    run.body.requires_grad_(True)
-    run.update()
-    assert not run.names()
-
-
 def test_one_that_evaluates_is_not_found(run):
     run.body.eval()
     run.update(1)
-    assert not run.names()
-
-
-def test_one_that_was_never_frozen_is_not_found():
-    run = Run()
-    run.body.requires_grad_(True)
-    run.update()
     assert not run.names()
 
 
