@@ -75,7 +75,7 @@ FILES = (
 
 # The order of a check with a budget: by the faults that a CPU second catches. The faults are those
 # of tests/faulty (reports/faults.jsonl at commit a12e95b1); the seconds were measured for each part
-# of the checks of eight small scripts in PyTorch, by tests.studies.checks. Invariants that share
+# of the checks of eight small scripts in PyTorch, at that commit. Invariants that share
 # runs stand together: the first of them makes the runs.
 BUDGETED = (
     "training.replicas",  # what an option asks for, and what runs first

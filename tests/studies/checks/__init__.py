@@ -1,1 +1,1 @@
-"""The costs of checks of twelve scripts, beside an epoch of each and tests of other libraries."""
+"""The costs of checks of small scripts, beside an epoch of each."""
