@@ -26,6 +26,7 @@ from tests.invariants.loop.test_scripts import FAULTY
 from tests.invariants.loop.test_scripts import laws as laws_of
 from tests.invariants.resume.scripts import FAULTS as RESUMED
 from tests.jax.faulty import ENTRIES as IN_JAX
+from tests.test_ranks import DRIFTING
 from tests.test_readme import section
 from tests.torch.script.ranks.test_ranks import FAULTS as ON_RANKS
 
@@ -67,6 +68,7 @@ CAUGHT_BY = (  # the faults of the zoo
     *map(laws_of, FAULTY),
     *(fault.caught_by for fault in IN_JAX.values()),
     *((name,) for name in ON_RANKS),
+    *(("training/replicas",) for _ in DRIFTING),
     *((name,) for name, *_ in RESUMED.values()),
 )
 ROWS = {

@@ -17,7 +17,7 @@ def script(file: Path) -> Script:
 
 
 SCRIPTS = tuple(map(script, sorted(FOLDER.glob("*.py"))))
-WITH_TIMM = tuple(map(script, sorted((FOLDER / "with_timm").glob("*.py"))))  # and torchvision
+WITH_TIMM = tuple(map(script, sorted((FOLDER / "with_timm").glob("*.py"))))
 
 
 def _enter(name: str, invariant: str, kind: str = "holds", *, note: str = "") -> None:
