@@ -1,8 +1,9 @@
 """Check the public code of a study, and write its page: reports/STUDY.md.
 
 ``python -m tests.studies.public STUDY`` checks the targets of the study that have no row in
-reports/STUDY.jsonl.gz, so one that was interrupted goes on; ``--anew`` begins again. ``NAME...``
-checks these again. A target is ``symmetry check TARGET --results FILE`` in a folder of its own.
+reports/STUDY.jsonl.gz, so one that was interrupted goes on. ``--anew`` checks all that have no
+row of this commit, ``NAME...`` these. A target is ``symmetry check TARGET --results FILE`` in a
+folder of its own.
 """
 
 from __future__ import annotations
@@ -42,7 +43,9 @@ def main() -> int:
     )
     parser.add_argument("study", choices=STUDIES)
     parser.add_argument("names", nargs="*", metavar="NAME", help="check these targets, again")
-    parser.add_argument("--anew", action="store_true", help="check all of them again")
+    parser.add_argument(
+        "--anew", action="store_true", help="check all that have no row of this commit"
+    )
     parser.add_argument("--render", action="store_true", help="check nothing, write the page")
     parser.add_argument("--jobs", type=int, default=1, metavar="N", help="checks side by side  [1]")
     parser.add_argument("--sources", type=Path, metavar="DIR", help="checkouts, as OWNER+NAME")
@@ -57,7 +60,8 @@ def main() -> int:
                 chosen,
                 given.output,
                 given.sources or Path(folder),
-                names=[each.name for each in chosen.targets] if given.anew else given.names,
+                names=given.names,
+                anew=given.anew,
                 jobs=given.jobs,
             )
     render(chosen, given.output).write(given.output)
@@ -65,12 +69,23 @@ def main() -> int:
 
 
 def check_all(
-    chosen: Study, reports: Path, sources: Path, *, names: Sequence[str], jobs: int
+    chosen: Study,
+    reports: Path,
+    sources: Path,
+    *,
+    names: Sequence[str] = (),
+    anew: bool = False,
+    jobs: int = 1,
 ) -> None:
-    """Check the targets of these names, or those that have no row; keep each row at once."""
+    """Check the targets of these names, or those that have no row; keep each row at once.
+
+    With ``anew`` a row of another commit is none.
+    """
     file, lock = rows.file_of(chosen.name, reports), Lock()
     found = rows.read(file)
-    wanted = [t for t in chosen.targets if t.name in names or (not names and t.name not in found)]
+    known = {name for name, row in found.items() if not anew or row["code"] == commit()}
+    missing = [each.name for each in chosen.targets if each.name not in known]
+    wanted = [each for each in chosen.targets if each.name in (names or missing)]
 
     def keep(target: Target) -> None:
         row = checked(target, chosen.head["check"], sources, lock)

@@ -190,19 +190,20 @@ def test_two_targets_are_checked_by_the_command(tmp_path, sources):
     targets = (a_target("right", **TOY), a_target("wrong", **changed))
     options = ["--budget", "60", "--only", "loss/inputs", "--only", "symmetry/repeatable"]
     toys = Study("toys", targets, {"check": options})
-    command.check_all(toys, tmp_path, sources, names=(), jobs=2)
+    command.check_all(toys, tmp_path, sources, jobs=2)
     right, wrong = rows.read(rows.file_of("toys", tmp_path)).values()
     assert (right["exit"], right["violations"], right["judged"]) == (0, [], 2)
     assert (wrong["exit"], rows.names(wrong)) == (1, ["loss/inputs"])
     assert wrong["violations"] == ["loss/inputs train.py:8"]
     before = rows.file_of("toys", tmp_path).read_bytes()
-    command.check_all(toys, tmp_path, Path("nowhere"), names=(), jobs=1)  # all of them are there
+    command.check_all(toys, tmp_path, Path("nowhere"))  # all of them are there
+    command.check_all(toys, tmp_path, Path("nowhere"), anew=True)  # and of this commit
     assert rows.file_of("toys", tmp_path).read_bytes() == before
 
 
 def test_a_target_that_cannot_be_brought_has_a_row(tmp_path, sources):
     change = Change("code/train.py", "upload", "", "a test")
     toys = Study("toys", (a_target(changes=(change,)),), {"check": []})
-    command.check_all(toys, tmp_path, sources, names=(), jobs=1)
+    command.check_all(toys, tmp_path, sources)
     [row] = rows.read(rows.file_of("toys", tmp_path)).values()
     assert (row["exit"], row["said"]) == (2, "code/train.py has no 'upload'")
