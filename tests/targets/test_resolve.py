@@ -158,13 +158,6 @@ def test_missing_attribute(folder):
     assert message("train:Steps..sgd").endswith("train:Steps has no attribute ''")
 
 
-def test_attribute_that_raises(folder):
-    write(folder / "train.py", "def __getattr__(name):\n    raise ValueError('lazy')\n")
-    assert message("train.py:step") == (
-        "'train.py:step': reading 'step' of train.py raised ValueError: lazy (train.py:2)"
-    )
-
-
 @pytest.mark.parametrize(
     ("value", "kind"), [("3", "int"), ("None", "NoneType"), ("__import__('json')", "module")]
 )
@@ -184,22 +177,6 @@ def test_a_function_of_other_arguments_is_told_both_signatures(folder, signature
         f"'train.py:step' takes ({signature}), expected a two-layer step, called as "
         "step(x, y, w1, w2, lr), or a training, a function without parameters that returns "
         "(model, step)"
-    )
-
-
-@pytest.mark.parametrize("name", ["Model", "model"])
-def test_a_model_is_neither_a_step_nor_a_training(folder, name):
-    write(
-        folder / "train.py",
-        """
-        from torch import nn
-        class Model(nn.Module):
-            def forward(self, pixels): return pixels
-        model = Model()
-        """,
-    )
-    assert message(f"train.py:{name}").startswith(
-        f"'train.py:{name}' takes (pixels), expected a two-layer step, called as "
     )
 
 
@@ -237,21 +214,6 @@ def test_callables_are_named_by_where_they_can_be_found(step, name):
     assert resolve(step).target is as_step_target(step).target
     assert as_step_target(step, "mine").name == "mine"
     assert not as_step_target(step).builtin
-
-
-def test_partial_is_called_as_it_is():
-    assert as_step_target(a_partial).start().step is a_partial
-
-
-def test_step_target_is_taken_as_it_is():
-    target = StepTarget("mine", own_step, ("float32",))
-    assert resolve(target) is target
-
-
-def test_dtypes_are_read_from_a_class_and_from_an_instance():
-    assert as_step_target(Own).dtypes == ("float64",)
-    assert as_step_target(Own()).dtypes == ("float64",)
-    assert as_step_target(own_step).dtypes == ("float32", "float64")
 
 
 @pytest.mark.parametrize(
