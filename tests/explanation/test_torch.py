@@ -77,14 +77,6 @@ def add_to_one_unit(w1):
     w1[:, 3] += 1e-6
 
 
-def add_what_was_built_first(w1):
-    import torch
-
-    noise = torch.zeros(w1.shape[1])
-    noise[3] = 1e-6
-    return w1 + noise
-
-
 def half_precision(g2):
     g2[-2:] = g2[-2:].half().float()
 
@@ -95,18 +87,6 @@ def dropout(hidden):
     return torch.nn.functional.dropout(hidden, 0.5)
 
 
-def mask_by_hand(hidden):
-    import torch
-
-    return hidden * (torch.rand_like(hidden) < 0.5)
-
-
-def where_by_number(g2):
-    import torch
-
-    return torch.where(torch.arange(len(g2))[:, None] % 3 == 0, g2 * 2, g2)
-
-
 def cumulative(hidden):
     return hidden + 1e-3 * hidden.cumsum(1)
 
@@ -115,35 +95,14 @@ def by_index(g2):
     g2[[2, 5]] *= 2
 
 
-def next_number(g2):
-    import torch
-
-    g2[-1] = torch.nextafter(g2[-1], torch.tensor(1.0))
-
-
-def column_by_column(hidden):
-    import torch
-
-    columns = [
-        hidden[:, unit] * 1.0 if unit < 5 else hidden[:, unit] / 1.01
-        for unit in range(hidden.shape[1])
-    ]
-    return torch.stack(columns, 1)
-
-
 @pytest.mark.parametrize(
     ("faulty_step", "name", "groups"),
     [
         slow(faulty(weights=changed(add_to_one_unit)), "aten.add_", "unit 3 alone"),
-        slow(faulty(weights=add_what_was_built_first), "aten.add", "unit 3 alone"),
         slow(faulty(g2=changed(half_precision)), "aten._to_copy", "the last 2 of 6"),
         (faulty(hidden=dropout), "aten.bernoulli_", None),
-        slow(faulty(hidden=mask_by_hand), "aten.rand_like", None),
-        slow(faulty(g2=where_by_number), "aten.where", None),
         (faulty(hidden=cumulative), "aten.cumsum", "all 6 differ"),
         (faulty(g2=changed(by_index)), "aten.mul_", None),
-        slow(faulty(g2=changed(next_number)), "aten.copy_", "the last 1 of 6"),
-        slow(faulty(hidden=column_by_column), "aten.div", "the last 1 of 6"),
     ],
     ids=lambda value: value if isinstance(value, str) else None,
 )
@@ -159,11 +118,6 @@ def test_the_operation_is_named_and_its_script_shows_it(faulty_step, name, group
 
 def test_the_same_step_without_a_fault():
     assert explained(step, small()).outcome == "nothing split"
-
-
-def test_dropout_is_a_random_mask():
-    found = culprit(faulty(hidden=dropout), small())
-    assert "a random mask" in found.cause
 
 
 def test_the_largest_unit_is_told_in_the_backward_pass():

@@ -107,8 +107,6 @@ def test_units_that_the_forward_treats_differently_were_supposed_to_be_equal(nam
     ("name", "starts"),
     [
         ("scaled_layer", "forward: mul of fc1, "),
-        slow("scaled_layer_beside_another", "forward: add of fc1, "),
-        slow("heads_not_transposed_back", "forward: view of qkv, "),
     ],
 )
 def test_the_line_that_makes_units_unequal_is_named(name: str, starts: str) -> None:

@@ -234,31 +234,6 @@ def scaled_layer():
     return training(Scaled())
 
 
-def scaled_layer_beside_another():
-    class Scaled(Net):
-        def __init__(self):
-            super().__init__()
-            self.fc0 = nn.Linear(6, 6)
-
-        def hidden(self, x):
-            h = self.fc1(torch.tanh(self.fc0(x)))
-            return torch.tanh(h + torch.arange(UNITS) / 100)  # wrong
-
-    return training(Scaled())
-
-
-def heads_not_transposed_back():
-    class Mixed(Attention):
-        def forward(self, x):
-            x = self.embedding(x)
-            q, k, v = self.qkv(x).view(*x.shape[:2], 3, 4, 4).permute(2, 0, 3, 1, 4)
-            mixed = torch.softmax(q @ k.transpose(-1, -2) / 2, -1) @ v
-            joined = mixed.reshape(x.shape)  # wrong
-            return self.fc((x + self.projection(joined)).mean(1))
-
-    return training(Mixed(), sequences)
-
-
 def unlike_experts():
     """A gate is taken for each expert, and these are not alike."""
 

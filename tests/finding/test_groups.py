@@ -282,31 +282,6 @@ def test_a_unit_whose_statistics_are_forgotten_stays_in_its_group():
     assert search.proof.excused == {"mean"}
 
 
-def test_units_of_stacked_experts_are_groups_in_each_expert():
-    steps = Steps(inside=normal(2, 3, 4), out=normal(2, 4, 5), router=normal(3, 2))
-    x = steps.data(normal(6, 3))
-    gates = steps.apply(lambda a, w: 1 / (1 + np.exp(a @ w)), x, steps.router)
-    hidden = steps.apply(lambda a, w: np.tanh(a @ w), x, steps.inside)
-    each = steps.apply(np.matmul, hidden, steps.out)
-    y = steps.apply(lambda g, e: (g.T[:, :, None] * e).sum(0), gates, each)
-    search = searched(steps.end(steps.apply(square_error, y, steps.data(normal(6, 5)))))
-    inner = [u for u in search.groups if any(part.within for part in u.parts)]
-    assert [units.count for units in inner] == [4, 4]
-    assert inner[0].parts[0] == Part("inside", axis=2, within=((0, 0, 1),))
-    assert [u.count for u in search.groups if u not in inner] == [2]
-
-
-def test_a_stream_goes_through_experts_that_no_sample_chose():
-    steps = Steps(embedding=normal(6, 4), inside=normal(5, 4, 3), out=normal(3, 2))
-    stream = steps.apply(lambda e: e[[0, 1, 2, 3, 4, 5, 1, 2]], steps.embedding)
-    hidden = steps.apply(lambda s, w: np.tanh(s @ w[2]), stream, steps.inside)
-    y = steps.apply(np.matmul, hidden, steps.out)
-    search = searched(steps.end(steps.apply(square_error, y, steps.data(normal(8, 2)))))
-    stream, hidden = search.groups
-    assert stream.parts == (Part("embedding", axis=1), Part("inside", axis=1))
-    assert hidden.parts == (Part("inside", axis=2), Part("out", axis=0))
-
-
 def test_slices_that_the_loss_does_not_depend_on_are_no_units():
     steps = Steps(w=normal(3, 4), out=normal(4, 2), unused=normal(5, 5))
     hidden = steps.apply(np.tanh, steps.apply(np.matmul, steps.data(normal(6, 3)), steps.w))

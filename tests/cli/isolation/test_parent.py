@@ -148,9 +148,16 @@ def test_a_step_cannot_say_in_our_place_that_all_is_done(tmp_path: Path) -> None
     assert finished.out.count(" float32  violated ") == 3
 
 
-def test_little_of_what_is_printed_is_shown_and_on_standard_error(tmp_path: Path) -> None:
-    finished = check("prints", *TWO, *FEW, cwd=tmp_path)
+def test_little_of_what_is_printed_is_shown_and_nothing_heavy_waits(tmp_path: Path) -> None:
+    code = (
+        "import sys; from symmetry.cli import execute; status = execute(sys.argv[1:]); "
+        "print([name for name in ('numpy', 'numba', 'hypothesis', 'rich') if name in sys.modules]);"
+        "sys.exit(status)"
+    )
+    words = ("check", "--verbose", "tests.cli.misbehaving:prints", *TWO, *FEW)
+    finished = symmetry(*words, cwd=tmp_path, command=(sys.executable, "-c", code))
     assert finished.status == 0, finished
+    assert finished.out.splitlines()[-1] == "[]"
     assert "aaa" not in finished.out
     assert 10_000 < len(finished.err) < 10_200
     assert finished.err.count("(the target prints more, which is not shown)") == 1
@@ -228,19 +235,6 @@ def test_both_processes_end_at_once(sent: signal.Signals, tmp_path: Path) -> Non
 def test_in_process_nothing_is_between(tmp_path: Path) -> None:
     finished = check("exits", *TWO, *FEW, "--in-process", cwd=tmp_path)
     assert finished.status == 0  # that is what the other process is for
-
-
-def test_the_waiting_process_imports_nothing_heavy(tmp_path: Path) -> None:
-    code = (
-        "import sys; from symmetry.cli import execute; execute(sys.argv[1:]); "
-        "print([name for name in ('numpy', 'numba', 'hypothesis', 'rich') if name in sys.modules])"
-    )
-    target = ("check", "tests.cli.misbehaving:prints", *map(str, (*TWO, *FEW)))
-    command = [sys.executable, "-c", code, *target]
-    out = subprocess.check_output(
-        command, cwd=tmp_path, env=environment(), stderr=subprocess.DEVNULL, text=True
-    )
-    assert out.splitlines()[-1] == "[]"
 
 
 @pytest.mark.parametrize(
