@@ -20,12 +20,12 @@ from pathlib import Path
 from threading import Lock
 
 from symmetry.base.folders import TemporaryFolder
-from tests.studies.commits import commit
 from tests.studies.public import rows
 from tests.studies.public.bringing import BESIDE, ROOT, CannotBringError, bring
 from tests.studies.public.bugs import outcome
 from tests.studies.public.page import render
 from tests.studies.public.targets import STUDIES, Study, Target, study
+from tests.studies.rows import commit
 
 _LIMIT = 3600  # seconds of the clock, after which a check is ended
 _ENVIRONMENT = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -12,15 +12,15 @@ from symmetry.report.files import Figure, ReportFiles, plain
 from symmetry.report.filling import environment, fill_paragraphs
 from symmetry.training.response import THRESHOLDS
 from symmetry.units.dtypes import DTYPES
-from tests.studies.ages import aged
 from tests.studies.public.rows import BAD, file_of, read
 from tests.studies.public.targets import study
+from tests.studies.rows import Row, made_at
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Canvas
 
 COMMAND = "python -m tests.studies.response"
-MARKDOWN, LINES, FIGURE = "response.md", "response.jsonl", "response.png"
+MARKDOWN, ROWS, FIGURE = "response.md", "response.jsonl.gz", "response.png"
 OTHERS = ("survey", "trainers")  # studies of public code
 BUG = "bug of the library"
 PROPERTY = "property of the architecture"
@@ -29,7 +29,6 @@ KINDS = {
     "sound": "sound zoo",
     "nearly": "sound, nearly broken",
     "hard": "hard on a response",
-    "models": "models of other libraries, measured anew",
     "survey": "models of other libraries, as in the survey",
     "trainers": "trainers of other libraries, as in their report",
     "broken": "broken zoo",
@@ -71,8 +70,6 @@ _WORDS = {
 _LEAST = 1e-2  # smaller ratios are drawn there
 _MOST = 1e17  # larger ones there
 
-Line = Mapping[str, Any]
-
 
 class Ratio(NamedTuple):
     """How far a training deviates by a law."""
@@ -96,12 +93,11 @@ class Ratio(NamedTuple):
         return self.ratio / THRESHOLDS[self.dtype]
 
 
-def render(lines: Mapping[str, Line], folder: Path) -> ReportFiles:
-    """Return the report of the lines that there are, beside those of other studies."""
-    ratios = [*_ratios(lines), *_of_others(folder)]
+def render(rows: Sequence[Row], folder: Path) -> ReportFiles:
+    """Return the report of the rows that there are, beside those of other studies."""
+    ratios = [*_ratios(rows), *_of_others(folder)]
     sound = [each for each in ratios if each.kind != "broken"]
-    caught = _caught(lines)
-    missed = [name for name, line in lines.items() if _missed(line)]
+    caught = _caught(rows)
     weakest = [min(each, key=_size) for each in caught.values()]
     text = (
         environment(Path(__file__).parent)
@@ -117,37 +113,30 @@ def render(lines: Mapping[str, Line], folder: Path) -> ReportFiles:
             ],
             least=_LEAST,
             weakest=sorted(weakest, key=_size)[:12],
-            faults=sum("meant" in line for line in lines.values()),
-            missed=missed,
+            faults=sum("meant" in row for row in rows),
+            missed=[row["target"] for row in rows if _missed(row)],
             accused=[each for each in sound if each.accuses],
-            silent=_silent(lines),
-            judged=_judged(lines),
+            judged=_judged(rows),
             gaps={d: _gap(sound, caught, d) for d in DTYPES},
-            seconds=round(sum(line["cpu_seconds"] for line in lines.values())),
+            seconds=round(sum(row["cpu_seconds"] for row in rows)),
+            made=made_at(rows),
             number=_number,
         )
     )
-    return ReportFiles(
-        {MARKDOWN: aged(MARKDOWN, fill_paragraphs(text), lines.values())}, (_figure(ratios),)
-    )
+    return ReportFiles({MARKDOWN: fill_paragraphs(text)}, (_figure(ratios),))
 
 
 def _size(ratio: Ratio) -> float:
     return ratio.of_limit
 
 
-def _ratios(lines: Mapping[str, Line]) -> Iterator[Ratio]:
+def _ratios(rows: Sequence[Row]) -> Iterator[Ratio]:
     """Yield the ratios of the study's own rows: of broken ones those of the laws meant for them."""
-    for name, line in lines.items():
-        kind, _, target = name.partition("/")
-        for result in line["results"]:
-            if result["ratio"] is not None and result["law"] in line.get("meant", [result["law"]]):
-                yield _ratio(kind, target, result, line["commit"])
-
-
-def _ratio(kind: str, target: str, result: Line, commit: str) -> Ratio:
-    ratio = float(result["ratio"])
-    return Ratio(kind, target, result["law"], result["dtype"], ratio, result["accuses"], commit)
+    for row in rows:
+        kind, _, target = row["target"].partition("/")
+        for law, dtype, ratio, accuses in row["results"]:
+            if ratio is not None and law in row.get("meant", [law]):
+                yield Ratio(kind, target, law, dtype, float(ratio), accuses, row["commit"])
 
 
 def _of_others(folder: Path) -> Iterator[Ratio]:
@@ -159,10 +148,10 @@ def _of_others(folder: Path) -> Iterator[Ratio]:
                     yield Ratio(kind, target, law, dtype, each, verdict in BAD, row["code"])
 
 
-def _caught(lines: Mapping[str, Line]) -> dict[str, list[Ratio]]:
+def _caught(rows: Sequence[Row]) -> dict[str, list[Ratio]]:
     """Return by broken training the largest accusing ratio of each law that is meant for it."""
     found: dict[str, list[Ratio]] = {}
-    for ratio in _ratios(lines):
+    for ratio in _ratios(rows):
         if ratio.kind == "broken" and ratio.accuses:
             found.setdefault(ratio.target, []).append(ratio)
     return {
@@ -171,10 +160,10 @@ def _caught(lines: Mapping[str, Line]) -> dict[str, list[Ratio]]:
     }
 
 
-def _missed(line: Line) -> list[str]:
+def _missed(row: Row) -> list[str]:
     """Return the laws that are meant to catch a fault and do not accuse it."""
-    accusing = {result["law"] for result in line["results"] if result["accuses"]}
-    return [law for law in line.get("meant", ()) if law not in accusing]
+    accusing = {law for law, _, _, accuses in row["results"] if accuses}
+    return [law for law in row.get("meant", ()) if law not in accusing]
 
 
 def _strongest(ratios: list[Ratio], law: str) -> Ratio:
@@ -201,20 +190,10 @@ def _gap(sound: list[Ratio], caught: Mapping[str, list[Ratio]], dtype: str) -> t
     return _number(max(held, default=0.0)), _number(min(broken, default=0.0))
 
 
-def _silent(lines: Mapping[str, Line]) -> list[tuple[str, str, str]]:
-    """Return sound trainings that a law cannot judge, with the law and the reason."""
-    return [
-        (name.partition("/")[2], result["law"], result["why"])
-        for name, line in lines.items()
-        for result in line["results"]
-        if result["kind"] == "vacuous" and "meant" not in line and result["dtype"] == DTYPES[-1]
-    ]
-
-
-def _judged(lines: Mapping[str, Line]) -> Mapping[str, int]:
+def _judged(rows: Sequence[Row]) -> Mapping[str, int]:
     """Return how many arrays of the study's own sound trainings could be judged, by dtype."""
-    sound = [line for line in lines.values() if "meant" not in line]
-    return {dtype: sum(line["judged"].get(dtype, 0) for line in sound) for dtype in DTYPES}
+    sound = [row for row in rows if "meant" not in row]
+    return {dtype: sum(row["judged"].get(dtype, 0) for row in sound) for dtype in DTYPES}
 
 
 def _figure(ratios: list[Ratio]) -> Figure:
