@@ -189,27 +189,6 @@ def test_a_step_without_loss_or_change_is_an_error():
     )
 
 
-def test_a_model_without_equal_units_is_told_so():
-    def make():
-        import torch
-
-        model = torch.nn.Sequential(torch.nn.Linear(3, 2), torch.nn.Linear(2, 1))
-        optimizer = torch.optim.SGD(model.parameters(), 0.1)
-        x = torch.randn(4, 3)
-
-        def step(i):
-            optimizer.zero_grad()
-            hidden = model[0](x) * torch.tensor([1.0, 2.0])
-            model[1](hidden).square().sum().backward()
-            optimizer.step()
-
-        return model, step
-
-    found = kinds(checked(make, only=["symmetry/permutation", "training/moves"]))
-    assert found["permutation", "float32"] == "vacuous"
-    assert found["moves", "float32"] == "holds"
-
-
 @pytest.mark.parametrize(("outputs", "silent"), [(2, 0), (1, 0), (2, 1)])
 def test_a_linear_model_has_no_units_to_look_for(outputs, silent):
     def make():

@@ -97,18 +97,6 @@ def test_a_training_has_no_cases(folder):
     assert "is a training: it has no cases to be run" in done.err
 
 
-def test_units_do_not_apply_to_a_training_without_hidden_layers(folder):
-    linear = TRAINING.replace(
-        "nn.Sequential(nn.Linear(5, 6), nn.Tanh(), nn.Linear(6, 3))", "nn.Linear(5, 3)"
-    )
-    (folder / "linear.py").write_text(dedent(linear))
-    quick = ("--dtype", "float32", "--only", "symmetry/*")
-    done = check(folder, "linear.py:training", *quick, "--line", "found.json")
-    assert done.status == 0
-    results = json.loads((folder / "found.json").read_text())["results"]
-    assert {r["verdict"] for r in results if r["name"] == "symmetry/clones"} == {"not applicable"}
-
-
 SCALED = """
     import torch
     from torch import nn

@@ -143,33 +143,6 @@ def test_two_cases_are_one_too_many(explain: Any, cwd: Path) -> None:
     assert_one_line(found, "one case is explained at a time, not 2")
 
 
-def test_a_forward_that_makes_units_unequal_is_named(cwd: Path) -> None:
-    (cwd / "scaled.py").write_text(
-        "import torch\n"
-        "from torch import nn\n"
-        "\n"
-        "def training():\n"
-        "    model = nn.Sequential(nn.Linear(3, 8), nn.Tanh(), nn.Linear(8, 2))\n"
-        "    x, optimizer = torch.randn(9, 3), torch.optim.SGD(model.parameters(), 0.1)\n"
-        "\n"
-        "    def step(i):\n"
-        "        optimizer.zero_grad()\n"
-        "        hidden = model[:2](x) * torch.linspace(1, 1.001, 8)\n"
-        "        model[2](hidden).square().mean().backward()\n"
-        "        optimizer.step()\n"
-        "\n"
-        "    return model, step\n"
-    )
-    finished = symmetry("explain", "scaled.py:training", "--json", "found.json", cwd=cwd)
-    line = "layer 0: 8 units, none equal: scaled.py:10 multiplies each by a number of its own"
-    assert finished.status == 1
-    assert finished.out.splitlines()[0] == f"scaled.py:training: {line}"
-    found = json.loads((cwd / "found.json").read_text())
-    (culprit,) = found["culprits"]
-    assert (found["outcome"], culprit["operation"]) == ("unequal", "aten.mul")
-    assert (culprit["file"], culprit["line"], culprit["phase"]) == ("scaled.py", 10, "forward")
-
-
 @pytest.mark.slow
 def test_a_problem_that_is_not_about_units_is_shown_with_its_law(cwd: Path) -> None:
     loop = Path(__file__).parents[1] / "faulty" / "scripts" / "loop" / "train_called_too_early.py"

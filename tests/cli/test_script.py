@@ -209,29 +209,6 @@ for epoch in range(3):
         optimizer.step()
     {}
 """
-FAILING = {  # its first line, in each format
-    "text": "late.py fails: late.py:14 {} (1 check)",
-    "github": "::error file=late.py,line=14,title=late.py%3A training/runs::late.py:14 {}",
-    "json": '"fact": "{}',
-    "sarif": '"text": "late.py:14 {}',
-    "junit": "late.py:14 {}",
-}
-
-
-@pytest.mark.parametrize(
-    ("line", "does", "format_"),
-    [
-        slow("y.reshape(7)", "raises RuntimeError: shape '[7]' is invalid", "text"),
-        *(slow("import sys; sys.exit(3)", "exits with status 3", format_) for format_ in FAILING),
-        slow("assert epoch < 2", "raises AssertionError", "text"),
-    ],
-)
-def test_a_script_that_fails_late_is_a_failure_whose_line_comes_first(folder, line, does, format_):
-    (folder / "late.py").write_text(FAILS.format(line))
-    done = run(folder, "check", "late.py", "--only", "training/runs", "--format", format_)
-    assert done.status == 1, done
-    expected = FAILING[format_].format(does).split(" (1 check")[0]
-    assert expected in (done.out.splitlines()[0] if format_ in ("text", "github") else done.out)
 
 
 EXCUSED = HEAD + (

@@ -120,6 +120,11 @@ def test_the_same_step_without_a_fault():
     assert explained(step, small()).outcome == "nothing split"
 
 
+def test_dropout_is_a_random_mask():
+    found = culprit(faulty(hidden=dropout), small())
+    assert "a random mask" in found.cause
+
+
 def test_the_largest_unit_is_told_in_the_backward_pass():
     found = culprit(faulty(loss=lambda hidden: 1e-2 * hidden.max(1)[0].sum()), small())
     assert found.operation == "aten.scatter"

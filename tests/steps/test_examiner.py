@@ -154,13 +154,6 @@ def test_without_shrinking_the_case_is_the_given_one():
     assert verdict.case == replace(CASE, weights="cloned")
 
 
-@pytest.mark.slow
-def test_the_same_check_gives_the_same_verdicts():
-    some = select(["symmetry/w*", "network/gradient"])
-    one, other = (check(as_step_target(steps.last_unit_off), some, both()) for _ in range(2))
-    assert one == other
-
-
 def test_rounding_violates_what_must_hold_exactly():
     verdict = verdict_of(steps.last_unit_rounded, "symmetry/w2-rows", exact=True)
     assert (verdict.kind, verdict.gates) == ("violated", True)

@@ -105,27 +105,12 @@ def test_a_jump_is_told_in_multiples_of_rounding(deviation, rounding, words):
     assert jump(operation) == words
 
 
-MASK = np.array([1] * 5 + [0] + [1] * 20, dtype=np.float32)
-
-
-def add_to_one_unit(w1):
-    w1[:, 3] += np.float32(1e-7)
-
-
 def next_number(g1):
     g1[:, 4] = np.nextafter(g1[:, 4], np.float32(1))
 
 
-def half_precision(g1):
-    g1[:, -4:] = g1[:, -4:].astype(np.float16)
-
-
 def by_index(g1):
     g1[:, [2, 5]] *= FACTOR
-
-
-def clip_some(g1):
-    np.clip(g1[:, :5], -1e-4, 1e-4, out=g1[:, :5])
 
 
 def noise_built_first(w1):
@@ -138,40 +123,16 @@ def winner(hidden):
     return hidden * (np.arange(hidden.shape[1]) == hidden.argmax(axis=1)[:, None])
 
 
-def padded(g1):
-    room = np.zeros((len(g1), -(-g1.shape[1] // 16) * 16), np.float32)
-    room[:, : g1.shape[1]] = g1
-    room = room + room
-    room[:, 8:] *= FACTOR
-    return room[:, : g1.shape[1]] / 2
-
-
-def flattened(g1):
-    flat = np.concatenate([g1.ravel(), g1.ravel()])
-    flat[3] += np.float32(1e-4)
-    return flat[: g1.size].reshape(g1.shape)
-
-
-def module_mask(hidden):
-    return hidden * MASK[: hidden.shape[1]]
-
-
 CASES = [
     (faulty(g1=changed(multiply_last_unit)), "multiply", "the last 1 of 12"),
-    slow(faulty(weights=changed(add_to_one_unit)), "add", "unit 3 alone"),
     slow(faulty(weights=changed(add_to_one_entry)), "setitem", "unit 3 alone"),
     slow(faulty(weights=noise_built_first), "add", "unit 3 alone"),
     slow(faulty(g1=changed(next_number)), "setitem", "unit 4 alone"),
-    slow(faulty(g1=changed(half_precision)), "setitem", "the last 4 of 12"),
     (faulty(g1=changed(by_index)), "multiply", "units 0, 1, 3, 4, 6-11 | units 2, 5"),
-    slow(faulty(g1=changed(clip_some)), "clip", "the first 5 of 12"),
     slow(faulty(g1=where_by_number), "where", "every 3rd unit from 0"),
     (faulty(hidden=cumulative), "cumsum", "all 12 differ"),
     (faulty(hidden=dropout), "random.random", "all 12 differ"),
     (faulty(hidden=winner), "equal", "the first 1 of 12"),
-    slow(faulty(g1=padded), "multiply", "the last 4 of 12"),
-    slow(faulty(g1=flattened), "setitem", "unit 3 alone"),
-    slow(faulty(hidden=module_mask), "multiply", "unit 5 alone"),
 ]
 
 

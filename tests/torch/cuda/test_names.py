@@ -8,30 +8,11 @@ from torch import nn
 
 pytestmark = pytest.mark.usefixtures("cuda")
 
-CALLS = {
-    "set_device": lambda: torch.cuda.set_device(0),
-    "synchronize": lambda: torch.cuda.synchronize(),
-    "empty_cache": lambda: torch.cuda.empty_cache(),
-    "memory": lambda: torch.cuda.max_memory_allocated() + torch.cuda.memory_reserved(0),
-    "memory_stats": lambda: torch.cuda.memory_stats()["allocated_bytes.all.peak"],
-    "properties": lambda: torch.cuda.get_device_properties(0).total_memory,
-    "capability": lambda: torch.cuda.get_device_capability()[0] >= 8,
-    "name": lambda: torch.cuda.get_device_name(0),
-    "cudnn": lambda: torch.backends.cudnn.version(),
-    "nvtx": lambda: torch.cuda.nvtx.range_push("step"),
-    "accelerator": lambda: torch.accelerator.current_accelerator().type,
-}
-
 
 def test_there_is_one_device():
     assert torch.cuda.is_available()
     assert torch.cuda.device_count() == 1
     assert torch.cuda.current_device() == 0
-
-
-@pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
-def test_names_are_there(call):
-    call()
 
 
 def test_streams_and_events(cuda):

@@ -60,11 +60,7 @@ def test_what_mixes_samples_where_it_collates_them_is_not_judged(folder):
 
 
 @pytest.mark.slow
-def test_what_takes_samples_together_or_wants_them_sorted_is_not_judged(folder):
-    pairs = "(net(x)[::2] - net(x)[1::2]).square().mean()"
-    kind, message = judged(with_loss(folder, pairs))
-    assert kind == "vacuous"
-    assert "the step takes samples together, 2 at a time" in message
+def test_what_wants_its_samples_sorted_is_not_judged(folder):
     kind, message = judged(with_loss(folder, f"{ENTROPY} * sorted_or_raise(n)"))
     assert kind == "vacuous"
     assert message.startswith(

@@ -144,20 +144,6 @@ def test_an_average_that_one_rank_holds_has_no_copies(training, made):
     assert "0.bias is not the same on all ranks: rank 1 differs" in found.message
 
 
-RATES = [  # of a schedule, and what is said of it
-    ("rate = lambda step: (0.5 + 0.5 * rank) ** (step // 3)", "update 4 is 0.05 on rank 0 and 0.1"),
-    ("rate = lambda step: 0.5 ** (step // 3) * (1 + rank)", ""),  # it begins so, as it is meant
-]
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(("rate", "says"), RATES)
-def test_a_rate_that_parts_from_that_of_other_ranks_is_caught(training, rate, says):
-    found = measured("ranks/schedule", training(before=rate))
-    assert (found.violation is not None) == bool(says)
-    assert says in getattr(found.violation, "message", "")
-
-
 # Each rank makes its share of the micro-batches of an update.
 SHARED_PIECES = (
     SCRIPT.replace("optimizer.zero_grad()", "pieces = 4 // world")
