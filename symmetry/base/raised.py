@@ -7,8 +7,7 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from symmetry.base.errors import BudgetSpent, ReadableError
-from symmetry.base.failure import Failure
+from symmetry.base.errors import BudgetSpent, Failure, ReadableError
 from symmetry.base.user_code import is_user_code, shorten, spell
 
 # Python does not show these by default: they are for those who maintain a library.

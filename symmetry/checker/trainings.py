@@ -15,13 +15,13 @@ from symmetry.base.errors import (
     BudgetSpent,
     Disturbed,
     ExtrasError,
+    Failure,
     LossNotFinite,
     NotCheckable,
     SymmetryError,
     TargetError,
     Unjudged,
 )
-from symmetry.base.failure import Failure
 from symmetry.base.memory import give_back, refuse_beyond_memory
 from symmetry.base.raised import in_one_line, missing_package
 from symmetry.base.user_code import shorten

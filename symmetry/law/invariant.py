@@ -10,9 +10,8 @@ from fnmatch import fnmatchcase
 from typing import Any, ClassVar, Literal, TypeVar
 
 from symmetry.base.errors import SymmetryError
-from symmetry.law.excuse import Excuse
 from symmetry.law.measurement import Measurement
-from symmetry.law.note import NoteKind
+from symmetry.law.note import Excuse, NoteKind
 
 # Bit for bit, but +0 equals -0 and NaN equals NaN; with a float64 step, within its error bound; in
 # multiples of what rounding does to the step.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from symmetry.base.failure import Failure
+from symmetry.base.errors import Failure
 from symmetry.law.note import Note, Proof
 from symmetry.observe.source_line import SourceLine
 from symmetry.units import compare

@@ -22,6 +22,17 @@ from symmetry.observe.source_line import NOWHERE, SourceLine
 
 
 @dataclass(frozen=True)
+class Excuse:
+    """A fact for which an invariant accuses nothing, or gives a note in the place of a violation.
+
+    It is a constant beside the measure, and its invariant lists it.
+    """
+
+    name: str  # a few words
+    sentence: str  # the fact, and why it excuses
+
+
+@dataclass(frozen=True)
 class Proof:
     """The proof of one note: a run with the mistake undone, and the change that it has to show."""
 

@@ -18,8 +18,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from symmetry.base.errors import TrainingError
-from symmetry.base.failure import PlainRun
+from symmetry.base.errors import PlainRun, TrainingError
 from symmetry.base.importing import SetAside
 from symmetry.base.processes import take_pipes
 from symmetry.base.raised import silenced

@@ -18,6 +18,7 @@ from functools import cache, wraps
 from pathlib import Path
 from types import ModuleType
 from typing import Any, ClassVar
+from weakref import WeakKeyDictionary
 
 import rich
 
@@ -27,8 +28,25 @@ from symmetry.sandbox import libraries
 from symmetry.sandbox.clock import Clock
 from symmetry.sandbox.confinement.supervisor import ADDRESS
 from symmetry.sandbox.kept_programs import kept_programs
-from symmetry.sandbox.ports import sharing
 from symmetry.sandbox.shared import WRITABLE
+
+
+def sharing(bind: Callable[..., None]) -> Callable[..., None]:
+    """Return a ``bind`` that lets other runs bind the same port; in one run it is refused twice."""
+    bound: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
+
+    @wraps(bind)
+    def bind_shared(own: Any, address: Any) -> None:
+        port = address[1] if isinstance(address, tuple) and len(address) > 1 else 0
+        taken = any(other.fileno() >= 0 and port == there for other, there in bound.items())
+        if port and not taken and hasattr(socket, "SO_REUSEPORT"):
+            own.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        bind(own, address)
+        if port:
+            bound[own] = port
+
+    return bind_shared
+
 
 _ENVIRONMENT = {
     "WANDB_MODE": "disabled",

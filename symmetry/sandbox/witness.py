@@ -27,7 +27,7 @@ from dataclasses import replace
 
 from symmetry.base import fork, ranks
 from symmetry.base.calls import running
-from symmetry.base.failure import Failure, PlainRun
+from symmetry.base.errors import Failure, PlainRun
 from symmetry.base.processes import ending, start, waited
 from symmetry.base.randomness import generators
 from symmetry.base.randomness.held_seeds import Numbers

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from symmetry.base.failure import Failure
+from symmetry.base.errors import Failure
 from symmetry.observe.source_line import NOWHERE, SourceLine
 from symmetry.observe.terms import Terms
 from symmetry.training.recuts import Recut

@@ -16,7 +16,7 @@ from typing import Literal
 
 from symmetry.observe.source_line import SourceLine
 from symmetry.training.trial import Mixer
-from symmetry.units.differing import unequal
+from symmetry.units.compare import unequal
 from symmetry.units.samples import axes_of
 from symmetry.units.state import Array
 

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from symmetry.base import ranks
-from symmetry.base.failure import Failure
+from symmetry.base.errors import Failure
 from symmetry.law.judge import LARGEST_RESPONSE, ratio
 from symmetry.observe.source_line import SourceLine
 from symmetry.training.capabilities.platform import Replicated

@@ -34,8 +34,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, TypeVar
 
-from symmetry.base.errors import TargetError, TrainingError
-from symmetry.base.failure import Failure, PlainRun
+from symmetry.base.errors import Failure, PlainRun, TargetError, TrainingError
 from symmetry.observe.source_line import NOWHERE, SourceLine
 from symmetry.training import frameworks, run_facts
 from symmetry.training.events import Epochs
@@ -44,7 +43,7 @@ from symmetry.training.resumed_runs import ResumedRuns
 from symmetry.training.run import AS_WRITTEN, Run, RunSettings
 from symmetry.training.run_facts import RunFacts
 from symmetry.training.updates import Updates
-from symmetry.units.dtypes import DTYPES
+from symmetry.units.state import DTYPES
 
 Result = TypeVar("Result")
 _STEPS = 12  # of a function that are compared beyond the first ones

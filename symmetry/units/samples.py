@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from symmetry.units.differing import Moved
+from symmetry.units.compare import Moved
 from symmetry.units.state import Array
 
 

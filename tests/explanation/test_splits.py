@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from symmetry.explanation.splits import find_splits, unfair_exchange
+from symmetry.explanation.answer import find_splits, unfair_exchange
 from symmetry.units.state import Array
 from tests.explanation.by_formula import UNITS, ByFormula
 

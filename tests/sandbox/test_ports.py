@@ -6,7 +6,7 @@ import socket
 
 import pytest
 
-from symmetry.sandbox.ports import sharing
+from symmetry.sandbox.process_state import sharing
 
 
 class Sockets:

@@ -11,7 +11,7 @@ import pytest
 
 from symmetry.base import fork, ranks
 from symmetry.base.calls import running
-from symmetry.base.failure import Failure, PlainRun
+from symmetry.base.errors import Failure, PlainRun
 from symmetry.base.folders import TemporaryFolder
 from symmetry.base.importing import when_imported
 from symmetry.base.processes import FOLDER

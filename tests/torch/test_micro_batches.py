@@ -6,7 +6,7 @@ from collections import Counter
 
 import torch
 
-from symmetry.torch.micro_batches import MicroBatches, kind_of
+from symmetry.torch.script.samples import MicroBatches, kind_of
 
 FIRST, SECOND = object(), object()  # loaders
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from symmetry.units.differing import unequal
+from symmetry.units.compare import unequal
 
 
 def test_rounding_and_nan_are_no_difference():

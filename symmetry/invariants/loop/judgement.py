@@ -7,10 +7,9 @@ from dataclasses import dataclass, field, replace
 from functools import wraps
 
 from symmetry.invariants.invariant import WRITTEN, TrainingInvariant
-from symmetry.law.excuse import Excuse
 from symmetry.law.invariant import Statement
 from symmetry.law.measurement import Measurement, Violation
-from symmetry.law.note import Note, NoteKind, Proof
+from symmetry.law.note import Excuse, Note, NoteKind, Proof
 from symmetry.observe.source_line import SourceLine
 from symmetry.training.events import Epochs, Updated
 from symmetry.training.start import TrainingStart

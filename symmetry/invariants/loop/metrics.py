@@ -25,9 +25,8 @@ evaluation mode, in PyTorch on Linux.
 from __future__ import annotations
 
 from symmetry.invariants.loop.judgement import Judgement, loop_invariant
-from symmetry.law.excuse import Excuse
 from symmetry.law.invariant import Statement
-from symmetry.law.note import NoteKind
+from symmetry.law.note import Excuse, NoteKind
 from symmetry.training.events import Epochs, Metric, Saved
 
 BY_BATCH = NoteKind(

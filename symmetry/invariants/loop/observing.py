@@ -23,9 +23,8 @@ that a function changes, in a ``finally``.
 from __future__ import annotations
 
 from symmetry.invariants.loop.judgement import Judgement, loop_invariant
-from symmetry.law.excuse import Excuse
 from symmetry.law.invariant import Statement
-from symmetry.law.note import NoteKind
+from symmetry.law.note import Excuse, NoteKind
 from symmetry.training.events import Called, Epochs, Left, Restored, Saved
 
 FLAGS = NoteKind(

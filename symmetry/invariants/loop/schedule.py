@@ -29,9 +29,8 @@ from __future__ import annotations
 from collections import Counter
 
 from symmetry.invariants.loop.judgement import Judgement, loop_invariant
-from symmetry.law.excuse import Excuse
 from symmetry.law.invariant import Statement
-from symmetry.law.note import NoteKind
+from symmetry.law.note import Excuse, NoteKind
 from symmetry.observe.source_line import SourceLine
 from symmetry.training.events import (
     Batch,

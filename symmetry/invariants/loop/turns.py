@@ -20,10 +20,9 @@ from dataclasses import replace
 import numpy as np
 
 from symmetry.invariants.loop.judgement import Judgement, judged, loop_invariant
-from symmetry.law.excuse import Excuse
 from symmetry.law.invariant import Statement
 from symmetry.law.measurement import Measurement
-from symmetry.law.note import NoteKind
+from symmetry.law.note import Excuse, NoteKind
 from symmetry.observe.source_line import NOWHERE, SourceLine
 from symmetry.training.events import Epochs, Loader, Turns
 from symmetry.training.influence import spread

@@ -30,9 +30,8 @@ import numpy as np
 from symmetry.invariants.loop.judgement import Judgement
 from symmetry.invariants.loss.influence import is_mask
 from symmetry.invariants.loss.traced import Repeated, update_invariant
-from symmetry.law.excuse import Excuse
 from symmetry.law.invariant import Statement
-from symmetry.law.note import NoteKind
+from symmetry.law.note import Excuse, NoteKind
 from symmetry.observe.source_line import SourceLine
 from symmetry.training.updates import SHAPES, Updates
 from symmetry.units.state import Array

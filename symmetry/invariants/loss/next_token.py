@@ -32,7 +32,7 @@ from symmetry.training.capabilities.observing import Rehearsing
 from symmetry.training.losses import LeakSearch, LossProbe, Moved, Tokens
 from symmetry.training.run import Run, needed
 from symmetry.training.start import TrainingStart
-from symmetry.units.differing import unequal
+from symmetry.units.compare import unequal
 from symmetry.units.state import Array
 
 _Positions = Mapping[int, Array]

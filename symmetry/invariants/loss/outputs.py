@@ -10,7 +10,7 @@ from symmetry.training.capabilities.observing import Rehearsing
 from symmetry.training.losses import LossProbe, Padded
 from symmetry.training.run import needed
 from symmetry.training.start import TrainingStart
-from symmetry.units.differing import unequal
+from symmetry.units.compare import unequal
 from symmetry.units.state import Array
 
 

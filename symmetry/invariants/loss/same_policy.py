@@ -25,8 +25,8 @@ import numpy as np
 
 from symmetry.invariants.loop.judgement import Judgement
 from symmetry.invariants.loss.traced import update_invariant
-from symmetry.law.excuse import Excuse
 from symmetry.law.invariant import Statement
+from symmetry.law.note import Excuse
 from symmetry.observe.source_line import SourceLine
 from symmetry.training.updates import SHAPES, Updates
 from symmetry.units.state import Array

@@ -16,8 +16,7 @@ collective that the others do not call, as for ``dist.all_reduce(loss)`` behind 
 
 from __future__ import annotations
 
-from symmetry.base.errors import Unjudged
-from symmetry.base.failure import Failure
+from symmetry.base.errors import Failure, Unjudged
 from symmetry.invariants.invariant import WRITTEN, TrainingInvariant
 from symmetry.law.measurement import Measurement, Violation
 from symmetry.law.note import Note, NoteKind

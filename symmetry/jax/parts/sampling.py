@@ -24,7 +24,7 @@ from symmetry.jax.probes.sites import Site, sites
 from symmetry.jax.stepper import Stepper
 from symmetry.training.mixing import Mixing, Performed, roles_by_name
 from symmetry.training.trial import Mixer, SampleCall, Sampling
-from symmetry.units.differing import Moved, unequal
+from symmetry.units.compare import Moved, unequal
 from symmetry.units.samples import axes_of, is_alone
 from symmetry.units.state import Array
 

@@ -15,7 +15,7 @@ from jax.extend.core import Literal
 from symmetry.jax.jaxprs.forward import Forward
 from symmetry.jax.jaxprs.interpreter import is_key
 from symmetry.jax.probes.provenance import SHAPES
-from symmetry.units.differing import unequal
+from symmetry.units.compare import unequal
 
 # Which axes may be those of samples and tokens; (samples, heads, tokens, ...) is the second.
 _AXES = ((0, 1), (0, 2), (1, 0))

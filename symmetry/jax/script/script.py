@@ -9,8 +9,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
-from symmetry.base.errors import NotCheckable, SymmetryError, TrainingError
-from symmetry.base.failure import Failure, PlainRun
+from symmetry.base.errors import Failure, NotCheckable, PlainRun, SymmetryError, TrainingError
 from symmetry.base.randomness.held_seeds import HeldSeeds
 from symmetry.base.updates import UpdateLog
 from symmetry.jax.script.plain_outputs import record_plainly

@@ -6,8 +6,7 @@ import re
 import traceback
 from typing import NoReturn
 
-from symmetry.base.errors import NotCheckable
-from symmetry.base.failure import Failure
+from symmetry.base.errors import Failure, NotCheckable
 from symmetry.base.raised import line_of
 from symmetry.base.user_code import spell, user_place
 

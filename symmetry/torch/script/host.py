@@ -24,8 +24,7 @@ import torch
 from symmetry.base import ranks
 from symmetry.base.calls import running
 from symmetry.base.devices import AUTO, CUDA_ON_CPU, Substitution
-from symmetry.base.errors import SymmetryError, TrainingError
-from symmetry.base.failure import Failure, PlainRun
+from symmetry.base.errors import Failure, PlainRun, SymmetryError, TrainingError
 from symmetry.base.patches import Patch, patched
 from symmetry.base.raised import line_of
 from symmetry.base.randomness.held_seeds import HeldSeeds

@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from symmetry.base import ranks
 from symmetry.base.calls import calling, running
-from symmetry.base.errors import NotCheckable, TrainingError
-from symmetry.base.failure import Failure, PlainRun
+from symmetry.base.errors import Failure, NotCheckable, PlainRun, TrainingError
 from symmetry.base.fork import ForkError, held
 from symmetry.base.raised import silenced
 from symmetry.base.randomness import generators

@@ -22,7 +22,7 @@ from symmetry.torch.trials.mixing import ForwardOperations, copied_array, first_
 from symmetry.torch.watch.calls import ModuleCall, ModuleCalls, copied, hooked
 from symmetry.torch.watch.operations import Recorder, tensors_in
 from symmetry.training.trial import Mixer
-from symmetry.units.differing import unequal
+from symmetry.units.compare import unequal
 from symmetry.units.samples import rows_of
 from symmetry.units.state import Array
 from symmetry.units.units import Order

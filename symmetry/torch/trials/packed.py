@@ -30,7 +30,7 @@ from symmetry.torch.watch.operations import tensors_in
 from symmetry.training.capabilities.rows import PackedCall
 from symmetry.training.mixing import Performed
 from symmetry.training.packing import Documents, documents_of, tokens_of, visible_of
-from symmetry.units.differing import unequal
+from symmetry.units.compare import unequal
 from symmetry.units.state import Array
 
 _MOST = 16  # documents of a row whose influence is measured

@@ -17,7 +17,7 @@ from symmetry.torch.trials.first_calls import FirstCall, RunParts, at_first_loss
 from symmetry.torch.trials.mixing import CallMixing, copied_array
 from symmetry.torch.watch.operations import tensors_in
 from symmetry.training.trial import SampleCall
-from symmetry.units.differing import Moved, unequal
+from symmetry.units.compare import Moved, unequal
 from symmetry.units.samples import axes_of, is_alone
 
 _QUANTISATION = "torch.ao.quantization"

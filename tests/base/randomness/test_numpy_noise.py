@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from symmetry.base.randomness.numpy_noise import seeing_noise
+from symmetry.torch.script.ranks.observing import seeing_noise
 
 
 @pytest.mark.parametrize("name", ["normal", "uniform", "standard_normal", "random"])

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from symmetry.base.failure import Failure, PlainRun
+from symmetry.base.errors import Failure, PlainRun
 from symmetry.invariants.training.runs import runs
 from symmetry.targets.script import script
 from symmetry.training.start import TrainingStart

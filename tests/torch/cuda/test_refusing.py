@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from symmetry.base.failure import Failure
+from symmetry.base.errors import Failure
 from symmetry.torch.cuda.refusing import is_of_the_driver, why_of_devices
 
 MISTAKES = [

@@ -13,7 +13,7 @@ import pytest
 import torch
 from torch import nn
 
-from symmetry.base.failure import PlainRun
+from symmetry.base.errors import PlainRun
 from symmetry.base.patches import patched
 from symmetry.base.updates import UpdateLog, first_difference, rounds, sized
 from symmetry.sandbox.plain_run import PlainOrder, run_here

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from symmetry.base.patches import Patch
 from symmetry.base.user_code import callers, is_user_code
 from symmetry.observe.source_line import SourceLine, asked_at
-from symmetry.torch.script.epochs.batches.recent import RecentBatches
+from symmetry.torch.script.epochs.batches.loaders import RecentBatches
 from symmetry.torch.script.epochs.log import Log, Numbers, digest_of, shapes_of, tensors_of
 from symmetry.torch.script.epochs.measuring import Measuring
 from symmetry.torch.script.epochs.ratios import Ratios

@@ -6,6 +6,7 @@ import inspect
 import math
 import sys
 from collections.abc import Callable, Iterable, Iterator, Set
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -16,23 +17,107 @@ from torch.optim import Optimizer
 
 from symmetry.base.patches import Patch, outermost
 from symmetry.base.user_code import kind_of
-from symmetry.observe.source_line import SourceLine, asked_at
+from symmetry.observe.source_line import NOWHERE, SourceLine, asked_at
 from symmetry.torch.graph import leaves_of, nodes_behind
 from symmetry.torch.objects import family_of, held_by, rates_of
-from symmetry.torch.script.epochs.by_hand import ByHand
-from symmetry.torch.script.epochs.log import Log, Numbers, states
+from symmetry.torch.script.epochs.log import Log, Numbers, digest_of, states, variable_of
 from symmetry.torch.script.epochs.measuring import Measuring
 from symmetry.torch.script.epochs.schedules import Schedules
 from symmetry.torch.script.epochs.terms import LossTerms
-from symmetry.torch.script.epochs.unheld import UnheldParameters
+from symmetry.torch.state import is_freed
 from symmetry.torch.watch.calls import in_backward
 from symmetry.training.events import (
     Backward,
     Cleared,
     Clipped,
     SteppedOptimizer,
+    Unheld,
     Updated,
 )
+
+
+@dataclass
+class _Reached:
+    """A parameter, its numbers at the first backward, and how many reach it."""
+
+    parameter: Tensor
+    at: SourceLine
+    variable: str
+    before: Tensor
+    backwards: int = 0
+
+    @property
+    def stays(self) -> bool:
+        """Whether nothing has moved it."""
+        return not is_freed(self.parameter) and bool(torch.equal(self.parameter, self.before))
+
+
+class UnheldParameters:
+    """Sees the parameters that backwards reach, and no optimiser holds."""
+
+    def __init__(self) -> None:
+        self._found: dict[int, _Reached] = {}
+
+    def reached(self, leaves: Iterable[Tensor]) -> None:
+        """See leaves that no optimiser holds, before a backward: those made as parameters."""
+        for leaf in leaves:
+            if not isinstance(leaf, nn.Parameter) or is_freed(leaf):
+                continue
+            if id(leaf) not in self._found:
+                value = leaf.detach().clone()
+                self._found[id(leaf)] = _Reached(leaf, asked_at(), variable_of(leaf), value)
+            self._found[id(leaf)].backwards += 1
+
+    def records(self, modules: Iterable[nn.Module], held: Set[int]) -> Iterator[Unheld]:
+        """Yield those of no module that optimisers hold by now, and that nothing has moved."""
+        own = {id(p) for module in modules for p in module.parameters(recurse=False)}
+        for key, each in self._found.items():
+            if key not in own and key not in held and each.stays:
+                yield Unheld(
+                    at=each.at,
+                    variable=each.variable,
+                    shape=" x ".join(map(str, each.parameter.shape)) or "a number",
+                    backwards=each.backwards,
+                )
+
+
+class ByHand:
+    """Stands for the optimiser that a script does not have.
+
+    Attributes
+    ----------
+    param_groups, state
+        As optimisers have them: one group with the leaves, and no state.
+    asked
+        The line of the last backward.
+    """
+
+    def __init__(self) -> None:
+        self._leaves: list[Tensor] = []
+        self.param_groups: list[dict[str, Any]] = [{"params": self._leaves}]
+        self.state: dict[Tensor, Any] = {}
+        self._once: list[Tensor] = []  # leaves of the last backward that may be inputs
+        self.asked = NOWHERE
+        self._digests: list[str] | None = None  # behind a backward that no update has followed
+
+    def see_backward(self, leaves: Iterable[Tensor], at: SourceLine) -> None:
+        """See the leaves that a backward has given gradients to, and its line."""
+        held, before = {id(p) for p in self._leaves}, {id(p) for p in self._once}
+        fresh = [p for p in leaves if id(p) not in held]
+        self._leaves += [p for p in fresh if isinstance(p, nn.Parameter) or id(p) in before]
+        self._once, self.asked = fresh, at
+        self._digests = self._now()
+
+    def has_updated(self) -> bool:
+        """Return whether the leaves are others than behind the last backward, the first time."""
+        if self._digests is None or self._digests == self._now():
+            return False
+        self._digests = None
+        return True
+
+    def _now(self) -> list[str]:
+        return [digest_of(leaf.detach()) for leaf in self._leaves]
+
 
 _NODES = 20_000  # of a graph that are looked through for its leaves
 _CLIPS = ("clip_grad_norm_", "clip_grad_value_")

@@ -15,11 +15,34 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from symmetry.base.user_code import callers, is_user_code
 from symmetry.observe.source_line import SourceLine, asked_at
-from symmetry.observe.variables import variable_of
 from symmetry.torch.state import bytes_of
 from symmetry.torch.watch.operations import tensors_in
 from symmetry.training.events import LoopEvent, States
+
+
+def variable_of(thing: object) -> str:
+    """Return the variable, or the attribute of ``self``, that holds an object; empty without one.
+
+    Names of outer functions come first: inner ones are called with several objects, under one name.
+    """
+    found = ""
+    for frame in callers():
+        if is_user_code(frame.f_code.co_filename):
+            found = _name_in(frame.f_locals, thing) or found
+    return found
+
+
+def _name_in(scope: Mapping[str, Any], thing: object) -> str:
+    for name, value in scope.items():
+        if value is thing and name != "self":
+            return name
+    for name, value in getattr(scope.get("self"), "__dict__", {}).items():
+        if value is thing:
+            return f"self.{name}"
+    return ""
+
 
 UPDATES = 40  # that a run takes at most
 

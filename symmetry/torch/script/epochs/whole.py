@@ -26,8 +26,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from symmetry.base.calls import calling, running
-from symmetry.base.errors import Disturbed, TrainingError
-from symmetry.base.failure import Failure
+from symmetry.base.errors import Disturbed, Failure, TrainingError
 from symmetry.base.raised import silenced
 from symmetry.base.randomness import generators
 from symmetry.base.randomness.unseeded import giving_seeds

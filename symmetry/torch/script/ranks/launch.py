@@ -25,8 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from symmetry.base import ranks
-from symmetry.base.errors import SymmetryError
-from symmetry.base.failure import Failure
+from symmetry.base.errors import Failure, SymmetryError
 from symmetry.base.folders import TemporaryFolder
 from symmetry.base.processes import idle, tree_seconds
 from symmetry.base.user_code import is_user_code, shorten, spell

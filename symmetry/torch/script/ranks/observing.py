@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import wraps
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,6 @@ from torch.utils._pytree import tree_leaves, tree_map
 from torch.utils.data.dataloader import _BaseDataLoaderIter
 
 from symmetry.base.patches import outermost, patched
-from symmetry.base.randomness.numpy_noise import seeing_noise
 from symmetry.observe.source_line import users_line
 from symmetry.torch.modes.noise import MEANS
 from symmetry.torch.script.epochs.log import digest_of
@@ -32,6 +32,40 @@ from symmetry.training.rank_runs import Draw, RankRun
 from symmetry.training.run import needed
 from symmetry.training.target import Training
 from symmetry.units.state import Array
+
+_SHARED = ["normal", "rand", "randn", "random", "random_sample", "standard_normal", "uniform"]
+_OWN = ["normal", "random", "standard_normal", "uniform"]
+See = Callable[[Any], None]
+
+
+@contextmanager
+def seeing_noise(see: See) -> Iterator[None]:
+    """Call a function with each noise that is drawn while the block runs.
+
+    These are the generators that ``default_rng`` makes in the block, and the shared one.
+    """
+
+    class Seen(np.random.Generator):
+        """A generator whose noise is seen."""
+
+    for name in _OWN:
+        setattr(Seen, name, _seen(getattr(np.random.Generator, name), see))
+    make = np.random.default_rng
+    made = wraps(make)(lambda *args, **kwargs: Seen(make(*args, **kwargs).bit_generator))
+    shared = [(np.random, name, _seen(getattr(np.random, name), see)) for name in _SHARED]
+    with patched([*shared, (np.random, "default_rng", made)]):
+        yield
+
+
+def _seen(draw: Callable[..., Any], see: See) -> Callable[..., Any]:
+    @wraps(draw)
+    def drawn(*args: Any, **kwargs: Any) -> Any:
+        result = draw(*args, **kwargs)
+        see(result)
+        return result
+
+    return drawn
+
 
 _SMALLEST = 8  # numbers that are drawn for samples: a coin or a seed takes fewer
 # Modules that wrap another one, perhaps on several ranks only: ``if world > 1: m = DDP(m)``.

@@ -20,8 +20,7 @@ import torch
 from torch import distributed
 
 from symmetry.base import ranks
-from symmetry.base.errors import TrainingError
-from symmetry.base.failure import Failure
+from symmetry.base.errors import Failure, TrainingError
 from symmetry.base.raised import silenced
 from symmetry.base.randomness import generators
 from symmetry.base.randomness.unseeded import giving_seeds

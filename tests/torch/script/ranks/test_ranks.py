@@ -14,7 +14,7 @@ import pytest
 
 import symmetry
 from symmetry.base import fork
-from symmetry.base.failure import Failure
+from symmetry.base.errors import Failure
 from symmetry.base.processes import children
 from symmetry.law.measurement import Measurement
 from symmetry.observe.source_line import SourceLine

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from symmetry.torch.script.epochs.batches.recent import RecentBatches
+from symmetry.torch.script.epochs.batches.loaders import RecentBatches
 
 
 def three():
