@@ -53,7 +53,13 @@ class _Reached:
 
 
 class UnheldParameters:
-    """Sees the parameters that backwards reach, and no optimiser holds."""
+    """Sees parameters of no module that backwards reach, and that no optimiser holds.
+
+    Example: a learned scale of the logits, beside the model.
+
+        scale = nn.Parameter(torch.tensor(2.6))
+        optimizer = AdamW(model.parameters())          the scale has gradients, and stays as it is
+    """
 
     def __init__(self) -> None:
         self._found: dict[int, _Reached] = {}
@@ -82,7 +88,17 @@ class UnheldParameters:
 
 
 class ByHand:
-    """Stands for the optimiser that a script does not have.
+    """Stands for the optimiser that a script does not have: sees updates by what they change.
+
+    Example: a loop that forgets to clear the gradients.
+
+        loss.backward()              its leaves: parameters of modules, and others that two
+                                     backwards have reached. Inputs that require gradients are made
+                                     anew each time
+        for p in params:             has_updated: leaves hold other numbers than behind the
+            p.data -= 0.1 * p.grad   backward. It is asked before a module is called, before
+                                     gradients are cleared, and before the next backward
+        loss.backward()              adds to gradients that the update has used
 
     Attributes
     ----------

@@ -1,4 +1,6 @@
-"""Random numbers without an axis of the samples: all samples of a batch share them.
+"""Where a script seeds shared generators, and random numbers without an axis of the samples.
+
+All samples of a batch share such numbers.
 
 Example: the noise of a variational autoencoder, for the width of the code only.
 

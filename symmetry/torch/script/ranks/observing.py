@@ -42,6 +42,13 @@ See = Callable[[Any], None]
 def seeing_noise(see: See) -> Iterator[None]:
     """Call a function with each noise that is drawn while the block runs.
 
+    Noise has a fraction; orders and indices have none.
+
+        with seeing_noise(see):
+            numpy.random.normal(size=3)                     see(array of 3 numbers)
+            numpy.random.default_rng(0).normal(size=3)      see(array of 3 numbers)
+            numpy.random.permutation(3)                     not seen
+
     These are the generators that ``default_rng`` makes in the block, and the shared one.
     """
 
