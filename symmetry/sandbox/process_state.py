@@ -34,9 +34,8 @@ from symmetry.sandbox.shared import WRITABLE
 def sharing(bind: Callable[..., None]) -> Callable[..., None]:
     """Return a ``bind`` that lets other runs bind the same port; in one run it is refused twice.
 
-    A suspended run holds its port, as that of a server for metrics, and so does the plain witness.
-    On Linux and BSD sockets of one user may share a port, if each of them says so before it is
-    bound.
+    A suspended run holds the port of its server for metrics, say, and so does the plain witness.
+    On Linux and BSD sockets of one user may share a port, if all of them ask for it before.
     """
     bound: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
 
