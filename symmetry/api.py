@@ -29,7 +29,7 @@ from symmetry.report.brief import to_json
 from symmetry.targets.resolve import as_target, resolve_training
 from symmetry.training import frameworks
 from symmetry.training.events import Epochs
-from symmetry.units.state import DTYPES
+from symmetry.units.dtypes import DTYPES
 from symmetry.units.words import a_kind
 
 Target = str | Callable[..., Any]

@@ -11,7 +11,7 @@ from os import PathLike
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from symmetry.checker.declaration import LARGEST_SEED, Patterns, option, settle
-from symmetry.units.state import DTYPES
+from symmetry.units.dtypes import DTYPES
 
 if TYPE_CHECKING:
     from symmetry.law.case import Case

@@ -15,7 +15,7 @@ from symmetry.base.errors import SymmetryError
 from symmetry.base.names import split_tail
 from symmetry.checker.declaration import LARGEST_SEED, About, declared, is_number
 from symmetry.cli.screen import say
-from symmetry.units.state import DTYPES
+from symmetry.units.dtypes import DTYPES
 
 if TYPE_CHECKING:
     from dataclasses import Field

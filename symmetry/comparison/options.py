@@ -12,7 +12,7 @@ from symmetry.base.ranks import launcher, world
 from symmetry.checker.declaration import Patterns, option, settle
 from symmetry.checker.options import SharedOptions
 from symmetry.checker.progress import Progress
-from symmetry.units.state import DTYPES
+from symmetry.units.dtypes import DTYPES
 
 if TYPE_CHECKING:
     from symmetry.law.case import Case

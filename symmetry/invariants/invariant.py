@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from symmetry.law.invariant import Invariant
 from symmetry.law.measurement import Measurement
 from symmetry.training.capabilities.capability import Capability
-from symmetry.units.state import DTYPES
+from symmetry.units.dtypes import DTYPES
 
 WRITTEN, PROMOTED = ("float32",), ("float64",)  # precisions: as written, and promoted
 

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 from symmetry.base.errors import SymmetryError
-from symmetry.units.state import DTYPES
+from symmetry.units.dtypes import DTYPES
 from symmetry.units.words import count
 
 # The recipes of these names are in recipes.py; the simplest come first, as shrinking needs them.

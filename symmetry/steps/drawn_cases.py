@@ -20,7 +20,7 @@ from symmetry.base.randomness.random import Random
 from symmetry.checker.draws import draw
 from symmetry.checker.options import CASES
 from symmetry.law.case import Case
-from symmetry.units.state import DTYPES
+from symmetry.units.dtypes import DTYPES
 
 T = TypeVar("T")
 

@@ -19,7 +19,7 @@ from symmetry.base.calls import calling
 from symmetry.base.errors import TargetError
 from symmetry.base.raised import in_one_line, raised_as
 from symmetry.units.compare import Floats
-from symmetry.units.state import DTYPES
+from symmetry.units.dtypes import DTYPES
 from symmetry.units.words import a_kind
 
 StepFunction = Callable[[Floats, Floats, Floats, Floats, float], Any]

@@ -29,7 +29,7 @@ from symmetry.targets.syntax import defined_in, functions_in, trains_at_import, 
 from symmetry.targets.training import TrainingTarget
 from symmetry.training import frameworks
 from symmetry.training.target import FunctionTraining, Training
-from symmetry.units.state import DTYPES
+from symmetry.units.dtypes import DTYPES
 
 if TYPE_CHECKING:
     from symmetry.steps.target import StepTarget

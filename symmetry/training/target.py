@@ -43,7 +43,7 @@ from symmetry.training.resumed_runs import ResumedRuns
 from symmetry.training.run import AS_WRITTEN, Run, RunSettings
 from symmetry.training.run_facts import RunFacts
 from symmetry.training.updates import Updates
-from symmetry.units.state import DTYPES
+from symmetry.units.dtypes import DTYPES
 
 Result = TypeVar("Result")
 _STEPS = 12  # of a function that are compared beyond the first ones

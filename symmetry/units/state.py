@@ -9,9 +9,6 @@ from numpy.typing import NDArray
 
 from symmetry.units import compare
 
-DTYPES = ("float32", "float64")
-
-
 Array = NDArray[Any]
 State = Mapping[str, Array]
 

@@ -24,7 +24,7 @@ from symmetry.targets.sizes.examiner import FamilyExaminer
 from symmetry.targets.sizes.family import Family
 from symmetry.targets.sizes.sizes import invariants
 from symmetry.targets.training import WHERE
-from symmetry.units.state import DTYPES
+from symmetry.units.dtypes import DTYPES
 from symmetry.units.words import count
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from symmetry.report.files import Figure, ReportFiles, plain
 from symmetry.report.filling import environment, fill_paragraphs
 from symmetry.training.response import THRESHOLDS
-from symmetry.units.state import DTYPES
+from symmetry.units.dtypes import DTYPES
 from tests.studies.public.rows import BAD, file_of, read
 from tests.studies.public.targets import study
 from tests.studies.rows import Row, made_at
