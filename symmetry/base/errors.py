@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from symmetry.base.updates import Digests
+OK, FOUND, FAILED, INTERRUPTED = 0, 1, 2, 130
 
 
 @dataclass(frozen=True)
@@ -22,23 +21,6 @@ class Failure:
         if other is None or self.line is None:
             return False
         return (self.kind, self.file, self.line) == (other.kind, other.file, other.line)
-
-
-@dataclass(frozen=True)
-class PlainRun:
-    """A run of a training as its user runs it: nothing is shortened, promoted or observed."""
-
-    failure: Failure | None = None
-    is_whole: bool = True  # whether it ended by itself
-    updates: tuple[Digests, ...] = ()  # what it held behind its first updates
-    killed: str = ""  # how its process ended, if that was before the script did
-    why_none: str = ""  # why another failure of it is no fault of the training
-
-
-if TYPE_CHECKING:
-    from symmetry.base.errors import Failure
-
-OK, FOUND, FAILED, INTERRUPTED = 0, 1, 2, 130
 
 
 class ReadableError(Exception):

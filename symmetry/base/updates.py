@@ -16,6 +16,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import zip_longest
 
+from symmetry.base.errors import Failure
+
 FEW = 3  # updates: a mistake on odd ones shows, and momentum and schedules have begun
 
 _SIZE = "~"  # begins a size
@@ -31,6 +33,17 @@ _ROUNDINGS = 30.0
 _EPS = {"float32": 2.0**-23, "float16": 2.0**-10, "bfloat16": 2.0**-7}  # else it is float64
 
 Digests = Mapping[str, tuple[str, ...]]  # by the names of arrays
+
+
+@dataclass(frozen=True)
+class PlainRun:
+    """A run of a training as its user runs it: nothing is shortened, promoted or observed."""
+
+    failure: Failure | None = None
+    is_whole: bool = True  # whether it ended by itself
+    updates: tuple[Digests, ...] = ()  # what it held behind its first updates
+    killed: str = ""  # how its process ended, if that was before the script did
+    why_none: str = ""  # why another failure of it is no fault of the training
 
 
 @dataclass

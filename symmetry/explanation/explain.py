@@ -228,8 +228,6 @@ def explain_samples(training: Training, seed: int = 0) -> Explained | None:
 
     Whether they may is judged as `symmetry/samples` is.
     """
-    from symmetry.explanation.explain import with_samples
-
     start = TrainingStart(training, "float64", seed)
     if judge_samples(start).violation is None:
         return None
@@ -242,8 +240,6 @@ def _starts(
     training: Training, groups: Sequence[Units], dtype: str, seed: int
 ) -> Iterator[TapedStart]:
     """Yield starts of a training with clones: each unit differs from its clones in one of them."""
-    from symmetry.explanation.explain import with_clones
-
     for shift in range(_SHIFTS):
         yield with_clones(TrainingStart(training, dtype, seed), groups, shift)
 

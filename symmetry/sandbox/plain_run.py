@@ -18,14 +18,14 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from symmetry.base.errors import PlainRun, TrainingError
+from symmetry.base.errors import TrainingError
 from symmetry.base.importing import SetAside
 from symmetry.base.processes import take_pipes
 from symmetry.base.raised import silenced
 from symmetry.base.randomness import generators
 from symmetry.base.randomness.held_seeds import HeldSeeds, Numbers
 from symmetry.base.randomness.unseeded import giving_seeds
-from symmetry.base.updates import UpdateLog
+from symmetry.base.updates import PlainRun, UpdateLog
 from symmetry.sandbox.clock import leaping
 from symmetry.sandbox.mirror_pool import MirrorPool
 from symmetry.sandbox.namesake import NAME

@@ -27,11 +27,11 @@ from dataclasses import replace
 
 from symmetry.base import fork, ranks
 from symmetry.base.calls import running
-from symmetry.base.errors import Failure, PlainRun
+from symmetry.base.errors import Failure
 from symmetry.base.processes import ending, start, waited
 from symmetry.base.randomness import generators
 from symmetry.base.randomness.held_seeds import Numbers
-from symmetry.base.updates import UpdateLog, first_difference, rounds
+from symmetry.base.updates import PlainRun, UpdateLog, first_difference, rounds
 from symmetry.sandbox import plain_run
 from symmetry.sandbox.plain_run import PlainOrder, Recorder, Within, run_here, shadowed
 from symmetry.sandbox.source import Source

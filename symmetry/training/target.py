@@ -34,7 +34,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, TypeVar
 
-from symmetry.base.errors import Failure, PlainRun, TargetError, TrainingError
+from symmetry.base.errors import Failure, TargetError, TrainingError
+from symmetry.base.updates import PlainRun
 from symmetry.observe.source_line import NOWHERE, SourceLine
 from symmetry.training import frameworks, run_facts
 from symmetry.training.events import Epochs

@@ -11,11 +11,11 @@ import pytest
 
 from symmetry.base import fork, ranks
 from symmetry.base.calls import running
-from symmetry.base.errors import Failure, PlainRun
+from symmetry.base.errors import Failure
 from symmetry.base.folders import TemporaryFolder
 from symmetry.base.importing import when_imported
 from symmetry.base.processes import FOLDER
-from symmetry.base.updates import UpdateLog
+from symmetry.base.updates import PlainRun, UpdateLog
 from symmetry.sandbox.source import Source
 from symmetry.sandbox.witness import Witness
 

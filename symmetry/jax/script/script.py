@@ -9,9 +9,9 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
-from symmetry.base.errors import Failure, NotCheckable, PlainRun, SymmetryError, TrainingError
+from symmetry.base.errors import Failure, NotCheckable, SymmetryError, TrainingError
 from symmetry.base.randomness.held_seeds import HeldSeeds
-from symmetry.base.updates import UpdateLog
+from symmetry.base.updates import PlainRun, UpdateLog
 from symmetry.jax.script.plain_outputs import record_plainly
 from symmetry.sandbox.folder_mirror import WrittenFiles
 from symmetry.sandbox.libraries import begun_again

@@ -24,11 +24,11 @@ import torch
 from symmetry.base import ranks
 from symmetry.base.calls import running
 from symmetry.base.devices import AUTO, CUDA_ON_CPU, Substitution
-from symmetry.base.errors import Failure, PlainRun, SymmetryError, TrainingError
+from symmetry.base.errors import Failure, SymmetryError, TrainingError
 from symmetry.base.patches import Patch, patched
 from symmetry.base.raised import line_of
 from symmetry.base.randomness.held_seeds import HeldSeeds
-from symmetry.base.updates import UpdateLog, first_difference
+from symmetry.base.updates import PlainRun, UpdateLog, first_difference
 from symmetry.observe.source_line import NOWHERE, SourceLine
 from symmetry.sandbox.folder_mirror import WrittenFiles
 from symmetry.sandbox.mirror_pool import MirrorPool

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from symmetry.base import ranks
 from symmetry.base.calls import calling, running
-from symmetry.base.errors import Failure, NotCheckable, PlainRun, TrainingError
+from symmetry.base.errors import Failure, NotCheckable, TrainingError
 from symmetry.base.fork import ForkError, held
 from symmetry.base.raised import silenced
 from symmetry.base.randomness import generators
 from symmetry.base.randomness.held_seeds import HeldSeeds
 from symmetry.base.randomness.unseeded import giving_seeds
-from symmetry.base.updates import UpdateLog
+from symmetry.base.updates import PlainRun, UpdateLog
 from symmetry.observe.source_line import SourceLine
 from symmetry.sandbox.libraries import begun_again
 from symmetry.sandbox.source import Source

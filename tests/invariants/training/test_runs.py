@@ -6,7 +6,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from symmetry.base.errors import Failure, PlainRun
+from symmetry.base.errors import Failure
+from symmetry.base.updates import PlainRun
 from symmetry.invariants.training.runs import runs
 from symmetry.targets.script import script
 from symmetry.training.start import TrainingStart

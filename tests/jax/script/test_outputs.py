@@ -7,8 +7,7 @@ from contextlib import nullcontext
 import numpy as np
 import pytest
 
-from symmetry.base.errors import PlainRun
-from symmetry.base.updates import UpdateLog, first_difference, sized
+from symmetry.base.updates import PlainRun, UpdateLog, first_difference, sized
 from symmetry.sandbox.plain_run import PlainOrder, run_here
 from symmetry.sandbox.source import Source
 from symmetry.targets.script import script

@@ -13,9 +13,8 @@ import pytest
 import torch
 from torch import nn
 
-from symmetry.base.errors import PlainRun
 from symmetry.base.patches import patched
-from symmetry.base.updates import UpdateLog, first_difference, rounds, sized
+from symmetry.base.updates import PlainRun, UpdateLog, first_difference, rounds, sized
 from symmetry.sandbox.plain_run import PlainOrder, run_here
 from symmetry.sandbox.source import Source
 from symmetry.sandbox.witness import Witness

@@ -1,4 +1,4 @@
-"""Which backwards and clips an update reads, and which are cleared unread."""
+"""Gradients that an update reads, or a clear drops, and parameters that no optimiser holds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where a script seeds shared generators, and random numbers without an axis of the samples.
+"""Calls that seed shared generators, and random numbers without an axis of the samples.
 
 All samples of a batch share such numbers.
 
